@@ -1,0 +1,61 @@
+"""Every error that `lamarr_like` raises on purpose.
+
+::
+
+    LamarrLikeError
+    ├── SourceError        truth input that cannot be read or is not physical
+    │   └── BadEventError  the same, tied to one event of one file
+    ├── SchemaError        a column is missing, has the wrong unit, type or length
+    ├── ArtefactError      a trained model on disk is absent, altered or unreadable
+    ├── PipelineError      the stages of a pipeline do not fit together
+    ├── TrainingError      the training sample cannot support the training asked for
+    └── OutputError        the output cannot be written where it was asked for
+
+Messages name the file, the event and the column, and say what to do.
+"""
+
+from __future__ import annotations
+
+
+class LamarrLikeError(Exception):
+    """Base of all errors raised on purpose by this package."""
+
+
+class SourceError(LamarrLikeError):
+    """Truth input that cannot be read or is not physical."""
+
+
+class BadEventError(SourceError):
+    """One event of one source is broken.
+
+    Args:
+        source: name of the file or generator.
+        event: zero-based position of the event in the source.
+        reason: what is wrong, naming the column where there is one.
+    """
+
+    def __init__(self, source: str, event: int, reason: str) -> None:
+        super().__init__(f"{source}, event {event}: {reason}")
+        self.source = source
+        self.event = event
+        self.reason = reason
+
+
+class SchemaError(LamarrLikeError):
+    """A column is missing, has the wrong unit, type or length."""
+
+
+class ArtefactError(LamarrLikeError):
+    """A trained model on disk is absent, altered or unreadable."""
+
+
+class PipelineError(LamarrLikeError):
+    """The stages of a pipeline do not fit together."""
+
+
+class TrainingError(LamarrLikeError):
+    """The training sample cannot support the training asked for."""
+
+
+class OutputError(LamarrLikeError):
+    """The output cannot be written where it was asked for."""

@@ -1,0 +1,208 @@
+"""The columns: name, unit, type and meaning of everything that travels through the chain.
+
+Inside the package all lengths are mm, momenta MeV (c = 1), times ns and angles rad; slopes are
+dx/dz and dy/dz.  The z axis is the beam line, x is the bending direction of the dipole.  Columns
+of the generated truth start with ``mc_``.  The export name is the branch name in ROOT files, in
+the NanoAOD manner (``Track_px`` with the counter ``nTrack``); spelling of published LHCb variables
+(``RichDLLk``, ``chi2PerDoF``) is kept there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import SchemaError
+
+SCHEMA_VERSION = 1
+
+TABLES = ("event", "particle", "vertex", "track", "reco_vertex")
+"""Tables of a batch; every one but ``event`` is jagged (any number of rows an event)."""
+
+EXPORT_PREFIX = {"particle": "GenPart", "vertex": "GenPV", "track": "Track", "reco_vertex": "PV"}
+"""Branch prefix of each jagged table in ROOT files; event columns have none."""
+
+TRACK_TYPES = {"none": 0, "long": 3, "upstream": 4, "downstream": 5}
+"""LHCb track-type codes; 0 means that no track was reconstructed."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """Declaration of one column.
+
+    Args:
+        table: table that holds it, one of `TABLES`.
+        name: name inside the package.
+        unit: unit as text, ``""`` for a pure number.
+        dtype: NumPy type it is stored with.
+        doc: its meaning in one line.
+        export: name of the branch in ROOT files, without the table's prefix.
+    """
+
+    table: str
+    name: str
+    unit: str
+    dtype: str
+    doc: str
+    export: str
+
+    @property
+    def branch(self) -> str:
+        """Full branch name in ROOT files."""
+        prefix = EXPORT_PREFIX.get(self.table)
+        return f"{prefix}_{self.export}" if prefix else self.export
+
+
+_DECLARED = """
+event event_id - int64 eventNumber | number of the event in the production, unique and stable
+event run_number - int32 runNumber | run number, 0 where the source has none
+event mc_weight - float64 genWeight | generator weight of the event
+event n_spd_hits - int32 nSPDHits | hits in the scintillating pad detector
+event n_tracks - int32 nTracks | reconstructed (best) tracks, ghosts and secondaries included
+event n_pvs - int32 nPVs | reconstructed primary vertices
+vertex mc_pv_id - int32 id | position of the generated primary vertex in its event
+vertex mc_x mm float64 x | x of the collision
+vertex mc_y mm float64 y | y of the collision
+vertex mc_z mm float64 z | z of the collision
+vertex mc_t ns float64 t | time of the collision
+particle mcparticle_id - int32 id | position of the generated particle in its event
+particle mc_pdg_id - int32 pdgId | PDG identifier
+particle mc_status - int32 status | status code as in the source; 1 (or LHCb 999) for stable
+particle mc_stable - bool isStable | left by the generator to the detector, so it flies through it
+particle mc_px MeV float64 px | generated momentum, x
+particle mc_py MeV float64 py | generated momentum, y
+particle mc_pz MeV float64 pz | generated momentum, z
+particle mc_energy MeV float64 energy | generated energy
+particle mc_vx mm float64 vx | x of the production vertex
+particle mc_vy mm float64 vy | y of the production vertex
+particle mc_vz mm float64 vz | z of the production vertex
+particle mc_vt ns float64 vt | time of the production vertex
+particle mc_mother_id - int32 motherIdx | mcparticle_id of the mother kept in the table, -1 for none
+particle mc_pv_id - int32 pvIdx | primary vertex of the collision, -1 for none
+particle mc_charge - int8 charge | electric charge in units of e
+particle mc_ctb_x mm float64 ctbX | x of the straight line's point closest to the z axis
+particle mc_ctb_y mm float64 ctbY | y of the straight line's point closest to the z axis
+particle mc_ctb_z mm float64 ctbZ | z of the straight line's point closest to the z axis
+particle mc_ecal_x mm float32 ecalX | x at the ECAL plane after the dipole kick
+particle mc_ecal_y mm float32 ecalY | y at the ECAL plane after the dipole kick
+particle mc_t3_x mm float32 t3X | x at the last tracking station after the dipole kick
+particle in_acceptance - bool inAcceptance | reconstructible as a long, upstream or downstream track
+particle track_type - int8 trackType | 0 not reconstructed, 3 long, 4 upstream, 5 downstream
+track track_id - int32 id | position of the track in its event
+track mcparticle_id - int32 genPartIdx | generated particle that made the track, -1 for none
+track track_type - int8 type | 3 long, 4 upstream, 5 downstream
+track origin - int8 origin | 0 generated particle, 1 secondary of the detector material, 2 ghost
+track charge - int8 charge | reconstructed charge
+track x mm float64 x | x of the state closest to the z axis
+track y mm float64 y | y of the state closest to the z axis
+track z mm float64 z | z of the state closest to the z axis
+track tx - float64 tx | slope dx/dz of that state
+track ty - float64 ty | slope dy/dz of that state
+track p MeV float64 p | momentum of that state
+track px MeV float32 px | momentum, x
+track py MeV float32 py | momentum, y
+track pz MeV float32 pz | momentum, z
+track pt MeV float32 pt | transverse momentum
+track eta - float32 eta | pseudorapidity of the reconstructed momentum
+track chi2_per_dof - float32 chi2PerDoF | chi2 per degree of freedom of the track fit
+track n_dof - int32 nDoF | degrees of freedom of the track fit
+track ghost_prob - float32 ghostProb | probability that the track is a ghost
+track rich_dll_e - float32 RichDLLe | RICH log-likelihood difference, electron minus pion
+track rich_dll_mu - float32 RichDLLmu | RICH log-likelihood difference, muon minus pion
+track rich_dll_k - float32 RichDLLk | RICH log-likelihood difference, kaon minus pion
+track rich_dll_p - float32 RichDLLp | RICH log-likelihood difference, proton minus pion
+track rich_dll_bt - float32 RichDLLbt | RICH log-likelihood difference, below threshold minus pion
+reco_vertex pv_id - int32 id | position of the reconstructed vertex in its event
+reco_vertex mc_pv_id - int32 genPVIdx | generated primary vertex it belongs to, -1 for none
+reco_vertex x mm float64 x | x of the vertex
+reco_vertex y mm float64 y | y of the vertex
+reco_vertex z mm float64 z | z of the vertex
+reco_vertex n_tracks - int32 nTracks | tracks in the vertex fit
+reco_vertex sigma_x mm float32 sigmaX | uncertainty of x
+reco_vertex sigma_y mm float32 sigmaY | uncertainty of y
+reco_vertex sigma_z mm float32 sigmaZ | uncertainty of z
+"""
+
+COVARIANCE_AXES = ("x", "y", "tx", "ty", "qop")
+"""Order of the track covariance; ``qop`` is q/p in 1/MeV."""
+
+_AXIS_UNIT = {"x": "mm", "y": "mm", "tx": "", "ty": "", "qop": "1/MeV"}
+
+
+def _covariance_columns() -> list[Column]:
+    columns = []
+    for i, a in enumerate(COVARIANCE_AXES):
+        for j, b in enumerate(COVARIANCE_AXES[: i + 1]):
+            unit = " ".join(u for u in (_AXIS_UNIT[b], _AXIS_UNIT[a]) if u)
+            doc = f"covariance of {b} and {a} of the state closest to the z axis"
+            # float64: in float32 rounding could spoil positive definiteness.
+            columns.append(Column("track", f"cov{j}{i}", unit, "float64", doc, f"cov{j}{i}"))
+    return columns
+
+
+def _declared_columns() -> list[Column]:
+    columns = []
+    for line in _DECLARED.strip().splitlines():
+        head, doc = line.split(" | ")
+        table, name, unit, dtype, export = head.split()
+        columns.append(Column(table, name, "" if unit == "-" else unit, dtype, doc, export))
+    return columns
+
+
+COLUMNS: dict[tuple[str, str], Column] = {
+    (c.table, c.name): c for c in _declared_columns() + _covariance_columns()
+}
+"""Every declared column by (table, name)."""
+
+COVARIANCE_NAMES = tuple(c.name for c in _covariance_columns())
+"""Names of the 15 covariance columns, lower triangle row by row."""
+
+RICH_DLL_NAMES = ("rich_dll_e", "rich_dll_mu", "rich_dll_k", "rich_dll_p", "rich_dll_bt")
+"""The five RICH variables in their published order."""
+
+
+def column(table: str, name: str) -> Column:
+    """The declaration of a column.
+
+    Raises:
+        SchemaError: if there is no such column.
+    """
+    try:
+        return COLUMNS[table, name]
+    except KeyError:
+        known = ", ".join(n for t, n in COLUMNS if t == table) or "none"
+        raise SchemaError(f"no column {name!r} in table {table!r}; it has: {known}") from None
+
+
+def table_columns(table: str) -> list[Column]:
+    """All columns declared for a table, in order of declaration."""
+    return [c for c in COLUMNS.values() if c.table == table]
+
+
+def by_branch() -> dict[str, Column]:
+    """Every column by its branch name in ROOT files."""
+    return {c.branch: c for c in COLUMNS.values()}
+
+
+def require(table: str, have: Iterable[str], need: Iterable[str], where: str) -> None:
+    """Check that a table has the columns that somebody needs.
+
+    Args:
+        table: name of the table.
+        have: columns it has.
+        need: columns it must have.
+        where: who needs them (file, stage), for the message.
+
+    Raises:
+        SchemaError: naming the missing columns.
+    """
+    missing = sorted(set(need) - set(have))
+    if missing:
+        raise SchemaError(f"{where}: table {table!r} lacks the columns {', '.join(missing)}")
+
+
+def as_declared(table: str, name: str, values: np.ndarray) -> np.ndarray:
+    """Cast an array to the type that its column declares (no copy where it already has it)."""
+    return np.asarray(values).astype(column(table, name).dtype, copy=False)
