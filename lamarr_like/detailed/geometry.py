@@ -1,0 +1,67 @@
+"""The detector as a list of thin planes in z, with what each measures and weighs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .parameters import Parameters
+
+VELO, TT, T, PASSIVE, RICH1, RICH2, SPD = range(7)
+"""Kinds of plane; the RICH planes only note the state in the middle of the radiator."""
+
+N_VELO, N_TT, N_T = 42, 4, 24
+FIRST_TT = N_VELO
+FIRST_T = N_VELO + N_TT
+N_MEASUREMENTS = N_VELO + N_TT + N_T
+"""Measurements: R and phi of 21 VELO stations, 4 of TT, 12 double layers of the T stations."""
+
+
+class Planes(NamedTuple):
+    """Planes sorted in z; arrays of shape ``(n_planes,)``.
+
+    Attributes:
+        z: position [mm].
+        kind: one of the constants of this module.
+        measurement: first measurement the plane makes, -1 for none.
+        angle: angle of the measured coordinate to x [rad] (TT, T).
+        x0: thickness in radiation lengths at normal incidence.
+    """
+
+    z: NDArray[np.float64]
+    kind: NDArray[np.int64]
+    measurement: NDArray[np.int64]
+    angle: NDArray[np.float64]
+    x0: NDArray[np.float64]
+
+
+def build_planes(par: Parameters) -> Planes:
+    """The planes of the reference detector in order of z."""
+    rows: list[tuple[float, int, int, float, float]] = []
+    for i, z in enumerate(par.velo_z):
+        rows.append((z, VELO, 2 * i, 0.0, par.velo_x0))
+    rows.append((par.velo_exit_z, PASSIVE, -1, 0.0, par.velo_exit_x0))
+    rows += [(z, PASSIVE, -1, 0.0, x0) for z, x0 in par.passive]
+    stereo = (0.0, par.stereo_angle, -par.stereo_angle, 0.0)
+    for i, z in enumerate(par.tt_z):
+        rows.append((z, TT, FIRST_TT + i, stereo[i], par.tt_x0))
+    for s, centre in enumerate(par.t_centres):
+        for i, dz in enumerate(par.t_layer_dz):
+            first = FIRST_T + 2 * (4 * s + i)
+            for mono in (0, 1):
+                z = centre + dz + (2 * mono - 1) * 2.75
+                rows.append((z, T, first + mono, stereo[i], 0.5 * par.t_x0))
+    rows.append((1501.0, RICH1, -1, 0.0, 0.0))
+    rows.append((10701.0, RICH2, -1, 0.0, 0.0))
+    rows.append((par.spd_z, SPD, -1, 0.0, 0.0))
+    rows.sort()
+    z, kind, measurement, angle, x0 = (np.array(c) for c in zip(*rows, strict=True))
+    return Planes(z, kind, measurement, angle, x0)
+
+
+def magnet(par: Parameters) -> tuple[float, float, float]:
+    """Signed peak field [T], centre [mm] and width [mm] of the Gaussian profile."""
+    peak = par.polarity * par.bending_power * 1e3 / (par.magnet_width * np.sqrt(2.0 * np.pi))
+    return float(peak), par.magnet_centre, par.magnet_width

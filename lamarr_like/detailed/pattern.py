@@ -1,0 +1,169 @@
+"""From hits to track candidates: what is reconstructible, what is found, and ghosts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .. import rng
+from . import geometry
+from .field import KAPPA
+from .parameters import Parameters
+from .transport import Simulated
+
+_BOOL = NDArray[np.bool_]
+
+
+class Reconstructible(NamedTuple):
+    """What the hits of each followed particle suffice for, boolean arrays of shape ``(n,)``.
+
+    Definitions of LHCb: three VELO stations with R and phi; one x and one stereo hit in each T
+    station; one x and one stereo hit in TT.
+    """
+
+    velo: _BOOL
+    tt: _BOOL
+    t: _BOOL
+
+    @property
+    def any_track(self) -> _BOOL:
+        """Long, upstream or downstream: the particle is in the acceptance."""
+        return (self.velo & self.t) | (self.velo & self.tt) | (self.tt & self.t)
+
+
+def reconstructible(sim: Simulated, par: Parameters) -> Reconstructible:
+    """Apply the definitions to the hits."""
+    hit = sim.hit
+    stations = (hit[:, 0 : geometry.N_VELO : 2] & hit[:, 1 : geometry.N_VELO : 2]).sum(axis=1)
+    tt = hit[:, geometry.FIRST_TT : geometry.FIRST_T]
+    layers = hit[:, geometry.FIRST_T :].reshape(-1, 3, 4, 2).any(axis=3)
+    t = (layers[:, :, [0, 3]].any(axis=2) & layers[:, :, [1, 2]].any(axis=2)).all(axis=1)
+    return Reconstructible(
+        velo=stations >= par.velo_min_stations,
+        tt=tt[:, [0, 3]].any(axis=1) & tt[:, [1, 2]].any(axis=1),
+        t=t,
+    )
+
+
+class Found(NamedTuple):
+    """Segments that the pattern recognition found, boolean arrays of shape ``(n,)``."""
+
+    velo: _BOOL
+    long: _BOOL
+    upstream: _BOOL
+    downstream: _BOOL
+    t: _BOOL
+
+
+def find(
+    sim: Simulated,
+    able: Reconstructible,
+    event: NDArray[np.int64],
+    uniforms: NDArray[np.float64],
+    n_events: int,
+    par: Parameters,
+) -> Found:
+    """Decide what is found of each particle.
+
+    The efficiencies fall with the number of VELO segments of the event (hits overlap, search
+    windows hold more combinations) and, where a momentum window is needed, at low momentum.
+
+    Args:
+        sim: the followed particles.
+        able: what they are reconstructible as.
+        event: position of the event of each, shape ``(n,)``.
+        uniforms: random numbers, shape ``(n, 4)``.
+        n_events: number of events.
+        par: parameters.
+    """
+    occupancy = np.bincount(event[able.velo], minlength=n_events)[event] / 100.0
+    keep = np.clip(1.0 - par.occupancy_loss * occupancy, 0.0, 1.0)
+    p = sim.start[:, 5]
+    velo = able.velo & (uniforms[:, 0] < par.velo_found * keep)
+    forward = par.forward_found * keep * -np.expm1(-p / par.forward_low_p)
+    up = par.upstream_found * keep * -np.expm1(-p / par.upstream_low_p)
+    down = par.downstream_found * keep * -np.expm1(-p / par.downstream_low_p)
+    t = able.t & (uniforms[:, 3] < 0.95 * keep)
+    return Found(
+        velo=velo,
+        long=velo & able.t & (uniforms[:, 1] < forward),
+        upstream=velo & able.tt & (uniforms[:, 2] < up),
+        downstream=able.t & able.tt & (uniforms[:, 2] < down),
+        t=t,
+    )
+
+
+class Ghosts(NamedTuple):
+    """Wrong combinations of a VELO and a T segment.
+
+    Attributes:
+        velo: rows of the particles that gave the VELO hits.
+        t: rows of the particles that gave the T hits.
+        qop: charge over momentum [1/MeV] that joins them.
+    """
+
+    velo: NDArray[np.int64]
+    t: NDArray[np.int64]
+    qop: NDArray[np.float64]
+
+
+@njit(cache=True)
+def _pairs(offsets, velo, t, start, t2, zm, zt, windows):  # type: ignore[no-untyped-def]
+    """All pairs of one event that agree in y at T2 and in x in the middle of the magnet."""
+    found = []
+    for e in range(len(offsets) - 1):
+        for a in range(offsets[e], offsets[e + 1]):
+            if not velo[a]:
+                continue
+            s = start[a]
+            y_t = s[1] + s[4] * (zt - s[2])
+            x_m = s[0] + s[3] * (zm - s[2])
+            for b in range(offsets[e], offsets[e + 1]):
+                if a == b or not t[b] or abs(t2[b, 1] - y_t) > windows[1]:
+                    continue
+                if abs(t2[b, 0] - t2[b, 2] * (zt - zm) - x_m) < windows[0]:
+                    found.append((a, b))
+    return found
+
+
+def find_ghosts(
+    sim: Simulated,
+    found: Found,
+    offsets: NDArray[np.int64],
+    event_id: NDArray[np.int64],
+    seed: int,
+    par: Parameters,
+) -> Ghosts:
+    """Wrong VELO-T combinations that pass the search windows.
+
+    VELO segments that already made a long track are taken out, as LHCb's clone removal does.
+
+    Args:
+        sim: the followed particles, grouped by event.
+        found: what was found of them.
+        offsets: rows of each event, shape ``(n_events + 1,)``.
+        event_id: identifier of the event of each particle, shape ``(n,)``.
+        seed: seed of the run.
+        par: parameters.
+    """
+    t_ok = found.t & np.isfinite(sim.t2[:, 0])
+    zt = par.t_centres[1] + par.t_layer_dz[0] - 2.75
+    windows = (par.ghost_window_x, par.ghost_window_y)
+    pairs = _pairs(
+        *(offsets, found.velo & ~found.long, t_ok, sim.start, sim.t2),
+        *(par.magnet_centre, zt, windows),
+    )
+    a = np.array([i for i, _ in pairs], dtype=np.int64)
+    b = np.array([j for _, j in pairs], dtype=np.int64)
+    if len(a) == 0:
+        return Ghosts(a, b, np.zeros(0))
+    local_a, local_b = (r - offsets[np.searchsorted(offsets, r, "right") - 1] for r in (a, b))
+    u = rng.uniforms(seed, "detailed/ghosts", event_id[a], local_a * 100_000 + local_b)[:, 0]
+    tx = sim.start[a, 3]
+    kick = np.sin(np.arctan(sim.t2[b, 2])) - np.sin(np.arctan(tx))
+    qop = -kick / (KAPPA * par.polarity * par.bending_power * 1e3)
+    keep = (u < par.ghost_accept) & (np.abs(qop) < 1.0 / 1000.0) & (np.abs(qop) > 1e-6)
+    return Ghosts(a[keep], b[keep], qop[keep])

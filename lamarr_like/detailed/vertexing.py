@@ -1,0 +1,162 @@
+"""Primary vertices from VELO tracks: seeds in z, then an adaptive least-squares fit.
+
+The fit is the weighted one of LHCb (JINST 13 (2018) P06008, sec. 4 of LHCb-PUB-2014-044): Tukey
+weights on the chi2 of each track to the vertex, with a cut that is tightened from step to step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .parameters import Parameters
+
+_ANNEALING = np.array([400.0, 100.0, 36.0, 16.0, 16.0, 16.0, 16.0, 16.0])
+_MAX_RADIUS = 0.4  # mm from the z axis, several times the beam size
+_MAX_VERTICES = 32
+
+
+class Vertices(NamedTuple):
+    """Reconstructed vertices of one event.
+
+    Attributes:
+        position: x, y, z [mm], shape ``(n, 3)``.
+        covariance: shape ``(n, 3, 3)``.
+        n_tracks: tracks with weight, shape ``(n,)``.
+        owner: vertex of each track, -1 for none, shape ``(n_tracks,)``.
+    """
+
+    position: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    n_tracks: NDArray[np.int64]
+    owner: NDArray[np.int64]
+
+
+@njit(cache=True)
+def _at(state, cov, z):  # type: ignore[no-untyped-def]
+    """Position and its inverse 2x2 covariance of a track carried to z."""
+    dz = z - state[2]
+    x, y = state[0] + state[3] * dz, state[1] + state[4] * dz
+    a = cov[0, 0] + 2.0 * dz * cov[0, 2] + dz * dz * cov[2, 2]
+    b = cov[0, 1] + dz * (cov[0, 3] + cov[1, 2]) + dz * dz * cov[2, 3]
+    c = cov[1, 1] + 2.0 * dz * cov[1, 3] + dz * dz * cov[3, 3]
+    det = a * c - b * b
+    return x, y, c / det, -b / det, a / det
+
+
+@njit(cache=True)
+def _chi2(state, cov, v):  # type: ignore[no-untyped-def]
+    x, y, a, b, c = _at(state, cov, v[2])
+    dx, dy = x - v[0], y - v[1]
+    return a * dx * dx + 2.0 * b * dx * dy + c * dy * dy
+
+
+@njit(cache=True)
+def _fit(states, covs, free, z_seed, v, cov_out):  # type: ignore[no-untyped-def]
+    """Adaptive fit from a seed; returns the number of tracks with weight."""
+    v[0], v[1], v[2] = 0.0, 0.0, z_seed
+    used = 0
+    for cut in _ANNEALING:
+        h = np.zeros((3, 3))
+        g = np.zeros(3)
+        used = 0
+        for i in range(len(states)):
+            if not free[i] or abs(states[i, 2] - z_seed) > 20.0:
+                continue
+            chi2 = _chi2(states[i], covs[i], v)
+            if chi2 > cut:
+                continue
+            w = (1.0 - chi2 / cut) ** 2
+            used += 1
+            x, y, a, b, c = _at(states[i], covs[i], v[2])
+            tx, ty = states[i, 3], states[i, 4]
+            # Residual of the track at the vertex z; derivative by z is minus the slope.
+            rx, ry = x - v[0], y - v[1]
+            ux, uy = a * rx + b * ry, b * rx + c * ry
+            g[0] += w * ux
+            g[1] += w * uy
+            g[2] -= w * (tx * ux + ty * uy)
+            px, py = a * tx + b * ty, b * tx + c * ty
+            h[0, 0] += w * a
+            h[0, 1] += w * b
+            h[1, 1] += w * c
+            h[0, 2] -= w * px
+            h[1, 2] -= w * py
+            h[2, 2] += w * (tx * px + ty * py)
+        if used < 2:
+            return 0
+        h[1, 0], h[2, 0], h[2, 1] = h[0, 1], h[0, 2], h[1, 2]
+        if np.linalg.det(h) <= 0.0:
+            return 0
+        inverse = np.linalg.inv(h)
+        cov_out[:] = inverse
+        v += inverse @ g
+    return used
+
+
+@njit(cache=True)
+def _find(states, covs, min_tracks):  # type: ignore[no-untyped-def]
+    n = len(states)
+    position = np.zeros((_MAX_VERTICES, 3))
+    covariance = np.zeros((_MAX_VERTICES, 3, 3))
+    counts = np.zeros(_MAX_VERTICES, np.int64)
+    owner = np.full(n, -1)
+    free = np.ones(n, np.bool_)
+    seedable = np.ones(n, np.bool_)
+    sigma = np.empty(n)
+    for i in range(n):
+        slope2 = states[i, 3] ** 2 + states[i, 4] ** 2
+        sigma[i] = math.sqrt((covs[i, 0, 0] + covs[i, 1, 1]) / slope2) + 0.1
+        if states[i, 0] ** 2 + states[i, 1] ** 2 > 1.0:
+            seedable[i] = False
+    made = 0
+    v = np.zeros(3)
+    c = np.zeros((3, 3))
+    while made < _MAX_VERTICES:
+        best, best_score = -1, 0.0
+        for i in range(n):
+            if not (free[i] and seedable[i]):
+                continue
+            score = 0.0
+            for j in range(n):
+                if free[j] and seedable[j]:
+                    s2 = sigma[i] ** 2 + sigma[j] ** 2
+                    score += math.exp(-0.5 * (states[i, 2] - states[j, 2]) ** 2 / s2)
+            # The most precise tracks make the best seeds.
+            score /= math.sqrt(sigma[i])
+            if score > best_score:
+                best, best_score = i, score
+        if best < 0:
+            break
+        used = _fit(states, covs, free, states[best, 2], v, c)
+        good = used >= min_tracks and v[0] ** 2 + v[1] ** 2 < _MAX_RADIUS**2
+        if not good:
+            seedable[best] = False
+            continue
+        for i in range(n):
+            if free[i] and _chi2(states[i], covs[i], v) < _ANNEALING[-1]:
+                free[i] = False
+                owner[i] = made
+        free[best] = False
+        position[made] = v
+        covariance[made] = c
+        counts[made] = used
+        made += 1
+    return position[:made], covariance[:made], counts[:made], owner
+
+
+def find_vertices(
+    states: NDArray[np.float64], covariances: NDArray[np.float64], par: Parameters
+) -> Vertices:
+    """Find the primary vertices of one event.
+
+    Args:
+        states: x, y, z [mm], tx, ty (and more) of its VELO tracks, shape ``(n, >= 5)``.
+        covariances: of (x, y, tx, ty, ...), shape ``(n, >= 4, >= 4)``.
+        par: parameters.
+    """
+    return Vertices(*_find(states, covariances, par.pv_min_tracks))
