@@ -11,11 +11,16 @@ from .trackfit import Fitted
 FEATURES = ("chi2", "chi2_velo", "chi2_t", "n_velo", "n_tt", "n_t", "log_pt", "slope")
 
 COEFFICIENTS = {
-    3: (-3.0, 2.0, 0.0, 1.0, 0.0, -0.8, -0.1, 0.0, 0.0),
+    3: (-8.7, 4.9, 1.2, -5.2, 0.9, -1.0, 2.4, -1.5, 0.0),
     4: (-3.5, 1.0, 0.0, 0.0, 0.0, -0.2, 0.0, -0.3, 0.0),
     5: (-3.0, 1.0, 0.0, 0.0, 0.0, -0.2, 0.0, -0.3, 0.0),
 }
-"""Intercept and weight of each feature by track type."""
+"""Intercept and weight of each feature by track type.
+
+Long: logistic regression on 104k long tracks of 4000 minimum-bias events with pile-up 2.2 of the
+reference detector, ghosts against the rest.  Upstream and downstream ghosts are not simulated; their
+weights are chosen.
+"""
 
 
 def ghost_features(fit: Fitted) -> NDArray[np.float64]:

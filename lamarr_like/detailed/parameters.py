@@ -34,7 +34,7 @@ class Parameters:
     velo_r_max: float = 42.0
     velo_pitch_inner: float = 0.038  # strip pitch at r_min and r_max
     velo_pitch_outer: float = 0.100
-    velo_resolution: float = 0.24  # over pitch: 9-24 um, alignment included (chosen: IP at high pT)
+    velo_resolution: float = 0.27  # over pitch: 10-27 um, alignment included (chosen: IP at high pT)
     velo_efficiency: float = 0.985
     velo_x0: float = 0.0095  # radiation lengths of one station: 2 x 0.3 mm silicon and support
     foil_radius: float = 5.5  # RF foil, 0.3 mm aluminium, corrugated [D]
@@ -47,7 +47,7 @@ class Parameters:
     tt_half_x: float = 760.0
     tt_half_y: float = 650.0
     tt_hole: float = 38.0
-    tt_resolution: float = 0.085  # 0.053 [P] and alignment (chosen)
+    tt_resolution: float = 0.075  # 0.053 [P] and alignment (chosen)
     tt_efficiency: float = 0.985
     tt_x0: float = 0.022  # with cables and box
 
@@ -59,9 +59,9 @@ class Parameters:
     it_half_x: tuple[float, ...] = (625.0, 265.0)  # two boxes that make the cross
     it_half_y: tuple[float, ...] = (105.0, 210.0)
     t_hole: float = 75.0
-    it_resolution: float = 0.115  # 0.055 [P] and alignment (chosen: dp/p at 100-200 GeV)
+    it_resolution: float = 0.095  # 0.055 [P] and alignment (chosen: dp/p at 100-200 GeV)
     it_efficiency: float = 0.985
-    ot_resolution: float = 0.28  # 0.205 [P] and alignment (chosen)
+    ot_resolution: float = 0.235  # 0.205 [P] and alignment (chosen)
     ot_efficiency: float = 0.92  # per monolayer, gaps between straws included
     t_x0: float = 0.0135  # one layer of either kind, frames included
     stereo_angle: float = 0.0872665  # 5 degrees
@@ -94,30 +94,33 @@ class Parameters:
 
     # --- pattern recognition (chosen so that the published efficiencies come out)
     velo_min_stations: int = 3
-    velo_found: float = 0.985
-    forward_found: float = 0.985
+    velo_found: float = 0.995
+    forward_found: float = 0.995
     forward_low_p: float = 900.0  # MeV: search windows are too small below a few GeV
     upstream_found: float = 0.75
     upstream_low_p: float = 500.0
     downstream_found: float = 0.78
     downstream_low_p: float = 1500.0
-    occupancy_loss: float = 0.03  # efficiency lost per 100 VELO segments
+    occupancy_loss: float = 0.02  # efficiency lost per 100 VELO segments
     chi2_max: float = 4.0  # chi2 per degree of freedom [P: < 4 in the best-track selection]
-    ghost_window_y: float = 80.0  # mm at T2 between a VELO line and a T segment
-    ghost_window_x: float = 80.0  # mm between their straight lines in the middle of the magnet
-    ghost_accept: float = 0.9
+    ghost_window_y: float = 110.0  # mm at T2 between a VELO line and a T segment
+    ghost_window_x: float = 110.0  # mm between their straight lines in the middle of the magnet
+    ghost_accept: float = 1.0
+    ghost_tt_found: float = 0.5  # chance that a stray TT hit is picked up, per layer
+    ghost_tt_spread: float = 0.35  # mm, of such hits about the trajectory
 
     # --- RICH [R]; saturated yields and resolutions per photon are published
     rich_index: tuple[float, float] = (1.0014, 1.0005)  # C4F10, CF4
     rich_yield: tuple[float, float] = (20.0, 16.0)
-    rich_resolution: tuple[float, float] = (1.618e-3, 0.68e-3)
+    rich_resolution: tuple[float, float] = (1.48e-3, 0.622e-3)  # core; with its tail the
+    # published width 1.618 and 0.68 mrad comes out
     rich_track_error: tuple[float, float] = (0.3e-3, 0.15e-3)  # direction, constant part
     rich_track_scatter: tuple[float, float] = (2.5, 1.8)  # rad MeV: sigma = value / p
     rich_theta_min: tuple[float, float] = (0.025, 0.015)  # polar acceptance
     rich_slope_x: tuple[float, float] = (0.300, 0.120)
     rich_slope_y: tuple[float, float] = (0.250, 0.100)
-    rich_noise: tuple[float, float] = (40.0, 25.0)  # dark counts and scattered light an event
-    rich_background: tuple[float, float] = (0.25, 0.20)  # stray photons per Cherenkov photon
+    rich_noise: tuple[float, float] = (20.0, 12.0)  # dark counts and scattered light an event
+    rich_background: tuple[float, float] = (0.10, 0.10)  # stray photons per Cherenkov photon
     rich_tail: float = 0.10  # photons with wrong emission point or reflection
     rich_tail_scale: float = 3.0
 

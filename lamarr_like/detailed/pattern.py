@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import rng
 from . import geometry
-from .field import KAPPA
+from .field import KAPPA, propagate
 from .parameters import Parameters
 from .transport import Simulated
 
@@ -103,11 +103,13 @@ class Ghosts(NamedTuple):
         velo: rows of the particles that gave the VELO hits.
         t: rows of the particles that gave the T hits.
         qop: charge over momentum [1/MeV] that joins them.
+        index: number of the pair within its event, whatever the batch.
     """
 
     velo: NDArray[np.int64]
     t: NDArray[np.int64]
     qop: NDArray[np.float64]
+    index: NDArray[np.int64]
 
 
 @njit(cache=True)
@@ -159,11 +161,61 @@ def find_ghosts(
     a = np.array([i for i, _ in pairs], dtype=np.int64)
     b = np.array([j for _, j in pairs], dtype=np.int64)
     if len(a) == 0:
-        return Ghosts(a, b, np.zeros(0))
+        return Ghosts(a, b, np.zeros(0), a)
     local_a, local_b = (r - offsets[np.searchsorted(offsets, r, "right") - 1] for r in (a, b))
-    u = rng.uniforms(seed, "detailed/ghosts", event_id[a], local_a * 100_000 + local_b)[:, 0]
+    index = local_a * 100_000 + local_b
+    u = rng.uniforms(seed, "detailed/ghosts", event_id[a], index)[:, 0]
     tx = sim.start[a, 3]
     kick = np.sin(np.arctan(sim.t2[b, 2])) - np.sin(np.arctan(tx))
     qop = -kick / (KAPPA * par.polarity * par.bending_power * 1e3)
     keep = (u < par.ghost_accept) & (np.abs(qop) < 1.0 / 1000.0) & (np.abs(qop) > 1e-6)
-    return Ghosts(a[keep], b[keep], qop[keep])
+    return Ghosts(a[keep], b[keep], qop[keep], index[keep])
+
+
+@njit(cache=True)
+def _stray(seeds, z, angle, first, magnet, value, angles, hit, u, g):  # type: ignore[no-untyped-def]
+    for i in range(len(seeds)):
+        s = seeds[i]
+        for j in range(len(z)):
+            hit[i, first + j] = u[i, j]
+            x, y, _, _ = propagate(s[0], s[1], s[3], s[4], s[5], s[2], z[j], magnet)
+            value[i, first + j] = np.cos(angle[j]) * x + np.sin(angle[j]) * y + g[i, j]
+            angles[i, first + j] = angle[j]
+
+
+def ghost_hits(
+    sim: Simulated,
+    ghosts: Ghosts,
+    event_id: NDArray[np.int64],
+    seed: int,
+    planes: geometry.Planes,
+    par: Parameters,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], _BOOL]:
+    """Seeds and measurements of ghosts: VELO and T hits of two particles, stray hits in TT.
+
+    Args:
+        sim: the followed particles.
+        ghosts: the combinations.
+        event_id: identifier of the event of each particle, shape ``(n,)``.
+        seed: seed of the run.
+        planes: the detector.
+        par: parameters.
+
+    Returns:
+        Seeds, values, angles and hits as `trackfit.fit` takes them.
+    """
+    first_t = geometry.FIRST_T
+    value, angle, hit = (a[ghosts.velo].copy() for a in (sim.value, sim.angle, sim.hit))
+    for whole, part in ((value, sim.value), (angle, sim.angle), (hit, sim.hit)):
+        whole[:, first_t:] = part[ghosts.t, first_t:]
+    seeds = sim.start[ghosts.velo].copy()
+    seeds[:, 5] = ghosts.qop
+    ids, index = event_id[ghosts.velo], ghosts.index
+    found = rng.uniforms(seed, "detailed/ghost-tt", ids, index, 4) < par.ghost_tt_found
+    spread = par.ghost_tt_spread * rng.normals(seed, "detailed/ghost-tt-spread", ids, index, 4)
+    tt = planes.kind == geometry.TT
+    _stray(
+        *(seeds, planes.z[tt], planes.angle[tt], geometry.FIRST_TT, geometry.magnet(par)),
+        *(value, angle, hit, found, spread),
+    )
+    return seeds, value, angle, hit

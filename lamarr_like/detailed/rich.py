@@ -42,7 +42,8 @@ class Radiator(NamedTuple):
         theta_min, slope_x, slope_y: acceptance.
         noise: noise photons an event.
         background: stray photons per Cherenkov photon.
-        tail, tail_scale: share and widening of badly measured photons.
+        tail, tail_scale: share and widening of badly measured photons, which the likelihood
+            does not know of.
     """
 
     n: float
@@ -91,7 +92,7 @@ def expected_yield(p, mass, rad):  # type: ignore[no-untyped-def]
 def acceptance(tx, ty, rad):  # type: ignore[no-untyped-def]
     """Share of the ring that the photon detectors see, falling at the edges."""
     r = math.sqrt(tx * tx + ty * ty)
-    inner = (r - 0.7 * rad.theta_min) / (0.6 * rad.theta_min)
+    inner = (r - 0.8 * rad.theta_min) / (0.4 * rad.theta_min)
     outer_x = (1.05 * rad.slope_x - abs(tx)) / (0.12 * rad.slope_x)
     outer_y = (1.05 * rad.slope_y - abs(ty)) / (0.12 * rad.slope_y)
     a = min(max(inner, 0.0), 1.0)
@@ -185,11 +186,7 @@ def _likelihood(tracks, photons, n_photons, rad, dll):  # type: ignore[no-untype
         if p <= 0.0:
             continue
         a = acceptance(tracks[t, 0], tracks[t, 1], rad)
-        sigma[t] = math.sqrt(
-            rad.sigma**2 * (1.0 + rad.tail * (rad.tail_scale**2 - 1.0))
-            + rad.track_error**2
-            + (rad.track_scatter / p) ** 2
-        )
+        sigma[t] = math.sqrt(rad.sigma**2 + rad.track_error**2 + (rad.track_scatter / p) ** 2)
         for h in range(_N_HYP - 1):
             theta[t, h] = cherenkov_angle(p, MASS[h], rad.n)
             mean[t, h] = expected_yield(p, MASS[h], rad) * a
@@ -285,6 +282,46 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
         counts[r] = n
         _likelihood(measured, photons, n, rad, dll)
     return counts
+
+
+@njit(cache=True)
+def _isolated(keys, direction, species, rad):  # type: ignore[no-untyped-def]
+    """Photons of lone tracks: number of each and all angles to their track."""
+    state = np.zeros(1, dtype=np.uint64)
+    photons = np.empty((256, 3))
+    counts = np.zeros(len(keys), np.int64)
+    angles = np.empty(256 * len(keys))
+    m = 0
+    dx, dy, dz = _unit(direction[0], direction[1])
+    for i in range(len(keys)):
+        state[0] = keys[i]
+        n = _emit(photons, 0, direction, species, rad, state)
+        counts[i] = n
+        for g in range(n):
+            c2 = (photons[g, 0] - dx) ** 2 + (photons[g, 1] - dy) ** 2 + (photons[g, 2] - dz) ** 2
+            angles[m] = 2.0 * math.asin(min(1.0, 0.5 * math.sqrt(c2)))
+            m += 1
+    return counts, angles[:m]
+
+
+def photon_angles(
+    keys: NDArray[np.uint64],
+    direction: tuple[float, float, float],
+    species: int,
+    radiator: Radiator,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cherenkov photons of lone tracks, without stray light.
+
+    Args:
+        keys: stream key of each track, shape ``(n,)``.
+        direction: tx, ty, p [MeV] of all of them.
+        species: their species (`transport`).
+        radiator: the radiator.
+
+    Returns:
+        Photons of each track, shape ``(n,)``, and the angle of every photon to its track [rad].
+    """
+    return _isolated(keys, direction, species, radiator._replace(background=0.0))
 
 
 def rich_dlls(

@@ -61,7 +61,7 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     u = rng.uniforms(seed, "detailed/pattern", event_id, local, 4)
     found = pattern.find(sim, able, event, u, len(batch), par)
     ghosts = pattern.find_ghosts(sim, found, offsets, event_id, seed, par)
-    tracks, velo_fit = _reconstruct(sim, found, ghosts, event, planes, par)
+    tracks, velo_fit = _reconstruct(sim, found, ghosts, event, event_id, seed, planes, par)
     dll = _rich(batch, sim, tracks, event, offsets, seed, par)
     track_event = event[tracks.velo_row]
     out = _with_truth(batch, rows, sim, able, tracks)
@@ -136,6 +136,8 @@ def _reconstruct(
     found: pattern.Found,
     ghosts: pattern.Ghosts,
     event: NDArray[np.int64],
+    event_id: NDArray[np.int64],
+    seed: int,
     planes: geometry.Planes,
     par: Parameters,
 ) -> tuple[_Tracks, trackfit.Fitted]:
@@ -153,7 +155,8 @@ def _reconstruct(
         good = _good(fit, par)
         free[rows[good]] = False
         parts.append((rows[good], rows[good], code, False, _take(fit, good)))
-    fit = _fit_ghosts(sim, ghosts, planes, par)
+    measured = pattern.ghost_hits(sim, ghosts, event_id, seed, planes, par)
+    fit = trackfit.fit(*measured, planes, par)
     good = _good(fit, par) & free[ghosts.velo]
     parts.append((ghosts.velo[good], ghosts.t[good], _LONG, True, _take(fit, good)))
     velo_rows = np.concatenate([p[0] for p in parts])
@@ -174,20 +177,6 @@ def _reconstruct(
 
 def _take(fit: trackfit.Fitted, rows: NDArray[np.bool_]) -> trackfit.Fitted:
     return trackfit.Fitted(*(a[rows] for a in fit))
-
-
-def _fit_ghosts(
-    sim: transport.Simulated, ghosts: pattern.Ghosts, planes: geometry.Planes, par: Parameters
-) -> trackfit.Fitted:
-    first_t = geometry.FIRST_T
-    value, angle, hit = (a[ghosts.velo].copy() for a in (sim.value, sim.angle, sim.hit))
-    value[:, first_t:] = sim.value[ghosts.t, first_t:]
-    angle[:, first_t:] = sim.angle[ghosts.t, first_t:]
-    hit[:, first_t:] = sim.hit[ghosts.t, first_t:]
-    hit[:, geometry.FIRST_TT : first_t] = False
-    seeds = sim.start[ghosts.velo].copy()
-    seeds[:, 5] = ghosts.qop
-    return trackfit.fit(seeds, value, angle, hit, planes, par)
 
 
 def _fit_velo(
@@ -246,6 +235,8 @@ def _with_truth(
     primary = sim.generation == 0
     charged = sim.charge != 0
     accepted[rows[sim.row[primary & charged & able.any_track]]] = True
+    whole = np.zeros(len(table), np.bool_)
+    whole[rows[sim.row[primary & charged & able.velo & able.t]]] = True
     track_type = np.zeros(len(table), np.int8)
     real = ~tracks.is_ghost & primary[tracks.velo_row]
     track_type[rows[sim.row[tracks.velo_row[real]]]] = tracks.track_type[real]
@@ -263,7 +254,13 @@ def _with_truth(
             ("mc_ctb_z", z, "mc_vz"),
         )
     }
-    return batch.with_columns("particle", in_acceptance=accepted, track_type=track_type, **point)
+    return batch.with_columns(
+        "particle",
+        in_acceptance=accepted,
+        reconstructible_long=whole,
+        track_type=track_type,
+        **point,
+    )
 
 
 def _track_table(
