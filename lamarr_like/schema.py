@@ -91,6 +91,7 @@ particle mc_t3_x mm float32 t3X | x at the last tracking station after the dipol
 particle reconstructible_long - bool isRecbleLong | leaves the hits of a long track (detailed only)
 particle in_acceptance - bool inAcceptance | reconstructible as a long, upstream or downstream track
 particle track_type - int8 trackType | 0 not reconstructed, 3 long, 4 upstream, 5 downstream
+track weight - float64 weight | statistical weight (sWeight) of the track, for trainings
 track track_id - int32 id | position of the track in its event
 track mcparticle_id - int32 genPartIdx | generated particle that made the track, -1 for none
 track track_type - int8 type | 3 long, 4 upstream, 5 downstream

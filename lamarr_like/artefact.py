@@ -1,0 +1,187 @@
+"""A trained model on disk: one folder of plain files with checksums, no pickle anywhere.
+
+::
+
+    <stage>-<sample>-<version>/
+        model.onnx | model.ubj   weights
+        transforms.npz           tables of the transforms (absent where there are none)
+        config.json              what goes in, what comes out, how it was trained
+        card.md                  for people: what it is for, how good, where it must not be used
+        SHA256SUMS               checksums of all the others, as `sha256sum -c` reads them
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import ArtefactError
+
+ARTEFACT_SCHEMA = 1
+
+SUMS = "SHA256SUMS"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_REQUIRED = ("artefact_schema", "kind", "family", "stage", "sample", "version", "conditions")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A verified artefact in memory.
+
+    Args:
+        folder: where it was read from.
+        config: contents of ``config.json``.
+        files: every other file's bytes by name, as verified.
+        digest: SHA-256 of the checksum list, which identifies the whole artefact.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    files: dict[str, bytes]
+    digest: str
+
+
+def artefact_name(stage: str, sample: str, version: str) -> str:
+    """Folder name of an artefact.
+
+    Raises:
+        ArtefactError: if it would not be a plain folder name.
+    """
+    name = f"{stage}-{sample}-{version}"
+    if not _NAME.fullmatch(name):
+        raise ArtefactError(f"{name!r} is no artefact name: use letters, digits and . _ + - only")
+    return name
+
+
+def _sums(files: Mapping[str, bytes]) -> bytes:
+    lines = [f"{hashlib.sha256(files[n]).hexdigest()}  {n}\n" for n in sorted(files)]
+    return "".join(lines).encode()
+
+
+def write_artefact(
+    folder: Path | str,
+    config: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    card: str,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write an artefact; the folder appears complete or not at all.
+
+    Args:
+        folder: the artefact's folder, whose name should be `artefact_name`.
+        config: contents of ``config.json``; the schema version is added.
+        files: weights and tables by file name.
+        card: text of ``card.md``.
+        overwrite: replace an artefact that is there.
+
+    Raises:
+        ArtefactError: if the folder exists and may not be replaced, a name is not plain or the
+            configuration lacks a required entry.
+    """
+    folder = Path(folder)
+    if folder.exists() and not overwrite:
+        raise ArtefactError(f"{folder} exists; allow overwriting or choose another version")
+    config = {"artefact_schema": ARTEFACT_SCHEMA, **config}
+    _check_config(config, folder)
+    text = json.dumps(config, indent=1, sort_keys=False, allow_nan=False) + "\n"
+    content = {**files, "config.json": text.encode(), "card.md": card.encode()}
+    for name in content:
+        _check_name(name, folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, data in {**content, SUMS: _sums(content)}.items():
+            (scratch / name).write_bytes(data)
+        scratch.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+    except OSError as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise ArtefactError(f"{folder} cannot be written: {error}") from error
+    return folder
+
+
+def _check_name(name: str, folder: Path) -> None:
+    if not _NAME.fullmatch(name) or name == SUMS:
+        raise ArtefactError(f"{folder}: {name!r} is no allowed file name in an artefact")
+
+
+def _check_config(config: Any, folder: Path) -> None:
+    if not isinstance(config, dict):
+        raise ArtefactError(f"{folder}/config.json is no JSON object")
+    version = config.get("artefact_schema")
+    if version != ARTEFACT_SCHEMA:
+        raise ArtefactError(
+            f"{folder}/config.json has artefact schema {version!r}, this version reads "
+            f"{ARTEFACT_SCHEMA}; train the model again or install a matching lamarr_like"
+        )
+    missing = [key for key in _REQUIRED if key not in config]
+    if missing:
+        raise ArtefactError(f"{folder}/config.json lacks {', '.join(missing)}")
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    """File name to checksum from the list in the folder."""
+    try:
+        text = (folder / SUMS).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"{folder}/{SUMS} cannot be read: {error}") from error
+    listed = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.fullmatch(r"([0-9a-f]{64})  (.+)", line)
+        if match is None:
+            raise ArtefactError(f"{folder}/{SUMS}, line {number} is no checksum line")
+        _check_name(match[2], folder)
+        listed[match[2]] = match[1]
+    return listed
+
+
+def read_artefact(folder: Path | str) -> Artefact:
+    """Read and verify an artefact.
+
+    Raises:
+        ArtefactError: if a file is missing, added, altered, no plain file, or of another schema.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ArtefactError(f"there is no artefact at {folder}")
+    listed = _listed(folder)
+    present = {entry.name for entry in os.scandir(folder)} - {SUMS}
+    if extra := sorted(present - set(listed)):
+        raise ArtefactError(f"{folder} holds files that {SUMS} does not list: {', '.join(extra)}")
+    if missing := sorted(set(listed) - present):
+        raise ArtefactError(f"{folder} lacks {', '.join(missing)}")
+    files = {}
+    for name, checksum in listed.items():
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            raise ArtefactError(f"{path} is no plain file")
+        files[name] = path.read_bytes()
+        if hashlib.sha256(files[name]).hexdigest() != checksum:
+            raise ArtefactError(f"{path} does not match its checksum: altered or cut short")
+    if "config.json" not in files:
+        raise ArtefactError(f"{folder} lacks config.json")
+    try:
+        config = json.loads(files.pop("config.json"))
+    except ValueError as error:
+        raise ArtefactError(f"{folder}/config.json is no JSON: {error}") from error
+    _check_config(config, folder)
+    return Artefact(folder, config, files, digest(folder))
+
+
+def digest(folder: Path | str) -> str:
+    """SHA-256 that identifies the whole artefact (of its sorted checksum list)."""
+    listed = _listed(Path(folder))
+    lines = [f"{listed[name]}  {name}\n" for name in sorted(listed)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,235 @@
+"""The command ``lamarr-like``: thin verbs over the library; heavy imports happen inside them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from . import __version__
+from .errors import LamarrLikeError
+
+if TYPE_CHECKING:
+    from .simulate import RunConfig, RunSummary
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Ultra-fast simulation of an LHCb-like detector: truth particles in, ntuple out.",
+)
+
+
+class RootFormat(str, Enum):
+    """Containers for the output."""
+
+    ttree = "ttree"
+    rntuple = "rntuple"
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="pythia:minbias, pythia:bbbar, pythia:ccbar, pythia:FILE.cmnd, gun:K-?p=3-100&eta=2-5,"
+        " or a HepMC, ROOT or Parquet file",
+        show_default=False,
+    ),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="ROOT file to write.")]
+# typer reads these at run time on Python 3.10, hence Optional and not a union.
+Events = Annotated[Optional[int], typer.Option("-n", "--events", min=1, help="How many events.")]  # noqa: UP045
+Seed = Annotated[int, typer.Option(help="Equal seeds give equal files, bit for bit.")]
+Chunk = Annotated[int, typer.Option(min=1, help="Events in memory at a time.")]
+Pileup = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(min=0.0, help="Mean number of collisions an event (generators)."),
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Count broken events and go on; stop at none.")
+]
+Format = Annotated[RootFormat, typer.Option("--format", help="Container in the ROOT file.")]
+Models = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Folder of your own models, searched before those that ship."),
+]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lamarr-like {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def simulate(
+    source: Source,
+    output: Output,
+    events: Events = None,
+    pipeline: Annotated[str, typer.Option(help="Shipped pipeline or YAML file.")] = "reference",
+    seed: Seed = 1,
+    chunk_size: Chunk = 1000,
+    pileup: Pileup = None,
+    skip_bad: SkipBad = False,
+    root_format: Format = RootFormat.ttree,
+    models: Models = None,
+) -> None:
+    """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
+    from . import simulate as runs
+
+    config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
+    with _progress(events) as advance:
+        summary = runs.simulate(config, pipeline, models, advance)
+    _show(config, summary)
+
+
+@app.command()
+def detailed(
+    source: Source,
+    output: Output,
+    events: Events = None,
+    seed: Seed = 1,
+    chunk_size: Chunk = 100,
+    pileup: Pileup = None,
+    skip_bad: SkipBad = False,
+    root_format: Format = RootFormat.ttree,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the events.")] = 1,
+) -> None:
+    """Run the detailed reference simulation: the sample that models are trained on."""
+    from . import simulate as runs
+
+    config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
+    with _progress(events) as advance:
+        summary = runs.simulate_detailed(config, workers, advance)
+    _show(config, summary)
+
+
+@app.command()
+def train(
+    stage: Annotated[str, typer.Argument(help="Stage to train, or all.", show_default=False)],
+    data: Annotated[list[Path], typer.Option(help="Detailed sample; may be given more than once.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the models.")] = Path(
+        "models"
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 1,
+) -> None:
+    """Train the model of a stage on detailed samples and write it as an artefact."""
+    from .training import train as training
+
+    for folder in training.train(stage, data, output=output, seed=seed):
+        typer.echo(f"wrote {folder}")
+
+
+@app.command()
+def inspect(
+    model: Annotated[
+        str, typer.Argument(help="Name or folder of a trained model.", show_default=False)
+    ],
+    models: Models = None,
+) -> None:
+    """Verify a trained model and show what it takes, what it gives and its card."""
+    from .artefact import read_artefact
+    from .resources import find_model
+
+    artefact = read_artefact(find_model(model, models))
+    config = artefact.config
+    typer.echo(f"{artefact.folder.name}  sha256 {artefact.digest}")
+    for key in ("stage", "kind", "family", "sample", "version"):
+        typer.echo(f"  {key:10} {config[key]}")
+    for key in ("conditions", "outputs", "classes"):
+        if key in config:
+            typer.echo(f"  {key:10} {', '.join(map(str, config[key]))}")
+    size = sum(len(content) for content in artefact.files.values())
+    typer.echo(f"  {'size':10} {size / 1e3:.0f} kB in {', '.join(sorted(artefact.files))}")
+    card = artefact.files.get("card.md", b"").decode().strip()
+    typer.echo(f"\n{card}")
+
+
+def _config(
+    source: str,
+    output: Path,
+    events: int | None,
+    seed: int,
+    chunk_size: int,
+    pileup: float | None,
+    skip_bad: bool,
+    root_format: RootFormat,
+) -> RunConfig:
+    from .simulate import RunConfig
+
+    return RunConfig(
+        source,
+        output,
+        n_events=events,
+        seed=seed,
+        chunk_size=chunk_size,
+        pileup=pileup,
+        skip_bad=skip_bad,
+        root_format=root_format.value,
+        command=shlex.join(["lamarr-like", *sys.argv[1:]]),
+    )
+
+
+@contextmanager
+def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on the error stream, gone when done; silent where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("events", total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def _show(config: RunConfig, summary: RunSummary) -> None:
+    """The summary at the end of a run."""
+    from rich.console import Console
+    from rich.table import Table
+
+    tracks = ", ".join(f"{n} {name}" for name, n in summary.tracks.items())
+    typer.echo(
+        f"{config.output}: {summary.events} events, {summary.particles} generated particles, "
+        f"{sum(summary.tracks.values())} tracks ({tracks})"
+    )
+    table = Table("step", box=None, pad_edge=False)
+    for head in ("s", "%", "ms/event"):
+        table.add_column(head, justify="right")
+    for name, seconds in summary.seconds.items():
+        share, each = 100 * seconds / summary.wall, 1e3 * seconds / max(summary.events, 1)
+        table.add_row(name, f"{seconds:.2f}", f"{share:.0f}", f"{each:.3f}")
+    Console().print(table)
+    typer.echo(f"{summary.wall:.1f} s in all, {summary.rate:.0f} events/s")
+    for note in summary.notes:
+        typer.echo(f"note: {note}")
+    if summary.skipped:
+        typer.echo(f"skipped {len(summary.skipped)} broken events, the first:")
+        for event, reason in summary.skipped[:5]:
+            typer.echo(f"  event {event}: {reason}")
+
+
+def main() -> None:
+    """Run the command; errors raised on purpose become one line and exit status 2."""
+    try:
+        app()
+    except LamarrLikeError as error:
+        print(f"lamarr-like: error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,328 @@
+"""Trained models at run time: ONNX Runtime and XGBoost, one thread, no TensorFlow.
+
+Rows go through the networks in blocks of fixed sizes, so that the result of a row is the same bit
+for bit whichever rows share the call.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from .artefact import Artefact, read_artefact
+from .atoms import Atoms
+from .errors import ArtefactError, SchemaError
+from .preprocessing import ConditionTransform, NormalScores
+
+Floats32: TypeAlias = NDArray[np.float32]
+Floats: TypeAlias = NDArray[np.float64]
+
+BLOCKS = (1024, 128)
+"""Rows in a call of a network; what is left is padded to the smallest."""
+
+
+def _blocks(n: int) -> Iterator[tuple[int, int, int]]:
+    """Start, stop and padded size of the blocks that cover ``n`` rows."""
+    start = 0
+    while start < n:
+        size = next((b for b in BLOCKS if n - start >= b), BLOCKS[-1])
+        yield start, min(start + size, n), size
+        start += size
+
+
+class Network:
+    """An ONNX graph run in blocks on one thread.
+
+    Args:
+        model: serialised ONNX model whose inputs and outputs all have shape ``(rows, width)``.
+        where: name for messages.
+
+    Raises:
+        ArtefactError: if ONNX Runtime refuses the model.
+    """
+
+    def __init__(self, model: bytes, where: str = "model.onnx") -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(model, options, ["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime has no common base of its own errors
+            raise ArtefactError(f"{where}: ONNX Runtime cannot load it: {error}") from error
+        self.inputs = [i.name for i in self._session.get_inputs()]
+        self.outputs = [o.name for o in self._session.get_outputs()]
+        self._widths = [int(o.shape[1]) for o in self._session.get_outputs()]
+
+    def __call__(self, **inputs: Floats32) -> list[Floats32]:
+        """Run on arrays of shape ``(n, width)``; one array of shape ``(n, width)`` an output."""
+        n = len(next(iter(inputs.values())))
+        results = [np.empty((n, width), dtype=np.float32) for width in self._widths]
+        for start, stop, size in _blocks(n):
+            feed = {name: _padded(values[start:stop], size) for name, values in inputs.items()}
+            for result, block in zip(results, self._session.run(None, feed), strict=True):
+                result[start:stop] = block[: stop - start]
+        return results
+
+
+def _padded(values: Floats32, size: int) -> Floats32:
+    if len(values) == size:
+        return np.ascontiguousarray(values)
+    result = np.zeros((size, values.shape[1]), dtype=np.float32)
+    result[: len(values)] = values
+    # A copy of a real row keeps the padding inside the range of the network.
+    result[len(values) :] = values[-1]
+    return result
+
+
+def _columns(
+    names: tuple[str, ...], conditions: Mapping[str, np.ndarray], where: str
+) -> list[np.ndarray]:
+    """Condition arrays in the model's order, checked."""
+    missing = [name for name in names if name not in conditions]
+    if missing:
+        raise SchemaError(f"{where} lacks the conditions {', '.join(missing)}")
+    columns = [np.asarray(conditions[name]) for name in names]
+    for name, values in zip(names, columns, strict=True):
+        if values.shape != columns[0].shape or values.ndim != 1:
+            raise SchemaError(
+                f"{where}: condition {name!r} has shape {values.shape}, "
+                f"{names[0]!r} has {columns[0].shape}; all must be (n,)"
+            )
+        if not np.isfinite(values).all():
+            row = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise SchemaError(f"{where}: condition {name!r} is {values[row]} in row {row}")
+    return columns
+
+
+class Classifier:
+    """Probabilities of classes given conditions.
+
+    Args:
+        conditions: names of the conditions, in the model's order.
+        classes: names of the classes.
+        probabilities: maps checked condition columns to an array ``(n, n_classes)``.
+        where: name for messages.
+    """
+
+    def __init__(
+        self,
+        conditions: tuple[str, ...],
+        classes: tuple[str, ...],
+        probabilities: Callable[[list[np.ndarray]], np.ndarray],
+        where: str,
+    ) -> None:
+        self.conditions = conditions
+        self.classes = classes
+        self._probabilities = probabilities
+        self._where = where
+
+    def predict(self, conditions: Mapping[str, np.ndarray]) -> Floats:
+        """Probabilities, shape ``(n, n_classes)``.
+
+        Args:
+            conditions: arrays of shape ``(n,)``; others than those needed are ignored.
+
+        Raises:
+            SchemaError: if a condition is missing, has another length or is not finite.
+        """
+        columns = _columns(self.conditions, conditions, self._where)
+        if len(columns[0]) == 0:
+            return np.zeros((0, len(self.classes)))
+        return np.asarray(self._probabilities(columns), dtype=np.float64)
+
+
+class Generator:
+    """Draws of a vector given conditions.
+
+    Args:
+        conditions: names of the conditions, in the model's order.
+        outputs: names of what is drawn.
+        network: graph with inputs ``conditions``, ``uniforms``, ``normals`` (those it has) and
+            outputs ``scores`` and, with more than one class of atoms, ``atom``.
+        transform: conditions to network input.
+        scores: normal scores of the outputs to physical values.
+        atoms: exact equalities to impose.
+        integer: whether each output is an integer.
+        noise: how many uniform and how many normal numbers a row needs.
+        where: name for messages.
+    """
+
+    def __init__(
+        self,
+        *,
+        conditions: tuple[str, ...],
+        outputs: tuple[str, ...],
+        network: Network,
+        transform: ConditionTransform,
+        scores: NormalScores,
+        atoms: Atoms,
+        integer: tuple[bool, ...],
+        noise: tuple[int, int],
+        where: str,
+    ) -> None:
+        self.conditions = conditions
+        self.outputs = outputs
+        self.n_uniforms = sum(noise)
+        self._network = network
+        self._transform = transform
+        self._scores = scores
+        self._atoms = atoms
+        self._integer = integer
+        self._noise = noise
+        self._where = where
+
+    def draw(self, conditions: Mapping[str, np.ndarray], uniforms: Floats) -> dict[str, np.ndarray]:
+        """One draw a row, in physical units.
+
+        Args:
+            conditions: arrays of shape ``(n,)``; others than those needed are ignored.
+            uniforms: independent numbers in (0, 1), shape ``(n, n_uniforms)``.
+
+        Returns:
+            For each output an array of shape ``(n,)``: int64 for integers, else float64.
+
+        Raises:
+            SchemaError: if a condition is missing, has another length or is not finite, or if the
+                random numbers have the wrong shape.
+        """
+        columns = _columns(self.conditions, conditions, self._where)
+        uniforms = np.asarray(uniforms, dtype=np.float64)
+        if uniforms.shape != (len(columns[0]), self.n_uniforms):
+            raise SchemaError(
+                f"{self._where}: uniforms have shape {uniforms.shape}, "
+                f"needed is {(len(columns[0]), self.n_uniforms)}"
+            )
+        n_uniform = self._noise[0]
+        feed = {
+            "conditions": self._transform(columns),
+            "uniforms": uniforms[:, :n_uniform].astype(np.float32),
+            "normals": ndtri(uniforms[:, n_uniform:]).astype(np.float32),
+        }
+        drawn = self._network(**{name: feed[name] for name in self._network.inputs})
+        values = self._scores.inverse(drawn[0])
+        if len(self._atoms) > 1 or not self._atoms.free.all():
+            atom = drawn[1][:, 0] if len(drawn) > 1 else np.zeros(len(values))
+            self._atoms.impose(values, atom.astype(np.int64))
+        return {
+            name: np.rint(values[:, k]).astype(np.int64) if self._integer[k] else values[:, k]
+            for k, name in enumerate(self.outputs)
+        }
+
+
+def _arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:
+    if "transforms.npz" not in files:
+        raise ArtefactError(f"{where} lacks transforms.npz")
+    with np.load(io.BytesIO(files["transforms.npz"]), allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def _file(files: Mapping[str, bytes], name: str, where: str) -> bytes:
+    if name not in files:
+        raise ArtefactError(f"{where} lacks {name}")
+    return files[name]
+
+
+def _booster_probabilities(model: bytes, where: str) -> Callable[[list[np.ndarray]], np.ndarray]:
+    import xgboost as xgb
+
+    booster = xgb.Booster()
+    try:
+        booster.load_model(bytearray(model))
+    except xgb.core.XGBoostError as error:
+        raise ArtefactError(f"{where}: XGBoost cannot load model.ubj: {error}") from error
+    booster.set_param({"nthread": 1})
+
+    def probabilities(columns: list[np.ndarray]) -> np.ndarray:
+        features = np.stack([c.astype(np.float32) for c in columns], axis=1)
+        p = np.asarray(booster.inplace_predict(features), dtype=np.float64)
+        return p if p.ndim == 2 else np.stack([1.0 - p, p], axis=1)
+
+    return probabilities
+
+
+def _network_probabilities(
+    config: Mapping[str, Any], files: Mapping[str, bytes], where: str
+) -> Callable[[list[np.ndarray]], np.ndarray]:
+    network = Network(_file(files, "model.onnx", where), where)
+    scores = NormalScores.from_arrays(_arrays(files, where), "conditions")
+    transform = ConditionTransform(config["condition_flags"], scores)
+    return lambda columns: network(conditions=transform(columns))[0]
+
+
+def build_model(
+    config: Mapping[str, Any], files: Mapping[str, bytes], where: str
+) -> Classifier | Generator:
+    """A runnable model from the contents of an artefact.
+
+    Args:
+        config: contents of ``config.json``.
+        files: weights and tables by file name.
+        where: name of the artefact, for messages.
+
+    Raises:
+        ArtefactError: if something is missing or cannot be read.
+    """
+    try:
+        if config["kind"] == "classifier":
+            if config["family"] == "booster":
+                run = _booster_probabilities(_file(files, "model.ubj", where), where)
+            else:
+                run = _network_probabilities(config, files, where)
+            return Classifier(tuple(config["conditions"]), tuple(config["classes"]), run, where)
+        if config["kind"] != "generator":
+            raise ArtefactError(f"{where}: unknown kind of model {config['kind']!r}")
+        arrays = _arrays(files, where)
+        return Generator(
+            conditions=tuple(config["conditions"]),
+            outputs=tuple(config["outputs"]),
+            network=Network(_file(files, "model.onnx", where), where),
+            transform=ConditionTransform(
+                config["condition_flags"], NormalScores.from_arrays(arrays, "conditions")
+            ),
+            scores=NormalScores.from_arrays(arrays, "outputs"),
+            atoms=Atoms.from_json(config["atoms"]),
+            integer=tuple(config["integer"]),
+            noise=(config["noise"]["uniforms"], config["noise"]["normals"]),
+            where=where,
+        )
+    except KeyError as error:
+        raise ArtefactError(f"{where} lacks {error}") from error
+
+
+def load_model(path: Path | str | Artefact) -> Classifier | Generator:
+    """Load, verify and prepare a trained model.
+
+    Args:
+        path: folder of the artefact, or one already read.
+
+    Raises:
+        ArtefactError: if it is absent, altered or cannot be read.
+    """
+    artefact = path if isinstance(path, Artefact) else read_artefact(path)
+    return build_model(artefact.config, artefact.files, artefact.folder.name)
+
+
+def load_classifier(path: Path | str | Artefact) -> Classifier:
+    """`load_model` for a model that must be a classifier."""
+    model = load_model(path)
+    if not isinstance(model, Classifier):
+        raise ArtefactError(f"{path} is no classifier")
+    return model
+
+
+def load_generator(path: Path | str | Artefact) -> Generator:
+    """`load_model` for a model that must be a generator."""
+    model = load_model(path)
+    if not isinstance(model, Generator):
+        raise ArtefactError(f"{path} is no generator")
+    return model

@@ -1,0 +1,1 @@
+"""Truth in (generators and files) and ntuples out."""

@@ -1,0 +1,158 @@
+"""HepMC files as the text of one event after the other, and lines of text as columns."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SourceError
+
+_MARKS = {b"HepMC::IO_GenEvent-START": 2, b"HepMC::Asciiv3-START": 3}
+_CHUNK = 1 << 18
+_SNIFF = 4096
+_WHOLE = ("barcode", "origin", "pdg_id", "status", "end", "n_orphans", "n_out")
+
+
+class MalformedTextError(Exception):
+    """The text of an event is not what HepMC prescribes; only used inside `io`."""
+
+
+def sniff(path: Path) -> int:
+    """HepMC version (2 or 3) of a file by its content, plain or gzip; 0 if it is neither.
+
+    Raises:
+        SourceError: if the file cannot be opened.
+    """
+    try:
+        head = next(_chunks(path), b"")[:_SNIFF]
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(f"{path}: cannot be read ({error})") from None
+    return next((version for mark, version in _MARKS.items() if mark in head), 0)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as plain:
+        zipped = plain.read(2) == b"\x1f\x8b"
+        plain.seek(0)
+        if not zipped:
+            while chunk := plain.read(_CHUNK):
+                yield chunk
+            return
+        with gzip.GzipFile(fileobj=plain) as unzipped:
+            # read1 returns what could be unpacked before a truncation; read would lose it.
+            while chunk := unzipped.read1(_CHUNK):
+                yield chunk
+
+
+def event_texts(path: Path) -> Iterator[bytes]:
+    """The text of each GenEvent from its ``E`` line on, ending in a newline.
+
+    Raises:
+        MalformedTextError: after the last whole event, if the file is cut short or damaged.
+    """
+    held, started = b"\n", False
+    try:
+        for chunk in _chunks(path):
+            *whole, held = (held + chunk.replace(b"\r", b"")).split(b"\nE ")
+            for piece in whole:
+                if started:
+                    yield b"E " + piece + b"\n"
+                started = True
+    except (EOFError, OSError, zlib.error) as error:
+        raise MalformedTextError(f"the compressed file is cut short or damaged ({error})") from None
+    if started:
+        if not held.endswith(b"\n"):
+            raise MalformedTextError("the file ends in the middle of a line")
+        yield b"E " + held
+
+
+class Lines:
+    """Text cut into lines, of which those of one kind can be read as columns."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = np.frombuffer(text, dtype=np.uint8)
+        ends = np.flatnonzero(self.text == ord("\n"))
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        filled = ends > starts
+        self.starts, self.ends = starts[filled], ends[filled]
+        self.kind = self.text[self.starts]
+        # "HepMC::" lines stand between listings that were joined.
+        spaced = self.text[np.minimum(self.starts + 1, len(self.text) - 1)] == ord(" ")
+        self.kind = np.where(spaced, self.kind, 0)
+        spaces = np.flatnonzero(self.text == ord(" "))
+        n_spaces = np.searchsorted(spaces, np.stack([self.starts, self.ends]))
+        self.n_fields = n_spaces[1] - n_spaces[0] + 1
+        self.event = np.cumsum(self.kind == ord("E")) - 1
+
+    def where(self, kind: str) -> NDArray[np.int64]:
+        """Numbers of the lines that begin with a letter."""
+        return np.flatnonzero(self.kind == ord(kind))
+
+    def fields(self, line: int) -> list[bytes]:
+        """The fields of one line after its letter."""
+        return self.text[self.starts[line] : self.ends[line]].tobytes().split()[1:]
+
+    def table(
+        self, lines: NDArray[np.int64], names: list[str], least: int
+    ) -> dict[str, np.ndarray]:
+        """Named columns of some lines of the same kind; further fields are ignored.
+
+        Args:
+            lines: numbers of the lines.
+            names: names of the fields after the letter; ``"_"`` for those not needed.
+            least: fewest fields that such a line may have, the letter included.
+        """
+        if len(lines) and self.n_fields[lines].min() < least:
+            raise MalformedTextError(f"a line has fewer than {least} fields")
+        wanted = [name for name in names if name != "_"]
+        columns = {n: np.zeros(len(lines), _arrow_type(n)) for n in wanted}
+        for width in np.unique(self.n_fields[lines]):
+            part = np.flatnonzero(self.n_fields[lines] == width)
+            for name, values in self._read(lines[part], names, int(width)).items():
+                columns[name][part] = values
+        return columns
+
+    def _read(
+        self, lines: NDArray[np.int64], names: list[str], width: int
+    ) -> dict[str, np.ndarray]:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        wanted_line = np.zeros(len(self.starts), dtype=bool)
+        wanted_line[lines] = True
+        # Blank lines, counted to the line before them, are ignored by the CSV reader.
+        sizes = np.diff(self.starts, append=len(self.text))
+        text = self.text[self.starts[0] :][np.repeat(wanted_line, sizes)]
+        fields = [f"{i}_" if n == "_" else n for i, n in enumerate(["_", *names])]
+        fields += [f"{i}_" for i in range(len(fields), width)]
+        wanted = [name for name in names if name != "_"]
+        types = {
+            n: {"O": pa.string(), "i": pa.int64(), "f": pa.float64()}[_arrow_type(n).kind]
+            for n in wanted
+        }
+        try:
+            table = csv.read_csv(
+                pa.BufferReader(text.tobytes()),
+                csv.ReadOptions(column_names=fields, use_threads=False, block_size=1 << 24),
+                csv.ParseOptions(delimiter=" ", quote_char=False),
+                csv.ConvertOptions(
+                    column_types=types,
+                    include_columns=wanted,
+                    null_values=[],
+                    strings_can_be_null=False,
+                ),
+            )
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+            raise MalformedTextError(str(error).splitlines()[0]) from None
+        return {name: table.column(name).to_numpy() for name in wanted}
+
+
+def _arrow_type(name: str) -> np.dtype:
+    if name == "incoming":
+        return np.dtype(object)
+    return np.dtype(np.int64 if name in _WHOLE else np.float64)

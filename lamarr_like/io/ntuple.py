@@ -1,0 +1,214 @@
+"""ROOT files of events: one ``Events`` tree, jagged branches with counters, as in NanoAOD.
+
+The tree has one entry an event.  A table is a set of jagged branches with a common prefix and a
+counter (``nTrack``, ``Track_px``, ...); event columns are plain branches.  The same names serve for
+a TTree and for an RNTuple.  Two strings lie beside the tree, both JSON: ``schema`` (table, unit,
+type and meaning of every branch) and ``provenance`` (how the file was made).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import schema
+from ..errors import OutputError, SchemaError
+from ..events import EventBatch, Table, concatenate
+from .ntuple_reader import TREE, content_digest, read_events, read_provenance, read_schema
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+__all__ = [
+    "TREE",
+    "EventWriter",
+    "content_digest",
+    "read_events",
+    "read_provenance",
+    "read_schema",
+]
+
+ROOT_FORMATS = ("ttree", "rntuple")
+"""Kinds of tree that can be written."""
+
+BASKET_ROWS = 50_000
+"""Rows of the longest table that are gathered before they are written: small baskets are slow."""
+
+
+class EventWriter:
+    """Write batches of events to a ROOT file; use it as a context manager.
+
+    The file is written under a temporary name in the same folder and takes its own name when it is
+    closed without an error; otherwise nothing is left behind.
+
+    Args:
+        path: where to write; an existing file is replaced at the end.
+        metadata: provenance (JSON values); without times, so that equal runs give equal contents.
+        root_format: ``"ttree"`` or ``"rntuple"``.
+
+    Raises:
+        OutputError: if the file cannot be written, or no event came.
+        SchemaError: if batches differ in their tables or columns.
+    """
+
+    def __init__(
+        self, path: str | Path, *, metadata: Mapping[str, Any], root_format: str = "ttree"
+    ) -> None:
+        if root_format not in ROOT_FORMATS:
+            raise OutputError(f"format {root_format!r}; it can be {', '.join(ROOT_FORMATS)}")
+        self.path = Path(path)
+        self.metadata = dict(metadata)
+        self.root_format = root_format
+        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._columns: dict[str, list[str]] | None = None
+        self._held: list[EventBatch] = []
+        self._held_rows = 0
+        self._file: Any = None
+
+    def __enter__(self) -> EventWriter:
+        import uproot
+
+        if self.path.is_dir():
+            raise OutputError(f"{self.path}: is a folder; name a file")
+        if not self.path.parent.is_dir():
+            raise OutputError(f"{self.path}: there is no folder {self.path.parent}")
+        try:
+            self._file = uproot.recreate(self._temporary, compression=uproot.LZ4(1))
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error})") from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        except OSError as failure:
+            raise OutputError(f"{self.path}: cannot be written ({failure})") from None
+        finally:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
+
+    def write(self, batch: EventBatch) -> None:
+        """Append the events of a batch; columns that the schema does not know are left out."""
+        known = {
+            name: [c.name for c in schema.table_columns(name) if c.name in batch[name]]
+            for name in schema.TABLES
+            if name in batch.tables
+        }
+        if self._columns is None:
+            self._columns = known
+        elif known != self._columns:
+            raise SchemaError(f"{self.path}: a batch has other tables or columns than the first")
+        if not len(batch):
+            return
+        self._held.append(
+            EventBatch(
+                {
+                    name: Table(
+                        {k: schema.as_declared(name, k, batch[name][k]) for k in columns},
+                        batch[name].offsets,
+                    )
+                    for name, columns in known.items()
+                }
+            )
+        )
+        self._held_rows += max(len(table) for table in batch.tables.values())
+        if self._held_rows >= BASKET_ROWS:
+            try:
+                self._flush()
+            except OSError as error:
+                raise OutputError(f"{self.path}: cannot be written ({error})") from None
+
+    def _flush(self) -> None:
+        batch = concatenate(self._held)
+        self._held, self._held_rows = [], 0
+        data = _tree_data(batch) if self.root_format == "ttree" else _ntuple_data(batch)
+        if TREE not in self._file:
+            types = {k: getattr(v, "dtype", None) or v.type.content for k, v in data.items()}
+            if self.root_format == "ttree":
+                self._file.mktree(TREE, types)
+            else:
+                self._file.mkrntuple(TREE, types)
+        self._file[TREE].extend(data)
+
+    def _finish(self) -> None:
+        if self._held:
+            self._flush()
+        if TREE not in self._file:
+            raise OutputError(f"{self.path}: no events to write")
+        assert self._columns is not None
+        self._file["schema"] = json.dumps(_described(self._columns), indent=1)
+        self._file["provenance"] = json.dumps(self.metadata, indent=1, sort_keys=True)
+        self._file.close()
+        os.replace(self._temporary, self.path)
+
+
+def _described(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    branches = {}
+    for table, names in columns.items():
+        for c in (schema.column(table, name) for name in names):
+            branches[c.branch] = {
+                "table": c.table,
+                "name": c.name,
+                "unit": c.unit,
+                "dtype": c.dtype,
+                "doc": c.doc,
+            }
+    counters = {
+        schema.EXPORT_PREFIX[t]: f"n{schema.EXPORT_PREFIX[t]}"
+        for t in columns
+        if t in schema.EXPORT_PREFIX
+    }
+    return {"schema_version": schema.SCHEMA_VERSION, "counters": counters, "branches": branches}
+
+
+def _exported(batch: EventBatch, table: str) -> dict[str, np.ndarray]:
+    return {schema.column(table, k).export: v for k, v in batch[table].columns.items()}
+
+
+def _tree_data(batch: EventBatch) -> dict[str, Any]:
+    """Event columns and one record array a table, of which uproot makes counters and branches."""
+    import awkward as ak
+
+    data: dict[str, Any] = _exported(batch, "event")
+    for name, table in batch.tables.items():
+        if name != "event":
+            columns = _exported(batch, name)
+            record = ak.contents.RecordArray(
+                [ak.contents.NumpyArray(np.ascontiguousarray(v)) for v in columns.values()],
+                list(columns),
+                length=len(table),
+            )
+            data[schema.EXPORT_PREFIX[name]] = _jagged(table, record)
+    return data
+
+
+def _ntuple_data(batch: EventBatch) -> dict[str, Any]:
+    """Every branch on its own, so that an RNTuple has the same names as a TTree."""
+    import awkward as ak
+
+    data: dict[str, Any] = _exported(batch, "event")
+    for name, table in batch.tables.items():
+        if name != "event":
+            data[f"n{schema.EXPORT_PREFIX[name]}"] = table.counts.astype(np.int32)
+            for column, values in table.columns.items():
+                content = ak.contents.NumpyArray(np.ascontiguousarray(values))
+                data[schema.column(name, column).branch] = _jagged(table, content)
+    return data
+
+
+def _jagged(table: Table, content: Any) -> ak.Array:
+    import awkward as ak
+
+    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(table.offsets), content))

@@ -1,0 +1,231 @@
+"""Reading of ROOT files of events, ours or a user's own, and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import schema
+from ..errors import SchemaError, SourceError
+from ..events import EventBatch, Table
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+TREE = "Events"
+"""Name of the tree."""
+
+STEP_SIZE = 1000
+"""Events that `read_events` reads at a time unless told otherwise."""
+
+
+def open_root(path: str | Path) -> Any:
+    """Open a ROOT file for reading.
+
+    Raises:
+        SourceError: if there is none or it is damaged.
+    """
+    import uproot
+
+    try:
+        return uproot.open(Path(path))
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file") from None
+    except Exception as error:  # uproot raises many kinds for a damaged file
+        raise SourceError(f"{path}: not a readable ROOT file ({error})") from None
+
+
+def _tree(file: Any, path: str | Path) -> Any:
+    if TREE not in file:
+        there = ", ".join(file.keys()) or "nothing"
+        raise SchemaError(f"{path}: has no tree {TREE!r}; it has {there}")
+    return file[TREE]
+
+
+def branch_names(tree: Any) -> list[str]:
+    """Names of the branches of a TTree or the top fields of an RNTuple."""
+    return [name for name in tree.keys() if "." not in name]  # noqa: SIM118
+
+
+def read_arrays(tree: Any, branches: Sequence[str], start: int, stop: int) -> dict[str, ak.Array]:
+    """Some entries of some branches of a TTree or an RNTuple, as awkward arrays."""
+    arrays = tree.arrays(list(branches), entry_start=start, entry_stop=stop)
+    return {name: arrays[name] for name in branches}
+
+
+def read_events(
+    path: str | Path | Sequence[str | Path],
+    tables: Iterable[str] | Mapping[str, Iterable[str]] | None = None,
+    step_size: int = STEP_SIZE,
+) -> Iterator[EventBatch]:
+    """Read events back, from a TTree or an RNTuple, under the package's own column names.
+
+    A user's own full simulation is read in the same way: it needs the tree ``Events`` and, of the
+    branches of the schema, those that are to be used.  Branches not in the schema are ignored.
+
+    Args:
+        path: one file or several.
+        tables: tables that must be there, or for each the columns that must be there (then only
+            these are read, and ``event_id``); None for everything known.
+        step_size: events in a batch.
+
+    Raises:
+        SourceError: if a file cannot be read.
+        SchemaError: if a table or column is missing, is jagged where it must not be or the other
+            way round, or has another type or length than declared.
+    """
+    for one in [path] if isinstance(path, (str, Path)) else path:
+        with open_root(one) as file:
+            tree = _tree(file, one)
+            wanted = _wanted(one, set(branch_names(tree)), tables)
+            branches = [c.branch for columns in wanted.values() for c in columns]
+            for start in range(0, tree.num_entries, step_size):
+                stop = min(start + step_size, tree.num_entries)
+                arrays = read_arrays(tree, branches, start, stop)
+                yield _batch(one, wanted, arrays, start, stop)
+
+
+def _wanted(
+    path: str | Path,
+    branches: set[str],
+    tables: Iterable[str] | Mapping[str, Iterable[str]] | None,
+) -> dict[str, list[schema.Column]]:
+    """Columns to read for each table."""
+    there = {
+        name: [c for c in schema.table_columns(name) if c.branch in branches]
+        for name in schema.TABLES
+    }
+    if tables is None:
+        return {name: columns for name, columns in there.items() if columns}
+    wanted = {"event": there["event"]}
+    for name in tables:
+        if name not in there:
+            raise SchemaError(f"unknown table {name!r}; there are {', '.join(schema.TABLES)}")
+        wanted[name] = there[name]
+        if isinstance(tables, Mapping):
+            needed = list(tables[name])
+            declared = [schema.column(name, k) for k in needed]
+            missing = [c.branch for c in declared if c.branch not in branches]
+            if missing:
+                raise SchemaError(f"{path}: lacks the branches {', '.join(missing)}")
+            needed += ["event_id"] if name == "event" else []
+            wanted[name] = [c for c in there[name] if c.name in needed]
+        if not wanted[name] and name != "event":
+            example = schema.table_columns(name)[0].branch
+            raise SchemaError(f"{path}: has no branch of table {name!r}, such as {example}")
+    return wanted
+
+
+def _batch(
+    path: str | Path,
+    wanted: Mapping[str, Sequence[schema.Column]],
+    arrays: Mapping[str, ak.Array],
+    start: int,
+    stop: int,
+) -> EventBatch:
+    import awkward as ak
+
+    n = stop - start
+    event: dict[str, np.ndarray] = {"event_id": np.arange(start, stop)}
+    tables: dict[str, Table] = {"event": Table({}, np.arange(n + 1))}
+    for name, columns in wanted.items():
+        flat: dict[str, np.ndarray] = {}
+        counts: np.ndarray | None = None
+        for c in columns:
+            array = arrays[c.branch]
+            if array.ndim != (1 if name == "event" else 2):
+                shape = "a plain" if name == "event" else "a jagged"
+                raise SchemaError(f"{path}: branch {c.branch} is not {shape} branch of numbers")
+            if name != "event":
+                own = ak.to_numpy(ak.num(array, axis=1))
+                counts = own if counts is None else counts
+                if not np.array_equal(own, counts):
+                    raise SchemaError(
+                        f"{path}: branch {c.branch} has another length than the "
+                        f"other branches of {schema.EXPORT_PREFIX[name]}"
+                    )
+                array = ak.flatten(array, axis=1)
+            flat[c.name] = _cast(path, c, ak.to_numpy(array))
+        if name == "event":
+            event |= flat
+        else:
+            assert counts is not None
+            tables[name] = Table.from_counts(flat, counts)
+    tables["event"] = Table(event, np.arange(n + 1))
+    return EventBatch(tables)
+
+
+def _cast(path: str | Path, column: schema.Column, values: np.ndarray) -> np.ndarray:
+    want = np.dtype(column.dtype)
+    as_flag = want.kind == "b" and values.dtype.kind in "iu"
+    if values.dtype.kind not in "biuf" or not (
+        np.can_cast(values.dtype, want, "same_kind") or as_flag
+    ):
+        raise SchemaError(f"{path}: branch {column.branch} is {values.dtype}, not {want}")
+    cast = values.astype(want, copy=False)
+    if want.kind in "iu" and want.itemsize < values.dtype.itemsize and (cast != values).any():
+        raise SchemaError(f"{path}: branch {column.branch} has values that do not fit {want}")
+    return cast
+
+
+def read_provenance(path: str | Path) -> dict[str, Any]:
+    """How a file was made, as given to `EventWriter`.
+
+    Raises:
+        SourceError: if the file cannot be read.
+        SchemaError: if it carries no provenance.
+    """
+    return _read_json(path, "provenance")
+
+
+def read_schema(path: str | Path) -> dict[str, Any]:
+    """Table, unit, type and meaning of every branch, as stored in the file."""
+    return _read_json(path, "schema")
+
+
+def _read_json(path: str | Path, name: str) -> dict[str, Any]:
+    with open_root(path) as file:
+        if name not in file:
+            raise SchemaError(f"{path}: carries no {name}")
+        try:
+            found: dict[str, Any] = json.loads(str(file[name]))
+        except json.JSONDecodeError as error:
+            raise SchemaError(f"{path}: its {name} is not JSON ({error})") from None
+        return found
+
+
+def content_digest(path: str | Path) -> str:
+    """SHA-256 of the names and values of all branches, whatever the baskets and the format.
+
+    Two files have the same digest if and only if they hold the same events, bit for bit.
+    """
+    import awkward as ak
+
+    hashes: dict[str, tuple[Any, Any]] = {}
+    with open_root(path) as file:
+        tree = _tree(file, path)
+        names = sorted(branch_names(tree))
+        for start in range(0, tree.num_entries, STEP_SIZE):
+            stop = min(start + STEP_SIZE, tree.num_entries)
+            for name, array in read_arrays(tree, names, start, stop).items():
+                counts, values = hashes.setdefault(name, (hashlib.sha256(), hashlib.sha256()))
+                if array.ndim > 1:
+                    counts.update(ak.to_numpy(ak.num(array, axis=1)).astype("<i8").tobytes())
+                    array = ak.flatten(array, axis=1)  # noqa: PLW2901
+                flat = ak.to_numpy(array)
+                little = np.ascontiguousarray(flat.astype(flat.dtype.newbyteorder("<")))
+                # The type is hashed, too: 1 as an int32 is not 1 as a float32.
+                if start == 0:
+                    values.update(little.dtype.str.encode())
+                values.update(little.tobytes())
+    total = hashlib.sha256()
+    for name in sorted(hashes):
+        total.update(f"{name}\0".encode())
+        for part in hashes[name]:
+            total.update(part.digest())
+    return total.hexdigest()

@@ -1,0 +1,292 @@
+"""Truth from Pythia 8 in this process: proton-proton collisions with pile-up at an LHCb-like spot.
+
+Events are generated in blocks of fixed size, and the generator is seeded anew for each block from
+(seed, purpose, block).  So an event depends on its number only, not on how a production is cut, and
+a worker can start at any block.  Pythia takes seeds from 1 to 900 000 000, each the start of its
+own stream; consecutive blocks take consecutive seeds from a start that is hashed from the run's
+seed, so no two blocks of a purpose share one before 4.5e10 events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import poisson
+
+from ..errors import SourceError
+from ..events import EventBatch, Table
+from ..particles import SPEED_OF_LIGHT
+from ..rng import stage_key, uniforms
+from .beam import collision_points
+from .selection import RawTruth, select_particles
+from .truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+BLOCK = 50
+"""Events between two seedings of the generator."""
+
+PROCESSES = {
+    "minbias": ("SoftQCD:inelastic = on",),
+    # With massive quarks the matrix elements are finite, so pTHatMin may be 0; nearly every event
+    # counts, where the same sample out of SoftQCD would take 100 (b) or 10 (c) times longer.
+    "bbbar": ("HardQCD:hardbbbar = on", "PhaseSpace:pTHatMin = 0."),
+    "ccbar": ("HardQCD:hardccbar = on", "PhaseSpace:pTHatMin = 0."),
+}
+"""Pythia settings of the processes known by name."""
+
+OPTIONS = {
+    "forward": "1 or 0: ask for a b (c) hadron with 2 < eta < 5; 1 unless said otherwise for "
+    "bbbar and ccbar, of no meaning for other processes",
+}
+"""Options of a Pythia source and their meaning."""
+
+_BEAMS = ("Beams:eCM = 13000.",)
+_COMMON = (
+    "Print:quiet = on",
+    "Random:setSeed = on",
+    "Random:seed = 1",
+    "Beams:allowVertexSpread = off",
+    # K_S, Lambda and the like that leave the detector first are left to it.
+    "ParticleDecays:limitCylinder = on",
+    f"ParticleDecays:xyMax = {4000}",
+    f"ParticleDecays:zMax = {12500}",
+)
+_N_SEEDS = 900_000_000
+_MAX_EMPTY = 20
+_SIGNAL_FLAVOUR = {"bbbar": 5, "ccbar": 4}
+
+
+class PythiaSource(TruthSource):
+    """Events of Pythia 8 proton-proton collisions.
+
+    With a mean number of interactions (`pileup`) mu, a minimum-bias event has a Poisson number of
+    collisions, at least one; an event of another process has one of that process and a Poisson
+    number of minimum-bias ones.  Without, an event is one collision.
+
+    Args:
+        name: the source as its user wrote it.
+        process: a key of `PROCESSES`, or the path of a file of Pythia settings (``.cmnd``); seeds
+            and vertex spread in it are overruled.
+        n_events: how many events to give.
+        seed: seed of the run.
+        pileup: mean number of interactions mu, or None for exactly one.
+        options: see `OPTIONS`.
+        skip_bad: leave out broken events rather than stop.
+
+    Raises:
+        SourceError: for unknown processes or options, a missing file, or settings that Pythia
+            does not take.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        process: str,
+        n_events: int | None,
+        seed: int,
+        pileup: float | None,
+        options: Mapping[str, str],
+        skip_bad: bool = False,
+    ) -> None:
+        super().__init__(name, n_events)
+        check_options(name, options, OPTIONS)
+        if n_events is None:
+            raise SourceError(f"{name}: a generator has no end; say how many events you want")
+        if pileup is not None and not 0 < pileup < 1000:
+            raise SourceError(f"{name}: a mean of {pileup} interactions makes no sense")
+        if process not in PROCESSES and not Path(process).is_file():
+            known = ", ".join(PROCESSES)
+            raise SourceError(f"{name}: no process and no file {process!r}; it can be {known}")
+        self.process = process
+        self.seed = seed
+        self.pileup = pileup
+        self.skip_bad = skip_bad
+        forward = parse_choice(name, "forward", options.get("forward", "1"), ("0", "1")) == "1"
+        self.flavour = _SIGNAL_FLAVOUR.get(process, 0) if forward else 0
+        if self.flavour:
+            self.note(
+                f"only events with a {'b' if self.flavour == 5 else 'c'} hadron in 2 < eta < 5 "
+                "(?forward=0 for all)"
+            )
+        self._main: Any = None
+        self._overlay: Any = None
+
+    def batches(self) -> Iterator[EventBatch]:
+        """The events, a block at a time."""
+        assert self.n_events is not None
+        for block in range(-(-self.n_events // BLOCK)):
+            yield self.block(block)
+
+    def block(self, block: int) -> EventBatch:
+        """The events of one block, without those before it."""
+        assert self.n_events is not None
+        stop = min((block + 1) * BLOCK, self.n_events)
+        ids = np.arange(block * BLOCK, stop, dtype=np.int64)
+        n_main, n_overlay = self._multiplicities(ids)
+        if self._main is None:
+            self._main = self._start(PROCESSES.get(self.process))
+        main = self._generate(self._main, "pythia", block, int(n_main.sum()))
+        overlay = None
+        if n_overlay.any():
+            if self._overlay is None:
+                self._overlay = self._start(PROCESSES["minbias"])
+            overlay = self._generate(self._overlay, "pythia_pileup", block, int(n_overlay.sum()))
+        batch, bad = self._batch(ids, n_main, n_overlay, main, overlay)
+        names = np.full(len(ids), self.name, dtype=object)
+        batch, skipped = drop_bad(batch, bad, names, self.skip_bad)
+        self.skipped += skipped
+        return batch
+
+    def _multiplicities(
+        self, ids: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Collisions of the process and of the minimum-bias overlay, for each event."""
+        one = np.ones(len(ids), dtype=np.int64)
+        if self.pileup is None:
+            return one, np.zeros_like(one)
+        u = uniforms(self.seed, "pileup", ids)[:, 0]
+        if self.process == "minbias":
+            none = np.exp(-self.pileup)
+            n = poisson.ppf(none + (1 - none) * u, self.pileup).astype(np.int64)
+            return np.maximum(n, 1), np.zeros_like(one)
+        return one, poisson.ppf(u, self.pileup).astype(np.int64)
+
+    def _start(self, settings: tuple[str, ...] | None) -> Any:
+        """An initialised generator; `settings` None stands for the user's file."""
+        import pythia8mc
+
+        pythia = pythia8mc.Pythia("", False)
+        lines = list(_BEAMS)
+        if settings is None:
+            for line in lines:
+                pythia.readString(line)
+            if not pythia.readFile(self.process, False):
+                raise SourceError(f"{self.process}: Pythia does not take a setting in it")
+            lines = []
+        elif self._main is not None:
+            # Pile-up comes at the energy of the signal.
+            lines = [f"Beams:eCM = {self._main.parm('Beams:eCM')}"]
+        for line in (*lines, *(settings or ()), *_COMMON):
+            if not pythia.readString(line, False):
+                raise SourceError(f"{self.name}: Pythia does not take {line!r}")
+        if not pythia.init():
+            raise SourceError(f"{self.name}: Pythia cannot be initialised with these settings")
+        return pythia
+
+    def _generate(self, pythia: Any, purpose: str, block: int, n: int) -> ak.Array:
+        """The first `n` collisions of a block, those that do not pass the forward cut left out."""
+        import awkward as ak
+
+        start = int(stage_key(self.seed, purpose)) % _N_SEEDS
+        pythia.rndm.init(1 + (start + block) % _N_SEEDS)
+        parts: list[ak.Array] = []
+        n_have, n_empty = 0, 0
+        while n_have < n:
+            batch = pythia.nextBatch(n - n_have)
+            n_empty = 0 if len(batch) else n_empty + 1
+            if n_empty == _MAX_EMPTY:
+                raise SourceError(f"{self.name}: Pythia stopped giving events in block {block}")
+            if purpose == "pythia" and self.flavour and len(batch):
+                batch = batch[_has_forward(batch.prt, self.flavour)]
+            parts.append(batch)
+            n_have += len(batch)
+        return ak.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _batch(
+        self,
+        ids: NDArray[np.int64],
+        n_main: NDArray[np.int64],
+        n_overlay: NDArray[np.int64],
+        main: ak.Array,
+        overlay: ak.Array | None,
+    ) -> tuple[EventBatch, dict[int, str]]:
+        import awkward as ak
+
+        n_collisions = n_main + n_overlay
+        event_of = np.repeat(np.arange(len(ids)), n_collisions)
+        first = np.concatenate([[0], np.cumsum(n_collisions)])
+        pv_id = np.arange(len(event_of)) - first[event_of]
+        collisions = main
+        if overlay is not None:
+            both = ak.concatenate([main, overlay])
+            place = np.empty(len(event_of), dtype=np.int64)
+            is_main = pv_id < n_main[event_of]
+            place[is_main] = np.arange(len(main))
+            place[~is_main] = len(main) + np.arange(len(overlay))
+            collisions = both[place]
+        points = collision_points(self.seed, ids[event_of], pv_id)
+        weights = ak.to_numpy(collisions.info.weights[:, 0])
+        raw = _raw(collisions.prt, points, pv_id, first)
+        particle, bad = select_particles(raw)
+        columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), points.T, strict=True))
+        vertex = Table.from_counts({"mc_pv_id": pv_id, **columns}, n_collisions)
+        # The weight of an event is that of its own process, which comes first.
+        return make_batch(ids, weights[first[:-1]], vertex, particle), bad
+
+
+def _has_forward(prt: ak.Array, flavour: int) -> NDArray[np.bool_]:
+    import awkward as ak
+
+    counts = ak.to_numpy(ak.num(prt))
+    flat = ak.flatten(prt)
+    code = np.abs(ak.to_numpy(flat.id).astype(np.int64))
+    # Hadrons of the flavour: its digit is the highest of the meson or baryon code.
+    short = code % 10_000
+    heaviest = np.where(short >= 1000, short // 1000, short // 100)
+    hadron = (code > 100) & (code < 1_000_000) & (heaviest == flavour) & (short // 10 % 10 != 0)
+    px, py, pz = (ak.to_numpy(flat.p[k])[hadron] for k in ("px", "py", "pz"))
+    pt = np.hypot(px, py)
+    forward = (pz > np.sinh(2.0) * pt) & (pz < np.sinh(5.0) * pt)
+    event = np.repeat(np.arange(len(counts)), counts)[hadron][forward]
+    passed: NDArray[np.bool_] = np.bincount(event, minlength=len(counts)) > 0
+    return passed
+
+
+def _raw(
+    prt: ak.Array,
+    points: NDArray[np.float64],
+    pv_id: NDArray[np.int64],
+    first: NDArray[np.int64],
+) -> RawTruth:
+    """Arrays in MeV, mm and ns, moved to the collision points.
+
+    Args:
+        prt: particles of each collision as Pythia's ``nextBatch`` gives them (GeV, mm).
+        points: x, y, z, t of the collisions, shape ``(n_collisions, 4)``.
+        pv_id: position of each collision in its event.
+        first: number of the first collision of each event, and of the end.
+    """
+    import awkward as ak
+
+    sizes = ak.to_numpy(ak.num(prt))
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    flat = ak.flatten(prt)
+    point = np.repeat(points, sizes, axis=0)
+    # A particle without a vertex is made at the collision itself.
+    made = {k: ak.to_numpy(ak.fill_none(flat.vProd[k], 0.0)) for k in ("px", "py", "pz", "e")}
+    mother = ak.to_numpy(flat.mother1).astype(np.int64)
+    final = ak.to_numpy(flat.status) > 0
+    beam = ak.to_numpy(flat.status) == -12
+    # Row 0 of each collision stands for the whole of it and is nobody's mother.
+    return RawTruth(
+        offsets=start[first],
+        pdg_id=ak.to_numpy(flat.id).astype(np.int64),
+        status=np.where(final, 1, np.where(beam, 4, 2)),
+        stable=final,
+        mother=np.where(mother > 0, mother + np.repeat(start[:-1], sizes), -1),
+        pv_id=np.repeat(pv_id, sizes),
+        px=ak.to_numpy(flat.p.px) * 1e3,
+        py=ak.to_numpy(flat.p.py) * 1e3,
+        pz=ak.to_numpy(flat.p.pz) * 1e3,
+        energy=ak.to_numpy(flat.p.e) * 1e3,
+        vx=made["px"] + point[:, 0],
+        vy=made["py"] + point[:, 1],
+        vz=made["pz"] + point[:, 2],
+        vt=made["e"] / SPEED_OF_LIGHT + point[:, 3],
+    )

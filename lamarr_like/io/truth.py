@@ -1,0 +1,212 @@
+"""What every source of truth particles has in common."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import schema
+from ..errors import BadEventError, SourceError
+from ..events import EventBatch, Table
+
+PARTICLE_COLUMNS = (
+    "mcparticle_id",
+    "mc_pdg_id",
+    "mc_status",
+    "mc_stable",
+    "mc_px",
+    "mc_py",
+    "mc_pz",
+    "mc_energy",
+    "mc_vx",
+    "mc_vy",
+    "mc_vz",
+    "mc_vt",
+    "mc_mother_id",
+    "mc_pv_id",
+    "mc_charge",
+)
+"""Columns of the particle table that a source fills."""
+
+VERTEX_COLUMNS = ("mc_pv_id", "mc_x", "mc_y", "mc_z", "mc_t")
+"""Columns of the vertex table that a source fills."""
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER})(?:[-:]({_NUMBER}))?")
+
+
+class TruthSource(ABC):
+    """Generated events as an iterable of `EventBatch` with tables event, vertex and particle.
+
+    Events are numbered 0, 1, 2, ... over the whole source (``event_id``); an event that is
+    skipped leaves a gap, so the numbers of the others never move.  A source may be iterated more
+    than once and gives the same events each time.
+
+    Args:
+        name: the source as its user wrote it.
+        n_events: how many events are asked for, None for all that there are.
+
+    Attributes:
+        is_gun: whether the events are single particles without a collision around them.
+        skipped: (event, reason) of each event skipped so far; event -1 stands for a whole file.
+        unreadable: the part of `skipped` that is known before the first event.
+        notes: remarks for the user, for example how the collisions of a file were read.
+    """
+
+    is_gun: bool = False
+
+    def __init__(self, name: str, n_events: int | None) -> None:
+        if n_events is not None and n_events < 1:
+            raise SourceError(f"{name}: cannot give {n_events} events; ask for at least 1")
+        self.name = name
+        self.n_events = n_events
+        self.skipped: list[tuple[int, str]] = []
+        self.notes: list[str] = []
+        self.unreadable: list[tuple[int, str]] = []
+
+    def __iter__(self) -> Iterator[EventBatch]:
+        self.skipped[:] = self.unreadable
+        return self.batches()
+
+    @abstractmethod
+    def batches(self) -> Iterator[EventBatch]:
+        """The events, from the first one."""
+
+    def note(self, text: str) -> None:
+        """Keep a remark for the user, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def make_batch(
+    event_id: NDArray[np.int64], weight: NDArray[np.float64], vertex: Table, particle: Table
+) -> EventBatch:
+    """Join the tables of some events and cast every column to its declared type.
+
+    Args:
+        event_id: shape ``(n_events,)``.
+        weight: generator weights, shape ``(n_events,)``.
+        vertex: generated primary vertices.
+        particle: generated particles.
+    """
+    n = len(event_id)
+    event = Table(
+        {"event_id": event_id, "run_number": np.zeros(n), "mc_weight": weight}, np.arange(n + 1)
+    )
+    tables = {"event": event, "vertex": vertex, "particle": particle}
+    return EventBatch(
+        {
+            name: Table(
+                {k: schema.as_declared(name, k, v) for k, v in table.columns.items()},
+                table.offsets,
+            )
+            for name, table in tables.items()
+        }
+    )
+
+
+def drop_bad(
+    batch: EventBatch, bad: Mapping[int, str], names: NDArray[np.object_], skip_bad: bool
+) -> tuple[EventBatch, list[tuple[int, str]]]:
+    """Take the broken events out of a batch, or stop at the first one.
+
+    Args:
+        batch: events, broken ones among them.
+        bad: reason by position in the batch.
+        names: name of the file of each event, shape ``(n_events,)``.
+        skip_bad: whether broken events are left out rather than an error.
+
+    Returns:
+        The sound events, and (event_id, reason) of the others.
+
+    Raises:
+        BadEventError: for the first broken event, unless `skip_bad`.
+    """
+    if not bad:
+        return batch, []
+    ids = batch.event["event_id"]
+    if not skip_bad:
+        first = min(bad)
+        raise BadEventError(str(names[first]), int(ids[first]), bad[first])
+    sound = np.ones(len(batch), dtype=bool)
+    sound[list(bad)] = False
+    return select_events(batch, sound), [
+        (int(ids[k]), f"{names[k]}: {bad[k]}") for k in sorted(bad)
+    ]
+
+
+def select_events(batch: EventBatch, mask: NDArray[np.bool_]) -> EventBatch:
+    """The events where `mask` is true, shape ``(n_events,)``."""
+    tables = {}
+    for name, table in batch.tables.items():
+        rows = np.repeat(mask, table.counts)
+        tables[name] = Table.from_counts(
+            {k: v[rows] for k, v in table.columns.items()}, table.counts[mask]
+        )
+    return EventBatch(tables)
+
+
+def split_options(text: str) -> tuple[str, dict[str, str]]:
+    """Cut ``head?key=value&key=value`` into its head and its options.
+
+    Raises:
+        SourceError: if an option has no value or comes twice.
+    """
+    head, _, tail = text.partition("?")
+    options: dict[str, str] = {}
+    for item in filter(None, tail.split("&")):
+        key, equals, value = item.partition("=")
+        if not equals or not value:
+            raise SourceError(f"{text}: option {item!r} is not of the form name=value")
+        if key in options:
+            raise SourceError(f"{text}: option {key!r} is given twice")
+        options[key] = value
+    return head, options
+
+
+def check_options(text: str, options: Mapping[str, str], known: Mapping[str, str]) -> None:
+    """Refuse options that do not exist.
+
+    Args:
+        text: the source as its user wrote it.
+        options: options given.
+        known: meaning of each option by its name.
+
+    Raises:
+        SourceError: naming the unknown option and listing those that exist.
+    """
+    for key in options:
+        if key not in known:
+            listing = "; ".join(f"{k}: {meaning}" for k, meaning in known.items())
+            raise SourceError(f"{text}: unknown option {key!r}; there are {listing}")
+
+
+def parse_range(text: str, key: str, value: str) -> tuple[float, float]:
+    """Read ``3-100``, ``-5:5`` or one number (a range of no width).
+
+    Raises:
+        SourceError: if it is neither, or the range is upside down.
+    """
+    match = _RANGE.fullmatch(value)
+    if match is None:
+        raise SourceError(f"{text}: {key}={value} is neither a number nor a range such as 3-100")
+    low = float(match[1])
+    high = low if match[2] is None else float(match[2])
+    if high < low:
+        raise SourceError(f"{text}: {key}={value} ends below its start")
+    return low, high
+
+
+def parse_choice(text: str, key: str, value: str, choices: tuple[str, ...]) -> str:
+    """Check that an option has one of the values that it may have.
+
+    Raises:
+        SourceError: listing the choices.
+    """
+    if value not in choices:
+        raise SourceError(f"{text}: {key}={value}; it can be {', '.join(choices)}")
+    return value

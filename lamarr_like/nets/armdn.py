@@ -1,0 +1,193 @@
+"""Autoregressive mixture density networks.
+
+Bishop, "Mixture density networks" (1994); Uria et al., "RNADE: the real-valued neural
+autoregressive density-estimator", arXiv:1306.0186.  One small network an output sees the
+conditions, the class of atoms and the earlier outputs, and gives a mixture of Gaussians of the
+normal score.  In training the earlier outputs are known, so all networks run side by side as one
+stacked product; a draw goes through them in order.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import tensorflow as tf
+
+from .config import GeneratorConfig
+from .layers import Mlp, MovingAverage, adam
+from .onnx_graph import Graph
+from .sample import GeneratorSample, stream
+
+_LOG_SIGMA_CENTRE, _LOG_SIGMA_REACH = -2.5, 4.5
+_LEAST_LOG_DENSITY = -20.0
+ATOM_WIDTHS = [32, 32]
+
+DEFAULT_STEPS = 20_000
+DEFAULT_LEARNING_RATE = 2e-3
+DEFAULT_HIDDEN = 64
+DEFAULT_DEPTH = 3
+
+
+class ArmdnTrainer:
+    """Trains an autoregressive mixture density network by likelihood.
+
+    Args:
+        sample: the prepared sample.
+        config: settings.
+    """
+
+    def __init__(self, sample: GeneratorSample, config: GeneratorConfig) -> None:
+        rng = stream(config.seed, "weights")
+        self.config = config
+        self.n_conditions, self.n_outputs = sample.x.shape[1], sample.y.shape[1]
+        self.n_atoms = len(sample.atoms)
+        self.n_given = self.n_conditions + (self.n_atoms if self.n_atoms > 1 else 0)
+        self.free = sample.atoms.free.astype(np.float32)
+        m, k = config.components, self.n_outputs
+        hidden = [config.hidden] * config.depth
+        width = self.n_given + k
+        self.net = Mlp(rng, [width, *hidden, 3 * m], stack=k, out_scale=0.3)
+        self.mask = np.ones((k, width, 1), dtype=np.float32)
+        for i in range(k):
+            self.mask[i, self.n_given + i :] = 0.0
+        # Components start spread over the range of a normal score, with sigma about 0.6.
+        start = np.concatenate([np.zeros(m), np.linspace(-1.5, 1.5, m), np.full(m, 2.1)])
+        self.net.biases[-1].assign(np.broadcast_to(start, (k, 1, 3 * m)).astype(np.float32))
+        self.atom_net = Mlp(rng, [self.n_conditions, *ATOM_WIDTHS, self.n_atoms], out_scale=0.1)
+        chosen = self.atom_net.variables if self.n_atoms > 1 else []
+        self.variables = [*self.net.variables, *chosen]
+        self.optimizer = adam(
+            config.learning_rate,
+            config.warm_up,
+            config.steps,
+            global_clipnorm=config.clip,
+            weight_decay=config.weight_decay or None,
+        )
+        self.optimizer.exclude_from_weight_decay(var_list=[*self.net.biases, *self.atom_net.biases])
+        self.optimizer.build(self.variables)
+        self.average = MovingAverage(self.variables, config.ema)
+
+    @property
+    def noise(self) -> tuple[int, int]:
+        """Uniform and normal numbers that a draw needs."""
+        return (self.n_outputs + (self.n_atoms > 1), self.n_outputs)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the products of one draw."""
+        given = [self.n_given + i for i in range(self.n_outputs)]
+        c = self.config
+        chain = [c.hidden] * c.depth + [3 * c.components]
+        total = sum(a * chain[0] + sum(x * y for x, y in pairwise(chain)) for a in given)
+        if self.n_atoms > 1:
+            total += sum(
+                x * y for x, y in pairwise([self.n_conditions, *ATOM_WIDTHS, self.n_atoms])
+            )
+        return 2 * total
+
+    @tf.function(jit_compile=True)
+    def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        """One update on a batch; returns the mean negative log likelihood."""
+        with tf.GradientTape() as tape:
+            loss = self._loss(x, atom, y, w)
+        self.optimizer.apply(tape.gradient(loss, self.variables), self.variables)
+        self.average.update()
+        return loss
+
+    def _loss(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        given = [x, tf.one_hot(atom, self.n_atoms)] if self.n_atoms > 1 else [x]
+        h = tf.concat([*given, y], axis=1)
+        kernels, biases = self.net.kernels, self.net.biases
+        h = tf.matmul(h[None], kernels[0] * self.mask) + biases[0]
+        for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
+            h = tf.matmul(tf.nn.silu(h), kernel) + bias
+        m = self.config.components
+        logit, mean, raw = h[..., :m], h[..., m : 2 * m], h[..., 2 * m :]
+        log_sigma = _LOG_SIGMA_CENTRE + _LOG_SIGMA_REACH * tf.tanh(raw / _LOG_SIGMA_REACH)
+        z = (tf.transpose(y)[:, :, None] - mean) * tf.exp(-log_sigma)
+        log_density = tf.reduce_logsumexp(logit - log_sigma - 0.5 * z * z, axis=2)
+        log_density -= tf.reduce_logsumexp(logit, axis=2)
+        # Negative weights could drive a density to zero for an endless gain: it stops here.
+        log_density = tf.maximum(log_density, _LEAST_LOG_DENSITY)
+        free = tf.transpose(tf.gather(self.free, atom))
+        nll = -tf.reduce_sum(free * log_density, axis=0)
+        if self.n_atoms > 1:
+            nll += tf.nn.sparse_softmax_cross_entropy_with_logits(atom, self.atom_net(x))
+        return tf.reduce_mean(w * nll)
+
+    def onnx(self) -> bytes:
+        """The sampling graph with the averaged weights."""
+        arrays = self.average.numpy()
+        layers = len(self.net.kernels)
+        kernels, biases = arrays[:layers], arrays[layers : 2 * layers]
+        # The division inside the bound of log sigma goes into the last layer.
+        for last in (kernels[-1], biases[-1]):
+            last[..., 2 * self.config.components :] /= _LOG_SIGMA_REACH
+        graph = Graph()
+        x = graph.input("conditions", self.n_conditions)
+        uniforms = graph.input("uniforms", self.noise[0])
+        normals = graph.input("normals", self.noise[1])
+        index, free = "", ""
+        if self.n_atoms > 1:
+            index, x, free = add_atom_choice(graph, x, uniforms, arrays[2 * layers :], self.free)
+        first = self.n_atoms > 1
+        hidden = self.config.hidden
+        # The part of all first layers that depends on nothing drawn is one product.
+        shared = np.concatenate(list(kernels[0][:, : self.n_given]), axis=1)
+        base = graph.dense(x, shared, biases[0].reshape(-1))
+        drawn: list[str] = []
+        for k in range(self.n_outputs):
+            h = graph.slice(base, k * hidden, (k + 1) * hidden)
+            if k:
+                earlier = graph.constant(kernels[0][k, self.n_given : self.n_given + k])
+                h = graph.op("Add", h, graph.op("MatMul", graph.concat(*drawn), earlier))
+            for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
+                h = graph.dense(graph.silu(h), kernel[k], bias[k, 0])
+            uniform = graph.slice(uniforms, k + first, k + first + 1)
+            score = self._draw(graph, h, uniform, graph.slice(normals, k, k + 1))
+            if free:
+                score = graph.op("Mul", score, graph.slice(free, k, k + 1))
+            drawn.append(score)
+        graph.output("scores", graph.concat(*drawn), self.n_outputs)
+        if index:
+            graph.output("atom", graph.op("Cast", index, to=1), 1)
+        return graph.build()
+
+    def _draw(self, graph: Graph, mixture: str, uniform: str, normal: str) -> str:
+        """A score from the mixture: choose a component, then scale and shift a normal number."""
+        m = self.config.components
+        chosen = graph.choose(graph.slice(mixture, 0, m), uniform, m)
+        both = graph.op("Add", chosen, graph.constant([[m, 2 * m]], np.int64))
+        picked = graph.op("GatherElements", mixture, both, axis=1)
+        mean, bounded = graph.slice(picked, 0, 1), graph.op("Tanh", graph.slice(picked, 1, 2))
+        reach, centre = graph.constant(_LOG_SIGMA_REACH), graph.constant(_LOG_SIGMA_CENTRE)
+        sigma = graph.op("Exp", graph.op("Add", graph.op("Mul", bounded, reach), centre))
+        score = graph.op("Add", mean, graph.op("Mul", sigma, normal))
+        return graph.op("Clip", score, graph.constant(-5.0), graph.constant(5.0))
+
+
+def add_atom_choice(
+    graph: Graph, x: str, uniforms: str, arrays: list[np.ndarray], free: np.ndarray
+) -> tuple[str, str, str]:
+    """Add the choice of a class of atoms to a sampling graph.
+
+    Args:
+        graph: graph to extend.
+        x: conditions.
+        uniforms: uniform numbers, the first of which is used.
+        arrays: weights of the class network, kernels then biases.
+        free: whether each output is free in each class, as numbers; shape ``(n_classes, k)``.
+
+    Returns:
+        Names of the class index, of the conditions with the class one-hot appended, and of the
+        mask of free outputs.
+    """
+    layers = len(arrays) // 2
+    h = x
+    for i in range(layers):
+        h = graph.dense(graph.silu(h) if i else h, arrays[i], arrays[layers + i])
+    index = graph.choose(h, graph.slice(uniforms, 0, 1), len(free))
+    flat = graph.op("Reshape", index, graph.constant([-1], np.int64))
+    given = graph.concat(x, graph.one_hot(index, len(free)))
+    return index, given, graph.op("Gather", graph.constant(free), flat, axis=0)

@@ -1,0 +1,166 @@
+"""Training samples as the networks see them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..atoms import Atoms
+from ..errors import TrainingError
+from ..preprocessing import ConditionTransform, NormalScores, dequantise
+from ..rng import stage_key
+
+Floats32 = NDArray[np.float32]
+
+
+def stream(seed: int, purpose: str) -> np.random.Generator:
+    """A generator of random numbers of its own for each purpose.
+
+    Two uses of one seed must not share numbers: noise that repeats the numbers a toy sample was
+    made of would be learnt as a correlation.
+    """
+    return np.random.default_rng(int(stage_key(seed, f"nets {purpose}")))
+
+
+def checked_columns(
+    columns: Mapping[str, np.ndarray], n: int, what: str
+) -> dict[str, NDArray[np.float64]]:
+    """Float64 copies of training columns.
+
+    Raises:
+        TrainingError: for another length than ``n`` or values that are not finite.
+    """
+    result = {}
+    for name, values in columns.items():
+        array = np.asarray(values, dtype=np.float64)
+        if array.shape != (n,):
+            raise TrainingError(f"{what} {name!r} has shape {array.shape}, expected ({n},)")
+        bad = np.flatnonzero(~np.isfinite(array))
+        if len(bad):
+            raise TrainingError(f"{what} {name!r} is {array[bad[0]]} in row {bad[0]}")
+        result[name] = array
+    return result
+
+
+def checked_weights(weights: np.ndarray | None, n: int) -> NDArray[np.float64]:
+    """Weights scaled to a mean of one; ones for None.
+
+    Raises:
+        TrainingError: if they do not fit or do not sum to something positive.
+    """
+    if weights is None:
+        return np.ones(n)
+    w = checked_columns({"weight": weights}, n, "column")["weight"]
+    if not w.sum() > 0:
+        raise TrainingError("the weights of the training sample sum to nothing positive")
+    return w * (n / w.sum())
+
+
+def data_digest(*tables: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of the names and values of training columns."""
+    digest = hashlib.sha256()
+    for table in tables:
+        for name, values in table.items():
+            digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
+def archive(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as the bytes of an ``.npz`` file."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **dict(arrays))
+    return stream.getvalue()
+
+
+def split(n: int, share: float, seed: int, most: int = 30_000) -> NDArray[np.bool_]:
+    """Which rows are held out, shape ``(n,)``."""
+    held = np.zeros(n, dtype=bool)
+    held[stream(seed, "split").permutation(n)[: min(int(n * share), most)]] = True
+    return held
+
+
+@dataclass(frozen=True)
+class GeneratorSample:
+    """A training sample of a conditional generator.
+
+    Args:
+        transform: conditions to network input.
+        scores: outputs to normal scores.
+        atoms: classes of exact equalities.
+        integer: whether each output is an integer.
+        x: network input, shape ``(n, n_conditions)``.
+        atom: class of each row, shape ``(n,)``.
+        y: normal scores of the outputs, zero where they are not free; shape ``(n, n_outputs)``.
+        weights: mean one, shape ``(n,)``.
+    """
+
+    transform: ConditionTransform
+    scores: NormalScores
+    atoms: Atoms
+    integer: NDArray[np.bool_]
+    x: Floats32
+    atom: NDArray[np.int32]
+    y: Floats32
+    weights: Floats32
+
+
+def prepare_generator_sample(
+    conditions: Mapping[str, np.ndarray],
+    targets: Mapping[str, np.ndarray],
+    weights: np.ndarray | None,
+    *,
+    integers: frozenset[str],
+    knots: int,
+    seed: int,
+) -> GeneratorSample:
+    """Fit the transforms and apply them.
+
+    Args:
+        conditions: arrays of shape ``(n,)``.
+        targets: arrays of shape ``(n,)``.
+        weights: shape ``(n,)`` or None.
+        integers: targets that are integers.
+        knots: knots of the transforms of the targets.
+        seed: seed of the dequantisation.
+
+    Raises:
+        TrainingError: if a column cannot be used.
+    """
+    if not targets or not conditions:
+        raise TrainingError("a generator needs at least one condition and one target")
+    n = len(next(iter(targets.values())))
+    if n < 100:
+        raise TrainingError(f"{n} rows are too few to train a generator on; 100 is the least")
+    x = list(checked_columns(conditions, n, "condition").values())
+    outputs = np.stack(list(checked_columns(targets, n, "target").values()), axis=1)
+    w = checked_weights(weights, n)
+    integer = np.array([name in integers for name in targets])
+    atoms = Atoms.detect(outputs, integer, w)
+    atom = atoms.classify(outputs, integer)
+    free = atoms.free[atom]
+    rng = stream(seed, "dequantise")
+    for k in np.flatnonzero(integer):
+        outputs[:, k] = dequantise(outputs[:, k], rng.random(n))
+    # A column that is free in no class still needs a table; it is overwritten in every draw.
+    rows = [f if f.any() else np.ones(n, dtype=bool) for f in free.T]
+    scores = NormalScores.fit(
+        [outputs[r, k] for k, r in enumerate(rows)], [w[r] for r in rows], knots
+    )
+    y = np.stack([scores.forward_column(k, outputs[:, k]) for k in range(len(rows))], axis=1)
+    transform = ConditionTransform.fit(x, w)
+    return GeneratorSample(
+        transform=transform,
+        scores=scores,
+        atoms=atoms,
+        integer=integer,
+        x=transform(x),
+        atom=atom.astype(np.int32),
+        y=np.where(free, y, 0.0).astype(np.float32),
+        weights=w.astype(np.float32),
+    )

@@ -1,0 +1,209 @@
+"""The chain of stages: checked as a whole, then run on batches of events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from . import particles, schema
+from .artefact import read_artefact
+from .config import PipelineConfig, load_config
+from .engine import load_model
+from .errors import PipelineError, SchemaError
+from .events import EventBatch, Table
+from .resources import find_model
+from .stages import MODEL_STAGES, STAGES, AbstractStage
+
+if TYPE_CHECKING:
+    import awkward as ak
+    import pandas as pd
+
+    Events = TypeVar("Events", EventBatch, ak.Array, Mapping[str, pd.DataFrame])
+
+TRUTH = frozenset(
+    key
+    for key, column in schema.COLUMNS.items()
+    if key[0] in ("vertex", "particle") and column.name.startswith("mc")
+    if not column.name.startswith(("mc_ctb", "mc_ecal", "mc_t3"))
+) | {("event", name) for name in ("event_id", "run_number", "mc_weight")}
+"""Columns of generated events, as (table, name): what a source fills."""
+
+
+class Pipeline:
+    """Turns batches of generated events into batches with reconstructed tracks.
+
+    ``Pipeline.load("reference")(events, seed=1)`` takes an `EventBatch`, an awkward array (fields
+    as in `EventBatch.to_awkward`) or a dict of pandas frames, and returns the same kind.
+
+    Args:
+        stages: in the order in which they run.
+        name: name of the pipeline.
+        provenance: what identifies the pipeline file and the models.
+
+    Attributes:
+        seconds: time spent in each stage so far [s].
+
+    Raises:
+        PipelineError: if a stage needs a column that nothing before it provides.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[AbstractStage],
+        name: str = "custom",
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.stages = tuple(stages)
+        self.name = name
+        self.provenance: dict[str, Any] = {"pipeline": name, **(provenance or {})}
+        self.seconds = {stage.name: 0.0 for stage in self.stages}
+        self.check()
+
+    @classmethod
+    def load(cls, name: str | Path, models: Path | str | None = None) -> Pipeline:
+        """Load a pipeline and its models.
+
+        Args:
+            name: name of a shipped pipeline or path of a YAML file.
+            models: folder to search for artefacts before the others.
+
+        Raises:
+            PipelineError: if the file is wrong or the stages do not fit together.
+            ArtefactError: if a model is absent or altered.
+        """
+        config = load_config(name)
+        digests: dict[str, Any] = {}
+        stages = [_build(entry, models, digests) for entry in _entries(config)]
+        provenance = {"pipeline_digest": config.digest, "models": digests}
+        return cls(stages, config.name, provenance)
+
+    def check(self) -> None:
+        """Check that every stage finds the columns that it needs.
+
+        Raises:
+            PipelineError: naming the stage, the columns, and the stage that would provide them.
+        """
+        have = set(TRUTH)
+        for stage in self.stages:
+            missing = sorted(stage.requires - have)
+            if missing:
+                listing = ", ".join(f"{table}.{column}" for table, column in missing)
+                makers = [n for n, s in STAGES.items() if s.provides & set(missing)]
+                hint = f"; put stage {' and '.join(makers)} before it" if makers else ""
+                raise PipelineError(
+                    f"pipeline {self.name!r}: stage {stage.name!r} misses {listing}{hint}"
+                )
+            have |= stage.provides
+
+    def __call__(self, events: Events, seed: int = 1, is_gun: bool = False) -> Events:
+        """Run all stages.
+
+        Args:
+            events: generated events; columns that have a natural default may be absent.
+            seed: equal seeds give equal results, event by event, however they are batched.
+            is_gun: whether the events come from a particle gun.
+
+        Raises:
+            SchemaError: if a column is missing or not finite.
+        """
+        given: Any = events
+        if isinstance(given, EventBatch):
+            result: Any = self._run(given, seed, is_gun)
+        elif isinstance(given, Mapping):
+            batch = self._run(EventBatch.from_pandas(**given), seed, is_gun)
+            result = {name: batch.to_pandas(name) for name in batch.tables}
+        else:
+            result = self._run(EventBatch.from_awkward(given), seed, is_gun).to_awkward()
+        return result
+
+    def _run(self, batch: EventBatch, seed: int, is_gun: bool) -> EventBatch:
+        batch = completed(batch)
+        needed = set().union(*(s.requires for s in self.stages)) & TRUTH
+        for table in sorted({t for t, _ in needed}):
+            names = [n for t, n in needed if t == table]
+            schema.require(table, batch[table].columns, names, f"pipeline {self.name!r}")
+        check_finite(batch, needed, "input")
+        for stage in self.stages:
+            start = time.perf_counter()
+            batch = stage(batch, seed, is_gun)
+            check_finite(batch, stage.provides, f"stage {stage.name!r}")
+            self.seconds[stage.name] += time.perf_counter() - start
+        return batch
+
+
+def _entries(config: PipelineConfig) -> list[tuple[str, str | None, dict[str, Any]]]:
+    return [(e.stage, e.model, dict(e.options)) for e in config.stages]
+
+
+def _build(
+    entry: tuple[str, str | None, dict[str, Any]],
+    models: Path | str | None,
+    digests: dict[str, Any],
+) -> AbstractStage:
+    """One stage with its model; notes the digest of the model."""
+    name, model_name, options = entry
+    if model_name is None:
+        return STAGES[name](**options)
+    artefact = read_artefact(find_model(model_name, models))
+    if artefact.config["stage"] != name:
+        raise PipelineError(
+            f"stage {name!r}: model {model_name!r} was trained for {artefact.config['stage']!r}"
+        )
+    digests[name] = {"model": artefact.folder.name, "digest": artefact.digest}
+    return MODEL_STAGES[name](load_model(artefact), artefact.config, **options)
+
+
+def completed(batch: EventBatch) -> EventBatch:
+    """Fill truth columns that have a natural default where they are absent.
+
+    Particles are numbered, taken as stable, and of unknown mother and collision; charges and
+    energies follow from the species; without collisions the vertex table is empty.
+    """
+    n = len(batch)
+    if "vertex" not in batch.tables:
+        empty = {c.name: np.zeros(0, c.dtype) for c in schema.table_columns("vertex")}
+        batch = batch.with_table("vertex", Table(empty, np.zeros(n + 1, dtype=np.int64)))
+    particle = batch.particle
+    rows = len(particle)
+    ones, unknown = np.ones(rows), np.full(rows, -1)
+    local = np.arange(rows) - np.repeat(particle.offsets[:-1], particle.counts)
+    new: dict[str, np.ndarray] = {"mcparticle_id": local}
+    new |= {"mc_stable": ones, "mc_status": ones, "mc_vt": np.zeros(rows)}
+    new |= {"mc_mother_id": unknown, "mc_pv_id": unknown}
+    if "mc_charge" not in particle:
+        new["mc_charge"] = particles.charges(particle["mc_pdg_id"])
+    if "mc_energy" not in particle:
+        energy2 = particles.masses(particle["mc_pdg_id"]) ** 2
+        for name in ("mc_px", "mc_py", "mc_pz"):
+            energy2 = energy2 + particle[name].astype(np.float64) ** 2
+        new["mc_energy"] = np.sqrt(energy2)
+    absent = {k: schema.as_declared("particle", k, v) for k, v in new.items() if k not in particle}
+    return batch.with_columns("particle", **absent) if absent else batch
+
+
+def check_finite(
+    batch: EventBatch, columns: frozenset[tuple[str, str]] | set[tuple[str, str]], where: str
+) -> None:
+    """Refuse columns with NaN or infinite numbers.
+
+    Args:
+        batch: events.
+        columns: columns to look at, as (table, name).
+        where: who made them, for the message.
+
+    Raises:
+        SchemaError: naming the event and the column.
+    """
+    for table, name in sorted(columns):
+        values = batch[table][name]
+        if values.dtype.kind != "f":
+            continue
+        finite = np.isfinite(values)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            event = int(batch.event_ids(table)[row])
+            raise SchemaError(f"{where}: {table}.{name} is {values[row]} in event {event}")

@@ -1,0 +1,231 @@
+"""Whole runs: truth in, a conversion of events in chunks, an ntuple out, in bounded memory."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import __version__
+from .errors import OutputError
+from .events import EventBatch, rebatch
+from .pipeline import Pipeline
+from .schema import TRACK_TYPES
+
+Convert = Callable[[EventBatch], EventBatch]
+Progress = Callable[[int], None]
+
+_T = TypeVar("_T")
+_TYPE_NAMES = {code: name for name, code in TRACK_TYPES.items() if code}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a run reads and writes.
+
+    Args:
+        source: generator or files, as `lamarr_like.io.sources.open_source` takes it.
+        output: ROOT file to write.
+        n_events: how many events, None for all of the source.
+        seed: seed of generator and detector.
+        chunk_size: events held in memory at a time; the result does not depend on it.
+        pileup: mean number of collisions an event, None for the source's own.
+        skip_bad: count broken events and go on, instead of stopping at the first.
+        root_format: ``"ttree"`` or ``"rntuple"``.
+        command: command line, kept in the file.
+    """
+
+    source: str
+    output: Path
+    n_events: int | None = None
+    seed: int = 1
+    chunk_size: int = 1000
+    pileup: float | None = None
+    skip_bad: bool = False
+    root_format: str = "ttree"
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        events: events written.
+        particles: generated particles written.
+        tracks: reconstructed tracks by type.
+        wall: duration [s].
+        seconds: part of it spent on each step, reading and writing included.
+        skipped: (event, reason) of the events that were left out.
+        notes: remarks of the source.
+    """
+
+    events: int
+    particles: int
+    tracks: dict[str, int]
+    wall: float
+    seconds: dict[str, float] = field(default_factory=dict)
+    skipped: tuple[tuple[int, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Events a second, reading and writing included."""
+        return self.events / self.wall if self.wall > 0.0 else 0.0
+
+
+def simulate(
+    config: RunConfig,
+    pipeline: str | Path = "reference",
+    models: Path | str | None = None,
+    progress: Progress | None = None,
+) -> RunSummary:
+    """Run the fast chain on a source.
+
+    Args:
+        config: what to read and write.
+        pipeline: name or file of the pipeline.
+        models: folder of the user's own models, searched first.
+        progress: called with the number of events of each chunk that is done.
+
+    Raises:
+        LamarrLikeError: naming the file, event and column; nothing is left under the output name.
+    """
+    chain = Pipeline.load(pipeline, models)
+    source = _open(config)
+
+    def convert(batch: EventBatch) -> EventBatch:
+        return chain(batch, seed=config.seed, is_gun=source.is_gun)
+
+    return _run(config, source, convert, chain.provenance, chain.seconds, progress)
+
+
+def simulate_detailed(
+    config: RunConfig, workers: int = 1, progress: Progress | None = None
+) -> RunSummary:
+    """Run the detailed reference simulation on a source.
+
+    Args:
+        config: what to read and write.
+        workers: processes that share the chunks; the result does not depend on it.
+        progress: called with the number of events of each chunk that is done.
+
+    Raises:
+        LamarrLikeError: naming the file, event and column; nothing is left under the output name.
+    """
+    from .detailed import simulate as detailed
+
+    convert = functools.partial(detailed.simulate_detailed, seed=config.seed)
+    provenance = {"pipeline": "detailed"}
+    return _run(config, _open(config), convert, provenance, {}, progress, workers)
+
+
+def _open(config: RunConfig) -> Any:
+    from .io.sources import open_source
+
+    if config.chunk_size < 1:
+        raise OutputError(f"a chunk of {config.chunk_size} events; ask for at least 1")
+    return open_source(
+        config.source,
+        n_events=config.n_events,
+        seed=config.seed,
+        pileup=config.pileup,
+        skip_bad=config.skip_bad,
+    )
+
+
+def _run(
+    config: RunConfig,
+    source: Any,
+    convert: Convert,
+    provenance: dict[str, Any],
+    seconds: dict[str, float],
+    progress: Progress | None,
+    workers: int = 1,
+) -> RunSummary:
+    """Stream the source through a conversion into the output file and count."""
+    from .io.ntuple import EventWriter
+
+    start, steps = time.perf_counter(), {"reading": 0.0, "writing": 0.0}
+    events, particles, tracks = 0, 0, Counter[str]()
+    chunks = rebatch(_timed(source, steps, "reading"), config.chunk_size)
+    metadata = {**_provenance(config, source), **provenance}
+    with EventWriter(config.output, metadata=metadata, root_format=config.root_format) as writer:
+        for batch in _mapped(convert, chunks, workers):
+            began = time.perf_counter()
+            writer.write(batch)
+            steps["writing"] += time.perf_counter() - began
+            events += len(batch)
+            particles += len(batch.particle)
+            tracks.update(_track_counts(batch))
+            if progress is not None:
+                progress(len(batch))
+        began = time.perf_counter()
+    steps["writing"] += time.perf_counter() - began  # closing the file writes the last rows
+    wall = time.perf_counter() - start
+    inner = seconds or {"detector": wall - sum(steps.values())}
+    return RunSummary(
+        events=events,
+        particles=particles,
+        tracks={name: tracks[name] for name in _TYPE_NAMES.values()},
+        wall=wall,
+        seconds={"reading": steps["reading"], **inner, "writing": steps["writing"]},
+        skipped=tuple(source.skipped),
+        notes=tuple(source.notes),
+    )
+
+
+def _provenance(config: RunConfig, source: Any) -> dict[str, Any]:
+    out = {"program": f"lamarr_like {__version__}", "source": source.name, "seed": config.seed}
+    if config.pileup is not None:
+        out["pileup"] = config.pileup
+    return {**out, "command": config.command}
+
+
+def _timed(items: Iterable[_T], steps: dict[str, float], step: str) -> Iterator[_T]:
+    """The same items; the time spent on getting them is added to a step."""
+    iterator = iter(items)
+    while True:
+        start = time.perf_counter()
+        try:
+            item = next(iterator)
+        except StopIteration:
+            return
+        finally:
+            steps[step] += time.perf_counter() - start
+        yield item
+
+
+def _mapped(convert: Convert, chunks: Iterable[EventBatch], workers: int) -> Iterator[EventBatch]:
+    """Converted chunks in order; at most two chunks a worker are under way."""
+    if workers <= 1:
+        yield from map(convert, chunks)
+        return
+    context = multiprocessing.get_context("spawn")
+    pending: deque[Future[EventBatch]] = deque()
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        try:
+            for chunk in chunks:
+                pending.append(pool.submit(convert, chunk))
+                if len(pending) > 2 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _track_counts(batch: EventBatch) -> dict[str, int]:
+    if "track" not in batch.tables:
+        return {}
+    codes, counts = np.unique(batch.track["track_type"], return_counts=True)
+    return {_TYPE_NAMES[int(c)]: int(n) for c, n in zip(codes, counts, strict=True)}

@@ -1,0 +1,170 @@
+"""Physics features that several stages give to their models as conditions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import particles, schema
+from ..events import EventBatch, Table
+from .stage import ColumnKeys, Columns, Floats, Mask, keys
+
+Rows = NDArray[np.int64] | Mask
+
+MOMENTUM = ("mc_px", "mc_py", "mc_pz")
+VERTEX = ("mc_vx", "mc_vy", "mc_vz")
+CLOSEST = ("mc_ctb_x", "mc_ctb_y", "mc_ctb_z")
+
+TRUTH_COLUMNS: ColumnKeys = keys(
+    "particle", "mcparticle_id", "mc_pdg_id", "mc_charge", *MOMENTUM, *VERTEX, *CLOSEST
+) | keys("particle", "mc_t3_x", "mc_ecal_x")
+"""Columns that `truth` reads."""
+
+VELO_INNER, VELO_OUTER = 8.2, 42.0
+"""Radii [mm] between which the VELO is sensitive (JINST 3 (2008) S08005)."""
+VELO_STATIONS = np.array([*np.arange(-175.0, 276.0, 30.0), 435.0, 585.0, 635.0, 685.0, 735.0])
+"""z [mm] of the VELO stations (JINST 3 (2008) S08005)."""
+TT_Z, T3_Z, ECAL_Z = 2450.0, 9400.0, 12689.0
+"""z [mm] of the TT, the last tracking layer and the plane of the ECAL shower."""
+
+LIFETIME_LENGTH = {211: 7804.5, 321: 3711.0}
+"""c tau [mm] of the charged mesons that decay inside the spectrometer (PDG 2024)."""
+
+_TINY = 1e-3
+
+
+def direction(px: Floats, py: Floats, pz: Floats) -> Columns:
+    """Momentum, angles and slopes of forward particles.
+
+    Args:
+        px, py, pz: momentum [MeV], shape ``(n,)``.
+
+    Returns:
+        log10 of p and pT [MeV], eta, cosine and sine of the azimuth, slopes.
+    """
+    pt = np.maximum(np.hypot(px, py), _TINY)
+    forward = np.maximum(pz, _TINY)
+    return {
+        "log_p": np.log10(np.hypot(pt, pz)),
+        "log_pt": np.log10(pt),
+        "eta": np.arcsinh(pz / pt),
+        "cos_phi": px / pt,
+        "sin_phi": py / pt,
+        "tx": px / forward,
+        "ty": py / forward,
+    }
+
+
+def species(pdg_id: NDArray[np.integer]) -> Columns:
+    """One flag (0 or 1) for each tracked species: ``is_e``, ``is_mu``, ``is_pi``, ..."""
+    absolute = np.abs(pdg_id)
+    return {
+        f"is_{name.lower()}": (absolute == pdg).astype(np.float64)
+        for pdg, name in particles.SPECIES_NAMES.items()
+    }
+
+
+def track_flags(track_type: NDArray[np.integer]) -> Columns:
+    """One flag (0 or 1) for each type of track: ``is_long``, ``is_upstream``, ..."""
+    return {
+        f"is_{name}": (track_type == code).astype(np.float64)
+        for name, code in schema.TRACK_TYPES.items()
+        if code
+    }
+
+
+def signed_distance(x: Floats, y: Floats, phi: Floats) -> Floats:
+    """Signed distance d of a point with x = -d sin(phi), y = d cos(phi)."""
+    distance: Floats = y * np.cos(phi) - x * np.sin(phi)
+    return distance
+
+
+def truth(particle: Table, rows: Rows) -> Columns:
+    """What the spectrometer meets of generated particles: the conditions of all track stages.
+
+    Args:
+        particle: table of particles after the propagation stage.
+        rows: particles asked for, a mask or positions.
+
+    Returns:
+        direction, species flags, charge, production vertex, closest point to the beam line,
+        VELO stations crossed, z and radius at the first, path from first to last [mm],
+        straight-line position at the TT, position at the last T layer, slope behind the magnet.
+    """
+    px, py, pz = (particle[c][rows] for c in MOMENTUM)
+    vx, vy, vz = (particle[c][rows] for c in VERTEX)
+    x, y, z = (particle[c][rows] for c in CLOSEST)
+    out = direction(px, py, pz)
+    out |= species(particle["mc_pdg_id"][rows])
+    out["charge"] = particle["mc_charge"][rows].astype(np.float64)
+    out["vz"] = vz
+    out["log_vr"] = np.log10(np.hypot(vx, vy) + _TINY)
+    out["ctb_z"] = z
+    out["ctb_d"] = signed_distance(x, y, np.arctan2(py, px))
+    out |= _velo(out, vz)
+    out["tt_x"] = vx + out["tx"] * (TT_Z - vz)
+    out["tt_y"] = vy + out["ty"] * (TT_Z - vz)
+    out["t3_x"] = particle["mc_t3_x"][rows].astype(np.float64)
+    out["t3_y"] = vy + out["ty"] * (T3_Z - vz)
+    out["tx_after"] = (particle["mc_ecal_x"][rows] - out["t3_x"]) / (ECAL_Z - T3_Z)
+    return out
+
+
+def velo(particle: Table, rows: Rows) -> Columns:
+    """VELO stations crossed by forward particles: the ``velo_`` columns of `truth`."""
+    px, py, pz = (particle[c][rows] for c in MOMENTUM)
+    x, y, z = (particle[c][rows] for c in CLOSEST)
+    forward = np.maximum(pz, _TINY)
+    track = {"tx": px / forward, "ty": py / forward, "ctb_z": z}
+    track["ctb_d"] = signed_distance(x, y, np.arctan2(py, px))
+    return _velo(track, particle["mc_vz"][rows])
+
+
+def _velo(track: Columns, vz: Floats) -> Columns:
+    """Stations that a straight line crosses inside the sensitive radii."""
+    slope = np.maximum(np.hypot(track["tx"], track["ty"]), 1e-6)
+    d2 = track["ctb_d"] ** 2
+    enter = track["ctb_z"] + np.sqrt(np.maximum(VELO_INNER**2 - d2, 0.0)) / slope
+    leave = track["ctb_z"] + np.sqrt(np.maximum(VELO_OUTER**2 - d2, 0.0)) / slope
+    first = np.searchsorted(VELO_STATIONS, np.maximum(enter, vz))
+    last = np.searchsorted(VELO_STATIONS, leave)
+    z_first = VELO_STATIONS[np.minimum(first, len(VELO_STATIONS) - 1)]
+    z_last = VELO_STATIONS[np.maximum(last - 1, 0)]
+    return {
+        "velo_stations": np.maximum(last - first, 0).astype(np.float64),
+        "velo_first_z": z_first,
+        "velo_first_r": slope * (z_first - track["ctb_z"]),
+        "velo_lever": np.maximum(z_last - z_first, 0.0) * np.sqrt(1.0 + slope**2),
+    }
+
+
+def decay_length(track: Columns) -> Columns:
+    """Flight path to the T stations in units of the decay length; 0 for stable species."""
+    path = np.maximum(T3_Z - track["vz"], 0.0) / 10.0 ** track["log_p"]
+    out = np.zeros_like(path)
+    for pdg, ctau in LIFETIME_LENGTH.items():
+        flag = track[f"is_{particles.SPECIES_NAMES[pdg].lower()}"]
+        out = out + flag * path * (particles.MASSES[pdg] / ctau)
+    return {"decay_length": out}
+
+
+def occupancy(batch: EventBatch, table: str, rows: Mask) -> Columns:
+    """Occupancy of the event for some rows of a table: ``n_spd_hits``, ``n_tracks``."""
+    return {
+        name: batch.event_column(table, name)[rows].astype(np.float64)
+        for name in ("n_spd_hits", "n_tracks")
+    }
+
+
+def linked_rows(batch: EventBatch, rows: Mask) -> NDArray[np.int64]:
+    """Positions in the particle table of the particles behind some tracks."""
+    track = batch.track
+    local = track["mcparticle_id"][rows].astype(np.int64)
+    linked: NDArray[np.int64] = batch.particle.offsets[track.event_index[rows]] + local
+    return linked
+
+
+def from_truth(batch: EventBatch) -> Mask:
+    """Tracks that a generated particle made (not secondaries of the material, not ghosts)."""
+    mask: Mask = (batch.track["origin"] == 0) & (batch.track["mcparticle_id"] >= 0)
+    return mask

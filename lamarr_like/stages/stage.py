@@ -1,0 +1,222 @@
+"""What a stage of the chain is: its contract, and what training shares with run time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import rng, schema
+from ..errors import PipelineError
+from ..events import EventBatch, Table
+
+ColumnKeys: TypeAlias = frozenset[tuple[str, str]]
+"""Columns as (table, name)."""
+
+Floats: TypeAlias = NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
+Columns: TypeAlias = dict[str, np.ndarray]
+
+
+class Model(Protocol):
+    """What every trained model tells about itself (see `lamarr_like.engine`)."""
+
+    conditions: tuple[str, ...]
+
+
+class Classifier(Model, Protocol):
+    """A trained model that gives probabilities of classes."""
+
+    classes: tuple[str, ...]
+
+    def predict(self, conditions: Mapping[str, np.ndarray], /) -> Floats:
+        """Probabilities, shape ``(n, n_classes)``."""
+
+
+class Generator(Model, Protocol):
+    """A trained model that turns uniform numbers into a joint draw of its outputs."""
+
+    outputs: tuple[str, ...]
+    n_uniforms: int
+
+    def draw(self, conditions: Mapping[str, np.ndarray], uniforms: Floats, /) -> Columns:
+        """One draw a row; `uniforms` has shape ``(n, n_uniforms)``."""
+
+
+def keys(table: str, *names: str) -> ColumnKeys:
+    """Declared columns of a table as keys; unknown names raise `SchemaError`."""
+    return frozenset((table, schema.column(table, name).name) for name in names)
+
+
+def typed(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
+    """Columns cast to their declared types."""
+    return {name: schema.as_declared(table, name, values) for name, values in columns.items()}
+
+
+def empty_batch(columns: ColumnKeys) -> EventBatch:
+    """A batch without events that has the given columns."""
+    tables: dict[str, Columns] = {"event": {}}
+    for table, name in columns:
+        dtype = schema.column(table, name).dtype
+        tables.setdefault(table, {})[name] = np.zeros(0, dtype=dtype)
+    return EventBatch({k: Table(v, np.zeros(1, dtype=np.int64)) for k, v in tables.items()})
+
+
+class AbstractStage(ABC):
+    """One step of the chain: adds columns to a batch.
+
+    Attributes:
+        name: name in pipeline files; also the name of its stream of random numbers.
+        requires: columns that it reads.
+        provides: columns that it adds or replaces.
+        options: options that a pipeline file may set, with their default values.
+    """
+
+    name: ClassVar[str]
+    requires: ClassVar[ColumnKeys]
+    provides: ClassVar[ColumnKeys]
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    @abstractmethod
+    def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
+        """Add the columns that the stage provides.
+
+        Args:
+            batch: events with the required columns.
+            seed: seed of the run; equal seeds give equal results event by event.
+            is_gun: whether the events come from a particle gun and not from collisions.
+        """
+
+
+class AbstractModelStage(AbstractStage):
+    """A stage that runs a trained model.
+
+    `rows`, `conditions` and `targets` are what training and run time share: all physics is in
+    them, and the model sees numbers only.
+
+    Attributes:
+        table: table whose rows the model answers for.
+        target_columns: columns of a detailed sample that `targets` reads beyond `requires`.
+
+    Args:
+        model: the trained model.
+        config: contents of ``config.json`` of its artefact.
+
+    Raises:
+        PipelineError: if the model does not belong to the stage.
+    """
+
+    table: ClassVar[str]
+    target_columns: ClassVar[ColumnKeys]
+
+    def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
+        self.config = dict(config or {})
+        unknown = sorted(set(model.conditions) - set(self.condition_names()))
+        if unknown:
+            raise PipelineError(
+                f"stage {self.name!r}: its model asks for the conditions {', '.join(unknown)}, "
+                "which the stage does not make; the model belongs to another stage or version"
+            )
+
+    @classmethod
+    @abstractmethod
+    def rows(cls, batch: EventBatch) -> Mask:
+        """Rows of `table` that the model answers for, in training and at run time."""
+
+    @classmethod
+    @abstractmethod
+    def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """Conditions of the model for the rows asked for, each of shape ``(rows.sum(),)``."""
+
+    @classmethod
+    @abstractmethod
+    def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """What the model learns, from a detailed sample; shapes ``(rows.sum(),)``."""
+
+    @classmethod
+    def extra_config(cls, batch: EventBatch) -> dict[str, Any]:
+        """What ``config.json`` of a model trained on `batch` must hold for the stage itself."""
+        return {}
+
+    @classmethod
+    def condition_names(cls) -> tuple[str, ...]:
+        """Names of the conditions in their order."""
+        return tuple(cls.conditions(empty_batch(cls.requires), np.zeros(0, dtype=bool)))
+
+    def _uniforms(self, batch: EventBatch, rows: Mask, index: str, seed: int, size: int) -> Floats:
+        """Uniform numbers for some rows; the column `index` numbers them within the event."""
+        table = batch[self.table]
+        numbers = np.zeros(len(table), np.int64) if self.table == "event" else table[index]
+        return rng.uniforms(seed, self.name, batch.event_ids(self.table)[rows], numbers[rows], size)
+
+
+class AbstractClassifierStage(AbstractModelStage):
+    """A stage that draws one of a few classes for each row.
+
+    Attributes:
+        classes: names of the classes; `targets` gives their positions under `target`.
+        target: name of the target.
+    """
+
+    classes: ClassVar[tuple[str, ...]]
+    target: ClassVar[str]
+
+    def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(model, config)
+        self.model = cast(Classifier, model)
+        found = tuple(str(c) for c in getattr(model, "classes", ()))
+        if found != self.classes:
+            raise PipelineError(
+                f"stage {self.name!r} needs a classifier of ({', '.join(self.classes)}), "
+                f"its model gives ({', '.join(found)})"
+            )
+
+    def _draw(self, batch: EventBatch, rows: Mask, index: str, seed: int) -> NDArray[np.int64]:
+        """Position of the drawn class of each row, shape ``(rows.sum(),)``."""
+        if not rows.any():
+            return np.zeros(0, dtype=np.int64)
+        uniforms = self._uniforms(batch, rows, index, seed, 1)[:, 0]
+        return draw_classes(self.model.predict(self.conditions(batch, rows)), uniforms)
+
+
+class AbstractGeneratorStage(AbstractModelStage):
+    """A stage that draws a vector of numbers for each row.
+
+    Attributes:
+        outputs: names of the targets, the most informative first.
+        integers: outputs that take whole numbers only.
+    """
+
+    outputs: ClassVar[tuple[str, ...]]
+    integers: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(model, config)
+        self.model = cast(Generator, model)
+        self._check_outputs(self.outputs)
+
+    def _check_outputs(self, wanted: tuple[str, ...]) -> None:
+        found = tuple(getattr(self.model, "outputs", ()))
+        if set(found) != set(wanted):
+            raise PipelineError(
+                f"stage {self.name!r} needs a generator of ({', '.join(wanted)}), "
+                f"its model gives ({', '.join(found)})"
+            )
+
+    def _draw(self, batch: EventBatch, rows: Mask, index: str, seed: int) -> Columns:
+        """One draw of the outputs for each row, each of shape ``(rows.sum(),)``."""
+        if not rows.any():
+            return {name: np.zeros(0) for name in self.model.outputs}
+        uniforms = self._uniforms(batch, rows, index, seed, self.model.n_uniforms)
+        return self.model.draw(self.conditions(batch, rows), uniforms)
+
+
+def draw_classes(probabilities: np.ndarray, uniforms: Floats) -> NDArray[np.int64]:
+    """Draw a class for each row from probabilities ``(n, k)`` and uniform numbers ``(n,)``."""
+    cumulative = np.cumsum(np.asarray(probabilities, dtype=np.float64), axis=1)
+    # Scaled by the sum: float32 probabilities do not add up to one exactly.
+    passed = uniforms[:, None] * cumulative[:, -1:] > cumulative[:, :-1]
+    return passed.sum(axis=1)

@@ -1,0 +1,1 @@
+"""From detailed samples to trained artefacts."""

@@ -1,0 +1,199 @@
+"""Samples with foreign columns as event batches, by a small declarative mapping.
+
+A mapping is a YAML file (``lhcb2016.yaml`` beside this module is an example) that gives each column
+of our schema as an expression of foreign columns: the name of a column, a number, or one of the
+named operations in `OPERATIONS` on a list of expressions.  Nothing is evaluated as code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from .. import schema
+from ..errors import SchemaError, SourceError
+from ..events import EventBatch, Table
+from ..kinematics import momentum_components, pseudorapidity
+from ..particles import masses
+from ..rng import uniforms
+
+MAPPING_SCHEMA = 1
+
+Columns = Mapping[str, np.ndarray]
+
+
+def _energy(px: np.ndarray, py: np.ndarray, pz: np.ndarray, pdg_id: np.ndarray) -> np.ndarray:
+    return np.sqrt(px**2 + py**2 + pz**2 + masses(pdg_id.astype(np.int64)) ** 2)
+
+
+def _norm(*parts: np.ndarray) -> np.ndarray:
+    return np.sqrt(sum(part**2 for part in parts))
+
+
+OPERATIONS: dict[str, tuple[int, Callable[..., np.ndarray]]] = {
+    "sum": (0, lambda *a: np.add.reduce(a)),
+    "product": (0, lambda *a: np.multiply.reduce(a)),
+    "norm": (0, _norm),
+    "difference": (2, np.subtract),
+    "ratio": (2, np.divide),
+    "energy": (4, _energy),
+    "nonzero": (1, lambda a: (a != 0) * 1.0),
+    "positive": (1, lambda a: (a > 0) * 1.0),
+    "equal": (2, lambda a, b: (a == b) * 1.0),
+    "either": (0, lambda *a: np.any(np.not_equal(a, 0), axis=0) * 1.0),
+    "both": (0, lambda *a: np.all(np.not_equal(a, 0), axis=0) * 1.0),
+}
+"""Operations of a mapping: number of arguments (0 for any) and function on float64 arrays.  There
+is also ``bernoulli``, one argument: 1 with that probability, else 0, the same in every reading."""
+
+
+class _Evaluator:
+    """Evaluates expressions on the foreign columns of one file."""
+
+    def __init__(self, columns: Columns, event_id: np.ndarray, where: str) -> None:
+        self.columns, self.event_id, self.where = columns, event_id, where
+
+    def __call__(self, expression: Any, target: str) -> np.ndarray:
+        """Values of an expression, float64, shape ``(n,)``; ``target`` is for messages."""
+        where = f"{self.where}: column {target!r}"
+        if isinstance(expression, str):
+            if expression not in self.columns:
+                raise SchemaError(f"{where} needs the column {expression!r}, which is not there")
+            return np.asarray(self.columns[expression]).astype(np.float64)
+        if isinstance(expression, int | float):
+            return np.full(len(self.event_id), float(expression))
+        if not isinstance(expression, dict) or len(expression) != 1:
+            raise SchemaError(f"{where}: {expression!r} is no name, number or single operation")
+        ((name, arguments),) = expression.items()
+        known = (*OPERATIONS, "bernoulli")
+        if name not in known:
+            raise SchemaError(f"{where}: unknown operation {name!r}; there are {', '.join(known)}")
+        count, function = (1, self._bernoulli) if name == "bernoulli" else OPERATIONS[name]
+        if not isinstance(arguments, list) or not arguments or count not in (0, len(arguments)):
+            raise SchemaError(f"{where}: {name} takes a list of {count or 'some'} arguments")
+        return function(*(self(a, target) for a in arguments))
+
+    def _bernoulli(self, probability: np.ndarray) -> np.ndarray:
+        row = np.arange(len(probability))
+        return (uniforms(0, "foreign sample", self.event_id, row)[:, 0] < probability) * 1.0
+
+
+def read_mapping(mapping: Path | str) -> dict[str, Any]:
+    """Read and check a mapping.
+
+    Args:
+        mapping: path of a YAML file, or the name of a mapping that comes with the package
+            (``"lhcb2016"``).
+
+    Raises:
+        SchemaError: if it is no mapping, of another version or names unknown columns.
+        SourceError: if it cannot be read.
+    """
+    shipped = resources.files(__package__) / f"{mapping}.yaml"
+    try:
+        own = Path(mapping)
+        text = shipped.read_text() if not own.suffix and shipped.is_file() else own.read_text()
+        content = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SourceError(f"mapping {mapping} cannot be read: {error}") from error
+    if not isinstance(content, dict) or content.get("mapping_schema") != MAPPING_SCHEMA:
+        raise SchemaError(f"mapping {mapping} must have 'mapping_schema: {MAPPING_SCHEMA}'")
+    tables = content.get("tables")
+    if not isinstance(tables, dict) or not {"particle", "track"} >= set(tables):
+        raise SchemaError(f"mapping {mapping}: 'tables' may hold 'particle' and 'track'")
+    for table, spec in tables.items():
+        for name in spec.get("columns", {}):
+            schema.column(table, name)
+    return content
+
+
+def _flat_columns(path: Path, tree: str | None) -> dict[str, np.ndarray]:
+    """Columns of a flat Parquet file or ROOT tree."""
+    try:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            found = pq.read_table(path)
+            return {name: found[name].to_numpy() for name in found.column_names}
+        import uproot
+
+        with uproot.open(path) as file:
+            name = tree or next(iter(file.keys(filter_classname="TTree")), None)
+            if name is None:
+                raise SourceError(f"{path} holds no tree")
+            return dict(file[name].arrays(library="np"))
+    except (OSError, ValueError, KeyError) as error:
+        raise SourceError(f"{path} cannot be read as a flat table: {error}") from error
+
+
+def read_foreign(path: Path | str, mapping: Path | str) -> EventBatch:
+    """Read a flat table with one row for each generated particle as one event batch.
+
+    Args:
+        path: Parquet file, or ROOT file with a flat tree (the mapping's ``tree``, else the first).
+        mapping: see `read_mapping`.
+
+    Returns:
+        A batch with the tables ``event``, ``particle`` and ``track``; each track is linked to the
+        particle of its row.  Momentum components, pT and eta of the tracks follow from p and the
+        slopes.
+
+    Raises:
+        SourceError: if a file cannot be read.
+        SchemaError: if the mapping does not fit the file or a column has values that are not
+            finite.
+    """
+    path = Path(path)
+    spec = read_mapping(mapping)
+    columns = _flat_columns(path, spec.get("tree"))
+    key = spec.get("event_id", "event_id")
+    if key not in columns:
+        raise SchemaError(f"{path} has no column {key!r} for the event")
+    order = np.argsort(columns[key], kind="stable")
+    columns = {name: values[order] for name, values in columns.items()}
+    ids, first, counts = np.unique(columns[key], return_index=True, return_counts=True)
+    event_id = columns[key].astype(np.int64)
+    evaluate = _Evaluator(columns, event_id, str(path))
+    local = np.arange(len(event_id)) - np.repeat(first, counts)
+    offsets = np.append(first, len(event_id))
+    event: dict[str, np.ndarray] = {"event_id": ids.astype(np.int64)}
+    event["run_number"] = np.zeros(len(ids), dtype=np.int32)
+    tables = {"event": Table(event, np.arange(len(ids) + 1))}
+    for name, table in spec["tables"].items():
+        rows = evaluate(table["rows"], "rows") != 0 if "rows" in table else local >= 0
+        full = Table({"mcparticle_id": local.astype(np.int32)}, offsets).select(rows)
+        values = {"mcparticle_id": full["mcparticle_id"]}
+        for column, expression in table["columns"].items():
+            raw = evaluate(expression, f"{name}.{column}")[rows]
+            values[column] = _declared(name, column, raw, path)
+        if name == "track":
+            starts = np.repeat(full.offsets[:-1], full.counts)
+            values["track_id"] = (np.arange(len(full)) - starts).astype(np.int32)
+            values |= _track_momenta(values)
+        tables[name] = Table(values, full.offsets)
+    return EventBatch(tables)
+
+
+def _declared(table: str, name: str, values: np.ndarray, path: Path) -> np.ndarray:
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise SchemaError(
+            f"{path}: column '{table}.{name}' is {values[bad[0]]} in row {bad[0]} of the rows kept"
+        )
+    integer = np.dtype(schema.column(table, name).dtype).kind in "iu"
+    return schema.as_declared(table, name, np.rint(values) if integer else values)
+
+
+def _track_momenta(track: Columns) -> dict[str, np.ndarray]:
+    """Components, pT and eta where p and the slopes are there."""
+    if not {"p", "tx", "ty"} <= set(track):
+        return {}
+    px, py, pz = momentum_components(track["p"], track["tx"], track["ty"])
+    derived = {"px": px, "py": py, "pz": pz, "pt": np.hypot(px, py)}
+    derived["eta"] = pseudorapidity(px, py, pz)
+    return {k: schema.as_declared("track", k, v) for k, v in derived.items()}

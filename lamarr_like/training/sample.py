@@ -1,0 +1,111 @@
+"""Reading of the samples that models are trained and judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TrainingError
+from ..events import EventBatch, Table, concatenate
+from ..io.ntuple import read_events
+from ..pipeline import completed
+from ..stages import MODEL_STAGES, AbstractModelStage, Propagation
+from .foreign import read_foreign
+
+_PROPAGATED = Propagation.provides
+_WEIGHT = ("event", "mc_weight")
+_TRACK_WEIGHT = ("track", "weight")
+
+
+def read_sample(paths: Sequence[Path], columns: Path | str | None = None) -> EventBatch:
+    """Read detailed samples whole, with what the analytic propagation adds.
+
+    Args:
+        paths: ROOT files of events, or flat files of a user's own simulation.
+        columns: mapping file for the columns of flat files (see `foreign`); None for our layout.
+
+    Returns:
+        One batch, events renumbered where files are joined.
+
+    Raises:
+        TrainingError: if there is no event.
+        SourceError, SchemaError: if a file cannot be read.
+    """
+    if columns is not None:
+        parts = [read_foreign(path, columns) for path in paths]
+    else:
+        parts = [batch for path in paths for batch in read_events(path)]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        raise TrainingError(f"no events in {', '.join(str(p) for p in paths)}")
+    batch = completed(concatenate(parts))
+    n = len(batch)
+    event = dict(batch.event.columns) | {"event_id": np.arange(n, dtype=np.int64)}
+    batch = batch.with_table("event", Table(event, np.arange(n + 1)))
+    return Propagation()(batch, seed=0)
+
+
+def row_weights(batch: EventBatch, table: str, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Statistical weights of some rows: generator weight of the event times sWeight of the track.
+
+    Args:
+        batch: a sample.
+        table: table of the rows.
+        rows: mask of the rows asked for.
+
+    Returns:
+        Shape ``(rows.sum(),)``; ones where the sample has no weights.
+    """
+    weights = np.ones(int(rows.sum()))
+    if _WEIGHT[1] in batch.event:
+        event = batch.event[_WEIGHT[1]]
+        weights *= (event if table == "event" else batch.event_column(table, _WEIGHT[1]))[rows]
+    if table == _TRACK_WEIGHT[0] and _TRACK_WEIGHT[1] in batch.track:
+        weights *= batch.track[_TRACK_WEIGHT[1]][rows]
+    return weights
+
+
+def sample_rows(
+    stage: type[AbstractModelStage], batch: EventBatch, long_only: bool = False
+) -> NDArray[np.bool_]:
+    """Rows that a stage learns from, checked to be there.
+
+    Args:
+        stage: the stage.
+        batch: a sample.
+        long_only: only long tracks (for samples that hold no others).
+
+    Raises:
+        TrainingError: if there are none or a column is missing.
+    """
+    if stage.table not in batch.tables:
+        raise TrainingError(f"stage {stage.name!r} learns from the table {stage.table!r}")
+    needed = (stage.requires | stage.target_columns) - _PROPAGATED
+    missing = sorted(f"{t}.{c}" for t, c in needed if t not in batch.tables or c not in batch[t])
+    if missing:
+        raise TrainingError(
+            f"stage {stage.name!r} cannot be trained: the sample lacks {', '.join(missing)}"
+        )
+    rows = stage.rows(batch)
+    if long_only and stage.table == "track":
+        rows = rows & (batch.track["track_type"] == 3)
+    if not rows.any():
+        raise TrainingError(f"stage {stage.name!r}: the sample has no row to learn from")
+    return rows
+
+
+def stage_class(name: str) -> type[AbstractModelStage]:
+    """The stage of a name.
+
+    Raises:
+        TrainingError: if there is no such stage or it has no model.
+    """
+    try:
+        return MODEL_STAGES[name]
+    except KeyError:
+        raise TrainingError(
+            f"no stage {name!r} to train; there are all, {', '.join(MODEL_STAGES)}"
+        ) from None

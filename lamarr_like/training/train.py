@@ -1,0 +1,243 @@
+"""Training of the models of the chain: one recipe a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import TrainingError
+from ..events import EventBatch
+from ..nets.booster import fit_booster
+from ..nets.classifier import fit_classifier
+from ..nets.config import BoosterConfig, ClassifierConfig, GeneratorConfig
+from ..nets.generator import fit_generator
+from ..nets.trained import TrainedModel
+from ..stages import (
+    AbstractClassifierStage,
+    AbstractGeneratorStage,
+    AbstractModelStage,
+    Resolution,
+)
+from .sample import read_sample, row_weights, sample_rows, stage_class
+
+FAMILIES = ("armdn", "gan")
+
+GAN_STAGES = ("resolution", "covariance", "rich")
+"""Stages that are also trained as GANs by ``train all``."""
+
+Settings = GeneratorConfig | ClassifierConfig | BoosterConfig
+
+RECIPES: dict[str, Settings] = {
+    "occupancy": GeneratorConfig(hidden=32, depth=2, steps=6000, weight_decay=0.05),
+    "acceptance": BoosterConfig(trees=300, depth=6, learning_rate=0.15),
+    "efficiency": ClassifierConfig(hidden=64, depth=3, steps=16_000),
+    "resolution": GeneratorConfig(steps=24_000),
+    "covariance": GeneratorConfig(steps=24_000),
+    "rich": GeneratorConfig(steps=24_000),
+    "vertex_finding": BoosterConfig(trees=150, depth=4),
+    "vertices": GeneratorConfig(hidden=32, depth=2, steps=8000, weight_decay=0.05),
+}
+"""Family and settings of each stage; generators can also be trained as a GAN."""
+
+MAX_ROWS = 600_000
+"""Rows that a training uses at the most; more bring nothing within the steps."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to train and under which name.
+
+    Args:
+        stage: name of the stage.
+        family: ``"armdn"`` or ``"gan"`` for generators.
+        frame: frame of the residuals (``resolution``).
+        sample: name of the sample, part of the artefact's name.
+        version: version of the artefact.
+        seed: seed of the training.
+        steps: training steps; 0 for those of the recipe.
+        long_only: learn from long tracks only.
+    """
+
+    stage: str
+    family: str = "armdn"
+    frame: str = "perigee"
+    sample: str = "pp13"
+    version: str = "1"
+    seed: int = 1
+    steps: int = 0
+    long_only: bool = False
+
+
+def train(
+    stage: str,
+    data: Sequence[Path],
+    *,
+    output: Path,
+    request: Request | None = None,
+    columns: Path | str | None = None,
+    command: str = "",
+    progress: bool = True,
+) -> Iterator[Path]:
+    """Train one stage or all and write the artefacts.
+
+    Args:
+        stage: name of the stage, or ``"all"`` for every stage and the GANs of `GAN_STAGES`.
+        data: detailed samples.
+        output: folder of the artefacts, made if absent.
+        request: family, names and seed.
+        columns: mapping file for samples in another layout.
+        command: command line, kept in the artefact.
+        progress: show progress bars.
+
+    Yields:
+        Folders of the artefacts written.
+
+    Raises:
+        TrainingError: if the sample cannot support the training.
+    """
+    request = request or Request(stage)
+    if request.family not in FAMILIES:
+        raise TrainingError(f"no family {request.family!r}; there are {', '.join(FAMILIES)}")
+    wanted = _requests(stage, request)
+    batch = read_sample(data, columns)
+    output.mkdir(parents=True, exist_ok=True)
+    provenance = {"data": [path.name for path in data], "events": len(batch), "command": command}
+    for one in wanted:
+        model = fit_stage(batch, one, progress=progress)
+        yield model.save(
+            output,
+            stage=one.stage,
+            sample=one.sample if one.family == "armdn" else f"{one.family}-{one.sample}",
+            version=one.version,
+            card=card(one, model, provenance),
+            provenance=provenance,
+            overwrite=True,
+        )
+
+
+def _requests(stage: str, request: Request) -> list[Request]:
+    if stage != "all":
+        stage_class(stage)
+        return [replace(request, stage=stage)]
+    main = [replace(request, stage=name, family="armdn") for name in RECIPES]
+    return main + [replace(request, stage=name, family="gan") for name in GAN_STAGES]
+
+
+def fit_stage(batch: EventBatch, request: Request, *, progress: bool = True) -> TrainedModel:
+    """Train the model of one stage on a sample.
+
+    Args:
+        batch: sample as `read_sample` gives it.
+        request: what to train.
+        progress: show a progress bar.
+    """
+    stage = stage_class(request.stage)
+    rows = _thinned(sample_rows(stage, batch, request.long_only), request.seed)
+    conditions = stage.conditions(batch, rows)
+    weights: np.ndarray | None = row_weights(batch, stage.table, rows)
+    if (weights == 1.0).all():
+        weights = None
+    settings = _settings(request)
+    if issubclass(stage, AbstractClassifierStage):
+        labels = stage.targets(batch, rows)[stage.target]
+        if isinstance(settings, BoosterConfig):
+            model = fit_booster(
+                *(conditions, labels, weights),
+                classes=stage.classes,
+                config=settings,
+                progress=progress,
+            )
+        else:
+            assert isinstance(settings, ClassifierConfig)
+            model = fit_classifier(
+                *(conditions, labels, weights),
+                classes=stage.classes,
+                config=settings,
+                progress=progress,
+            )
+    else:
+        assert isinstance(settings, GeneratorConfig)
+        assert issubclass(stage, AbstractGeneratorStage)
+        targets = stage_targets(stage, batch, rows, request.frame)
+        model = fit_generator(
+            *(conditions, targets, weights),
+            settings,
+            integers=sorted(stage.integers & targets.keys()),
+            progress=progress,
+        )
+    extra = stage.extra_config(batch)
+    if stage is Resolution:
+        extra["frame"] = request.frame
+    return replace(model, config={**model.config, **extra})
+
+
+def stage_targets(
+    stage: type[AbstractModelStage], batch: EventBatch, rows: np.ndarray, frame: str = "perigee"
+) -> dict[str, np.ndarray]:
+    """Targets of a generator stage in the order in which they are drawn."""
+    if stage is Resolution:
+        found = Resolution.targets(batch, rows, frame)
+        return {name: found[name] for name in Resolution.outputs_in(frame)}
+    found = stage.targets(batch, rows)
+    assert issubclass(stage, AbstractGeneratorStage)
+    return {name: found[name] for name in stage.outputs}
+
+
+def _thinned(rows: np.ndarray, seed: int) -> np.ndarray:
+    """At most `MAX_ROWS` of the rows, chosen at random."""
+    places = np.flatnonzero(rows)
+    if len(places) <= MAX_ROWS:
+        return rows
+    kept = np.random.default_rng(seed).choice(places, MAX_ROWS, replace=False)
+    thinned = np.zeros_like(rows)
+    thinned[kept] = True
+    return thinned
+
+
+def _settings(request: Request) -> Settings:
+    settings = replace(RECIPES[request.stage], seed=request.seed)
+    if isinstance(settings, GeneratorConfig) and request.family == "gan":
+        settings = GeneratorConfig(family="gan", seed=request.seed)
+    if request.steps:
+        name = "trees" if isinstance(settings, BoosterConfig) else "steps"
+        settings = replace(settings, **{name: request.steps})
+    return settings
+
+
+def card(request: Request, model: TrainedModel, provenance: dict[str, Any]) -> str:
+    """Text of ``card.md``: what it is, what it learnt from, how well, and where not to use it."""
+    config, training = model.config, model.config["training"]
+    figures = "\n".join(
+        f"- {name}: {_plain(value)}" for name, value in config["figures"].items()
+    )
+    outputs = ", ".join(config.get("outputs", config.get("classes", ())))
+    return f"""# {request.stage}, {config["family"]}, sample {request.sample}
+
+Model of the stage `{request.stage}`; gives {outputs}.
+
+## Trained on
+{training["rows"]} rows of {provenance["events"]} events of {", ".join(provenance["data"])}, made by
+the *reference detector* of this package unless the sample's name says otherwise: an LHCb-like
+spectrometer with published resolutions, not LHCb. Weighted: {"yes" if training["weighted"] else "no"}.
+Seed {request.seed}; {training["minutes"]} minutes on one thread.
+Command: `{provenance["command"] or "lamarr_like.training.train"}`
+
+## How well, on rows held out of the training (they also chose the state kept)
+{figures}
+
+Figures on independent events, stage by stage and beside their floor: docs/fidelity.md, made by
+`lamarr-like fidelity`.
+
+## Do not use it
+- for conditions outside the sample: other beam energies or lines, other magnet settings, momenta
+  above a few hundred GeV, other species than e, mu, pi, K, p;
+- for statements about LHCb itself.
+"""
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

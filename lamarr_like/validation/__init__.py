@@ -1,0 +1,1 @@
+"""Fast against detailed: metrics compute, plots draw, reports write."""

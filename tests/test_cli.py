@@ -1,0 +1,188 @@
+"""The command line: whole runs on tiny models, and errors in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from chain_fakes import fake_stages, truth_events
+from tiny_models import write_models
+from typer.testing import CliRunner
+
+from lamarr_like import __version__, cli
+from lamarr_like.errors import OutputError
+from lamarr_like.events import concatenate
+from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
+from lamarr_like.pipeline import Pipeline
+from lamarr_like.simulate import RunConfig, _mapped, simulate
+
+GUN = "gun:K-?p=3-100&eta=2-5"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    sample = Pipeline(fake_stages())(truth_events(60, seed=5), seed=1)
+    write_models(folder, sample, folder / "tiny.yaml")
+    return folder
+
+
+@pytest.fixture
+def run(models, capsys, monkeypatch):
+    """Call the command; gives its exit status, output and error output."""
+
+    def call(*words):
+        words = [str(w) for w in words]
+        if words[0] == "simulate":
+            words += ["--pipeline", str(models / "tiny.yaml"), "--models", str(models)]
+        monkeypatch.setattr(sys, "argv", ["lamarr-like", *words])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        printed = capsys.readouterr()
+        return stop.value.code, printed.out, printed.err
+
+    return call
+
+
+def test_version_is_fast_because_nothing_heavy_is_imported():
+    code = (
+        "import sys, lamarr_like.cli;"
+        "print([m for m in ('numpy', 'awkward', 'uproot', 'onnxruntime', 'xgboost', 'rich')"
+        " if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_version(run):
+    assert run("--version") == (0, f"lamarr-like {__version__}\n", "")
+
+
+def test_every_command_has_a_line_of_help():
+    out = CliRunner().invoke(cli.app, ["--help"]).output
+    for command in cli.app.registered_commands:
+        name = command.name or command.callback.__name__
+        assert name in out
+        assert command.callback.__doc__
+
+
+def test_simulate_writes_the_ntuple(run, tmp_path):
+    path = tmp_path / "out.root"
+    code, out, err = run("simulate", GUN, "-o", path, "-n", 30, "--seed", 4)
+    assert (code, err) == (0, "")
+    assert "out.root: 30 events, 30 generated particles" in out
+    for step in ("reading", "propagation", "rich", "writing", "events/s"):
+        assert step in out
+    batch = concatenate(read_events(path))
+    assert len(batch) == 30
+    assert {"event", "particle", "track", "reco_vertex"} <= set(batch.tables)
+    assert (np.abs(batch.linked("mc_pdg_id")) == 321).all()
+    provenance = read_provenance(path)
+    assert provenance["source"] == GUN
+    assert provenance["seed"] == 4
+    assert provenance["pipeline"] == "tiny"
+    assert provenance["models"]["rich"]["model"] == "rich-tiny-1"
+    assert provenance["command"].startswith("lamarr-like simulate 'gun:")
+
+
+def test_content_does_not_depend_on_chunks(run, tmp_path):
+    digests = set()
+    for size in (1, 7, 1000):
+        path = tmp_path / f"{size}.root"
+        assert run("simulate", GUN, "-o", path, "-n", 20, "--chunk-size", size)[0] == 0
+        digests.add(content_digest(path))
+    assert len(digests) == 1
+    run("simulate", GUN, "-o", path, "-n", 20, "--seed", 2)
+    assert content_digest(path) not in digests
+
+
+def test_rntuple(run, tmp_path):
+    path = tmp_path / "out.root"
+    assert run("simulate", GUN, "-o", path, "-n", 5, "--format", "rntuple")[0] == 0
+    assert len(concatenate(read_events(path))) == 5
+
+
+def test_detailed_sample_can_be_simulated_again(run, tmp_path):
+    sample, fast = tmp_path / "sample.root", tmp_path / "fast.root"
+    code, out, _ = run("detailed", GUN, "-o", sample, "-n", 6, "--seed", 3)
+    assert code == 0
+    assert "detector" in out
+    detailed = concatenate(read_events(sample))
+    assert {"track", "reco_vertex"} <= set(detailed.tables)
+    assert run("simulate", sample, "-o", fast)[0] == 0
+    again = concatenate(read_events(fast))
+    np.testing.assert_array_equal(again.particle["mc_px"], detailed.particle["mc_px"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("simulate", "absent.hepmc", "-o", "x.root"), "absent.hepmc: no such file"),
+        (("simulate", "gun:pi+", "-o", "no/x.root", "-n", 2), "there is no folder no"),
+        (("simulate", "gun:pi+", "-o", "x.root", "-n", 2, "--pileup", 3), "has no pile-up"),
+        (("detailed", "gun:what", "-o", "x.root", "-n", 2), "gun:what"),
+        (("inspect", "absent"), "no model 'absent'"),
+    ],
+)
+def test_errors_are_one_line(run, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*words)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("lamarr-like: error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_options_are_refused(run):
+    code, _, err = run("simulate", GUN, "-o", "x.root", "-n", 0)
+    assert code == 2
+    assert "Usage" in err
+
+
+def test_inspect(run, models):
+    code, out, _ = run("inspect", "rich-tiny-1", "--models", models)
+    assert code == 0
+    for text in ("rich_dll_k", "exp_k_cf4", "generator", "sha256", "# rich"):
+        assert text in out
+
+
+def test_nothing_is_left_of_a_run_that_fails(models, tmp_path, monkeypatch):
+    def broken(self, batch, seed=1, is_gun=False):
+        raise OutputError("broken on purpose")
+
+    monkeypatch.setattr(Pipeline, "__call__", broken)
+    config = RunConfig(GUN, tmp_path / "out.root", n_events=4)
+    with pytest.raises(OutputError, match="on purpose"):
+        simulate(config, models / "tiny.yaml", models)
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_chunk_size(models, tmp_path):
+    config = RunConfig(GUN, tmp_path / "out.root", n_events=4, chunk_size=0)
+    with pytest.raises(OutputError, match="chunk of 0 events"):
+        simulate(config, models / "tiny.yaml", models)
+
+
+def test_progress_is_told(models, tmp_path):
+    seen = []
+    config = RunConfig(GUN, tmp_path / "out.root", n_events=7, chunk_size=3)
+    summary = simulate(config, models / "tiny.yaml", models, seen.append)
+    assert seen == [3, 3, 1]
+    assert summary.events == 7
+    assert sum(summary.seconds.values()) <= summary.wall * 1.01
+    assert summary.rate == 7 / summary.wall
+
+
+def _numbered(batch):
+    return batch.with_columns("event", mc_weight=batch.event["event_id"] * 2.0)
+
+
+def test_workers_keep_the_order():
+    batch = truth_events(12)
+    chunks = [batch.events(i, i + 2) for i in range(0, 12, 2)]
+    out = concatenate(_mapped(_numbered, chunks, 2))
+    np.testing.assert_array_equal(out.event["mc_weight"], batch.event["event_id"] * 2.0)
