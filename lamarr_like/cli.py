@@ -59,6 +59,14 @@ Models = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(help="Folder of your own models, searched before those that ship."),
 ]
+ColumnMap = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="YAML that maps the columns of a foreign flat sample to ours."),
+]
+LongOnly = Annotated[bool, typer.Option("--long-only", help="Take long tracks only.")]
+Part = Annotated[
+    tuple[float, float], typer.Option(help="Share of the events of each file, from and to.")
+]
 
 
 def _version(asked: bool) -> None:
@@ -126,13 +134,71 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the models.")] = Path(
         "models"
     ),
+    family: Annotated[str, typer.Option(help="armdn or gan, for generators.")] = "armdn",
+    sample: Annotated[str, typer.Option(help="Name of the sample in the model's name.")] = "pp13",
+    model_version: Annotated[str, typer.Option(help="Version in the model's name.")] = "1",
+    columns: ColumnMap = None,
+    frame: Annotated[
+        str, typer.Option(help="Residuals of the resolution: perigee or cartesian.")
+    ] = "perigee",
+    long_only: LongOnly = False,
+    part: Part = (0.0, 1.0),
+    steps: Annotated[int, typer.Option(min=0, help="Training steps; 0 for the recipe's.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 1,
 ) -> None:
-    """Train the model of a stage on detailed samples and write it as an artefact."""
-    from .training import train as training
+    """Train the model of a stage (or all of them) on detailed samples; writes artefacts."""
+    from .training.train import Request
+    from .training.train import train as run
 
-    for folder in training.train(stage, data, output=output, seed=seed):
+    request = Request(
+        stage,
+        family=family,
+        frame=frame,
+        sample=sample,
+        version=model_version,
+        seed=seed,
+        steps=steps,
+        long_only=long_only,
+        part=part,
+    )
+    command = shlex.join(["lamarr-like", *sys.argv[1:]])
+    for folder in run(
+        stage, data, output=output, request=request, columns=columns, command=command
+    ):
         typer.echo(f"wrote {folder}")
+
+
+@app.command()
+def fidelity(
+    data: Annotated[list[Path], typer.Argument(help="Detailed samples not trained on.")],
+    pipeline: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Pipeline to test; may be given more than once to compare."),
+    ] = None,
+    model: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Name or folder of a single model to test."),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Folder for fidelity.json and fidelity.md."),
+    ] = None,
+    columns: ColumnMap = None,
+    part: Part = (0.0, 1.0),
+    long_only: LongOnly = False,
+    seed: Seed = 1,
+    models: Models = None,
+) -> None:
+    """Tell how well each stage hides from a classifier, on detailed events it never saw."""
+    from .validation import fidelity as tests
+
+    sample = tests.SampleConfig(data, columns, part, long_only, seed)
+    pipelines = pipeline or ([] if model else ["reference"])
+    report = tests.run(sample, pipelines, model or [], models=models)
+    typer.echo(report.markdown)
+    if output is not None:
+        for path in report.write(output):
+            typer.echo(f"wrote {path}")
 
 
 @app.command()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from . import particles, schema
-from .artefact import read_artefact
+from .artefact import Artefact, read_artefact
 from .config import PipelineConfig, load_config
 from .engine import load_model
-from .errors import PipelineError, SchemaError
+from .errors import ArtefactError, PipelineError, SchemaError
 from .events import EventBatch, Table
 from .resources import find_model
-from .stages import MODEL_STAGES, STAGES, AbstractStage
+from .stages import MODEL_STAGES, STAGES, AbstractModelStage, AbstractStage
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -148,13 +148,31 @@ def _build(
     name, model_name, options = entry
     if model_name is None:
         return STAGES[name](**options)
-    artefact = read_artefact(find_model(model_name, models))
-    if artefact.config["stage"] != name:
-        raise PipelineError(
-            f"stage {name!r}: model {model_name!r} was trained for {artefact.config['stage']!r}"
-        )
+    stage, artefact = load_stage(model_name, models, **options)
+    if stage.name != name:
+        raise PipelineError(f"stage {name!r}: model {model_name!r} was trained for {stage.name!r}")
     digests[name] = {"model": artefact.folder.name, "digest": artefact.digest}
-    return MODEL_STAGES[name](load_model(artefact), artefact.config, **options)
+    return stage
+
+
+def load_stage(
+    model: str, models: Path | str | None = None, **options: Any
+) -> tuple[AbstractModelStage, Artefact]:
+    """The stage that a trained model is for, with the model in it.
+
+    Args:
+        model: name or folder of the artefact.
+        models: folder to search for it before the others.
+        options: options of the stage.
+
+    Raises:
+        ArtefactError: if the model is absent, altered, or of an unknown stage.
+    """
+    artefact = read_artefact(find_model(model, models))
+    name = artefact.config["stage"]
+    if name not in MODEL_STAGES:
+        raise ArtefactError(f"model {model!r} is for the unknown stage {name!r}")
+    return MODEL_STAGES[name](load_model(artefact), artefact.config, **options), artefact
 
 
 def completed(batch: EventBatch) -> EventBatch:

@@ -26,7 +26,7 @@ def test_defaults():
     size = momentum(p["mc_px"], p["mc_py"], p["mc_pz"])
     eta = pseudorapidity(p["mc_px"], p["mc_py"], p["mc_pz"])
     phi = np.arctan2(p["mc_py"], p["mc_px"])
-    assert 2e3 <= size.min() and size.max() <= 100e3
+    assert size.min() >= 2e3 and size.max() <= 100e3
     assert stats.kstest(np.log(size / 2e3) / np.log(50), "uniform").pvalue > 1e-3
     assert stats.kstest((eta - 1.9) / 3.2, "uniform").pvalue > 1e-3
     assert stats.kstest((phi + np.pi) / (2 * np.pi), "uniform").pvalue > 1e-3

@@ -59,10 +59,8 @@ def _reference(event):
             x = (made.position.x, made.position.y, made.position.z, made.position.t)
             first = made.particles_in[0].pid if made.particles_in else 0
         m = p.momentum
-        rows.append(
-            [m.px * scale, m.py * scale, m.pz * scale, m.e * scale, *x]
-            + [p.pid, p.status, p.end_vertex is not None, first]
-        )
+        momentum = [v * scale for v in (m.px, m.py, m.pz, m.e)]
+        rows.append([*momentum, *x, p.pid, p.status, p.end_vertex is not None, first])
     return np.array(rows)
 
 
@@ -94,7 +92,8 @@ def test_decay_chain_is_kept(tmp_path, version, unit):
     # Backward pion and soft photon are dropped, beams are no ancestors.
     assert sorted(p["mc_pdg_id"].tolist()) == sorted([521, 443, 13, -13, 321, 211])
     ids = p["mc_pdg_id"]
-    mothers = {int(i): int(ids[m]) if m >= 0 else 0 for i, m in zip(ids, p["mc_mother_id"])}
+    mother = np.where(p["mc_mother_id"] < 0, 0, ids[p["mc_mother_id"]])
+    mothers = dict(zip(ids.tolist(), mother.tolist(), strict=True))
     assert mothers == {521: 0, 211: 0, 443: 521, 321: 521, 13: 443, -13: 443}
     assert (p["mc_mother_id"] < p["mcparticle_id"]).all()
     assert p["mc_stable"].tolist() == np.isin(ids, [13, -13, 321, 211]).tolist()

@@ -70,7 +70,7 @@ def test_round_trip(tmp_path, root_format, counts):
     assert [p.name for p in tmp_path.iterdir()] == ["a.root"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     counts=st.lists(st.integers(0, 6), min_size=1, max_size=12),
     cut=st.integers(0, 12),
@@ -153,15 +153,13 @@ def test_types_are_those_declared(tmp_path):
 
 def test_nothing_is_left_after_an_error(tmp_path):
     path = tmp_path / "a.root"
-    with pytest.raises(ValueError, match="oops"):
-        with EventWriter(path, metadata={}) as writer:
-            writer.write(make_batch([2]))
-            raise ValueError("oops")
+    with pytest.raises(ValueError, match="oops"), EventWriter(path, metadata={}) as writer:
+        writer.write(make_batch([2]))
+        raise ValueError("oops")
     assert list(tmp_path.iterdir()) == []
     path.write_text("precious")
-    with pytest.raises(KeyboardInterrupt):
-        with EventWriter(path, metadata={}):
-            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), EventWriter(path, metadata={}):
+        raise KeyboardInterrupt
     assert path.read_text() == "precious" and len(list(tmp_path.iterdir())) == 1
 
 

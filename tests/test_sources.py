@@ -55,7 +55,9 @@ def test_our_own_ntuple_is_a_source(tmp_path, truth, root_format):
     _, back = read(path)
     assert_same_particles(truth, back)
     assert np.array_equal(back.event["mc_weight"], truth.event["mc_weight"])
-    _, two = read(f"{path},{path}", n_events=9)
+    other = tmp_path / "other.root"
+    other.write_bytes(path.read_bytes())
+    _, two = read(f"{path},{other}", n_events=9)
     assert two.event["event_id"].tolist() == list(range(9))
 
 

@@ -168,8 +168,8 @@ class _File:
         mode = self.source.collisions
         if mode != "auto":
             return lhcb, mode == "file"
-        numbers = [text.split(None, 2)[1] for text in head.texts]
-        counted = numbers == [str(k + 1).encode() for k in range(len(numbers))]
+        numbers = [text.split(None, 2)[1:2] for text in head.texts]
+        counted = numbers == [[str(k + 1).encode()] for k in range(len(numbers))]
         as_one = lhcb and counted and head.last and len(numbers) <= MAX_COLLISIONS
         if as_one:
             self.source.note(

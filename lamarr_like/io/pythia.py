@@ -4,7 +4,9 @@ Events are generated in blocks of fixed size, and the generator is seeded anew f
 (seed, purpose, block).  So an event depends on its number only, not on how a production is cut, and
 a worker can start at any block.  Pythia takes seeds from 1 to 900 000 000, each the start of its
 own stream; consecutive blocks take consecutive seeds from a start that is hashed from the run's
-seed, so no two blocks of a purpose share one before 4.5e10 events.
+seed, so no two blocks of one run and purpose share one before 4.5e10 events.  Runs with different
+seeds start at different places of the same 900 000 000, so two long ones can overlap: with B blocks
+each the chance is about 2 B / 9e8 a pair.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ BLOCK = 50
 
 PROCESSES = {
     "minbias": ("SoftQCD:inelastic = on",),
-    # With massive quarks the matrix elements are finite, so pTHatMin may be 0; nearly every event
-    # counts, where the same sample out of SoftQCD would take 100 (b) or 10 (c) times longer.
+    # With massive quarks the matrix elements are finite, so pTHatMin may be 0; every event has a
+    # pair, where most of SoftQCD would be thrown away.  Gluon splitting and flavour excitation
+    # are left out as sources of the pair.
     "bbbar": ("HardQCD:hardbbbar = on", "PhaseSpace:pTHatMin = 0."),
     "ccbar": ("HardQCD:hardccbar = on", "PhaseSpace:pTHatMin = 0."),
 }

@@ -66,7 +66,7 @@ def _open_files(text: str, n_events: int | None, skip_bad: bool) -> TruthSource:
     head, mark, tail = text.rpartition("?")
     options: dict[str, str] = {}
     if mark and "=" in tail and not Path(text).exists():
-        head, options = split_options(f"{head}?{tail}")
+        _, options = split_options(f"?{tail}")
     else:
         head = text
     kinds: dict[Path, str] = {}

@@ -232,8 +232,13 @@ def _numbers(
         if not np.array_equal(ak.to_numpy(ak.num(array, axis=1)), counts):
             raise SchemaError(f"{path}: column {name} has another length than mc_px")
         array = ak.flatten(array, axis=1)
-    if array.ndim != 1 or ak.any(ak.is_none(array)):
-        raise SchemaError(f"{path}: column {name} has missing values or is no plain column")
+    if array.ndim != 1:
+        raise SchemaError(f"{path}: column {name} is neither a plain nor a jagged column")
+    if ak.any(ak.is_none(array)):
+        if name in ("mc_stable", "mc_status"):
+            raise SchemaError(f"{path}: column {name} has missing values")
+        # Some writers put nulls for NaN; the event is then refused, with its number.
+        array = ak.fill_none(array, np.nan)
     values = ak.to_numpy(array)
     wholes = name in ("event_id", "mc_pdg_id", "mc_mother_id", "mc_pv_id", "mcparticle_id")
     if values.dtype.kind not in "biuf" or (wholes and values.dtype.kind == "f"):

@@ -20,12 +20,18 @@ _WEIGHT = ("event", "mc_weight")
 _TRACK_WEIGHT = ("track", "weight")
 
 
-def read_sample(paths: Sequence[Path], columns: Path | str | None = None) -> EventBatch:
+def read_sample(
+    paths: Sequence[Path],
+    columns: Path | str | None = None,
+    part: tuple[float, float] = (0.0, 1.0),
+) -> EventBatch:
     """Read detailed samples whole, with what the analytic propagation adds.
 
     Args:
         paths: ROOT files of events, or flat files of a user's own simulation.
         columns: mapping file for the columns of flat files (see `foreign`); None for our layout.
+        part: share of the events of each file, from and to, so that a sample can be cut into one
+            to train on and one to judge by.
 
     Returns:
         One batch, events renumbered where files are joined.
@@ -34,11 +40,19 @@ def read_sample(paths: Sequence[Path], columns: Path | str | None = None) -> Eve
         TrainingError: if there is no event.
         SourceError, SchemaError: if a file cannot be read.
     """
-    if columns is not None:
-        parts = [read_foreign(path, columns) for path in paths]
-    else:
-        parts = [batch for path in paths for batch in read_events(path)]
-    parts = [part for part in parts if len(part)]
+    if not 0.0 <= part[0] < part[1] <= 1.0:
+        raise TrainingError(f"a part from {part[0]} to {part[1]} of the events is none")
+    parts = []
+    for path in paths:
+        if columns is not None:
+            whole = _with_occupancy(read_foreign(path, columns))
+        else:
+            pieces = [piece for piece in read_events(path) if len(piece)]
+            if not pieces:
+                continue
+            whole = concatenate(pieces)
+        parts.append(whole.events(*(round(f * len(whole)) for f in part)))
+    parts = [batch for batch in parts if len(batch)]
     if not parts:
         raise TrainingError(f"no events in {', '.join(str(p) for p in paths)}")
     batch = completed(concatenate(parts))
@@ -46,6 +60,16 @@ def read_sample(paths: Sequence[Path], columns: Path | str | None = None) -> Eve
     event = dict(batch.event.columns) | {"event_id": np.arange(n, dtype=np.int64)}
     batch = batch.with_table("event", Table(event, np.arange(n + 1)))
     return Propagation()(batch, seed=0)
+
+
+def _with_occupancy(batch: EventBatch) -> EventBatch:
+    """Fill the occupancy where a foreign sample does not tell it: its own tracks, no SPD hits."""
+    new: dict[str, np.ndarray] = {}
+    if "n_tracks" not in batch.event:
+        new["n_tracks"] = batch.track.counts.astype(np.int32)
+    if "n_spd_hits" not in batch.event:
+        new["n_spd_hits"] = np.zeros(len(batch), np.int32)
+    return batch.with_columns("event", **new)
 
 
 def row_weights(batch: EventBatch, table: str, rows: NDArray[np.bool_]) -> NDArray[np.float64]:

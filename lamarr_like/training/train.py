@@ -60,6 +60,7 @@ class Request:
         seed: seed of the training.
         steps: training steps; 0 for those of the recipe.
         long_only: learn from long tracks only.
+        part: share of the events of each file, from and to.
     """
 
     stage: str
@@ -70,6 +71,7 @@ class Request:
     seed: int = 1
     steps: int = 0
     long_only: bool = False
+    part: tuple[float, float] = (0.0, 1.0)
 
 
 def train(
@@ -103,7 +105,7 @@ def train(
     if request.family not in FAMILIES:
         raise TrainingError(f"no family {request.family!r}; there are {', '.join(FAMILIES)}")
     wanted = _requests(stage, request)
-    batch = read_sample(data, columns)
+    batch = read_sample(data, columns, request.part)
     output.mkdir(parents=True, exist_ok=True)
     provenance = {"data": [path.name for path in data], "events": len(batch), "command": command}
     for one in wanted:
@@ -138,9 +140,8 @@ def fit_stage(batch: EventBatch, request: Request, *, progress: bool = True) -> 
     stage = stage_class(request.stage)
     rows = _thinned(sample_rows(stage, batch, request.long_only), request.seed)
     conditions = stage.conditions(batch, rows)
-    weights: np.ndarray | None = row_weights(batch, stage.table, rows)
-    if (weights == 1.0).all():
-        weights = None
+    found = row_weights(batch, stage.table, rows)
+    weights = None if (found == 1.0).all() else found
     settings = _settings(request)
     if issubclass(stage, AbstractClassifierStage):
         labels = stage.targets(batch, rows)[stage.target]
@@ -202,34 +203,34 @@ def _settings(request: Request) -> Settings:
     settings = replace(RECIPES[request.stage], seed=request.seed)
     if isinstance(settings, GeneratorConfig) and request.family == "gan":
         settings = GeneratorConfig(family="gan", seed=request.seed)
-    if request.steps:
-        name = "trees" if isinstance(settings, BoosterConfig) else "steps"
-        settings = replace(settings, **{name: request.steps})
-    return settings
+    if not request.steps:
+        return settings
+    if isinstance(settings, BoosterConfig):
+        return replace(settings, trees=request.steps)
+    return replace(settings, steps=request.steps)
 
 
 def card(request: Request, model: TrainedModel, provenance: dict[str, Any]) -> str:
     """Text of ``card.md``: what it is, what it learnt from, how well, and where not to use it."""
     config, training = model.config, model.config["training"]
-    figures = "\n".join(
-        f"- {name}: {_plain(value)}" for name, value in config["figures"].items()
-    )
+    figures = "\n".join(f"- {name}: {_plain(value)}" for name, value in config["figures"].items())
     outputs = ", ".join(config.get("outputs", config.get("classes", ())))
     return f"""# {request.stage}, {config["family"]}, sample {request.sample}
 
 Model of the stage `{request.stage}`; gives {outputs}.
 
 ## Trained on
-{training["rows"]} rows of {provenance["events"]} events of {", ".join(provenance["data"])}, made by
-the *reference detector* of this package unless the sample's name says otherwise: an LHCb-like
-spectrometer with published resolutions, not LHCb. Weighted: {"yes" if training["weighted"] else "no"}.
+{training["rows"]} rows of {provenance["events"]} events of {", ".join(provenance["data"])},
+made by the *reference detector* of this package unless the sample's name says otherwise: an
+LHCb-like spectrometer with published resolutions, not LHCb.
+Weighted: {"yes" if training["weighted"] else "no"}.
 Seed {request.seed}; {training["minutes"]} minutes on one thread.
 Command: `{provenance["command"] or "lamarr_like.training.train"}`
 
 ## How well, on rows held out of the training (they also chose the state kept)
 {figures}
 
-Figures on independent events, stage by stage and beside their floor: docs/fidelity.md, made by
+Figures on independent events, stage by stage and beside their floor: tutorials/fidelity.md, made by
 `lamarr-like fidelity`.
 
 ## Do not use it

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import rng
 from ..events import EventBatch
-from ..pipeline import Pipeline
+from ..pipeline import Pipeline, load_stage
 from ..stages import (
     AbstractClassifierStage,
     AbstractGeneratorStage,
@@ -18,13 +21,15 @@ from ..stages import (
     RichPid,
 )
 from ..stages.stage import draw_classes
-from ..training.sample import sample_rows
+from ..training.sample import read_sample, row_weights, sample_rows
 from ..two_sample import Auc, c2st
 
 Columns = dict[str, np.ndarray]
 
-MAX_ROWS = 120_000
-"""Rows of each sample that a test uses at the most."""
+P_EDGES = (2e3, 3e3, 5e3, 7.5e3, 1e4, 1.5e4, 2.5e4, 4e4, 7e4, 2e5)
+"""Bins of momentum [MeV] in which probabilities are compared."""
+ETA_EDGES = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
+"""Bins of pseudorapidity."""
 
 
 @dataclass(frozen=True)
@@ -44,41 +49,218 @@ class StageFidelity:
     floor: Auc
 
 
-def stage_fidelity(
-    pipeline: Pipeline, batch: EventBatch, *, seed: int = 1, max_rows: int = MAX_ROWS
-) -> list[StageFidelity]:
-    """Test every trained stage of a pipeline on a detailed sample.
-
-    Each stage gets the detailed sample's own columns as conditions, so that its figure holds
-    nothing of the other stages.  Real rows and draws come from different halves of the events.
+@dataclass(frozen=True)
+class BinFidelity:
+    """Calibration of a classifier stage in bins of P, eta and nSPDHits.
 
     Args:
-        pipeline: the chain.
-        batch: detailed events (after the propagation stage) that no model was trained on.
-        seed: seed of the draws and of the split.
-        max_rows: rows of each sample at the most.
+        stage: name of the stage.
+        outcome: the class looked at.
+        bins: bins with enough rows.
+        good: share of them where fast and detailed agree within 1 % or two standard deviations.
+        worst: largest difference in standard deviations.
     """
+
+    stage: str
+    outcome: str
+    bins: int
+    good: float
+    worst: float
+
+
+@dataclass(frozen=True)
+class FidelityReport:
+    """Tables of one or several pipelines.
+
+    Args:
+        samples: names of the files that were read.
+        events: detailed events.
+        stages: two-sample tests by pipeline.
+        bins: calibration of the classifiers by pipeline.
+    """
+
+    samples: tuple[str, ...]
+    events: int
+    stages: dict[str, list[StageFidelity]]
+    bins: dict[str, list[BinFidelity]]
+
+    @property
+    def markdown(self) -> str:
+        """Both tables as text."""
+        lines = [
+            f"{self.events} detailed events of {', '.join(self.samples)}",
+            "",
+            "| pipeline | stage | test | rows a side | AUC | floor |",
+            "|---|---|---|---|---|---|",
+        ]
+        for name, results in self.stages.items():
+            lines += [
+                f"| {name} | {r.stage} | {r.test} | {r.auc.rows} "
+                f"| {r.auc.value:.4f} +- {r.auc.error:.4f} "
+                f"| {r.floor.value:.4f} +- {r.floor.error:.4f} |"
+                for r in results
+            ]
+        lines += [
+            "",
+            "| pipeline | stage | outcome | bins | within 1 % or 2 sigma | worst, sigma |",
+            "|---|---|---|---|---|---|",
+        ]
+        for name, rows in self.bins.items():
+            lines += [
+                f"| {name} | {r.stage} | {r.outcome} | {r.bins} | {r.good:.1%} | {r.worst:.1f} |"
+                for r in rows
+            ]
+        return "\n".join(lines)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``fidelity.md`` and ``fidelity.json`` into a folder, made if absent."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text, numbers = folder / "fidelity.md", folder / "fidelity.json"
+        text.write_text(self.markdown + "\n")
+        numbers.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        return [text, numbers]
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Events that the tests take.
+
+    Args:
+        data: detailed samples that no model was trained on.
+        columns: mapping file for foreign flat samples.
+        part: share of the events of each file, from and to.
+        long_only: test track stages on long tracks only.
+        seed: seed of the draws and of the split.
+        max_rows: rows of each side of a test at the most.
+    """
+
+    data: Sequence[Path]
+    columns: Path | str | None = None
+    part: tuple[float, float] = (0.0, 1.0)
+    long_only: bool = False
+    seed: int = 1
+    max_rows: int = 120_000
+
+
+def run(
+    sample: SampleConfig,
+    pipelines: Sequence[str] = (),
+    single: Sequence[str] = (),
+    *,
+    models: Path | str | None = None,
+) -> FidelityReport:
+    """Test trained stages on detailed samples.
+
+    A model that several pipelines share is tested once, under the first of them.
+
+    Args:
+        sample: what to test on.
+        pipelines: names or files of pipelines, all trained stages of which are tested.
+        single: names or folders of models to test by themselves.
+        models: folder of the user's own models.
+    """
+    batch = read_sample(sample.data, sample.columns, sample.part)
+    chains = {name: _trained_stages(name, models) for name in pipelines}
+    if single:
+        loaded = [load_stage(name, models) for name in single]
+        chains["-"] = [(artefact.digest, stage) for stage, artefact in loaded]
+    seen: set[str] = set()
+    stages: dict[str, list[StageFidelity]] = {}
+    bins: dict[str, list[BinFidelity]] = {}
+    for name, entries in chains.items():
+        stages[name], bins[name] = [], []
+        for digest, stage in entries:
+            if digest in seen:
+                continue
+            seen.add(digest)
+            stages[name] += _one_stage(stage, batch, sample)
+            if isinstance(stage, AbstractClassifierStage) and stage.table == "particle":
+                bins[name] += calibration(stage, batch)
+    return FidelityReport(tuple(p.name for p in sample.data), len(batch), stages, bins)
+
+
+def _trained_stages(name: str, models: Path | str | None) -> list[tuple[str, AbstractModelStage]]:
+    """Digest and stage of each model of a pipeline."""
+    chain = Pipeline.load(name, models)
+    digests = chain.provenance["models"]
+    return [
+        (digests[stage.name]["digest"], stage)
+        for stage in chain.stages
+        if isinstance(stage, AbstractModelStage)
+    ]
+
+
+def calibration(
+    stage: AbstractClassifierStage, batch: EventBatch, *, min_rows: int = 200
+) -> list[BinFidelity]:
+    """Compare mean probabilities with detailed shares in bins of P, eta and nSPDHits.
+
+    The expected number of each outcome is the sum of the model's probabilities; its variance
+    that of the detailed outcome, ``sum p (1 - p)``, so a pull is one of a binomial count.
+
+    Args:
+        stage: the stage.
+        batch: detailed events (after the propagation stage).
+        min_rows: bins with fewer rows are left out.
+    """
+    rows = sample_rows(type(stage), batch)
+    conditions = stage.conditions(batch, rows)
+    truth = stage.targets(batch, rows)[stage.target]
+    p = stage.model.predict(conditions)
+    spd = batch.event_column(stage.table, "n_spd_hits")[rows]
+    values = (10.0 ** conditions["log_p"], conditions["eta"], spd)
+    spd_edges = np.quantile(spd, [0.0, 0.25, 0.5, 0.75, 1.0])
+    edges = (np.array(P_EDGES), np.array(ETA_EDGES), spd_edges)
+    place = np.zeros(len(truth), np.int64)
+    inside = np.ones(len(truth), bool)
+    for value, edge in zip(values, edges, strict=True):
+        slot = np.searchsorted(edge, value, side="right") - 1
+        slot[value == edge[-1]] = len(edge) - 2
+        inside &= (slot >= 0) & (slot < len(edge) - 1)
+        place = place * (len(edge) - 1) + np.clip(slot, 0, len(edge) - 2)
+    n = np.bincount(place[inside])
+    full = n >= min_rows
     results = []
-    for stage in pipeline.stages:
-        if isinstance(stage, AbstractModelStage):
-            results += _one_stage(stage, batch, seed, max_rows)
+    for k, outcome in enumerate(stage.classes):
+        seen = np.bincount(place[inside], truth[inside] == k)[full]
+        expected = np.bincount(place[inside], p[inside, k])[full]
+        sigma = np.sqrt(np.bincount(place[inside], (p * (1.0 - p))[inside, k])[full])
+        difference = np.abs(seen - expected)
+        good = (difference < 0.01 * n[full]) | (difference < 2.0 * sigma)
+        worst = float((difference / np.maximum(sigma, 1e-9)).max())
+        results.append(BinFidelity(stage.name, outcome, int(full.sum()), float(good.mean()), worst))
     return results
 
 
 def _one_stage(
-    stage: AbstractModelStage, batch: EventBatch, seed: int, max_rows: int
+    stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig
 ) -> list[StageFidelity]:
-    rows = sample_rows(type(stage), batch)
+    """Two-sample tests of one stage; real rows and draws come from different events.
+
+    The stage gets the detailed sample's own columns as conditions, so that its figure holds nothing
+    of the other stages.
+    """
+    rows = sample_rows(type(stage), batch, sample.long_only)
     odd = batch[stage.table].event_index % 2 == 1
-    choice = np.random.default_rng(seed)
-    first, second = (_at_most(mask, max_rows, choice) for mask in (rows & ~odd, rows & odd))
-    drawn, other = _drawn(stage, batch, second, seed), _targets(stage, batch, second)
+    choice = np.random.default_rng(sample.seed)
+    first, second = (_at_most(m, sample.max_rows, choice) for m in (rows & ~odd, rows & odd))
+    drawn, other = _drawn(stage, batch, second, sample.seed), _targets(stage, batch, second)
     real = _targets(stage, batch, first)
     conditions = [stage.conditions(batch, mask) for mask in (first, second)]
+    weights, fake_weights = (row_weights(batch, stage.table, mask) for mask in (first, second))
     results = []
-    for name, options in _tests(stage).items():
-        auc = c2st(real, drawn, *conditions, seed=seed, **options)
-        base = c2st(real, other, *conditions, seed=seed, **options)
+    for name, extra in _tests(stage).items():
+        auc, base = (
+            c2st(
+                *(real, fake, *conditions),
+                weights=weights,
+                fake_weights=fake_weights,
+                seed=sample.seed,
+                equalities=extra,
+                differences=extra,
+            )
+            for fake in (drawn, other)
+        )
         results.append(StageFidelity(stage.name, name, auc, base))
     return results
 
@@ -92,11 +274,11 @@ def _at_most(mask: NDArray[np.bool_], n: int, choice: np.random.Generator) -> ND
     return out
 
 
-def _tests(stage: AbstractModelStage) -> dict[str, dict[str, bool]]:
-    tests: dict[str, dict[str, bool]] = {"plain": {}}
+def _tests(stage: AbstractModelStage) -> dict[str, bool]:
+    """Tests by name, and whether equality flags and differences are among the features."""
     if isinstance(stage, RichPid):
-        tests["equality flags and differences"] = {"equalities": True, "differences": True}
-    return tests
+        return {"plain": False, "equality flags and differences": True}
+    return {"plain": False}
 
 
 def _targets(stage: AbstractModelStage, batch: EventBatch, rows: NDArray[np.bool_]) -> Columns:
