@@ -94,6 +94,8 @@ def c2st(
     *,
     weights: np.ndarray | None = None,
     fake_weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    fake_groups: np.ndarray | None = None,
     equalities: bool = False,
     differences: bool = False,
     folds: int = 5,
@@ -110,6 +112,9 @@ def c2st(
         fake_conditions: conditions of the generated rows; those of the real rows where None.
         weights, fake_weights: weights of the rows; with None and common conditions the generated
             rows get the weights of the real ones.
+        groups, fake_groups: event of each real and generated row.  Rows of one event share
+            conditions to the last bit (its vertex, its occupancy), by which trees would know the
+            sample of an event that they have seen a part of; so an event is judged as a whole.
         equalities, differences: see `features`.
         folds: parts of the cross fit; each row is judged by trees that never saw its part.  A real
             row and the generated row with its conditions are always in the same part.
@@ -132,8 +137,8 @@ def c2st(
     else:
         v = np.asarray(fake_weights, dtype=np.float64)
     rng = np.random.default_rng(seed)
-    part = rng.permutation(len(x)) % folds
-    part_y = part if paired else rng.permutation(len(y)) % folds
+    part = _parts(len(x), groups, folds, rng)
+    part_y = part if paired else _parts(len(y), fake_groups, folds, rng)
     parameters = {
         "objective": "binary:logistic",
         "max_depth": depth,
@@ -148,6 +153,18 @@ def c2st(
     ]
     values, errors = np.array(results).T
     return Auc(float(values.mean()), float(np.sqrt((errors**2).sum()) / folds), min(len(x), len(y)))
+
+
+def _parts(
+    n: int, groups: np.ndarray | None, folds: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Fold of each row, shape ``(n,)``; rows of one group fall into one fold."""
+    if groups is None:
+        result: NDArray[np.int64] = rng.permutation(n) % folds
+        return result
+    unique, row = np.unique(groups, return_inverse=True)
+    result = (rng.permutation(len(unique)) % folds)[row.ravel()]
+    return result
 
 
 _Part = tuple[NDArray[np.float32], Floats, NDArray[np.bool_]]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from ..stages import (
 from ..stages.stage import draw_classes
 from ..training.sample import read_sample, row_weights, sample_rows
 from ..two_sample import Auc, c2st
+from .metrics import floor
 
 Columns = dict[str, np.ndarray]
 
@@ -235,33 +237,25 @@ def calibration(
 def _one_stage(
     stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig
 ) -> list[StageFidelity]:
-    """Two-sample tests of one stage; real rows and draws come from different events.
+    """Two-sample tests of one stage.
 
     The stage gets the detailed sample's own columns as conditions, so that its figure holds nothing
-    of the other stages.
+    of the other stages.  A detailed row and the draw for its conditions are judged by the same
+    trees, which never saw their event.  The floor compares even with odd events.
     """
     rows = sample_rows(type(stage), batch, sample.long_only)
-    odd = batch[stage.table].event_index % 2 == 1
     choice = np.random.default_rng(sample.seed)
-    first, second = (_at_most(m, sample.max_rows, choice) for m in (rows & ~odd, rows & odd))
-    drawn, other = _drawn(stage, batch, second, sample.seed), _targets(stage, batch, second)
-    real = _targets(stage, batch, first)
-    conditions = [stage.conditions(batch, mask) for mask in (first, second)]
-    weights, fake_weights = (row_weights(batch, stage.table, mask) for mask in (first, second))
+    used = _at_most(rows, sample.max_rows, choice)
+    drawn, real = _drawn(stage, batch, used, sample.seed), _targets(stage, batch, used)
+    conditions = stage.conditions(batch, used)
+    weights = row_weights(batch, stage.table, used)
+    event = batch[stage.table].event_index[used]
     results = []
     for name, extra in _tests(stage).items():
-        auc, base = (
-            c2st(
-                *(real, fake, *conditions),
-                weights=weights,
-                fake_weights=fake_weights,
-                seed=sample.seed,
-                equalities=extra,
-                differences=extra,
-            )
-            for fake in (drawn, other)
-        )
-        results.append(StageFidelity(stage.name, name, auc, base))
+        options: dict[str, Any] = {"weights": weights, "groups": event, "seed": sample.seed}
+        options |= {"equalities": extra, "differences": extra}
+        auc = c2st(real, drawn, conditions, **options)
+        results.append(StageFidelity(stage.name, name, auc, floor(real, conditions, **options)))
     return results
 
 

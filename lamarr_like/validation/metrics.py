@@ -66,6 +66,8 @@ def floor(
     )
     if weights is not None:
         options |= {"weights": weights[half], "fake_weights": weights[~half]}
+    if groups is not None:
+        options |= {"groups": groups[half], "fake_groups": groups[~half]}
     return c2st(one[0], two[0], one[1], two[1], seed=seed, **options)
 
 
