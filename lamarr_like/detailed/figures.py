@@ -6,6 +6,7 @@ the spectrum of a sample decides some of them, which is said in the note of each
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from .. import rng
 from ..events import EventBatch
 from ..kinematics import momentum, pseudorapidity
-from . import rich, transport
+from . import matter, rich
 from .parameters import DEFAULT, Parameters
 
 _KAON, _PION = 321, 211
@@ -118,7 +119,7 @@ def _impact_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure]:
     inverse = 1e3 / truth["pt"][row]
     edges = np.array([0.3, 0.6, 1.0, 1.5, 2.0, 2.5])
     widths, errors, centres, n = [], [], [], 0
-    for lo, hi in zip(edges[:-1], edges[1:], strict=True):
+    for lo, hi in itertools.pairwise(edges):
         mine = ip[(inverse > lo) & (inverse < hi)]
         if len(mine) < 50:
             continue
@@ -128,9 +129,7 @@ def _impact_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure]:
         n += len(mine)
     if len(widths) < 3:
         return []
-    (slope, offset), cov = np.polyfit(
-        centres, widths, 1, w=1.0 / np.array(errors), cov="unscaled"
-    )
+    (slope, offset), cov = np.polyfit(centres, widths, 1, w=1.0 / np.array(errors), cov="unscaled")
     return [
         Figure("IPx, constant [um]", 11.6, offset, float(np.sqrt(cov[1, 1])), n, "[P] fig. 12"),
         Figure("IPx, slope [um GeV]", 23.4, slope, float(np.sqrt(cov[0, 0])), n, "[P] fig. 12"),
@@ -158,9 +157,9 @@ def _efficiency_figures(batch: EventBatch) -> list[Figure]:
     """Long tracks among muons and pions that cross the whole tracking system."""
     truth, table = _truth(batch), batch.particle
     inside = (truth["p"] > 5e3) & (truth["p"] < 2e5) & (truth["eta"] > 2) & (truth["eta"] < 4.9)
-    whole = table["reconstructible_long"] if "reconstructible_long" in table else None
-    if whole is None:
+    if "reconstructible_long" not in table:
         return []
+    whole = table["reconstructible_long"]
     return [
         _share(
             "long efficiency, 5-200 GeV, 2 < eta < 4.9",
@@ -199,13 +198,15 @@ def _photon_figures(par: Parameters, n_tracks: int = 2000) -> list[Figure]:
     for radiator, (name, count, resolution) in zip(rich.radiators(par), names, strict=True):
         slope = 2.0 * radiator.theta_min
         keys = rng.stream_keys(1, f"figures/{name}", np.arange(n_tracks))
-        per_track, theta = rich.photon_angles(keys, (slope, slope, 1e5), transport.MUON, radiator)
-        expected = rich.cherenkov_angle(1e5, transport.MASS[transport.MUON], radiator.n)
+        per_track, theta = rich.photon_angles(keys, (slope, slope, 1e5), matter.MUON, radiator)
+        expected = rich.cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
         mean = float(per_track.mean())
         error = float(per_track.std() / np.sqrt(n_tracks))
         figures.append(Figure(f"photons, {name}", count, mean, error, n_tracks, "[R] table 3"))
         figures.append(
-            _width(f"angle per photon, {name} [mrad]", resolution, theta - expected, "[R] sec. 3", 1e3)
+            _width(
+                f"angle per photon, {name} [mrad]", resolution, theta - expected, "[R] sec. 3", 1e3
+            )
         )
     return figures
 

@@ -37,6 +37,47 @@ class Planes(NamedTuple):
     x0: NDArray[np.float64]
 
 
+class Detector(NamedTuple):
+    """The numbers of `Parameters` that compiled code needs, under the same names."""
+
+    velo_r_min: float
+    velo_r_max: float
+    velo_pitch_inner: float
+    velo_pitch_outer: float
+    velo_resolution: float
+    velo_efficiency: float
+    tt_half_x: float
+    tt_half_y: float
+    tt_hole: float
+    tt_resolution: float
+    tt_efficiency: float
+    t_half_x: float
+    t_half_y: float
+    t_hole: float
+    it_half_x: tuple[float, ...]
+    it_half_y: tuple[float, ...]
+    it_resolution: float
+    it_efficiency: float
+    ot_resolution: float
+    ot_efficiency: float
+    outlier_fraction: float
+    outlier_scale: float
+    foil_radius: float
+    foil_x0: float
+    beam_pipe_slope: float
+    scattering_tail: float
+    scattering_tail_scale: float
+    interaction_per_x0: float
+    ionisation_per_x0: float
+    aperture_x: float
+    aperture_y: float
+
+
+def detector(par: Parameters) -> Detector:
+    """Pick the numbers for compiled code."""
+    return Detector(*(getattr(par, name) for name in Detector._fields))
+
+
 def build_planes(par: Parameters) -> Planes:
     """The planes of the reference detector in order of z."""
     rows: list[tuple[float, int, int, float, float]] = []
@@ -57,8 +98,7 @@ def build_planes(par: Parameters) -> Planes:
     rows.append((10701.0, RICH2, -1, 0.0, 0.0))
     rows.append((par.spd_z, SPD, -1, 0.0, 0.0))
     rows.sort()
-    z, kind, measurement, angle, x0 = (np.array(c) for c in zip(*rows, strict=True))
-    return Planes(z, kind, measurement, angle, x0)
+    return Planes(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def magnet(par: Parameters) -> tuple[float, float, float]:

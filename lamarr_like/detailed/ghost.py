@@ -18,8 +18,8 @@ COEFFICIENTS = {
 """Intercept and weight of each feature by track type.
 
 Long: logistic regression on 104k long tracks of 4000 minimum-bias events with pile-up 2.2 of the
-reference detector, ghosts against the rest.  Upstream and downstream ghosts are not simulated; their
-weights are chosen.
+reference detector, ghosts against the rest.  Upstream and downstream ghosts are not simulated;
+their weights are chosen.
 """
 
 

@@ -34,7 +34,7 @@ class Parameters:
     velo_r_max: float = 42.0
     velo_pitch_inner: float = 0.038  # strip pitch at r_min and r_max
     velo_pitch_outer: float = 0.100
-    velo_resolution: float = 0.27  # over pitch: 10-27 um, alignment included (chosen: IP at high pT)
+    velo_resolution: float = 0.27  # over pitch: 10-27 um with alignment (chosen: IP at high pT)
     velo_efficiency: float = 0.985
     velo_x0: float = 0.0095  # radiation lengths of one station: 2 x 0.3 mm silicon and support
     foil_radius: float = 5.5  # RF foil, 0.3 mm aluminium, corrugated [D]

@@ -39,12 +39,12 @@ def reconstructible(sim: Simulated, par: Parameters) -> Reconstructible:
     hit = sim.hit
     stations = (hit[:, 0 : geometry.N_VELO : 2] & hit[:, 1 : geometry.N_VELO : 2]).sum(axis=1)
     tt = hit[:, geometry.FIRST_TT : geometry.FIRST_T]
-    layers = hit[:, geometry.FIRST_T :].reshape(-1, 3, 4, 2).any(axis=3)
-    t = (layers[:, :, [0, 3]].any(axis=2) & layers[:, :, [1, 2]].any(axis=2)).all(axis=1)
+    layers = np.any(hit[:, geometry.FIRST_T :].reshape(-1, 3, 4, 2), axis=3)
+    x, stereo = np.any(layers[:, :, [0, 3]], axis=2), np.any(layers[:, :, [1, 2]], axis=2)
     return Reconstructible(
         velo=stations >= par.velo_min_stations,
-        tt=tt[:, [0, 3]].any(axis=1) & tt[:, [1, 2]].any(axis=1),
-        t=t,
+        tt=np.any(tt[:, [0, 3]], axis=1) & np.any(tt[:, [1, 2]], axis=1),
+        t=np.all(x & stereo, axis=1),
     )
 
 
@@ -103,13 +103,13 @@ class Ghosts(NamedTuple):
         velo: rows of the particles that gave the VELO hits.
         t: rows of the particles that gave the T hits.
         qop: charge over momentum [1/MeV] that joins them.
-        index: number of the pair within its event, whatever the batch.
+        pair: number of the pair within its event, whatever the batch.
     """
 
     velo: NDArray[np.int64]
     t: NDArray[np.int64]
     qop: NDArray[np.float64]
-    index: NDArray[np.int64]
+    pair: NDArray[np.int64]
 
 
 @njit(cache=True)
@@ -205,12 +205,13 @@ def ghost_hits(
         Seeds, values, angles and hits as `trackfit.fit` takes them.
     """
     first_t = geometry.FIRST_T
-    value, angle, hit = (a[ghosts.velo].copy() for a in (sim.value, sim.angle, sim.hit))
-    for whole, part in ((value, sim.value), (angle, sim.angle), (hit, sim.hit)):
-        whole[:, first_t:] = part[ghosts.t, first_t:]
+    value, angle, hit = sim.value[ghosts.velo], sim.angle[ghosts.velo], sim.hit[ghosts.velo]
+    value[:, first_t:] = sim.value[ghosts.t, first_t:]
+    angle[:, first_t:] = sim.angle[ghosts.t, first_t:]
+    hit[:, first_t:] = sim.hit[ghosts.t, first_t:]
     seeds = sim.start[ghosts.velo].copy()
     seeds[:, 5] = ghosts.qop
-    ids, index = event_id[ghosts.velo], ghosts.index
+    ids, index = event_id[ghosts.velo], ghosts.pair
     found = rng.uniforms(seed, "detailed/ghost-tt", ids, index, 4) < par.ghost_tt_found
     spread = par.ghost_tt_spread * rng.normals(seed, "detailed/ghost-tt-spread", ids, index, 4)
     tt = planes.kind == geometry.TT

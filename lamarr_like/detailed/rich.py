@@ -17,14 +17,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .matter import MASS
 from .parameters import Parameters
 from .random import normal, poisson, uniform
-from .transport import MASS
 
 HYPOTHESES = ("e", "mu", "pi", "k", "p", "bt")
 _PION = 2
 _N_HYP = 6
 _WINDOW_SIGMAS = 6.0
+_TURNS = 2  # of the global likelihood
 _CELL = 0.02  # rad, grid on which the density of photons is averaged
 _GRID = 40
 _HALF_GRID = 20
@@ -141,8 +142,8 @@ def _emit(photons, n, direction, species, rad, state):  # type: ignore[no-untype
 
 @njit(cache=True)
 def _cell(photon):  # type: ignore[no-untyped-def]
-    i = int(math.floor(photon[0] / (photon[2] * _CELL))) + _HALF_GRID
-    j = int(math.floor(photon[1] / (photon[2] * _CELL))) + _HALF_GRID
+    i = math.floor(photon[0] / (photon[2] * _CELL)) + _HALF_GRID
+    j = math.floor(photon[1] / (photon[2] * _CELL)) + _HALF_GRID
     return min(max(i, 0), _GRID - 1), min(max(j, 0), _GRID - 1)
 
 
@@ -167,16 +168,8 @@ def _background(photons, n, explained):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _likelihood(tracks, photons, n_photons, rad, dll):  # type: ignore[no-untyped-def]
-    """Add the log-likelihood of each hypothesis relative to the pion to `dll`.
-
-    Args:
-        tracks: tx, ty, p as reconstructed, shape ``(n, 3)``; p = 0 where the track is not here.
-        photons: directions on the plane, shape ``(n_photons, 3)``.
-        n_photons: how many.
-        rad: radiator.
-        dll: result, shape ``(n, 6)``.
-    """
+def _hypotheses(tracks, rad):  # type: ignore[no-untyped-def]
+    """Expected angle and photons of each track and hypothesis, and its angular resolution."""
     n = len(tracks)
     theta = np.zeros((n, _N_HYP))
     mean = np.zeros((n, _N_HYP))
@@ -190,13 +183,22 @@ def _likelihood(tracks, photons, n_photons, rad, dll):  # type: ignore[no-untype
         for h in range(_N_HYP - 1):
             theta[t, h] = cherenkov_angle(p, MASS[h], rad.n)
             mean[t, h] = expected_yield(p, MASS[h], rad) * a
-    # Pairs of track and photon within reach, track by track.
-    reach = math.acos(1.0 / rad.n)
-    size = 64
-    pair_g = np.empty(size, np.int64)
-    pair_theta = np.empty(size)
+    return theta, mean, sigma
+
+
+@njit(cache=True)
+def _pairs(tracks, photons, n_photons, reach, mean, sigma):  # type: ignore[no-untyped-def]
+    """Pairs of track and photon within reach, track by track.
+
+    Returns:
+        first: pairs of track t are ``first[t]:first[t + 1]``.
+        photon: photon of each pair.
+        angle: angle between the two [rad].
+    """
+    n, m, size = len(tracks), 0, 64
+    photon = np.empty(size, np.int64)
+    angle = np.empty(size)
     first = np.zeros(n + 1, np.int64)
-    m = 0
     for t in range(n):
         if mean[t, 0] > 0.0:
             limit = reach + _WINDOW_SIGMAS * sigma[t]
@@ -207,45 +209,80 @@ def _likelihood(tracks, photons, n_photons, rad, dll):  # type: ignore[no-untype
                 if c2 < cut:
                     c2 += (photons[g, 2] - dz) ** 2
                     if m >= size:
-                        pair_g = np.concatenate((pair_g, np.empty(size, np.int64)))
-                        pair_theta = np.concatenate((pair_theta, np.empty(size)))
+                        photon = np.concatenate((photon, np.empty(size, np.int64)))
+                        angle = np.concatenate((angle, np.empty(size)))
                         size *= 2
-                    pair_g[m] = g
-                    pair_theta[m] = 2.0 * math.asin(min(1.0, 0.5 * math.sqrt(c2)))
+                    photon[m] = g
+                    angle[m] = 2.0 * math.asin(min(1.0, 0.5 * math.sqrt(c2)))
                     m += 1
         first[t + 1] = m
-    signal = np.zeros((m, _N_HYP))
-    for t in range(n):
+    return first, photon[:m], angle[:m]
+
+
+@njit(cache=True)
+def _signals(first, angles, theta, mean, sigma):  # type: ignore[no-untyped-def]
+    """Density of photons [1/rad^2] that each hypothesis expects at each pair."""
+    signal = np.zeros((len(angles), _N_HYP))
+    for t in range(len(sigma)):
         for k in range(first[t], first[t + 1]):
-            angle = max(pair_theta[k], 1e-3)
+            angle = max(angles[k], 1e-3)
             for h in range(_N_HYP - 1):
                 if mean[t, h] > 0.0:
                     d = (angle - theta[t, h]) / sigma[t]
                     if abs(d) < _WINDOW_SIGMAS:
                         norm = (2.0 * math.pi) ** 1.5 * angle * sigma[t]
                         signal[k, h] = mean[t, h] * math.exp(-0.5 * d * d) / norm
+    return signal
+
+
+@njit(cache=True)
+def _improve(best, logs, total, first, photon, signal, mean):  # type: ignore[no-untyped-def]
+    """One turn of the global likelihood: fills `logs`, moves `best` to the best hypotheses.
+
+    `total` holds the density of background photons and becomes that of all photons.
+    """
+    n = len(best)
+    for t in range(n):
+        for k in range(first[t], first[t + 1]):
+            total[photon[k]] += signal[k, best[t]]
+    for t in range(n):
+        for h in range(_N_HYP):
+            logs[t, h] = -mean[t, h]
+        for k in range(first[t], first[t + 1]):
+            others = total[photon[k]] - signal[k, best[t]]
+            for h in range(_N_HYP):
+                if signal[k, h] > 0.0:
+                    logs[t, h] += math.log1p(signal[k, h] / others)
+    for t in range(n):
+        for h in range(_N_HYP - 1):
+            if logs[t, h] > logs[t, best[t]]:
+                best[t] = h
+
+
+@njit(cache=True)
+def _likelihood(tracks, photons, n_photons, rad, dll):  # type: ignore[no-untyped-def]
+    """Add the log-likelihood of each hypothesis relative to the pion to `dll`.
+
+    Args:
+        tracks: tx, ty, p as reconstructed, shape ``(n, 3)``; p = 0 where the track is not here.
+        photons: directions on the plane, shape ``(n_photons, 3)``.
+        n_photons: how many.
+        rad: radiator.
+        dll: result, shape ``(n, 6)``.
+    """
+    n = len(tracks)
+    theta, mean, sigma = _hypotheses(tracks, rad)
+    reach = math.acos(1.0 / rad.n)
+    first, photon, angles = _pairs(tracks, photons, n_photons, reach, mean, sigma)
+    signal = _signals(first, angles, theta, mean, sigma)
     best = np.full(n, _PION)
     logs = np.zeros((n, _N_HYP))
-    for _ in range(2):
+    for _ in range(_TURNS):
         explained = 0.0
         for t in range(n):
             explained += mean[t, best[t]]
         total = _background(photons, n_photons, explained)
-        for t in range(n):
-            for k in range(first[t], first[t + 1]):
-                total[pair_g[k]] += signal[k, best[t]]
-        for t in range(n):
-            for h in range(_N_HYP):
-                logs[t, h] = -mean[t, h]
-            for k in range(first[t], first[t + 1]):
-                others = total[pair_g[k]] - signal[k, best[t]]
-                for h in range(_N_HYP):
-                    if signal[k, h] > 0.0:
-                        logs[t, h] += math.log1p(signal[k, h] / others)
-        for t in range(n):
-            for h in range(_N_HYP - 1):
-                if logs[t, h] > logs[t, best[t]]:
-                    best[t] = h
+        _improve(best, logs, total, first, photon, signal, mean)
     for t in range(n):
         if mean[t, 0] > 0.0:
             for h in range(_N_HYP):
@@ -267,9 +304,8 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
             if emitters[i, r, 2] > 0.0:
                 n = _emit(photons, n, emitters[i, r], species[i], rad, state)
         for _ in range(poisson(state, rad.noise)):
-            x, y = rad.slope_x * (2.0 * uniform(state) - 1.0), rad.slope_y * (
-                2.0 * uniform(state) - 1.0
-            )
+            x = rad.slope_x * (2.0 * uniform(state) - 1.0)
+            y = rad.slope_y * (2.0 * uniform(state) - 1.0)
             if n < size:
                 photons[n, 0], photons[n, 1], photons[n, 2] = _unit(x, y)
                 n += 1
@@ -315,7 +351,7 @@ def photon_angles(
     Args:
         keys: stream key of each track, shape ``(n,)``.
         direction: tx, ty, p [MeV] of all of them.
-        species: their species (`transport`).
+        species: their species (`matter`).
         radiator: the radiator.
 
     Returns:
@@ -337,7 +373,7 @@ def rich_dlls(
         keys: stream keys of the two detectors, shape ``(2,)``.
         emitters: tx, ty, p [MeV] of all charged particles in the middle of each radiator, p = 0
             where they are not there, shape ``(n, 2, 3)``.
-        species: their species (`transport`), shape ``(n,)``.
+        species: their species (`matter`), shape ``(n,)``.
         tracks: the same of the reconstructed tracks with their fitted momentum, shape
             ``(m, 2, 3)``.
         par: parameters.

@@ -16,14 +16,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from . import geometry
-from .field import propagate
+from .field import FIELD_START, propagate
+from .matter import MASS, PION, highland
 from .parameters import Parameters
-from .transport import MASS, PION, detector_row, highland, is_inner
+from .sensors import is_inner
 
-_VELO, _TT, _T, _PASSIVE = geometry.VELO, geometry.TT, geometry.T, geometry.PASSIVE
+_VELO, _TT, _T = geometry.VELO, geometry.TT, geometry.T
 _PION_MASS = float(MASS[PION])
 _ITERATIONS = 2
 _MIN_FIT_P = 100.0
+_MAX_SLOPE = 1.5
 
 
 class Fitted(NamedTuple):
@@ -103,7 +105,7 @@ def _transport_difference(d, f):  # type: ignore[no-untyped-def]
 def _jacobian(x, y, tx, ty, qop, z1, z2, magnet, f):  # type: ignore[no-untyped-def]
     """Derivatives of (x, y, tx, ty) at z2 by (tx, ty, q/p) at z1, into columns 2-4 of `f`."""
     f[:] = 0.0
-    if z1 <= 700.0 and z2 <= 700.0:
+    if z1 <= FIELD_START and z2 <= FIELD_START:
         f[0, 2] = f[1, 3] = z2 - z1
         f[2, 2] = f[3, 3] = 1.0
         return
@@ -124,148 +126,181 @@ def _momentum(qop):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _resolution(kind, x, y, par):  # type: ignore[no-untyped-def]
+def _resolution(kind, x, y, det):  # type: ignore[no-untyped-def]
     if kind == _VELO:
-        r = min(max(math.sqrt(x * x + y * y), par[0]), par[1])
-        return par[4] * (par[2] + (par[3] - par[2]) * (r - par[0]) / (par[1] - par[0]))
+        r = min(max(math.sqrt(x * x + y * y), det.velo_r_min), det.velo_r_max)
+        return det.velo_resolution * (
+            det.velo_pitch_inner
+            + (det.velo_pitch_outer - det.velo_pitch_inner)
+            * (r - det.velo_r_min)
+            / (det.velo_r_max - det.velo_r_min)
+        )
     if kind == _TT:
-        return par[9]
-    return par[18] if is_inner(x, y, par) else par[22]
+        return det.tt_resolution
+    return det.it_resolution if is_inner(x, y, det) else det.ot_resolution
 
 
 @njit(cache=True)
-def _fit_one(seed, value, angle, hit, fixed, planes, par, magnet, state, cov, chi2):  # type: ignore[no-untyped-def]
-    """Fit one candidate; returns the number of hits, 0 if the trajectory left the detector."""
-    plane_z, plane_kind, plane_meas, plane_x0 = planes
+def _extent(hit, planes):  # type: ignore[no-untyped-def]
+    """First and last plane with hits (-1 for none) and the number of hits."""
     first, last, n = -1, -1, 0
-    for j in range(len(plane_z)):
-        m = plane_meas[j]
+    for j in range(len(planes.z)):
+        m = planes.measurement[j]
         if m < 0:
             continue
         count = int(hit[m])
-        if plane_kind[j] == _VELO:
+        if planes.kind[j] == _VELO:
             count += int(hit[m + 1])
         if count > 0:
             if first < 0:
                 first = j
             last = j
             n += count
+    return first, last, n
+
+
+@njit(cache=True)
+def _trajectory(ref, first, last, planes, det, magnet):  # type: ignore[no-untyped-def]
+    """Fill the rows of `ref` behind `first`; false if the trajectory leaves the detector."""
+    for j in range(first, last):
+        r = ref[j]
+        x, y, tx, ty = propagate(r[0], r[1], r[2], r[3], r[4], planes.z[j], planes.z[j + 1], magnet)
+        if abs(tx) > _MAX_SLOPE or abs(ty) > _MAX_SLOPE:
+            return False
+        q = r[4]
+        r = ref[j + 1]
+        r[0], r[1], r[2], r[3] = x, y, tx, ty
+        loss = det.ionisation_per_x0 * planes.x0[j + 1] * math.sqrt(1.0 + tx * tx + ty * ty)
+        r[4] = math.copysign(1.0 / max(_MIN_FIT_P, _momentum(q) - loss), q)
+    return True
+
+
+@njit(cache=True)
+def _measure(j, r, d, cov, hits, planes, det, chi2):  # type: ignore[no-untyped-def]
+    """Update with the hits of plane `j`; `r` is the reference there, `d` the difference to it."""
+    value, angle, hit = hits
+    kind, m = planes.kind[j], planes.measurement[j]
+    if m < 0:
+        return
+    sigma = _resolution(kind, r[0], r[1], det)
+    for i in range(2 if kind == _VELO else 1):
+        if hit[m + i]:
+            a = angle[m + i]
+            local = value[m + i] - math.cos(a) * r[0] - math.sin(a) * r[1]
+            gain = _update(d, cov, local, a, sigma)
+            chi2[0] += gain
+            if kind == _VELO:
+                chi2[1] += gain
+            elif kind == _T:
+                chi2[2] += gain
+
+
+@njit(cache=True)
+def _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f):  # type: ignore[no-untyped-def]
+    """Kalman filter from the last plane to the first: fills `d`, `cov` and `chi2`."""
+    d[:] = 0.0
+    cov[:] = 0.0
+    cov[0, 0] = cov[1, 1] = 1e4
+    cov[2, 2] = cov[3, 3] = 0.04
+    cov[4, 4] = 1e-20 if fixed else 1e-6
+    chi2[:] = 0.0
+    for j in range(last, first - 1, -1):
+        r = ref[j]
+        _measure(j, r, d, cov, hits, planes, det, chi2)
+        if planes.x0[j] > 0.0:
+            path = planes.x0[j] * math.sqrt(1.0 + r[2] * r[2] + r[3] * r[3])
+            _add_scattering(cov, r[2], r[3], _momentum(r[4]), path)
+        if j > first:
+            _jacobian(*(r[0], r[1], r[2], r[3], r[4], planes.z[j], planes.z[j - 1], magnet, f))
+            _transport_difference(d, f)
+            _transport_covariance(cov, f)
+
+
+@njit(cache=True)
+def _fit_one(seed, hits, fixed, planes, det, magnet, state, cov, chi2):  # type: ignore[no-untyped-def]
+    """Fit one candidate; returns the number of hits, 0 if the trajectory left the detector."""
+    first, last, n = _extent(hits[2], planes)
     if first < 0:
         return 0
     qop = seed[5]
     x, y, tx, ty = propagate(
-        seed[0], seed[1], seed[3], seed[4], qop, seed[2], plane_z[first], magnet
+        seed[0], seed[1], seed[3], seed[4], qop, seed[2], planes.z[first], magnet
     )
     ref = np.empty((last + 1, 5))
     f = np.empty((5, 5))
     d = np.empty(5)
     for _ in range(_ITERATIONS):
-        ref[first, 0], ref[first, 1], ref[first, 2], ref[first, 3] = x, y, tx, ty
-        ref[first, 4] = qop
-        for j in range(first, last):
-            r = ref[j]
-            x, y, tx, ty = propagate(
-                r[0], r[1], r[2], r[3], r[4], plane_z[j], plane_z[j + 1], magnet
-            )
-            if abs(tx) > 1.5 or abs(ty) > 1.5:
-                return 0
-            r = ref[j + 1]
-            r[0], r[1], r[2], r[3] = x, y, tx, ty
-            q = ref[j, 4]
-            loss = par[30] * plane_x0[j + 1] * math.sqrt(1.0 + tx * tx + ty * ty)
-            r[4] = math.copysign(1.0 / max(_MIN_FIT_P, _momentum(q) - loss), q)
-        d[:] = 0.0
-        cov[:] = 0.0
-        cov[0, 0] = cov[1, 1] = 1e4
-        cov[2, 2] = cov[3, 3] = 0.04
-        cov[4, 4] = 1e-20 if fixed else 1e-6
-        chi2[:] = 0.0
-        for j in range(last, first - 1, -1):
-            r = ref[j]
-            kind, m = plane_kind[j], plane_meas[j]
-            if m >= 0:
-                sigma = _resolution(kind, r[0], r[1], par)
-                for i in range(2 if kind == _VELO else 1):
-                    if hit[m + i]:
-                        a = angle[m + i]
-                        local = value[m + i] - math.cos(a) * r[0] - math.sin(a) * r[1]
-                        gain = _update(d, cov, local, a, sigma)
-                        chi2[0] += gain
-                        if kind == _VELO:
-                            chi2[1] += gain
-                        elif kind == _T:
-                            chi2[2] += gain
-            if plane_x0[j] > 0.0:
-                path = plane_x0[j] * math.sqrt(1.0 + r[2] * r[2] + r[3] * r[3])
-                _add_scattering(cov, r[2], r[3], _momentum(r[4]), path)
-            if j > first:
-                _jacobian(
-                    *(r[0], r[1], r[2], r[3], r[4], plane_z[j], plane_z[j - 1], magnet, f)
-                )
-                _transport_difference(d, f)
-                _transport_covariance(cov, f)
         r = ref[first]
-        x, y, tx, ty, qop = r[0] + d[0], r[1] + d[1], r[2] + d[2], r[3] + d[3], r[4] + d[4]
-        if abs(tx) > 1.5 or abs(ty) > 1.5:
+        r[0], r[1], r[2], r[3], r[4] = x, y, tx, ty, qop
+        if not _trajectory(ref, first, last, planes, det, magnet):
             return 0
-    _to_beam(x, y, tx, ty, qop, first, planes, par, magnet, state, cov, f)
+        _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f)
+        x, y, tx, ty, qop = r[0] + d[0], r[1] + d[1], r[2] + d[2], r[3] + d[3], r[4] + d[4]
+        if abs(tx) > _MAX_SLOPE or abs(ty) > _MAX_SLOPE:
+            return 0
+    if planes.kind[first] == _VELO:
+        z = planes.z[first]
+    else:
+        x, y, tx, ty, z = _through_magnet(x, y, tx, ty, qop, first, planes, magnet, cov, f)
+    _to_beam(x, y, z, tx, ty, qop, det, state, cov, f)
     return n
 
 
 @njit(cache=True)
-def _to_beam(x, y, tx, ty, qop, first, planes, par, magnet, state, cov, f):  # type: ignore[no-untyped-def]
-    """Carry state and covariance from the first hit to the point closest to the z axis."""
-    plane_z, plane_kind, plane_meas, plane_x0 = planes
-    z = plane_z[first]
-    if plane_kind[first] != _VELO:
-        # A downstream track: back through the passive material, then the fringe of the field.
-        for j in range(first - 1, -1, -1):
-            if plane_z[j] < 780.0:
-                break
-            _jacobian(x, y, tx, ty, qop, z, plane_z[j], magnet, f)
-            _transport_covariance(cov, f)
-            x, y, tx, ty = propagate(x, y, tx, ty, qop, z, plane_z[j], magnet)
-            z = plane_z[j]
-            if plane_x0[j] > 0.0:
-                path = plane_x0[j] * math.sqrt(1.0 + tx * tx + ty * ty)
-                _add_scattering(cov, tx, ty, _momentum(qop), path)
-        x, y, tx, ty = propagate(x, y, tx, ty, qop, z, 700.0, magnet)
-    slope2 = tx * tx + ty * ty
-    stop = z - (x * tx + y * ty) / slope2
-    if plane_kind[first] != _VELO:
-        _jacobian(x, y, tx, ty, qop, z, 700.0, magnet, f)
+def _through_magnet(x, y, tx, ty, qop, first, planes, magnet, cov, f):  # type: ignore[no-untyped-def]
+    """Carry a downstream track to the end of the field: the passive material, then the fringe."""
+    z = planes.z[first]
+    for j in range(first - 1, -1, -1):
+        if planes.z[j] < 780.0:
+            break
+        _jacobian(x, y, tx, ty, qop, z, planes.z[j], magnet, f)
         _transport_covariance(cov, f)
-        z = 700.0
-        stop = z - (x * tx + y * ty) / slope2
-    b = x * tx + y * ty
-    c = x * x + y * y - par[24] * par[24]
-    root = b * b - slope2 * c
-    if c > 0.0 and root > 0.0 and stop < z:
-        dz = (-b + math.sqrt(root)) / slope2
-        if dz < 0.0:
-            f[:] = 0.0
-            f[0, 2] = f[1, 3] = dz
-            f[2, 2] = f[3, 3] = 1.0
-            _transport_covariance(cov, f)
-            x, y, z = x + tx * dz, y + ty * dz, z + dz
-            _add_scattering(cov, tx, ty, _momentum(qop), par[25])
-    dz = stop - z
+        x, y, tx, ty = propagate(x, y, tx, ty, qop, z, planes.z[j], magnet)
+        z = planes.z[j]
+        if planes.x0[j] > 0.0:
+            path = planes.x0[j] * math.sqrt(1.0 + tx * tx + ty * ty)
+            _add_scattering(cov, tx, ty, _momentum(qop), path)
+    x, y, tx, ty = propagate(x, y, tx, ty, qop, z, FIELD_START, magnet)
+    _jacobian(x, y, tx, ty, qop, z, FIELD_START, magnet, f)
+    _transport_covariance(cov, f)
+    return x, y, tx, ty, FIELD_START
+
+
+@njit(cache=True)
+def _drift(cov, dz, f):  # type: ignore[no-untyped-def]
+    """Carry a covariance over a straight line."""
     f[:] = 0.0
     f[0, 2] = f[1, 3] = dz
     f[2, 2] = f[3, 3] = 1.0
     _transport_covariance(cov, f)
+
+
+@njit(cache=True)
+def _to_beam(x, y, z, tx, ty, qop, det, state, cov, f):  # type: ignore[no-untyped-def]
+    """Carry state and covariance to the point closest to the z axis, through the foil."""
+    slope2 = tx * tx + ty * ty
+    b = x * tx + y * ty
+    c = x * x + y * y - det.foil_radius * det.foil_radius
+    stop = z - b / slope2
+    root = b * b - slope2 * c
+    if c > 0.0 and root > 0.0 and stop < z:
+        dz = (-b + math.sqrt(root)) / slope2
+        if dz < 0.0:
+            _drift(cov, dz, f)
+            x, y, z = x + tx * dz, y + ty * dz, z + dz
+            _add_scattering(cov, tx, ty, _momentum(qop), det.foil_x0)
+    dz = stop - z
+    _drift(cov, dz, f)
     state[0], state[1], state[2] = x + tx * dz, y + ty * dz, stop
     state[3], state[4], state[5] = tx, ty, qop
 
 
 @njit(cache=True)
-def _fit_all(seeds, value, angle, hit, fixed, planes, par, magnet, out):  # type: ignore[no-untyped-def]
+def _fit_all(seeds, value, angle, hit, fixed, planes, det, magnet, out):  # type: ignore[no-untyped-def]
     state, cov, chi2, n_dof, n_hits = out
     for i in range(len(seeds)):
-        n = _fit_one(
-            *(seeds[i], value[i], angle[i], hit[i], fixed, planes, par, magnet),
-            *(state[i], cov[i], chi2[i]),
-        )
+        hits = (value[i], angle[i], hit[i])
+        n = _fit_one(seeds[i], hits, fixed, planes, det, magnet, state[i], cov[i], chi2[i])
         n_dof[i] = n - (4 if fixed else 5) if n > 0 else -1
         n_hits[i, 0] = hit[i, : geometry.FIRST_TT].sum()
         n_hits[i, 1] = hit[i, geometry.FIRST_TT : geometry.FIRST_T].sum()
@@ -303,7 +338,6 @@ def fit(
         np.zeros(n, np.int64),
         np.zeros((n, 3), np.int64),
     )
-    arrays = (planes.z, planes.kind, planes.measurement, planes.x0)
-    detector, field = detector_row(par), geometry.magnet(par)
-    _fit_all(seeds, value, angle, hit, fixed_momentum, arrays, detector, field, tuple(out))
+    detector, field = geometry.detector(par), geometry.magnet(par)
+    _fit_all(seeds, value, angle, hit, fixed_momentum, planes, detector, field, tuple(out))
     return out

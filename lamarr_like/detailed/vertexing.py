@@ -6,6 +6,7 @@ weights on the chi2 of each track to the vertex, with a cut that is tightened fr
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .. import schema
+from ..events import Table
 from .parameters import Parameters
 
 _ANNEALING = np.array([400.0, 100.0, 36.0, 16.0, 16.0, 16.0, 16.0, 16.0])
@@ -160,3 +163,51 @@ def find_vertices(
         par: parameters.
     """
     return Vertices(*_find(states, covariances, par.pv_min_tracks))
+
+
+class VertexTracks(NamedTuple):
+    """VELO tracks that vertices are made of, grouped by event.
+
+    Attributes:
+        state: as in `trackfit.Fitted`, shape ``(n, 6)``.
+        covariance: shape ``(n, 5, 5)``.
+        event: position of the event, shape ``(n,)``.
+        mc_pv_id: collision the particle comes from, -1 for secondaries.
+    """
+
+    state: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    event: NDArray[np.int64]
+    mc_pv_id: NDArray[np.int64]
+
+
+def vertex_table(tracks: VertexTracks, n_events: int, par: Parameters) -> Table:
+    """The table ``reco_vertex``; each vertex is linked to the collision of most of its tracks.
+
+    Args:
+        tracks: the VELO tracks.
+        n_events: number of events.
+        par: parameters.
+    """
+    bounds = np.searchsorted(tracks.event, np.arange(n_events + 1))
+    found, links = [], []
+    for lo, hi in itertools.pairwise(bounds):
+        vertices = find_vertices(tracks.state[lo:hi], tracks.covariance[lo:hi], par)
+        found.append(vertices)
+        for v in range(len(vertices.n_tracks)):
+            owners = tracks.mc_pv_id[lo:hi][vertices.owner == v]
+            owners = owners[owners >= 0]
+            links.append(np.bincount(owners).argmax() if len(owners) else -1)
+    counts = np.array([len(v.n_tracks) for v in found], dtype=np.int64)
+    position = np.concatenate([np.zeros((0, 3)), *(v.position for v in found)])
+    covariance = np.concatenate([np.zeros((0, 3, 3)), *(v.covariance for v in found)])
+    sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    columns = {
+        "pv_id": np.arange(len(position)) - np.repeat(np.cumsum(counts) - counts, counts),
+        "mc_pv_id": np.array(links, dtype=np.int64),
+        **{axis: position[:, i] for i, axis in enumerate("xyz")},
+        "n_tracks": np.concatenate([np.zeros(0, np.int64), *(v.n_tracks for v in found)]),
+        **{f"sigma_{axis}": sigma[:, i] for i, axis in enumerate("xyz")},
+    }
+    declared = {k: schema.as_declared("reco_vertex", k, v) for k, v in columns.items()}
+    return Table.from_counts(declared, counts)

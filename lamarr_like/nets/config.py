@@ -43,7 +43,7 @@ class GeneratorConfig:
     components: int = 8
     latent: int = 0
     critic_hidden: int = 128
-    penalty: float = 0.2
+    penalty: float = 0.005
     penalty_part: int = 4
     energy: float = 0.5
     steps: int = 0

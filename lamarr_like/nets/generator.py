@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..engine import Generator, build_model
 from ..errors import TrainingError
-from ..two_sample import c2st
+from ..two_sample import Auc, c2st
 from .config import GeneratorConfig
 from .loop import evaluation_steps, progress_bar, shuffled_batches
 from .sample import GeneratorSample, archive, data_digest, prepare_generator_sample, split, stream
@@ -21,9 +21,10 @@ from .trained import TrainedModel
 
 Metric = Callable[
     [Mapping[str, np.ndarray], Mapping[str, np.ndarray], Mapping[str, np.ndarray], np.ndarray],
-    float,
+    Auc,
 ]
-"""Real outputs, drawn outputs, conditions, weights of held-out rows to a figure; less is better."""
+"""Real outputs, drawn outputs, conditions, weights of held-out rows to a figure with its error;
+less is better."""
 
 
 class Trainer(Protocol):
@@ -49,11 +50,11 @@ def quick_c2st(
     fake: Mapping[str, np.ndarray],
     conditions: Mapping[str, np.ndarray],
     weights: np.ndarray,
-) -> float:
+) -> Auc:
     """AUC of a two-fold classifier two-sample test with equality flags."""
     return c2st(
         real, fake, conditions, weights=weights, equalities=True, folds=2, trees=100, depth=5
-    ).value
+    )
 
 
 def fit_generator(
@@ -136,7 +137,7 @@ def fit_generator(
     spec["code_version"] = __version__
     spec["figures"] = {
         "held_out_rows": int(held.sum()),
-        "held_out_quick_c2st": judge.best,
+        "held_out_quick_c2st": judge.figure,
         "mflop_per_draw": round(trainer.flops / 1e6, 4),
     }
     return TrainedModel(spec, {"model.onnx": judge.kept, "transforms.npz": tables})
@@ -195,18 +196,23 @@ class _Judge:
         size = sum(spec["noise"].values())
         rng = stream(seed, "judge")
         self.uniforms = np.clip(rng.random((int(held.sum()), size)), 1e-12, 1 - 1e-12)
-        self.best, self.kept = float("inf"), b""
+        self.best, self.figure, self.kept = float("inf"), float("inf"), b""
 
     def __call__(self, graph: bytes) -> float:
-        """Figure of a state; it is kept if it is the best so far."""
+        """Figure of a state; it is kept if it is not significantly worse than the best so far.
+
+        The figure of a few thousand rows is uncertain, and the last states have the smallest
+        learning rate: chance must not choose an early one.
+        """
         files = {"model.onnx": graph, "transforms.npz": self.tables}
         model = build_model(self.spec, files, "state in training")
         assert isinstance(model, Generator)
         drawn = model.draw(self.conditions, self.uniforms)
-        value = self.metric(self.real, drawn, self.conditions, self.weights)
-        if value < self.best or not self.kept:
-            self.best, self.kept = value, graph
-        return value
+        found = self.metric(self.real, drawn, self.conditions, self.weights)
+        if found.value < self.best + found.error or not self.kept:
+            self.figure, self.kept = found.value, graph
+        self.best = min(self.best, found.value)
+        return found.value
 
 
 def _train(

@@ -32,12 +32,12 @@ GAN_STAGES = ("resolution", "covariance", "rich")
 Settings = GeneratorConfig | ClassifierConfig | BoosterConfig
 
 RECIPES: dict[str, Settings] = {
-    "occupancy": GeneratorConfig(hidden=32, depth=2, steps=6000, weight_decay=0.05),
+    "occupancy": GeneratorConfig(hidden=48, depth=2, steps=12_000, weight_decay=0.1),
     "acceptance": BoosterConfig(trees=300, depth=6, learning_rate=0.15),
     "efficiency": ClassifierConfig(hidden=64, depth=3, steps=16_000),
-    "resolution": GeneratorConfig(steps=24_000),
-    "covariance": GeneratorConfig(steps=24_000),
-    "rich": GeneratorConfig(steps=24_000),
+    "resolution": GeneratorConfig(steps=24_000, weight_decay=0.02),
+    "covariance": GeneratorConfig(steps=24_000, weight_decay=0.02),
+    "rich": GeneratorConfig(steps=24_000, weight_decay=0.02),
     "vertex_finding": BoosterConfig(trees=150, depth=4),
     "vertices": GeneratorConfig(hidden=32, depth=2, steps=8000, weight_decay=0.05),
 }

@@ -63,13 +63,12 @@ def _binned(
     at_least: int,
 ) -> Curve:
     rows = []
-    for low, high in itertools.pairwise(edges):
-        inside = (by >= low) & (by < high)
-        n = int(inside.sum())
-        if n >= at_least:
-            rows.append((by[inside].mean(), low, high, *statistic(values[inside]), n))
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 6).T
-    return Curve(*columns[:5], columns[5].astype(np.int64))
+    for first, last in itertools.pairwise(edges):
+        inside = (by >= first) & (by < last)
+        if (count := int(inside.sum())) >= at_least:
+            rows.append((by[inside].mean(), first, last, *statistic(values[inside]), count))
+    x, low, high, y, error, n = np.array(rows, dtype=np.float64).reshape(-1, 6).T
+    return Curve(x, low, high, y, error, n.astype(np.int64))
 
 
 def width_curve(
@@ -155,7 +154,7 @@ def pulls(batch: EventBatch, linked: Linked) -> dict[str, Floats]:
         "y": linked.dy,
         "tx": track["tx"][rows] - linked.tx,
         "ty": track["ty"][rows] - linked.ty,
-        "qop": track["charge"][rows] / track["p"][rows] - batch_charge(batch, linked) / linked.p,
+        "qop": track["charge"][rows] / track["p"][rows] - charges(batch, linked) / linked.p,
     }
     return {
         name: residuals[name] / np.sqrt(track[f"cov{i}{i}"][rows])
@@ -163,7 +162,7 @@ def pulls(batch: EventBatch, linked: Linked) -> dict[str, Floats]:
     }
 
 
-def batch_charge(batch: EventBatch, linked: Linked) -> Floats:
+def charges(batch: EventBatch, linked: Linked) -> Floats:
     """Generated charge of each linked track, shape ``(n,)``."""
     wanted = np.zeros(len(batch.track), np.bool_)
     wanted[linked.rows] = True

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 _KAON, _PION, _GHOST = 321, 211, 2
 _P_EDGES = 1e3 * np.array([2, 5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 130, 160, 240])  # MeV
 _SPD_EDGES = np.array([0, 100, 200, 300, 400, 500, 600, 800, 1000, 1400])
-_STYLE: dict[Any, Any] = {"font.size": 11, "axes.grid": True, "grid.alpha": 0.3, "legend.frameon": False}
+_STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
 _AXIS_LABELS = {"x": "x", "y": "y", "tx": "$t_x$", "ty": "$t_y$", "qop": "q/p"}
 
 
@@ -224,7 +229,9 @@ def _histogram(
     low, high, n = binning
     # Entries beyond the ends are shown in the last bins.
     inside = np.clip(values, low, high)
-    ax.hist(inside, np.linspace(low, high, n + 1).tolist(), histtype="step", density=True, label=label)
+    ax.hist(
+        inside, np.linspace(low, high, n + 1).tolist(), histtype="step", density=True, label=label
+    )
 
 
 def _cherenkov(batch: EventBatch, par: Parameters, n_tracks: int = 2000) -> Sheet:
@@ -305,11 +312,15 @@ def _ghosts(batch: EventBatch, par: Parameters) -> Sheet:
 def _occupancy(batch: EventBatch, par: Parameters) -> Sheet:
     event = batch.event
     spd, tracks = event["n_spd_hits"], event["n_tracks"]
-    correlation = float(np.corrcoef(spd, tracks)[0, 1]) if len(batch) > 1 else 0.0
+    varied = np.ptp(spd) > 0 and np.ptp(tracks) > 0
+    correlation = float(np.corrcoef(spd, tracks)[0, 1]) if varied else float("nan")
     sheet, axes = _sheet(4, f"occupancy of {len(batch)} events")
     for ax, values, name in ((axes[0], spd, "nSPDHits"), (axes[1], tracks, "nTracks")):
-        top = float(np.quantile(values, 0.999)) + 1.0
-        _histogram(ax, values.astype(np.float64), (0, top, 60), f"mean {values.mean():.1f}")
+        # Bins a whole number wide, or integers would make steps.
+        step = max(1, int(np.quantile(values, 0.999)) // 50)
+        top = step * (int(values.max()) // step + 1)
+        label = f"mean {values.mean():.1f}"
+        _histogram(ax, values.astype(np.float64), (-0.5, top - 0.5, top // step), label)
         _labels(ax, name, "density")
     axes[2].plot(tracks, spd, ".", ms=2, alpha=0.3)
     axes[2].set_title(f"correlation {correlation:.3f}", fontsize=10)

@@ -1,0 +1,82 @@
+"""Occupancy: cells of the scintillating pad detector and segments that no track uses."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import poisson
+
+from .. import rng
+from ..events import EventBatch
+from .parameters import Parameters
+from .pattern import Found
+from .reconstruction import DOWNSTREAM, UPSTREAM, Tracks
+from .transport import Simulated
+
+
+def unused_segments(
+    found: Found, tracks: Tracks, event: NDArray[np.int64], n_events: int
+) -> NDArray[np.int64]:
+    """VELO and T segments that belong to no long, upstream or downstream track, by event.
+
+    Args:
+        found: what was found of each followed particle.
+        tracks: the accepted tracks.
+        event: position of the event of each followed particle, shape ``(n,)``.
+        n_events: number of events.
+    """
+    velo, t = found.velo.copy(), found.t.copy()
+    velo[tracks.velo_row[tracks.track_type != DOWNSTREAM]] = False
+    t[tracks.t_row[tracks.track_type != UPSTREAM]] = False
+    segments = np.concatenate([event[velo], event[t]])
+    return np.bincount(segments, minlength=n_events)
+
+
+def spd_hits(
+    batch: EventBatch,
+    sim: Simulated,
+    event: NDArray[np.int64],
+    local: NDArray[np.int64],
+    seed: int,
+    par: Parameters,
+) -> NDArray[np.int32]:
+    """Distinct SPD cells lit by charged particles, backsplash and noise, by event.
+
+    Args:
+        batch: the events.
+        sim: the followed particles.
+        event: position of the event of each, shape ``(n,)``.
+        local: their number within the event, shape ``(n,)``.
+        seed: seed of the run.
+        par: parameters.
+    """
+    arrived = np.flatnonzero(np.isfinite(sim.spd[:, 0]))
+    event, charged = event[arrived], sim.charge[arrived] != 0
+    ids = batch.event["event_id"].astype(np.int64)
+    u = rng.uniforms(seed, "detailed/spd", ids[event], local[arrived], 2)
+    splash = poisson.ppf(u[:, 0], par.spd_backsplash).astype(np.int64)
+    source = np.repeat(np.arange(len(arrived)), splash)
+    order = np.arange(len(source)) - np.repeat(np.cumsum(splash) - splash, splash)
+    g = rng.normals(
+        seed, "detailed/backsplash", ids[event[source]], local[arrived][source] * 100 + order, 2
+    )
+    direct = sim.spd[arrived][charged & (u[:, 1] < par.spd_efficiency)]
+    position = np.concatenate([direct, sim.spd[arrived][source] + par.spd_backsplash_radius * g])
+    owner = np.concatenate([event[charged & (u[:, 1] < par.spd_efficiency)], event[source]])
+    x, y = position.T
+    inside = (np.abs(x) < par.spd_half_x) & (np.abs(y) < par.spd_half_y)
+    inside &= (np.abs(x) > par.spd_hole_x) | (np.abs(y) > par.spd_hole_y)
+    pairs = np.unique(np.stack([owner, _spd_cell(x, y)], axis=1)[inside], axis=0)
+    hits = np.bincount(pairs[:, 0], minlength=len(batch))
+    noise = poisson.ppf(rng.uniforms(seed, "detailed/spd-noise", ids)[:, 0], par.spd_noise)
+    return (hits + noise).astype(np.int32)
+
+
+def _spd_cell(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Number of the SPD cell at (x, y) [mm]: 40.4, 60.6 and 121.2 mm from inside out."""
+    ax, ay = np.abs(x), np.abs(y)
+    size = np.full(len(x), 121.2)
+    size[(ax < 1939.0) & (ay < 1212.0)] = 60.6
+    size[(ax < 969.0) & (ay < 727.0)] = 40.4
+    cell = np.floor(x / size).astype(np.int64) * 1000 + np.floor(y / size).astype(np.int64)
+    return cell * 1000 + np.round(size).astype(np.int64)

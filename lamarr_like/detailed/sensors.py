@@ -1,0 +1,75 @@
+"""Hits on the planes of the trackers."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from . import geometry
+from .random import normal, uniform
+
+
+@njit(cache=True, inline="always")
+def is_inner(x, y, det):  # type: ignore[no-untyped-def]
+    """Whether (x, y) [mm] of a T layer lies on the silicon of the inner tracker."""
+    return (abs(x) < det.it_half_x[0] and abs(y) < det.it_half_y[0]) or (
+        abs(x) < det.it_half_x[1] and abs(y) < det.it_half_y[1]
+    )
+
+
+@njit(cache=True)
+def measure(k, kind, m, angle, x, y, det, out, state):  # type: ignore[no-untyped-def]
+    """Make the hits of particle `k` at one plane.
+
+    Args:
+        k: entry of `out`.
+        kind: kind of the plane (`geometry`).
+        m: first measurement of the plane.
+        angle: angle of the measured coordinate to x [rad] (TT, T).
+        x, y: where the particle crosses [mm].
+        det: `geometry.Detector`.
+        out: `transport.Simulated`.
+        state: random stream.
+    """
+    value, angles, hit = out.value, out.angle, out.hit
+    if kind == geometry.VELO:
+        r = math.sqrt(x * x + y * y)
+        if r < det.velo_r_min or r > det.velo_r_max:
+            return
+        pitch = det.velo_pitch_inner + (det.velo_pitch_outer - det.velo_pitch_inner) * (
+            r - det.velo_r_min
+        ) / (det.velo_r_max - det.velo_r_min)
+        sigma = det.velo_resolution * pitch
+        phi = math.atan2(y, x)
+        for i in range(2):
+            if uniform(state) < det.velo_efficiency:
+                a = phi + 0.5 * math.pi * i
+                s = sigma * (det.outlier_scale if uniform(state) < det.outlier_fraction else 1.0)
+                value[k, m + i] = math.cos(a) * x + math.sin(a) * y + s * normal(state)
+                angles[k, m + i] = a
+                hit[k, m + i] = True
+        return
+    if kind == geometry.TT:
+        inside = abs(x) < det.tt_half_x and abs(y) < det.tt_half_y
+        if not inside or (abs(x) < det.tt_hole and abs(y) < det.tt_hole):
+            return
+        sigma, efficiency = det.tt_resolution, det.tt_efficiency
+    else:
+        if (
+            abs(x) > det.t_half_x
+            or abs(y) > det.t_half_y
+            or (abs(x) < det.t_hole and abs(y) < det.t_hole)
+        ):
+            return
+        if is_inner(x, y, det):
+            if (m - geometry.FIRST_T) % 2 == 1:
+                return
+            sigma, efficiency = det.it_resolution, det.it_efficiency
+        else:
+            sigma, efficiency = det.ot_resolution, det.ot_efficiency
+    if uniform(state) < efficiency:
+        s = sigma * (det.outlier_scale if uniform(state) < det.outlier_fraction else 1.0)
+        value[k, m] = math.cos(angle) * x + math.sin(angle) * y + s * normal(state)
+        angles[k, m] = angle
+        hit[k, m] = True

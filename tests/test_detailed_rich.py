@@ -1,0 +1,155 @@
+"""The RICH detectors: thresholds, yields, resolution and the global likelihood."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lamarr_like import rng
+from lamarr_like.detailed import matter, rich
+from lamarr_like.detailed.parameters import DEFAULT
+
+C4F10, CF4 = rich.radiators(DEFAULT)
+E, MU, PI, K, P, BT = range(6)
+
+
+@pytest.mark.parametrize("radiator", [C4F10, CF4])
+@pytest.mark.parametrize("species", range(5))
+def test_threshold_and_saturation(radiator, species):
+    mass = matter.MASS[species]
+    threshold = mass / np.sqrt(radiator.n**2 - 1.0)
+    assert rich.cherenkov_angle(0.999 * threshold, mass, radiator.n) == 0.0
+    assert rich.expected_yield(0.999 * threshold, mass, radiator) == 0.0
+    assert rich.cherenkov_angle(1.001 * threshold, mass, radiator.n) > 0.0
+    assert rich.expected_yield(1e7, mass, radiator) == pytest.approx(radiator.yield_, rel=1e-3)
+
+
+@pytest.mark.parametrize(("radiator", "published"), [(C4F10, 20.0), (CF4, 16.0)])
+def test_yield_follows_frank_and_tamm(radiator, published):
+    mass = matter.MASS[matter.KAON]
+    assert radiator.yield_ == published
+    threshold = mass / np.sqrt(radiator.n**2 - 1.0)
+    for p in threshold * np.array([1.1, 1.5, 3.0]):
+        # sin^2(theta) / sin^2(theta_max) = 1 - (p_threshold / p)^2
+        expected = published * (1.0 - (threshold / p) ** 2)
+        assert rich.expected_yield(p, mass, radiator) == pytest.approx(expected, rel=1e-9)
+        keys = rng.stream_keys(1, "tests/yield", np.arange(4000))
+        slope = 2.0 * radiator.theta_min
+        counts, theta = rich.photon_angles(keys, (slope, slope, p), matter.KAON, radiator)
+        assert counts.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / 4000))
+        assert counts.var() == pytest.approx(expected, rel=0.12)
+        assert len(theta) == counts.sum()
+
+
+@pytest.mark.parametrize(("radiator", "published"), [(C4F10, 1.618e-3), (CF4, 0.68e-3)])
+def test_angle_per_photon(radiator, published):
+    keys = rng.stream_keys(1, "tests/angle", np.arange(2000))
+    slope = 2.0 * radiator.theta_min
+    _, theta = rich.photon_angles(keys, (slope, slope, 1e5), matter.MUON, radiator)
+    expected = rich.cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
+    low, middle, high = np.quantile(theta, [0.15865, 0.5, 0.84135])
+    assert middle == pytest.approx(expected, abs=3e-5)
+    assert (high - low) / 2.0 == pytest.approx(published, rel=0.03)
+
+
+def test_acceptance():
+    for radiator in (C4F10, CF4):
+        assert rich.acceptance(2 * radiator.theta_min, 0.0, radiator) == 1.0
+        assert rich.acceptance(0.5 * radiator.theta_min, 0.0, radiator) == 0.0
+        assert rich.acceptance(1.1 * radiator.slope_x, 0.0, radiator) == 0.0
+        assert rich.acceptance(0.0, 1.1 * radiator.slope_y, radiator) == 0.0
+
+
+def dlls(species, p, *, n=200, others=0, par=DEFAULT, seed=1):
+    """DLLs of one track of `species` in each of `n` events with `others` further pions."""
+    directions = rng.uniforms(seed, "tests/dll", np.arange(n), 0, 2 + 3 * others)
+    out = np.empty((n, 6))
+    for e in range(n):
+        u = directions[e]
+        tracks = np.zeros((1 + others, 2, 3))
+        angles = 2.0 * np.pi * np.append(u[0], u[2::3])
+        slopes = np.append(0.06, 0.02 + 0.1 * u[3::3])
+        tracks[:, :, 0] = (slopes * np.cos(angles))[:, None]
+        tracks[:, :, 1] = (slopes * np.sin(angles))[:, None]
+        tracks[:, :, 2] = np.append(p, 4e3 + 3e4 * u[4::3])[:, None]
+        kinds = np.full(1 + others, matter.PION)
+        kinds[0] = species
+        keys = rng.stream_keys(seed, "tests/dll-event", np.full(2, e), np.arange(2))
+        out[e] = rich.rich_dlls(keys, tracks, kinds, tracks, par)[0]
+    return out
+
+
+def test_hypotheses_below_threshold_are_exactly_equal():
+    # At 5 GeV kaon and proton are below both thresholds, at 2.3 GeV the pion as well.
+    dll = dlls(matter.PION, 5000.0)
+    assert (dll[:, K] == dll[:, P]).all()
+    assert (dll[:, K] == dll[:, BT]).all()
+    assert (dll[:, MU] != dll[:, K]).any()
+    dll = dlls(matter.PION, 2300.0)
+    assert (dll[:, [PI, K, P, BT]] == 0.0).all()
+    assert (dll[:, [E, MU]] != 0.0).all()
+    # Between the kaon and the proton threshold of C4F10 only the proton is below.
+    dll = dlls(matter.PION, 12_000.0)
+    assert (dll[:, P] == dll[:, BT]).all()
+    assert (dll[:, K] != dll[:, P]).any()
+
+
+def test_no_radiator_no_information():
+    tracks = np.zeros((3, 2, 3))
+    tracks[0, :, :] = (0.06, 0.0, 2e4)
+    keys = rng.stream_keys(1, "tests/none", np.zeros(2, np.int64), np.arange(2))
+    emitters = tracks.copy()
+    tracks[1, :, :] = (0.06, 0.0, 0.0)  # never came
+    tracks[2, :, :] = (0.5, 0.5, 2e4)  # outside
+    dll = rich.rich_dlls(keys, emitters, np.full(3, matter.PION), tracks, DEFAULT)
+    assert (dll[0, [E, MU, K, P, BT]] != 0.0).all()
+    assert (dll[1:] == 0.0).all()
+    assert (dll[:, PI] == 0.0).all()
+
+
+def test_no_tracks():
+    keys = rng.stream_keys(1, "tests/none", np.zeros(2, np.int64), np.arange(2))
+    nobody = np.zeros((0, 2, 3))
+    assert rich.rich_dlls(keys, nobody, np.zeros(0, np.int64), nobody, DEFAULT).shape == (0, 6)
+
+
+def separation(p, **options):
+    """Distance of the means of kaons and pions over their spread."""
+    kaon = dlls(matter.KAON, p, seed=1, **options)[:, K]
+    pion = dlls(matter.PION, p, seed=2, **options)[:, K]
+    return (kaon.mean() - pion.mean()) / np.sqrt(0.5 * (kaon.var() + pion.var()))
+
+
+def test_separation_falls_with_momentum():
+    values = [separation(p) for p in (20e3, 40e3, 70e3, 110e3)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > 4.0
+    assert 0.3 < values[-1] < 2.0
+
+
+def test_separation_falls_with_occupancy():
+    quiet, crowded = separation(30e3, n=100), separation(30e3, n=100, others=80)
+    assert crowded < 0.9 * quiet
+
+
+def test_kaons_are_told_from_pions():
+    kaon, pion = (dlls(s, 25e3, others=20)[:, K] for s in (matter.KAON, matter.PION))
+    assert (kaon > 0).mean() > 0.93
+    assert (pion > 0).mean() < 0.1
+
+
+def test_each_species_likes_itself_best_on_average():
+    for species, mine in ((matter.KAON, K), (matter.PROTON, P), (matter.PION, PI)):
+        mean = dlls(species, 25e3).mean(axis=0)
+        assert mean[mine] == max(mean[[PI, K, P]])
+
+
+def test_the_likelihood_is_honest_where_the_model_is():
+    """P(DLLK > c | pion) <= exp(-c) P(DLLK > c | kaon) for a true likelihood ratio."""
+    par = replace(DEFAULT, rich_tail=0.0)
+    kaon = dlls(matter.KAON, 90e3, n=1500, par=par, seed=1)[:, K]
+    pion = dlls(matter.PION, 90e3, n=1500, par=par, seed=2)[:, K]
+    for cut in (1.0, 2.0):
+        assert (pion > cut).mean() < 1.6 * np.exp(-cut) * (kaon > cut).mean() + 0.01

@@ -1,0 +1,139 @@
+"""The shipped pipelines on real collisions: what a user's first run relies on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lamarr_like.detailed.simulate import simulate_detailed
+from lamarr_like.events import concatenate
+from lamarr_like.io.ntuple import content_digest, read_events
+from lamarr_like.io.sources import open_source
+from lamarr_like.pipeline import Pipeline
+from lamarr_like.simulate import RunConfig, simulate
+from lamarr_like.validation import detector_curves as curves
+
+PIPELINES = ("reference", "reference-gan")
+HEPMC = Path(__file__).parents[2] / "shared" / "data" / "hepmc"
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return concatenate(open_source("pythia:minbias", n_events=400, seed=5, pileup=1.6))
+
+
+@pytest.fixture(scope="module")
+def detailed(truth):
+    return simulate_detailed(truth, 5)
+
+
+@pytest.fixture(scope="module", params=PIPELINES)
+def fast(request, truth):
+    return Pipeline.load(request.param)(truth, seed=5)
+
+
+def core(values):
+    low, high = np.quantile(values, [0.15865, 0.84135])
+    return (high - low) / 2
+
+
+def test_numbers_of_tracks_are_those_of_the_detailed_simulation(fast, detailed):
+    for code in (3, 4, 5):
+        seen = (fast.track["track_type"] == code).sum()
+        real = (detailed.track["origin"] == 0) & (detailed.track["track_type"] == code)
+        expected = real.sum()
+        assert abs(seen - expected) < 5 * np.sqrt(2 * expected)
+    for name in ("n_spd_hits", "n_tracks"):
+        assert fast.event[name].mean() == pytest.approx(detailed.event[name].mean(), rel=0.08)
+
+
+def test_every_covariance_is_positive_definite(fast):
+    track = fast.track
+    matrix = np.zeros((len(track), 5, 5))
+    for j in range(5):
+        for i in range(j + 1):
+            matrix[:, i, j] = matrix[:, j, i] = track[f"cov{i}{j}"]
+    sigma = np.sqrt(np.diagonal(matrix, axis1=1, axis2=2))
+    assert (sigma > 0).all()
+    correlation = matrix / (sigma[:, :, None] * sigma[:, None, :])
+    assert (np.linalg.eigvalsh(correlation) > 0).all()
+
+
+def test_pulls_have_the_width_of_the_detailed_ones(fast, detailed, request):
+    mine, theirs = (curves.pulls(b, curves.linked_long_tracks(b)) for b in (fast, detailed))
+    tolerance = 0.10 if "reference-gan" not in request.node.name else 0.25
+    for name, pull in theirs.items():
+        assert core(mine[name]) == pytest.approx(core(pull), rel=tolerance), name
+
+
+def test_kaons_and_pions_separate_as_in_the_detailed_simulation(fast, detailed):
+    for pdg in (211, 321):
+        shares = []
+        for batch in (fast, detailed):
+            track = batch.track
+            rows = (track["origin"] == 0) & (track["track_type"] == 3)
+            rows &= (track["p"] > 5e3) & (track["p"] < 4e4)
+            dll = track["rich_dll_k"][rows][np.abs(batch.linked("mc_pdg_id", rows)) == pdg]
+            shares.append(((dll > 0).mean(), len(dll)))
+        (a, n), (b, m) = shares
+        error = np.sqrt(b * (1 - b) * (1 / n + 1 / m))
+        assert abs(a - b) < 4 * error + 0.02
+
+
+def test_hypotheses_below_threshold_are_exactly_equal(fast, detailed):
+    def equal(batch):
+        return (batch.track["rich_dll_k"] == batch.track["rich_dll_p"]).mean()
+
+    assert equal(fast) == pytest.approx(equal(detailed), abs=0.03)
+    assert equal(detailed) > 0.2
+
+
+def test_chunk_size_changes_no_bit(tmp_path):
+    digests = []
+    for chunk in (1, 7, 1000):
+        path = tmp_path / f"{chunk}.root"
+        simulate(RunConfig("pythia:minbias", path, n_events=60, seed=3, chunk_size=chunk))
+        digests.append(content_digest(path))
+    again = tmp_path / "again.root"
+    simulate(RunConfig("pythia:minbias", again, n_events=60, seed=3, chunk_size=13))
+    assert len({*digests, content_digest(again)}) == 1
+    other = tmp_path / "other.root"
+    simulate(RunConfig("pythia:minbias", other, n_events=60, seed=4))
+    assert content_digest(other) != digests[0]
+
+
+def test_particle_gun(tmp_path):
+    path = tmp_path / "gun.root"
+    simulate(RunConfig("gun:K-?p=10-40&eta=2.5-4", path, n_events=500, seed=3))
+    (batch,) = read_events(path, step_size=1000)
+    assert len(batch) == 500
+    assert len(batch.track) > 350
+    assert batch.event["n_tracks"].std() > 10
+
+
+@pytest.mark.skipif(not HEPMC.is_dir(), reason="the LHCb sample events are not here")
+def test_lhcb_events(tmp_path):
+    path = tmp_path / "lhcb.root"
+    simulate(RunConfig(str(HEPMC / "*.hepmc2.gz"), path, seed=3))
+    (batch,) = read_events(path, step_size=1000)
+    assert len(batch) == 10
+    assert len(batch.vertex) == 26
+    assert len(batch.track) > 100
+    particle = batch.particle
+    place = batch.vertex.offsets[particle.event_index] + particle["mc_pv_id"]
+    distance = np.hypot(
+        particle["mc_vx"] - batch.vertex["mc_x"][place],
+        particle["mc_vy"] - batch.vertex["mc_y"][place],
+    )
+    stable = particle["mc_stable"].astype(bool)
+    assert 0.05 < (distance[stable] > 0.1).mean() < 0.6
+
+
+def test_no_tensorflow_at_run_time():
+    code = (
+        "import sys; from lamarr_like import Pipeline; Pipeline.load('reference');"
+        "assert not {'tensorflow', 'keras', 'numba'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
