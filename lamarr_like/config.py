@@ -9,7 +9,7 @@
       - stage: propagation
         options: {polarity: -1}
       - stage: acceptance
-        model: acceptance-minbias-1
+        model: acceptance-pp13-1
 
 A file is checked in two steps, first its structure and then its meaning; every message starts with
 the file and the path of the item, as in ``reference.yaml: stages[1].model``.

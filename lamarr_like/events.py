@@ -260,9 +260,7 @@ def concatenate(batches: Iterable[EventBatch]) -> EventBatch:
     parts = list(batches)
     tables = {}
     for name, first in parts[0].tables.items():
-        columns = {
-            k: np.concatenate([b[name].columns[k] for b in parts]) for k in first.columns
-        }
+        columns = {k: np.concatenate([b[name].columns[k] for b in parts]) for k in first.columns}
         tables[name] = Table.from_counts(columns, np.concatenate([b[name].counts for b in parts]))
     return EventBatch(tables)
 

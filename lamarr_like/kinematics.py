@@ -14,7 +14,7 @@ def momentum(px: Floats, py: Floats, pz: Floats) -> Floats:
 
 
 def pseudorapidity(px: Floats, py: Floats, pz: Floats) -> Floats:
-    """eta = asinh(pz / pT); infinite where pT is zero."""
+    """Pseudorapidity asinh(pz / pT); infinite where pT is zero."""
     with np.errstate(divide="ignore"):
         result: Floats = np.arcsinh(pz / np.hypot(px, py))
     return result

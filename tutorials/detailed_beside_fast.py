@@ -83,9 +83,7 @@ def main() -> None:
     for (name, t), style in zip(both.items(), styles, strict=True):
         label = f"{name}, {len(t['p'])} long tracks"
         hadron = t["pdg"] != 11
-        y, e = binned(
-            100 * (t["reco_p"] / t["p"] - 1)[hadron], t["p"][hadron], EDGES, width
-        )
+        y, e = binned(100 * (t["reco_p"] / t["p"] - 1)[hadron], t["p"][hadron], EDGES, width)
         centres = np.sqrt(EDGES[1:] * EDGES[:-1])
         axes[0].errorbar(centres, y, e, ls="", label=label, **style)
         inverse = np.linspace(0.2, 3.0, 12)

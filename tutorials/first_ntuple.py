@@ -1,6 +1,6 @@
 """From proton-proton collisions to a first look at an ntuple, in under a minute.
 
-    python tutorials/first_ntuple.py [N_EVENTS] [FOLDER]
+python tutorials/first_ntuple.py [N_EVENTS] [FOLDER]
 """
 
 from __future__ import annotations
