@@ -77,7 +77,7 @@ def dlls(species, p, *, n=200, others=0, par=DEFAULT, seed=1):
         kinds = np.full(1 + others, matter.PION)
         kinds[0] = species
         keys = rng.stream_keys(seed, "tests/dll-event", np.full(2, e), np.arange(2))
-        out[e] = rich.rich_dlls(keys, tracks, kinds, tracks, par)[0]
+        out[e] = rich.rich_dlls(keys, tracks, np.stack([kinds, kinds], axis=1), tracks, par)[0]
     return out
 
 
@@ -103,7 +103,7 @@ def test_no_radiator_no_information():
     emitters = tracks.copy()
     tracks[1, :, :] = (0.06, 0.0, 0.0)  # never came
     tracks[2, :, :] = (0.5, 0.5, 2e4)  # outside
-    dll = rich.rich_dlls(keys, emitters, np.full(3, matter.PION), tracks, DEFAULT)
+    dll = rich.rich_dlls(keys, emitters, np.full((3, 2), matter.PION), tracks, DEFAULT)
     assert (dll[0, [E, MU, K, P, BT]] != 0.0).all()
     assert (dll[1:] == 0.0).all()
     assert (dll[:, PI] == 0.0).all()
@@ -112,7 +112,7 @@ def test_no_radiator_no_information():
 def test_no_tracks():
     keys = rng.stream_keys(1, "tests/none", np.zeros(2, np.int64), np.arange(2))
     nobody = np.zeros((0, 2, 3))
-    assert rich.rich_dlls(keys, nobody, np.zeros(0, np.int64), nobody, DEFAULT).shape == (0, 6)
+    assert rich.rich_dlls(keys, nobody, np.zeros((0, 2), np.int64), nobody, DEFAULT).shape == (0, 6)
 
 
 def separation(p, **options):

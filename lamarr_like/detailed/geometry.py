@@ -60,6 +60,7 @@ class Detector(NamedTuple):
     it_efficiency: float
     ot_resolution: float
     ot_efficiency: float
+    hit_error_spread: float
     outlier_fraction: float
     outlier_scale: float
     foil_radius: float

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .geometry import VELO
 from .random import exponential, gamma, normal, poisson, uniform
 
 ELECTRON, MUON, PION, KAON, PROTON, PHOTON = range(6)
@@ -40,6 +41,12 @@ def highland(p, mass, t):  # type: ignore[no-untyped-def]
     """
     beta = p / math.sqrt(p * p + mass * mass)
     return 13.6 / (beta * p) * math.sqrt(t) * 0.9125
+
+
+@njit(cache=True)
+def mean_loss(p, mass, path, det):  # type: ignore[no-untyped-def]
+    """Mean energy [MeV] lost by ionisation in `path` radiation lengths, ~ 1 / beta^2."""
+    return det.ionisation_per_x0 * path * (1.0 + mass * mass / (p * p))
 
 
 @njit(cache=True)
@@ -170,13 +177,24 @@ def cross_sheet(tx, ty, p, species, path, det, state):  # type: ignore[no-untype
         sigma *= det.scattering_tail_scale
     tx, ty = _deflect(tx, ty, sigma, state)
     energy = math.sqrt(p * p + mass * mass)
-    beta2 = (p / energy) ** 2
-    energy -= det.ionisation_per_x0 * path / beta2 * (0.8 + 0.2 * exponential(state))
+    energy -= mean_loss(p, mass, path, det) * (0.8 + 0.2 * exponential(state))
     if species == ELECTRON:
         energy *= math.exp(-gamma(state, path / math.log(2.0)))
     if energy <= mass:
         return tx, ty, 0.0
     return tx, ty, math.sqrt(energy * energy - mass * mass)
+
+
+@njit(cache=True)
+def material_on_path(kind, x0, x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
+    """Radiation lengths met at a plane; none in the beam pipe and beside the VELO sensors."""
+    r2 = x * x + y * y
+    if kind == VELO:
+        if r2 < det.velo_r_min * det.velo_r_min or r2 > 1.2 * det.velo_r_max * det.velo_r_max:
+            return 0.0
+    elif r2 < (det.beam_pipe_slope * z) ** 2:
+        return 0.0
+    return x0 * math.sqrt(1.0 + tx * tx + ty * ty)
 
 
 @njit(cache=True)

@@ -8,6 +8,7 @@ from scipy.stats import poisson
 
 from .. import rng
 from ..events import EventBatch
+from .matter import MUON
 from .parameters import Parameters
 from .pattern import Found
 from .reconstruction import DOWNSTREAM, UPSTREAM, Tracks
@@ -55,6 +56,7 @@ def spd_hits(
     ids = batch.event["event_id"].astype(np.int64)
     u = rng.uniforms(seed, "detailed/spd", ids[event], local[arrived], 2)
     splash = poisson.ppf(u[:, 0], par.spd_backsplash).astype(np.int64)
+    splash[sim.species[arrived] == MUON] = 0  # muons do not shower
     source = np.repeat(np.arange(len(arrived)), splash)
     order = np.arange(len(source)) - np.repeat(np.cumsum(splash) - splash, splash)
     g = rng.normals(

@@ -38,7 +38,7 @@ class Parameters:
     velo_efficiency: float = 0.985
     velo_x0: float = 0.0095  # radiation lengths of one station: 2 x 0.3 mm silicon and support
     foil_radius: float = 5.5  # RF foil, 0.3 mm aluminium, corrugated [D]
-    foil_x0: float = 0.068  # chosen: IP slope against 1/pT; folds make many crossings
+    foil_x0: float = 0.075  # chosen: IP slope against 1/pT; folds make many crossings
     velo_exit_z: float = 790.0
     velo_exit_x0: float = 0.022  # 2 mm aluminium window [D]
 
@@ -49,7 +49,7 @@ class Parameters:
     tt_hole: float = 38.0
     tt_resolution: float = 0.075  # 0.053 [P] and alignment (chosen)
     tt_efficiency: float = 0.985
-    tt_x0: float = 0.022  # with cables and box
+    tt_x0: float = 0.024  # with cables and box
 
     # --- T stations [D]: three stations of x u v x; silicon inside, straw double layers outside
     t_centres: tuple[float, ...] = (7948.0, 8630.0, 9315.0)
@@ -59,25 +59,27 @@ class Parameters:
     it_half_x: tuple[float, ...] = (625.0, 265.0)  # two boxes that make the cross
     it_half_y: tuple[float, ...] = (105.0, 210.0)
     t_hole: float = 75.0
-    it_resolution: float = 0.095  # 0.055 [P] and alignment (chosen: dp/p at 100-200 GeV)
+    it_resolution: float = 0.100  # 0.055 [P] and alignment (chosen: dp/p at 100-200 GeV)
     it_efficiency: float = 0.985
-    ot_resolution: float = 0.235  # 0.205 [P] and alignment (chosen)
+    ot_resolution: float = 0.245  # 0.205 [P] and alignment (chosen)
     ot_efficiency: float = 0.92  # per monolayer, gaps between straws included
     t_x0: float = 0.0135  # one layer of either kind, frames included
     stereo_angle: float = 0.0872665  # 5 degrees
 
+    hit_error_spread: float = 0.25  # log-normal spread of the error of single hits: size of the
+    # cluster, angle, drift distance (chosen; the resolutions above are root mean squares)
     outlier_fraction: float = 0.02  # hits pulled by a neighbour or noise (chosen)
     outlier_scale: float = 3.0
 
     # --- passive material as thin sheets (z, radiation lengths); components [D, sec. 2.1], their
     # sum upstream of the T stations chosen: dp/p = 0.5 % below 20 GeV
     passive: tuple[tuple[float, float], ...] = (
-        (1000.0, 0.023),  # RICH1 entrance and VELO flange
-        (1500.0, 0.065),  # C4F10 and beam pipe
-        (2050.0, 0.046),  # RICH1 mirror, carbon fibre
-        (2165.0, 0.023),  # RICH1 exit
-        (4000.0, 0.018),  # air and beam-pipe supports in the magnet
-        (6000.0, 0.018),
+        (1000.0, 0.025),  # RICH1 entrance and VELO flange
+        (1500.0, 0.072),  # C4F10 and beam pipe
+        (2050.0, 0.051),  # RICH1 mirror, carbon fibre
+        (2165.0, 0.025),  # RICH1 exit
+        (4000.0, 0.022),  # air and beam-pipe supports in the magnet
+        (6000.0, 0.022),
         (9500.0, 0.020),  # RICH2 entrance
         (10700.0, 0.020),  # CF4
         (11700.0, 0.110),  # RICH2 mirrors and exit

@@ -190,7 +190,9 @@ def ghost_hits(
     seed: int,
     planes: geometry.Planes,
     par: Parameters,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], _BOOL]:
+) -> tuple[
+    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], _BOOL
+]:
     """Seeds and measurements of ghosts: VELO and T hits of two particles, stray hits in TT.
 
     Args:
@@ -202,13 +204,16 @@ def ghost_hits(
         par: parameters.
 
     Returns:
-        Seeds, values, angles and hits as `trackfit.fit` takes them.
+        Seeds, values, angles, errors and hits as `trackfit.fit` takes them.
     """
     first_t = geometry.FIRST_T
-    value, angle, hit = sim.value[ghosts.velo], sim.angle[ghosts.velo], sim.hit[ghosts.velo]
+    value, angle = sim.value[ghosts.velo], sim.angle[ghosts.velo]
+    error, hit = sim.error[ghosts.velo], sim.hit[ghosts.velo]
     value[:, first_t:] = sim.value[ghosts.t, first_t:]
     angle[:, first_t:] = sim.angle[ghosts.t, first_t:]
+    error[:, first_t:] = sim.error[ghosts.t, first_t:]
     hit[:, first_t:] = sim.hit[ghosts.t, first_t:]
+    error[:, geometry.FIRST_TT : first_t] = par.tt_resolution
     seeds = sim.start[ghosts.velo].copy()
     seeds[:, 5] = ghosts.qop
     ids, index = event_id[ghosts.velo], ghosts.pair
@@ -219,4 +224,4 @@ def ghost_hits(
         *(seeds, planes.z[tt], planes.angle[tt], geometry.FIRST_TT, geometry.magnet(par)),
         *(value, angle, hit, found, spread),
     )
-    return seeds, value, angle, hit
+    return seeds, value, angle, error, hit

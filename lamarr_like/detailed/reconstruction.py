@@ -58,7 +58,8 @@ def _fit_rows(
     """Fit followed particles with a part of their hits."""
     hit = np.zeros((len(rows), geometry.N_MEASUREMENTS), np.bool_)
     hit[:, keep] = sim.hit[rows, keep]
-    return trackfit.fit(_seeds(sim, rows), sim.value[rows], sim.angle[rows], hit, planes, par)
+    measured = (sim.value[rows], sim.angle[rows], sim.error[rows], hit)
+    return trackfit.fit(_seeds(sim, rows), *measured, planes, par)
 
 
 def is_good(fit: trackfit.Fitted, par: Parameters) -> NDArray[np.bool_]:
@@ -142,9 +143,8 @@ def fit_velo(
     seeds[:, 5] = np.sign(seeds[:, 5]) * sine / par.velo_only_pt
     hit = np.zeros((len(rows), geometry.N_MEASUREMENTS), np.bool_)
     hit[:, : geometry.N_VELO] = sim.hit[rows, : geometry.N_VELO]
-    return trackfit.fit(
-        seeds, sim.value[rows], sim.angle[rows], hit, planes, par, fixed_momentum=True
-    )
+    measured = (sim.value[rows], sim.angle[rows], sim.error[rows], hit)
+    return trackfit.fit(seeds, *measured, planes, par, fixed_momentum=True)
 
 
 def track_table(

@@ -302,7 +302,7 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
         n = 0
         for i in range(len(emitters)):
             if emitters[i, r, 2] > 0.0:
-                n = _emit(photons, n, emitters[i, r], species[i], rad, state)
+                n = _emit(photons, n, emitters[i, r], species[i, r], rad, state)
         for _ in range(poisson(state, rad.noise)):
             x = rad.slope_x * (2.0 * uniform(state) - 1.0)
             y = rad.slope_y * (2.0 * uniform(state) - 1.0)
@@ -373,7 +373,7 @@ def rich_dlls(
         keys: stream keys of the two detectors, shape ``(2,)``.
         emitters: tx, ty, p [MeV] of all charged particles in the middle of each radiator, p = 0
             where they are not there, shape ``(n, 2, 3)``.
-        species: their species (`matter`), shape ``(n,)``.
+        species: their species there (`matter`), shape ``(n, 2)``.
         tracks: the same of the reconstructed tracks with their fitted momentum, shape
             ``(m, 2, 3)``.
         par: parameters.

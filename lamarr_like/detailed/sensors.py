@@ -19,6 +19,18 @@ def is_inner(x, y, det):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _hit(k, m, angle, x, y, sigma, det, out, state):  # type: ignore[no-untyped-def]
+    """One hit: its error varies about `sigma` in the mean square, and now and then is wrong."""
+    spread = det.hit_error_spread
+    error = sigma * math.exp(spread * normal(state) - spread * spread)
+    s = error * (det.outlier_scale if uniform(state) < det.outlier_fraction else 1.0)
+    out.value[k, m] = math.cos(angle) * x + math.sin(angle) * y + s * normal(state)
+    out.angle[k, m] = angle
+    out.error[k, m] = error
+    out.hit[k, m] = True
+
+
+@njit(cache=True)
 def measure(k, kind, m, angle, x, y, det, out, state):  # type: ignore[no-untyped-def]
     """Make the hits of particle `k` at one plane.
 
@@ -32,7 +44,6 @@ def measure(k, kind, m, angle, x, y, det, out, state):  # type: ignore[no-untype
         out: `transport.Simulated`.
         state: random stream.
     """
-    value, angles, hit = out.value, out.angle, out.hit
     if kind == geometry.VELO:
         r = math.sqrt(x * x + y * y)
         if r < det.velo_r_min or r > det.velo_r_max:
@@ -44,11 +55,7 @@ def measure(k, kind, m, angle, x, y, det, out, state):  # type: ignore[no-untype
         phi = math.atan2(y, x)
         for i in range(2):
             if uniform(state) < det.velo_efficiency:
-                a = phi + 0.5 * math.pi * i
-                s = sigma * (det.outlier_scale if uniform(state) < det.outlier_fraction else 1.0)
-                value[k, m + i] = math.cos(a) * x + math.sin(a) * y + s * normal(state)
-                angles[k, m + i] = a
-                hit[k, m + i] = True
+                _hit(k, m + i, phi + 0.5 * math.pi * i, x, y, sigma, det, out, state)
         return
     if kind == geometry.TT:
         inside = abs(x) < det.tt_half_x and abs(y) < det.tt_half_y
@@ -69,7 +76,4 @@ def measure(k, kind, m, angle, x, y, det, out, state):  # type: ignore[no-untype
         else:
             sigma, efficiency = det.ot_resolution, det.ot_efficiency
     if uniform(state) < efficiency:
-        s = sigma * (det.outlier_scale if uniform(state) < det.outlier_fraction else 1.0)
-        value[k, m] = math.cos(angle) * x + math.sin(angle) * y + s * normal(state)
-        angles[k, m] = angle
-        hit[k, m] = True
+        _hit(k, m, angle, x, y, sigma, det, out, state)

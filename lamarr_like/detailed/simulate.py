@@ -118,7 +118,7 @@ def _rich(
         here = slice(offsets[e], offsets[e + 1])
         mine = slice(track_offsets[e], track_offsets[e + 1])
         parts.append(
-            rich.rich_dlls(keys[e], sim.rich[here], sim.species[here], measured[mine], par)
+            rich.rich_dlls(keys[e], sim.rich[here], sim.rich_species[here], measured[mine], par)
         )
     return np.concatenate(parts)
 

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from . import geometry
 from .field import FIELD_START, propagate
-from .matter import MASS, PION, highland
+from .matter import MASS, PION, highland, material_on_path, mean_loss
 from .parameters import Parameters
-from .sensors import is_inner
 
 _VELO, _TT, _T = geometry.VELO, geometry.TT, geometry.T
 _PION_MASS = float(MASS[PION])
@@ -126,18 +125,18 @@ def _momentum(qop):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _resolution(kind, x, y, det):  # type: ignore[no-untyped-def]
-    if kind == _VELO:
-        r = min(max(math.sqrt(x * x + y * y), det.velo_r_min), det.velo_r_max)
-        return det.velo_resolution * (
-            det.velo_pitch_inner
-            + (det.velo_pitch_outer - det.velo_pitch_inner)
-            * (r - det.velo_r_min)
-            / (det.velo_r_max - det.velo_r_min)
-        )
-    if kind == _TT:
-        return det.tt_resolution
-    return det.it_resolution if is_inner(x, y, det) else det.ot_resolution
+def _with_loss(qop, path, sign, det):  # type: ignore[no-untyped-def]
+    """q/p behind (sign 1) or before (sign -1) `path` radiation lengths of material."""
+    p = _momentum(qop)
+    # dp = dE / beta
+    loss = mean_loss(p, _PION_MASS, path, det) * math.sqrt(1.0 + (_PION_MASS / p) ** 2)
+    return math.copysign(1.0 / max(_MIN_FIT_P, p - sign * loss), qop)
+
+
+@njit(cache=True)
+def _path(j, r, planes, det):  # type: ignore[no-untyped-def]
+    """Radiation lengths met at plane `j` by the reference `r`."""
+    return material_on_path(planes.kind[j], planes.x0[j], r[0], r[1], planes.z[j], r[2], r[3], det)
 
 
 @njit(cache=True)
@@ -170,24 +169,22 @@ def _trajectory(ref, first, last, planes, det, magnet):  # type: ignore[no-untyp
         q = r[4]
         r = ref[j + 1]
         r[0], r[1], r[2], r[3] = x, y, tx, ty
-        loss = det.ionisation_per_x0 * planes.x0[j + 1] * math.sqrt(1.0 + tx * tx + ty * ty)
-        r[4] = math.copysign(1.0 / max(_MIN_FIT_P, _momentum(q) - loss), q)
+        r[4] = _with_loss(q, _path(j + 1, r, planes, det), 1.0, det)
     return True
 
 
 @njit(cache=True)
-def _measure(j, r, d, cov, hits, planes, det, chi2):  # type: ignore[no-untyped-def]
+def _measure(j, r, d, cov, hits, planes, chi2):  # type: ignore[no-untyped-def]
     """Update with the hits of plane `j`; `r` is the reference there, `d` the difference to it."""
-    value, angle, hit = hits
+    value, angle, error, hit = hits
     kind, m = planes.kind[j], planes.measurement[j]
     if m < 0:
         return
-    sigma = _resolution(kind, r[0], r[1], det)
     for i in range(2 if kind == _VELO else 1):
         if hit[m + i]:
             a = angle[m + i]
             local = value[m + i] - math.cos(a) * r[0] - math.sin(a) * r[1]
-            gain = _update(d, cov, local, a, sigma)
+            gain = _update(d, cov, local, a, error[m + i])
             chi2[0] += gain
             if kind == _VELO:
                 chi2[1] += gain
@@ -206,9 +203,9 @@ def _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f)
     chi2[:] = 0.0
     for j in range(last, first - 1, -1):
         r = ref[j]
-        _measure(j, r, d, cov, hits, planes, det, chi2)
-        if planes.x0[j] > 0.0:
-            path = planes.x0[j] * math.sqrt(1.0 + r[2] * r[2] + r[3] * r[3])
+        _measure(j, r, d, cov, hits, planes, chi2)
+        path = _path(j, r, planes, det)
+        if path > 0.0:
             _add_scattering(cov, r[2], r[3], _momentum(r[4]), path)
         if j > first:
             _jacobian(*(r[0], r[1], r[2], r[3], r[4], planes.z[j], planes.z[j - 1], magnet, f))
@@ -219,7 +216,7 @@ def _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f)
 @njit(cache=True)
 def _fit_one(seed, hits, fixed, planes, det, magnet, state, cov, chi2):  # type: ignore[no-untyped-def]
     """Fit one candidate; returns the number of hits, 0 if the trajectory left the detector."""
-    first, last, n = _extent(hits[2], planes)
+    first, last, n = _extent(hits[3], planes)
     if first < 0:
         return 0
     qop = seed[5]
@@ -238,16 +235,21 @@ def _fit_one(seed, hits, fixed, planes, det, magnet, state, cov, chi2):  # type:
         x, y, tx, ty, qop = r[0] + d[0], r[1] + d[1], r[2] + d[2], r[3] + d[3], r[4] + d[4]
         if abs(tx) > _MAX_SLOPE or abs(ty) > _MAX_SLOPE:
             return 0
+    # The state is the one behind the material of the first plane.
+    r[0], r[1], r[2], r[3] = x, y, tx, ty
+    qop = _with_loss(qop, _path(first, r, planes, det), -1.0, det)
     if planes.kind[first] == _VELO:
         z = planes.z[first]
     else:
-        x, y, tx, ty, z = _through_magnet(x, y, tx, ty, qop, first, planes, magnet, cov, f)
+        x, y, tx, ty, qop, z = _through_magnet(
+            x, y, tx, ty, qop, first, planes, det, magnet, cov, f
+        )
     _to_beam(x, y, z, tx, ty, qop, det, state, cov, f)
     return n
 
 
 @njit(cache=True)
-def _through_magnet(x, y, tx, ty, qop, first, planes, magnet, cov, f):  # type: ignore[no-untyped-def]
+def _through_magnet(x, y, tx, ty, qop, first, planes, det, magnet, cov, f):  # type: ignore[no-untyped-def]
     """Carry a downstream track to the end of the field: the passive material, then the fringe."""
     z = planes.z[first]
     for j in range(first - 1, -1, -1):
@@ -260,10 +262,11 @@ def _through_magnet(x, y, tx, ty, qop, first, planes, magnet, cov, f):  # type: 
         if planes.x0[j] > 0.0:
             path = planes.x0[j] * math.sqrt(1.0 + tx * tx + ty * ty)
             _add_scattering(cov, tx, ty, _momentum(qop), path)
-    x, y, tx, ty = propagate(x, y, tx, ty, qop, z, FIELD_START, magnet)
+            qop = _with_loss(qop, path, -1.0, det)
     _jacobian(x, y, tx, ty, qop, z, FIELD_START, magnet, f)
     _transport_covariance(cov, f)
-    return x, y, tx, ty, FIELD_START
+    x, y, tx, ty = propagate(x, y, tx, ty, qop, z, FIELD_START, magnet)
+    return x, y, tx, ty, qop, FIELD_START
 
 
 @njit(cache=True)
@@ -289,6 +292,7 @@ def _to_beam(x, y, z, tx, ty, qop, det, state, cov, f):  # type: ignore[no-untyp
             _drift(cov, dz, f)
             x, y, z = x + tx * dz, y + ty * dz, z + dz
             _add_scattering(cov, tx, ty, _momentum(qop), det.foil_x0)
+            qop = _with_loss(qop, det.foil_x0, -1.0, det)
     dz = stop - z
     _drift(cov, dz, f)
     state[0], state[1], state[2] = x + tx * dz, y + ty * dz, stop
@@ -296,10 +300,10 @@ def _to_beam(x, y, z, tx, ty, qop, det, state, cov, f):  # type: ignore[no-untyp
 
 
 @njit(cache=True)
-def _fit_all(seeds, value, angle, hit, fixed, planes, det, magnet, out):  # type: ignore[no-untyped-def]
+def _fit_all(seeds, value, angle, error, hit, fixed, planes, det, magnet, out):  # type: ignore[no-untyped-def]
     state, cov, chi2, n_dof, n_hits = out
     for i in range(len(seeds)):
-        hits = (value[i], angle[i], hit[i])
+        hits = (value[i], angle[i], error[i], hit[i])
         n = _fit_one(seeds[i], hits, fixed, planes, det, magnet, state[i], cov[i], chi2[i])
         n_dof[i] = n - (4 if fixed else 5) if n > 0 else -1
         n_hits[i, 0] = hit[i, : geometry.FIRST_TT].sum()
@@ -311,6 +315,7 @@ def fit(
     seeds: NDArray[np.float64],
     value: NDArray[np.float64],
     angle: NDArray[np.float64],
+    error: NDArray[np.float64],
     hit: NDArray[np.bool_],
     planes: geometry.Planes,
     par: Parameters,
@@ -321,7 +326,7 @@ def fit(
 
     Args:
         seeds: x, y, z [mm], tx, ty, q/p [1/MeV] to start from, shape ``(n, 6)``.
-        value, angle, hit: measurements as in `transport.Simulated`, shape
+        value, angle, error, hit: measurements as in `transport.Simulated`, shape
             ``(n, N_MEASUREMENTS)``.
         planes: the detector.
         par: its parameters.
@@ -339,5 +344,5 @@ def fit(
         np.zeros((n, 3), np.int64),
     )
     detector, field = geometry.detector(par), geometry.magnet(par)
-    _fit_all(seeds, value, angle, hit, fixed_momentum, planes, detector, field, tuple(out))
+    _fit_all(seeds, value, angle, error, hit, fixed_momentum, planes, detector, field, tuple(out))
     return out

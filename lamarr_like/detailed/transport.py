@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from . import geometry
 from .field import propagate
-from .matter import MIN_P, PHOTON, cross_plane, cross_sheet, decay_point, decayed
+from .matter import MIN_P, cross_plane, decay_point, decayed, material_on_path
 from .parameters import Parameters
 from .sensors import measure
 
-_VELO, _RICH1, _RICH2, _SPD = geometry.VELO, geometry.RICH1, geometry.RICH2, geometry.SPD
+_RICH1, _RICH2, _SPD = geometry.RICH1, geometry.RICH2, geometry.SPD
 _FIRST_T2 = geometry.FIRST_T + 8
 _N_MEAS = geometry.N_MEASUREMENTS
 _FOIL_END = 800.0  # mm, end of the vacuum box of the VELO
@@ -38,9 +38,11 @@ class Simulated(NamedTuple):
         start: x, y, z [mm], tx, ty, p [MeV] at its start, shape ``(n, 6)``.
         value: measured coordinates [mm], shape ``(n, N_MEASUREMENTS)``.
         angle: angle of the measured coordinate to x [rad], same shape.
+        error: error assigned to the measured coordinate [mm], same shape.
         hit: whether there is a hit, same shape.
         rich: tx, ty, p in the middle of RICH 1 and 2, p = 0 where it never came, shape
             ``(n, 2, 3)``.
+        rich_species: species there, shape ``(n, 2)``: a pion may have become a muon.
         t2: x, y [mm], tx, ty at the second T station, shape ``(n, 4)``; NaN where it never came.
         spd: x, y [mm] at the SPD, NaN where it never came, shape ``(n, 2)``.
         end_z: z where it decayed, interacted or left [mm].
@@ -53,8 +55,10 @@ class Simulated(NamedTuple):
     start: NDArray[np.float64]
     value: NDArray[np.float64]
     angle: NDArray[np.float64]
+    error: NDArray[np.float64]
     hit: NDArray[np.bool_]
     rich: NDArray[np.float64]
+    rich_species: NDArray[np.int64]
     t2: NDArray[np.float64]
     spd: NDArray[np.float64]
     end_z: NDArray[np.float64]
@@ -111,8 +115,8 @@ def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-u
             out.end_z[k] = z
             species, tx, ty, p = decayed(tx, ty, p, species, state)
         if p >= MIN_P and not outside_foil and z_plane < _FOIL_END:
-            outside_foil, x, y, z, tx, ty, p = _foil(
-                x, y, z, tx, ty, p, species, z_plane, det, state
+            outside_foil, depth, x, y, z, tx, ty, p = _foil(
+                *(stack, depth, x, y, z, tx, ty, p, species, generation, z_plane, det, state)
             )
         if p < MIN_P:
             break
@@ -126,9 +130,10 @@ def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-u
             break
         if charge != 0.0:
             _record(
-                k, kind, planes.measurement[j], planes.angle[j], x, y, tx, ty, p, det, out, state
+                *(k, kind, planes.measurement[j], planes.angle[j], x, y, tx, ty, p, species),
+                *(det, out, state),
             )
-        path = _path(kind, planes.x0[j], x, y, z, tx, ty, det)
+        path = material_on_path(kind, planes.x0[j], x, y, z, tx, ty, det)
         if path > 0.0:
             depth, tx, ty, p = cross_plane(
                 *(stack, depth, x, y, z, tx, ty, p, species, generation, path, det, state)
@@ -148,23 +153,12 @@ def _is_lost(x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _path(kind, x0, x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
-    """Radiation lengths met at a plane; none in the beam pipe and beside the VELO sensors."""
-    r2 = x * x + y * y
-    if kind == _VELO:
-        if r2 < det.velo_r_min * det.velo_r_min or r2 > 1.2 * det.velo_r_max * det.velo_r_max:
-            return 0.0
-    elif r2 < (det.beam_pipe_slope * z) ** 2:
-        return 0.0
-    return x0 * math.sqrt(1.0 + tx * tx + ty * ty)
-
-
-@njit(cache=True)
-def _record(k, kind, m, angle, x, y, tx, ty, p, det, out, state):  # type: ignore[no-untyped-def]
+def _record(k, kind, m, angle, x, y, tx, ty, p, species, det, out, state):  # type: ignore[no-untyped-def]
     """Note what the plane sees of a charged particle: hits or the state in a radiator."""
     if kind in (_RICH1, _RICH2):
         rich = out.rich[k, kind - _RICH1]
         rich[0], rich[1], rich[2] = tx, ty, p
+        out.rich_species[k, kind - _RICH1] = species
     elif m >= 0:
         measure(k, kind, m, angle, x, y, det, out, state)
         if m == _FIRST_T2:
@@ -173,17 +167,22 @@ def _record(k, kind, m, angle, x, y, tx, ty, p, det, out, state):  # type: ignor
 
 
 @njit(cache=True)
-def _foil(x, y, z, tx, ty, p, species, z_plane, det, state):  # type: ignore[no-untyped-def]
-    """Cross the RF foil if that comes before `z_plane`: whether it did, x, y, z, tx, ty, p."""
+def _foil(stack, depth, x, y, z, tx, ty, p, species, generation, z_plane, det, state):  # type: ignore[no-untyped-def]
+    """Cross the RF foil if that comes before `z_plane`.
+
+    Returns:
+        Whether it did, new depth of the stack, x, y, z, tx, ty, p.
+    """
     dz = z_plane - z
     xn, yn = x + tx * dz, y + ty * dz
     if xn * xn + yn * yn <= det.foil_radius * det.foil_radius:
-        return False, x, y, z, tx, ty, p
+        return False, depth, x, y, z, tx, ty, p
     dz = _crossing(x, y, tx, ty, det.foil_radius)
     x, y, z = x + tx * dz, y + ty * dz, z + dz
-    if species != PHOTON:
-        tx, ty, p = cross_sheet(tx, ty, p, species, det.foil_x0, det, state)
-    return True, x, y, z, tx, ty, p
+    depth, tx, ty, p = cross_plane(
+        *(stack, depth, x, y, z, tx, ty, p, species, generation, det.foil_x0, det, state)
+    )
+    return True, depth, x, y, z, tx, ty, p
 
 
 @njit(cache=True)
@@ -232,8 +231,10 @@ def _empty(n: int) -> Simulated:
         start=np.zeros((n, 6)),
         value=np.zeros((n, _N_MEAS)),
         angle=np.zeros((n, _N_MEAS)),
+        error=np.zeros((n, _N_MEAS)),
         hit=np.zeros((n, _N_MEAS), np.bool_),
         rich=np.zeros((n, 2, 3)),
+        rich_species=np.zeros((n, 2), integer),
         t2=np.full((n, 4), np.nan),
         spd=np.full((n, 2), np.nan),
         end_z=np.full(n, 1e9),

@@ -59,6 +59,9 @@ class Covariance(AbstractGeneratorStage):
         reco, _ = _reco(batch, rows)
         out = features.direction(*momentum_components(reco.p, reco.tx, reco.ty))
         out |= {"charge": reco.charge, **linked}
+        phi = np.arctan2(reco.ty, reco.tx)
+        place = {"ctb_z": reco.z, "ctb_d": features.signed_distance(reco.x, reco.y, phi)}
+        out |= features.expected_fit(out | place)
         out |= features.track_flags(track["track_type"][rows])
         for name in ("n_dof", "chi2_per_dof", "ghost_prob"):
             out[name] = track[name][rows].astype(np.float64)

@@ -24,6 +24,12 @@ VELO_INNER, VELO_OUTER = 8.2, 42.0
 """Radii [mm] between which the VELO is sensitive (JINST 3 (2008) S08005)."""
 VELO_STATIONS = np.array([*np.arange(-175.0, 276.0, 30.0), 435.0, 585.0, 635.0, 685.0, 735.0])
 """z [mm] of the VELO stations (JINST 3 (2008) S08005)."""
+VELO_PITCH = (0.038, 0.100)
+"""Strip pitch [mm] at the inner and outer radius (JINST 3 (2008) S08005)."""
+T_STATION_Z = (7948.0, 8630.0, 9315.0)
+"""z [mm] of the middle of the T stations (JINST 3 (2008) S08005)."""
+INNER_TRACKER = ((625.0, 105.0), (265.0, 210.0))
+"""Half widths in x and y [mm] of the two boxes that the silicon of a T station covers."""
 TT_Z, T3_Z, ECAL_Z = 2450.0, 9400.0, 12689.0
 """z [mm] of the TT, the last tracking layer and the plane of the ECAL shower."""
 
@@ -135,6 +141,42 @@ def _velo(track: Columns, vz: Floats) -> Columns:
         "velo_first_z": z_first,
         "velo_first_r": slope * (z_first - track["ctb_z"]),
         "velo_lever": np.maximum(z_last - z_first, 0.0) * np.sqrt(1.0 + slope**2),
+    }
+
+
+def expected_fit(track: Columns) -> Columns:
+    """What a straight-line fit of the hits that one expects can know, before any scattering.
+
+    Sums over the VELO stations crossed of 1 / pitch^2, in which the errors of the fit are written
+    (Sigma w, Sigma w z, Sigma w z^2), and the T stations crossed in silicon instead of straws.
+
+    Args:
+        track: ``tx``, ``ty``, ``ctb_z``, ``ctb_d``, ``vz``, ``t3_x``, ``t3_y``, ``tx_after``.
+
+    Returns:
+        Logarithm of the mean error and of the lever arm [mm], their centre in z [mm] from the point
+        closest to the beam, number of T stations crossed in silicon.
+    """
+    slope2 = track["tx"] ** 2 + track["ty"] ** 2
+    z = VELO_STATIONS - track["ctb_z"][:, None]
+    r = np.sqrt(track["ctb_d"][:, None] ** 2 + slope2[:, None] * z * z)
+    inside = (r > VELO_INNER) & (r < VELO_OUTER) & (track["vz"][:, None] < VELO_STATIONS)
+    inner, outer = VELO_PITCH
+    pitch = inner + (outer - inner) * (r - VELO_INNER) / (VELO_OUTER - VELO_INNER)
+    w = inside / pitch**2
+    total = np.maximum(w.sum(axis=1), 1.0)
+    centre = (w * z).sum(axis=1) / total
+    spread = (w * z * z).sum(axis=1) / total - centre**2
+    silicon = np.zeros(len(r))
+    for station in T_STATION_Z:
+        x = np.abs(track["t3_x"] + track["tx_after"] * (station - T3_Z))
+        y = np.abs(track["t3_y"] + track["ty"] * (station - T3_Z))
+        silicon += np.any([(x < a) & (y < b) for a, b in INNER_TRACKER], axis=0)
+    return {
+        "fit_error": -0.5 * np.log(total),
+        "fit_centre": centre,
+        "fit_lever": 0.5 * np.log(np.maximum(spread, 1.0)),
+        "fit_silicon": silicon,
     }
 
 

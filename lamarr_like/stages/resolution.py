@@ -65,6 +65,7 @@ class Resolution(AbstractGeneratorStage):
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """True particle, type of track and occupancy."""
         out = features.truth(batch.particle, features.linked_rows(batch, rows))
+        out |= features.expected_fit(out)
         out |= features.track_flags(batch.track["track_type"][rows])
         return out | features.occupancy(batch, "track", rows)
 

@@ -36,13 +36,17 @@ RECIPES: dict[str, Settings] = {
     "acceptance": BoosterConfig(trees=300, depth=6, learning_rate=0.15),
     "efficiency": ClassifierConfig(hidden=64, depth=3, steps=16_000),
     "resolution": GeneratorConfig(steps=24_000, weight_decay=0.02),
-    "covariance": GeneratorConfig(steps=24_000, weight_decay=0.02),
+    "covariance": GeneratorConfig(hidden=96, steps=24_000, weight_decay=0.02),
     "rich": GeneratorConfig(steps=24_000, weight_decay=0.02),
     "vertex_finding": BoosterConfig(trees=150, depth=4),
     "vertices": GeneratorConfig(hidden=32, depth=2, steps=8000, weight_decay=0.05),
 }
 """Family and settings of each stage; generators can also be trained as a GAN."""
 
+MAX_EPOCHS = 80
+"""Passes over the sample at the most: a small one would be learnt by heart."""
+FEW_ROWS = 300_000
+"""Below this number of rows the decay of the weights grows as their inverse."""
 MAX_ROWS = 600_000
 """Rows that a training uses at the most; more bring nothing within the steps."""
 
@@ -142,7 +146,7 @@ def fit_stage(batch: EventBatch, request: Request, *, progress: bool = True) -> 
     conditions = stage.conditions(batch, rows)
     found = row_weights(batch, stage.table, rows)
     weights = None if (found == 1.0).all() else found
-    settings = _settings(request)
+    settings = _settings(request, int(rows.sum()))
     if issubclass(stage, AbstractClassifierStage):
         labels = stage.targets(batch, rows)[stage.target]
         if isinstance(settings, BoosterConfig):
@@ -199,10 +203,17 @@ def _thinned(rows: np.ndarray, seed: int) -> np.ndarray:
     return thinned
 
 
-def _settings(request: Request) -> Settings:
+def _settings(request: Request, n_rows: int) -> Settings:
+    """Settings of the recipe; small samples get fewer steps and a stronger decay of the weights."""
     settings = replace(RECIPES[request.stage], seed=request.seed)
     if isinstance(settings, GeneratorConfig) and request.family == "gan":
-        settings = GeneratorConfig(family="gan", seed=request.seed)
+        settings = GeneratorConfig(family="gan", steps=12_000, seed=request.seed)
+    if isinstance(settings, GeneratorConfig):
+        settings = replace(
+            settings,
+            steps=max(1, min(settings.steps, MAX_EPOCHS * n_rows // settings.batch)),
+            weight_decay=settings.weight_decay * max(1.0, FEW_ROWS / n_rows),
+        )
     if not request.steps:
         return settings
     if isinstance(settings, BoosterConfig):
