@@ -238,7 +238,7 @@ class EventBatch:
         named = [f["event_id"].to_numpy() for f in frames.values()]
         if "event" in frames:
             ids = frames["event"]["event_id"].to_numpy(dtype=np.int64)
-            event = {k: frames["event"][k].to_numpy() for k in frames["event"]}
+            event = {str(k): frames["event"][k].to_numpy() for k in frames["event"]}
         else:
             ids = np.unique(np.concatenate(named)).astype(np.int64)
             event = {"event_id": ids}
@@ -250,7 +250,7 @@ class EventBatch:
             if len(rank) and (np.diff(rank) < 0).any():
                 raise SchemaError(f"data frame {name!r} is not grouped by 'event_id'")
             counts = np.bincount(rank, minlength=len(ids))
-            columns = {k: frame[k].to_numpy() for k in frame if k != "event_id"}
+            columns = {str(k): frame[k].to_numpy() for k in frame if k != "event_id"}
             tables[name] = Table.from_counts(columns, counts)
         return cls(tables)
 

@@ -9,6 +9,7 @@ SAMPLE.root is a detailed sample that the models were not trained on, for instan
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import mplhep
@@ -108,9 +109,12 @@ def main() -> None:
         axis.legend(fontsize=18)
     for axis in (axes[0], axes[2]):
         axis.set_xscale("log")
+        axis.set_xlim(1.9, 105)
+    axes[1].set_xlim(0.2, 3.0)
+    axes[1].set_ylim(0, None)
     axes[0].set_ylim(0, 1.5)
     axes[2].set_ylim(0, 1.25)
-    figure.suptitle("Reference detector (not LHCb), minimum bias 13 TeV", fontsize=26)
+    figure.suptitle(f"Reference detector (not LHCb), {Path(sample).stem}", fontsize=26)
     figure.tight_layout()
     figure.savefig(output, dpi=50)
 

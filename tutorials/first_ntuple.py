@@ -1,6 +1,8 @@
 """From proton-proton collisions to a first look at an ntuple, in under a minute.
 
 python tutorials/first_ntuple.py [N_EVENTS] [FOLDER]
+
+The picture needs matplotlib: pip install -e '.[plot]'.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from lamarr_like.simulate import RunConfig, simulate
 
 def main(n_events: int = 500, folder: Path = Path(".")) -> Path:
     """Simulate, open the file with uproot, draw; returns the picture."""
+    folder.mkdir(parents=True, exist_ok=True)
     ntuple = folder / "first.root"
     summary = simulate(RunConfig("pythia:minbias", ntuple, n_events=n_events, pileup=1.6))
     print(f"{summary.events} events, {summary.rate:.0f} a second, tracks: {summary.tracks}")
