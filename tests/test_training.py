@@ -24,7 +24,12 @@ def sample(tmp_path_factory):
 @pytest.fixture(scope="module")
 def models(sample, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    for stage, steps in (("acceptance", 30), ("vertex_finding", 20), ("resolution", 300)):
+    for stage, steps in (
+        ("acceptance", 30),
+        ("vertex_finding", 20),
+        ("vertices", 50),
+        ("resolution", 300),
+    ):
         request = Request(stage, steps=steps, sample="small")
         assert list(train(stage, [sample], output=folder, request=request, progress=False))
     return folder
@@ -61,12 +66,12 @@ def test_trained_stage_runs_on_generated_events(models, sample):
 def test_fidelity_report(models, sample, tmp_path):
     report = run(
         SampleConfig([sample], part=(0.5, 1.0)),
-        single=["acceptance-small-1", "resolution-small-1", "vertex_finding-small-1"],
+        single=[f"{s}-small-1" for s in ("acceptance", "resolution", "vertex_finding", "vertices")],
         models=models,
     )
     assert isinstance(report, FidelityReport)
     tests = {r.stage: r for r in report.stages["-"]}
-    assert set(tests) == {"acceptance", "resolution", "vertex_finding"}
+    assert set(tests) == {"acceptance", "resolution", "vertex_finding", "vertices"}
     assert 0.4 < tests["acceptance"].floor.value < 0.6
     # Three hundred steps cannot hide from trees; the test must see that.
     assert tests["resolution"].auc.value > 0.6

@@ -279,7 +279,10 @@ def _targets(stage: AbstractModelStage, batch: EventBatch, rows: NDArray[np.bool
     """What the stage answers for, as a reader of the ntuple sees it where that is a number."""
     if isinstance(stage, Resolution):
         return stage.targets(batch, rows, "cartesian")
-    return dict(stage.targets(batch, rows))
+    found = stage.targets(batch, rows)
+    if isinstance(stage, AbstractGeneratorStage):
+        return {name: found[name] for name in stage.outputs}
+    return dict(found)
 
 
 def _drawn(
