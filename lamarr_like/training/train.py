@@ -204,11 +204,14 @@ def _thinned(rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _settings(request: Request, n_rows: int) -> Settings:
-    """Settings of the recipe; small samples get fewer steps and a stronger decay of the weights."""
+    """Settings of the recipe; small samples of tracks get fewer steps and decay their weights more.
+
+    The nets of events and vertices are small enough as they are.
+    """
     settings = replace(RECIPES[request.stage], seed=request.seed)
     if isinstance(settings, GeneratorConfig) and request.family == "gan":
         settings = GeneratorConfig(family="gan", steps=12_000, seed=request.seed)
-    if isinstance(settings, GeneratorConfig):
+    if isinstance(settings, GeneratorConfig) and stage_class(request.stage).table == "track":
         settings = replace(
             settings,
             steps=max(1, min(settings.steps, MAX_EPOCHS * n_rows // settings.batch)),

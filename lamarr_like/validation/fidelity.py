@@ -222,6 +222,8 @@ def calibration(
         place = place * (len(edge) - 1) + np.clip(slot, 0, len(edge) - 2)
     n = np.bincount(place[inside])
     full = n >= min_rows
+    if not full.any():
+        return []
     results = []
     for k, outcome in enumerate(stage.classes):
         seen = np.bincount(place[inside], truth[inside] == k)[full]
