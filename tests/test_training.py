@@ -28,7 +28,7 @@ def models(sample, tmp_path_factory):
         ("acceptance", 30),
         ("vertex_finding", 20),
         ("vertices", 50),
-        ("resolution", 300),
+        ("resolution", 5),
     ):
         request = Request(stage, steps=steps, sample="small")
         assert list(train(stage, [sample], output=folder, request=request, progress=False))
@@ -74,7 +74,7 @@ def test_fidelity_report(models, sample, tmp_path):
     tests = {r.stage: r for r in report.stages["-"]}
     assert set(tests) == {"acceptance", "resolution", "vertex_finding", "vertices"}
     assert 0.4 < tests["acceptance"].floor.value < 0.6
-    # Three hundred steps cannot hide from trees; the test must see that.
+    # Five steps cannot hide from trees; the test must see that.
     assert tests["resolution"].auc.value > 0.6
     text, numbers = report.write(tmp_path)
     assert "| resolution | plain |" in text.read_text()
