@@ -338,10 +338,28 @@ def _show_figures(rows: list[Figure], events: int) -> None:
     typer.echo("[P] arXiv:1412.6352, [R] EPJC 73 (2013) 2431")
 
 
+_EXTRAS = {
+    "numba": "detailed",
+    **dict.fromkeys(("matplotlib", "mplhep", "hist"), "plot"),
+    **dict.fromkeys(("tensorflow", "keras", "onnx", "sklearn"), "train"),
+}
+"""Extra of the package that brings each module which the base installation lacks."""
+
+
 def main() -> None:
     """Run the command; errors raised on purpose become one line and exit status 2."""
     try:
         app()
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        extra = _EXTRAS[error.name]
+        print(
+            f"lamarr-like: error: this needs {error.name}: pip install 'lamarr_like[{extra}]', "
+            f"or pip install -e '.[{extra}]' in a checkout",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
     except LamarrLikeError as error:
         print(f"lamarr-like: error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None

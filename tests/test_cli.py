@@ -186,3 +186,16 @@ def test_workers_keep_the_order():
     chunks = [batch.events(i, i + 2) for i in range(0, 12, 2)]
     out = concatenate(_mapped(_numbered, chunks, 2))
     np.testing.assert_array_equal(out.event["mc_weight"], batch.event["event_id"] * 2.0)
+
+
+def test_missing_extra_is_named(monkeypatch, capsys):
+    from lamarr_like import cli
+
+    def without_numba():
+        raise ModuleNotFoundError("No module named 'numba'", name="numba")
+
+    monkeypatch.setattr(cli, "app", without_numba)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert "lamarr_like[detailed]" in capsys.readouterr().err
