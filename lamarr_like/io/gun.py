@@ -83,7 +83,7 @@ class GunSource(TruthSource):
         super().__init__(name, n_events)
         check_options(name, options, OPTIONS)
         if n_events is None:
-            raise SourceError(f"{name}: a gun has no end; say how many events you want")
+            raise SourceError(f"{name}: a gun has no end; say how many events you want (-n)")
         if "p" in options and "pt" in options:
             raise SourceError(f"{name}: give p or pt, not both")
         self.seed = seed

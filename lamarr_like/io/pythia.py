@@ -100,7 +100,7 @@ class PythiaSource(TruthSource):
         super().__init__(name, n_events)
         check_options(name, options, OPTIONS)
         if n_events is None:
-            raise SourceError(f"{name}: a generator has no end; say how many events you want")
+            raise SourceError(f"{name}: a generator has no end; say how many events you want (-n)")
         if pileup is not None and not 0 < pileup < 1000:
             raise SourceError(f"{name}: a mean of {pileup} interactions makes no sense")
         if process not in PROCESSES and not Path(process).is_file():
