@@ -14,6 +14,7 @@ import typer
 
 from . import __version__
 from .errors import LamarrLikeError
+from .resources import PROB_NN
 
 if TYPE_CHECKING:
     from .detailed.figures import Figure
@@ -39,7 +40,7 @@ Source = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="pythia:minbias, pythia:bbbar, pythia:ccbar, pythia:FILE.cmnd, gun:K-?p=3-100&eta=2-5,"
-        " or a HepMC, ROOT or Parquet file",
+        " a HepMC, ROOT or Parquet file, or SOURCE+gun:mu-,mu+?n=2 to add particles to collisions",
         show_default=False,
     ),
 ]
@@ -118,14 +119,31 @@ def detailed(
     skip_bad: SkipBad = False,
     root_format: Format = RootFormat.ttree,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the events.")] = 1,
+    prob_nn: Annotated[
+        str, typer.Option(help="Model that gives ProbNN, or none: its own training sample.")
+    ] = PROB_NN,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
     from . import simulate as runs
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
     with _progress(events) as advance:
-        summary = runs.simulate_detailed(config, workers, advance)
+        chosen = None if prob_nn == "none" else prob_nn
+        summary = runs.simulate_detailed(config, workers, advance, chosen)
     _show(config, summary)
+
+
+@app.command()
+def identify(
+    sample: Annotated[Path, typer.Argument(help="Detailed sample.", show_default=False)],
+    output: Output,
+    prob_nn: Annotated[str, typer.Option(help="Model that gives ProbNN.")] = PROB_NN,
+) -> None:
+    """Write a detailed sample anew with the ProbNN of a classifier, without simulating again."""
+    from . import simulate as runs
+
+    n = runs.identify(sample, output, prob_nn)
+    print(f"{n} events written to {output}")
 
 
 @app.command()
@@ -200,6 +218,36 @@ def fidelity(
     if output is not None:
         for path in report.write(output):
             typer.echo(f"wrote {path}")
+
+
+@app.command()
+def objects(
+    sample: Annotated[
+        Path, typer.Argument(metavar="DETAILED", help="Detailed sample.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for tables and plots.")],
+    pipeline: Annotated[str, typer.Option(help="Shipped pipeline or YAML file.")] = "reference",
+    baseline: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Model of stage ecal to stand beside the pipeline's."),
+    ] = None,
+    page: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="ecal, pid or muons; may be given more than once; all if not given."),
+    ] = None,
+    events: Events = None,
+    seed: Seed = 1,
+    models: Models = None,
+) -> None:
+    """Compare clusters, PID and muons of the fast chain with a detailed sample; tables, plots."""
+    from .validation import objects as tests
+
+    config = tests.ObjectsConfig(
+        *(sample, pipeline, baseline, models, events, seed), pages=tuple(page or tests.PAGES)
+    )
+    report = tests.compare_objects(config, typer.echo)
+    for path in report.write(output):
+        typer.echo(f"wrote {path}")
 
 
 @app.command()

@@ -17,8 +17,10 @@ from scipy.special import ndtri
 
 from .artefact import Artefact, read_artefact
 from .atoms import Atoms
+from .cluster_layout import CLUSTER_FEATURES, MOST_OWN
 from .errors import ArtefactError, SchemaError
 from .preprocessing import ConditionTransform, NormalScores
+from .translation import Translator
 
 Floats32: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
@@ -36,11 +38,11 @@ def _blocks(n: int) -> Iterator[tuple[int, int, int]]:
         start += size
 
 
-class Network:
-    """An ONNX graph run in blocks on one thread.
+class Session:
+    """An ONNX graph run on one thread, on arrays just as they come.
 
     Args:
-        model: serialised ONNX model whose inputs and outputs all have shape ``(rows, width)``.
+        model: serialised ONNX model.
         where: name for messages.
 
     Raises:
@@ -59,17 +61,39 @@ class Network:
             self._session = ort.InferenceSession(model, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has no common base of its own errors
             raise ArtefactError(f"{where}: ONNX Runtime cannot load it: {error}") from error
-        self.inputs = [i.name for i in self._session.get_inputs()]
-        self.outputs = [o.name for o in self._session.get_outputs()]
-        self._widths = [int(o.shape[1]) for o in self._session.get_outputs()]
+        self.inputs = {i.name: tuple(i.shape) for i in self._session.get_inputs()}
+        self.outputs = {o.name: tuple(o.shape) for o in self._session.get_outputs()}
+
+    def __call__(self, **inputs: np.ndarray) -> list[np.ndarray]:
+        """Outputs for some inputs; those that the graph does not have are left out."""
+        feed = {name: np.ascontiguousarray(inputs[name]) for name in self.inputs}
+        found: list[np.ndarray] = self._session.run(None, feed)
+        return found
+
+
+class Network:
+    """An ONNX graph run in blocks on one thread.
+
+    Args:
+        model: serialised ONNX model whose inputs and outputs all have shape ``(rows, width)``.
+        where: name for messages.
+
+    Raises:
+        ArtefactError: if ONNX Runtime refuses the model.
+    """
+
+    def __init__(self, model: bytes, where: str = "model.onnx") -> None:
+        self._run = Session(model, where)
+        self.inputs, self.outputs = list(self._run.inputs), list(self._run.outputs)
+        self._widths = [int(shape[1]) for shape in self._run.outputs.values()]
 
     def __call__(self, **inputs: Floats32) -> list[Floats32]:
         """Run on arrays of shape ``(n, width)``; one array of shape ``(n, width)`` an output."""
         n = len(next(iter(inputs.values())))
         results = [np.empty((n, width), dtype=np.float32) for width in self._widths]
         for start, stop, size in _blocks(n):
-            feed = {name: _padded(values[start:stop], size) for name, values in inputs.items()}
-            for result, block in zip(results, self._session.run(None, feed), strict=True):
+            feed = {name: _padded(inputs[name][start:stop], size) for name in self.inputs}
+            for result, block in zip(results, self._run(**feed), strict=True):
                 result[start:stop] = block[: stop - start]
         return results
 
@@ -219,6 +243,10 @@ class Generator:
         }
 
 
+Model: TypeAlias = Classifier | Generator | Translator
+"""Every kind of trained model."""
+
+
 def _arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:
     if "transforms.npz" not in files:
         raise ArtefactError(f"{where} lacks transforms.npz")
@@ -259,9 +287,44 @@ def _network_probabilities(
     return lambda columns: network(conditions=transform(columns))[0]
 
 
-def build_model(
-    config: Mapping[str, Any], files: Mapping[str, bytes], where: str
-) -> Classifier | Generator:
+def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Translator:
+    arrays = _arrays(files, where)
+    conditions, copied = tuple(config["conditions"]), tuple(config["copied"])
+    noise = (int(config["noise"]["uniforms"]), int(config["noise"]["normals"]))
+    encoder, decoder = (
+        Session(_file(files, f"{name}.onnx", where), f"{where}/{name}.onnx")
+        for name in ("encoder", "decoder")
+    )
+    head = Network(_file(files, "head.onnx", where), f"{where}/head.onnx")
+    scores = NormalScores.from_arrays(arrays, "outputs")
+    given = len(CLUSTER_FEATURES) + len(copied)
+    wanted = {
+        "the encoder's features": (encoder.inputs.get("features", ()), len(conditions)),
+        "the decoder's features": (decoder.inputs.get("features", ()), given),
+        "the tables of outputs": (scores.knots.shape[:1], len(config["outputs"])),
+        "the probabilities": (encoder.outputs.get("probabilities", ()), MOST_OWN + 1),
+    }
+    for what, (shape, size) in wanted.items():
+        if not shape or shape[-1] != size:
+            raise ArtefactError(f"{where}: {what} have shape {shape}, expected width {size}")
+    if not set(copied) <= set(conditions) or not 3 <= config["longest"] <= 96:
+        raise ArtefactError(f"{where}: config.json copies unknown conditions or has a wrong length")
+    return Translator(
+        conditions=conditions,
+        copied=copied,
+        outputs=tuple(config["outputs"]),
+        encoder=encoder,
+        decoder=decoder,
+        head=head,
+        scores=scores,
+        atoms=Atoms.from_json(config["atoms"]),
+        noise=noise,
+        longest=int(config["longest"]),
+        zones=bool(config["zones"]),
+    )
+
+
+def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Model:
     """A runnable model from the contents of an artefact.
 
     Args:
@@ -279,6 +342,8 @@ def build_model(
             else:
                 run = _network_probabilities(config, files, where)
             return Classifier(tuple(config["conditions"]), tuple(config["classes"]), run, where)
+        if config["kind"] == "translator":
+            return _translator(config, files, where)
         if config["kind"] != "generator":
             raise ArtefactError(f"{where}: unknown kind of model {config['kind']!r}")
         arrays = _arrays(files, where)
@@ -299,7 +364,7 @@ def build_model(
         raise ArtefactError(f"{where} lacks {error}") from error
 
 
-def load_model(path: Path | str | Artefact) -> Classifier | Generator:
+def load_model(path: Path | str | Artefact) -> Model:
     """Load, verify and prepare a trained model.
 
     Args:

@@ -16,7 +16,7 @@ from .engine import load_model
 from .errors import ArtefactError, PipelineError, SchemaError
 from .events import EventBatch, Table
 from .resources import find_model
-from .stages import MODEL_STAGES, STAGES, AbstractModelStage, AbstractStage
+from .stages import STAGES, TRAINED_STAGES, AbstractModelStage, AbstractStage
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -170,9 +170,9 @@ def load_stage(
     """
     artefact = read_artefact(find_model(model, models))
     name = artefact.config["stage"]
-    if name not in MODEL_STAGES:
+    if name not in TRAINED_STAGES:
         raise ArtefactError(f"model {model!r} is for the unknown stage {name!r}")
-    return MODEL_STAGES[name](load_model(artefact), artefact.config, **options), artefact
+    return TRAINED_STAGES[name](load_model(artefact), artefact.config, **options), artefact
 
 
 def completed(batch: EventBatch) -> EventBatch:

@@ -7,7 +7,7 @@ that a draw never leaves the range seen in training.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,15 @@ def _quantile_knots(values: Floats, weights: Floats | None, n_knots: int) -> tup
     return np.maximum.accumulate(knots), limit
 
 
+def _pull_knots(values: Floats, n_knots: int) -> tuple[Floats, float]:
+    """Values at a regular grid of scores that grow as sinh, and the score where the grid ends."""
+    if len(values) == 0:
+        raise TrainingError("no rows to fit a transform on")
+    most = float(np.abs(values).max())
+    grid = np.linspace(-1.0, 1.0, n_knots)
+    return np.sinh(grid * np.arcsinh(max(most, 1e-6))), _MAX_SCORE
+
+
 class NormalScores:
     """Per-column monotone maps between physical values and standard-normal scores.
 
@@ -67,6 +76,7 @@ class NormalScores:
         columns: list[np.ndarray],
         weights: list[np.ndarray | None] | None = None,
         n_knots: int = 2000,
+        pulls: Collection[int] = (),
     ) -> NormalScores:
         """Fit on training columns, which may differ in length.
 
@@ -74,6 +84,9 @@ class NormalScores:
             columns: one array a column, each holding only the rows to fit on.
             weights: weights of those rows, or None; negative ones are allowed.
             n_knots: number of knots a column.
+            pulls: columns that are in units of their own expected resolution.  Their scores are
+                proportional to asinh, whatever the distribution: a quantile would squeeze the
+                tails that only some of the rows have into what is the tail of a Gaussian for all.
 
         Raises:
             TrainingError: for an empty column or a sum of weights that is not positive.
@@ -81,6 +94,9 @@ class NormalScores:
         knots = np.empty((len(columns), n_knots))
         limits = np.empty(len(columns))
         for k, values in enumerate(columns):
+            if k in pulls:
+                knots[k], limits[k] = _pull_knots(np.asarray(values, dtype=np.float64), n_knots)
+                continue
             w = None if weights is None or weights[k] is None else np.asarray(weights[k], float)
             knots[k], limits[k] = _quantile_knots(np.asarray(values, dtype=np.float64), w, n_knots)
         return cls(knots, limits)

@@ -10,6 +10,9 @@ from .errors import ArtefactError, PipelineError
 MODELS_VARIABLE = "LAMARR_LIKE_MODELS"
 """Environment variable with folders of artefacts, separated as in PATH."""
 
+PROB_NN = "prob_nn-pp13-1"
+"""Model that defines ProbNN in the reference detector."""
+
 _PACKAGE = Path(__file__).resolve().parent
 
 

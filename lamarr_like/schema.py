@@ -18,10 +18,17 @@ from .errors import SchemaError
 
 SCHEMA_VERSION = 1
 
-TABLES = ("event", "particle", "vertex", "track", "reco_vertex")
+TABLES = ("event", "particle", "vertex", "track", "reco_vertex", "cluster", "cluster_link")
 """Tables of a batch; every one but ``event`` is jagged (any number of rows an event)."""
 
-EXPORT_PREFIX = {"particle": "GenPart", "vertex": "GenPV", "track": "Track", "reco_vertex": "PV"}
+EXPORT_PREFIX = {
+    "particle": "GenPart",
+    "vertex": "GenPV",
+    "track": "Track",
+    "reco_vertex": "PV",
+    "cluster": "Cluster",
+    "cluster_link": "ClusterLink",
+}
 """Branch prefix of each jagged table in ROOT files; event columns have none."""
 
 TRACK_TYPES = {"none": 0, "long": 3, "upstream": 4, "downstream": 5}
@@ -116,6 +123,49 @@ track rich_dll_mu - float32 RichDLLmu | RICH log-likelihood difference, muon min
 track rich_dll_k - float32 RichDLLk | RICH log-likelihood difference, kaon minus pion
 track rich_dll_p - float32 RichDLLp | RICH log-likelihood difference, proton minus pion
 track rich_dll_bt - float32 RichDLLbt | RICH log-likelihood difference, below threshold minus pion
+track in_ecal - bool inAccEcal | extrapolates to the ECAL face
+track ecal_energy MeV float32 CaloEcalE | ECAL energy about the extrapolated track (detailed only)
+track prs_energy MeV float32 CaloPrsE | preshower energy about the track (detailed only)
+track hcal_energy MeV float32 CaloHcalE | HCAL energy about the track (detailed only)
+track calo_dll_e - float32 CaloPIDe | calorimeter log-likelihood difference, electron minus pion
+track calo_dll_mu - float32 CaloPIDmu | calorimeter log-likelihood difference, muon minus pion
+track has_brem - bool hasBremAdded | a cluster of bremsstrahlung was found for the track
+track brem_energy MeV float32 bremEnergy | energy of that cluster, 0 for none; add it to an electron
+track in_muon - bool inAccMuon | extrapolates to the stations M2 and M3
+track is_muon - bool isMuon | hits of the muon stations in its fields of interest, by momentum
+track muon_mu_ll - float32 MuonMuLL | log-likelihood of the muon hits for a muon, 0 without isMuon
+track muon_bg_ll - float32 MuonBgLL | the same for anything else, 0 without isMuon
+track pid_e - float32 PIDe | combined log-likelihood difference, electron minus pion
+track pid_mu - float32 PIDmu | combined log-likelihood difference, muon minus pion
+track pid_k - float32 PIDK | combined log-likelihood difference, kaon minus pion
+track pid_p - float32 PIDp | combined log-likelihood difference, proton minus pion
+track prob_nn_e - float32 ProbNNe | probability to be an electron, by a classifier
+track prob_nn_mu - float32 ProbNNmu | probability to be a muon, by a classifier
+track prob_nn_pi - float32 ProbNNpi | probability to be a pion, by a classifier
+track prob_nn_k - float32 ProbNNk | probability to be a kaon, by a classifier
+track prob_nn_p - float32 ProbNNp | probability to be a proton, by a classifier
+track prob_nn_ghost - float32 ProbNNghost | probability to be a ghost, by a classifier
+cluster cluster_id - int32 id | position of the cluster in its event
+cluster x mm float32 x | x of the shower in the plane z
+cluster y mm float32 y | y of the shower in the plane z
+cluster z mm float32 z | plane of the position, at the depth of the shower
+cluster energy MeV float32 energy | energy, corrected for leakage
+cluster et MeV float32 et | transverse energy of a photon from the origin
+cluster sigma_energy MeV float32 sigmaEnergy | expected resolution of the energy
+cluster sigma_x mm float32 sigmaX | expected resolution of x and of y
+cluster region - int8 region | 0 outer, 1 middle, 2 inner
+cluster spread mm float32 spread | root mean square radius of the cells' energy
+cluster prs_energy MeV float32 prsEnergy | preshower energy in front of the cluster
+cluster photon_id - float32 photonID | likeness of a photon from 0 to 1, charged and hadronic below
+cluster is_not_h - float32 isNotH | likeness of an electromagnetic shower from 0 to 1
+cluster is_not_e - float32 isNotE | likeness of a shower without a track from 0 to 1
+cluster is_matched - bool isMatched | a reconstructed track points to it; else a neutral hypothesis
+cluster merged_mass MeV float32 mergedMass | mass of its two halves as a merged pi0, 0 for none
+cluster mcparticle_id - int32 genPartIdx | generated particle of the largest share, -1 for none
+cluster mc_share - float32 genShare | its share of the energy
+cluster_link cluster_id - int32 clusterIdx | cluster of the link
+cluster_link mcparticle_id - int32 genPartIdx | generated particle that gave energy to it
+cluster_link weight - float32 weight | share of the cluster's energy
 reco_vertex pv_id - int32 id | position of the reconstructed vertex in its event
 reco_vertex mc_pv_id - int32 genPVIdx | generated primary vertex it belongs to, -1 for none
 reco_vertex x mm float64 x | x of the vertex

@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import __version__
-from .errors import OutputError
+from .errors import OutputError, PipelineError
 from .events import EventBatch, rebatch
-from .pipeline import Pipeline
+from .pipeline import Pipeline, load_stage
+from .resources import PROB_NN
 from .schema import TRACK_TYPES
+from .stages.stage import AbstractModelStage
 
 Convert = Callable[[EventBatch], EventBatch]
 Progress = Callable[[int], None]
@@ -109,7 +111,10 @@ def simulate(
 
 
 def simulate_detailed(
-    config: RunConfig, workers: int = 1, progress: Progress | None = None
+    config: RunConfig,
+    workers: int = 1,
+    progress: Progress | None = None,
+    prob_nn: str | None = PROB_NN,
 ) -> RunSummary:
     """Run the detailed reference simulation on a source.
 
@@ -117,15 +122,59 @@ def simulate_detailed(
         config: what to read and write.
         workers: processes that share the chunks; the result does not depend on it.
         progress: called with the number of events of each chunk that is done.
+        prob_nn: model or folder of the classifier behind the columns ``prob_nn_*``; None leaves
+            them out, as for the sample that a new one is trained on.
 
     Raises:
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
-    from .detailed import simulate as detailed
-
-    convert = functools.partial(detailed.simulate_detailed, seed=config.seed)
-    provenance = {"pipeline": "detailed"}
+    provenance: dict[str, Any] = {"pipeline": "detailed"}
+    if prob_nn is not None:
+        provenance["models"] = _identity(prob_nn)[1]
+    convert = functools.partial(_detailed, seed=config.seed, prob_nn=prob_nn)
     return _run(config, _open(config), convert, provenance, {}, progress, workers)
+
+
+def identify(sample: Path, output: Path, prob_nn: str = PROB_NN, step_size: int = 1000) -> int:
+    """Write a detailed sample anew with the probabilities of a classifier; returns its events.
+
+    Args:
+        sample: detailed sample, with or without the columns ``prob_nn_*``.
+        output: file to write.
+        prob_nn: model or folder of the classifier.
+        step_size: events held in memory at a time.
+
+    Raises:
+        LamarrLikeError: naming the file and column; nothing is left under the output name.
+    """
+    from .io.ntuple import EventWriter
+    from .io.ntuple_reader import read_events, read_provenance
+
+    stage, models = _identity(prob_nn)
+    metadata = {**read_provenance(sample), "models": models}
+    done = 0
+    with EventWriter(output, metadata=metadata) as writer:
+        for batch in read_events(sample, step_size=step_size):
+            writer.write(stage(batch, seed=0))
+            done += len(batch)
+    return done
+
+
+def _detailed(batch: EventBatch, seed: int, prob_nn: str | None) -> EventBatch:
+    """Detailed simulation of a batch, and the combined identification on top of it."""
+    from .detailed.simulate import simulate_detailed as detailed
+
+    batch = detailed(batch, seed=seed)
+    return batch if prob_nn is None else _identity(prob_nn)[0](batch, seed=seed)
+
+
+@functools.lru_cache
+def _identity(prob_nn: str) -> tuple[AbstractModelStage, dict[str, dict[str, str]]]:
+    """The stage that gives ProbNN, once a process, and the name and digest of its model."""
+    stage, artefact = load_stage(prob_nn)
+    if stage.name != "prob_nn":
+        raise PipelineError(f"model {prob_nn!r} was trained for {stage.name!r}, not for prob_nn")
+    return stage, {"prob_nn": {"model": artefact.folder.name, "digest": artefact.digest}}
 
 
 def _open(config: RunConfig) -> Any:

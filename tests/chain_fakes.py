@@ -117,6 +117,10 @@ class FakeGenerator:
 CONFIG = {"reference_pairs": [[10, 20], [300, 100], [50, 60]]}
 
 
+CHAIN = tuple(name for name in STAGES if name != "ecal")
+"""The stages that a table of numbers can stand for; those of the ECAL have a test of their own."""
+
+
 def fake_stage(name, **kwargs):
     """A stage of the chain on a fake model."""
     stage = STAGES[name]
@@ -129,5 +133,5 @@ def fake_stage(name, **kwargs):
 
 
 def fake_stages():
-    """The whole chain on fake models."""
-    return [fake_stage(name) for name in STAGES]
+    """The chain on fake models."""
+    return [fake_stage(name) for name in CHAIN]

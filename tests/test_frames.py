@@ -12,13 +12,24 @@ from lamarr_like.errors import SchemaError
 from lamarr_like.schema import TRACK_TYPES
 from lamarr_like.stages import vine
 from lamarr_like.stages.covariance import Covariance, _rotate
+from lamarr_like.stages.expected import expected_covariance
 from lamarr_like.stages.frames import (
     FRAMES,
     TrackState,
-    expected_scales,
+    ideal_scales,
     residuals,
     smeared,
 )
+
+
+def scales_of(state, track_type):
+    phi = np.arctan2(state.ty, state.tx)
+    track = {
+        **{"log_p": np.log10(state.p), "tx": state.tx, "ty": state.ty, "ctb_z": state.z},
+        "ctb_d": state.y * np.cos(phi) - state.x * np.sin(phi),
+        **{"vz": state.z, "t3_x": 9e3 * state.tx, "tx_after": state.tx, "track_type": track_type},
+    }
+    return ideal_scales(state, expected_covariance(track), track_type)
 
 
 def states(n, seed):
@@ -39,7 +50,7 @@ def states(n, seed):
         np.where(rng.random(n) < 0.05, -charge, charge),
     )  # fmt: skip
     track_type = rng.choice([c for c in TRACK_TYPES.values() if c], n)
-    return truth, reco, expected_scales(truth, track_type, truth.z)
+    return truth, reco, scales_of(truth, track_type)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -63,15 +74,28 @@ def test_perigee_states_stay_closest_to_the_axis():
 
 
 def test_momentum_stays_positive_for_any_draw():
-    truth, _, scales = states(3, 4)
-    zero = np.zeros(3)
-    drawn = dict.fromkeys(FRAMES["perigee"], zero) | {"qop_rel": -1.0 / scales.qop}
-    reco = smeared("perigee", truth, drawn, scales)
-    assert (reco.p > 0).all()
-    assert np.isfinite(reco.p).all()
-    flipped = smeared("perigee", truth, {**drawn, "qop_rel": -2.0 / scales.qop}, scales)
-    np.testing.assert_array_equal(flipped.charge, -truth.charge)
-    np.testing.assert_allclose(flipped.p, truth.p)
+    truth, _, scales = states(300, 4)
+    drawn = dict.fromkeys(FRAMES["perigee"], np.zeros(300))
+    for value in (-1e6, -9.0, -2.0, 0.0, 2.0, 9.0, 1e6):
+        reco = smeared("perigee", truth, drawn | {"qop_rel": np.full(300, value)}, scales)
+        assert (np.isfinite(reco.p) & (reco.p > 0)).all()
+
+
+def test_a_ratio_of_minus_one_is_the_wrong_charge():
+    truth, _, scales = states(300, 4)
+    flipped = truth._replace(charge=-truth.charge)
+    drawn = residuals("perigee", truth, flipped, scales)
+    np.testing.assert_allclose(smeared("perigee", truth, drawn, scales).charge, flipped.charge)
+
+
+def test_the_slowest_tracks_have_equal_residuals_whatever_their_type():
+    truth, _, _ = states(3, 5)
+    truth = truth._replace(p=np.full(3, 5e3))
+    kinds = np.array([TRACK_TYPES[k] for k in ("long", "upstream", "downstream")])
+    scales = scales_of(truth, kinds)
+    least = np.array([1000.0, 100.0, 1000.0])
+    reco = truth._replace(p=1.0 / (1.0 / least + 2.0 / truth.p))
+    np.testing.assert_allclose(residuals("perigee", truth, reco, scales)["qop_rel"], 8.0)
 
 
 def random_covariances(n, seed, condition):

@@ -133,6 +133,28 @@ def test_file_explains_itself(tmp_path, root_format):
         assert json.loads(str(file["provenance"])) == metadata
 
 
+@pytest.mark.filterwarnings("default")  # those of PyROOT are not ours
+@pytest.mark.parametrize("root_format", FORMATS)
+def test_rdataframe_reads_it(tmp_path, root_format):
+    ROOT = pytest.importorskip("ROOT", reason="ROOT is not installed here")
+    if root_format == "rntuple" and ROOT.gROOT.GetVersionInt() < 63600:
+        pytest.skip("this ROOT is older than the final format of RNTuple")
+    batch = make_batch([3, 0, 5, 1])
+    path = write(tmp_path / "a.root", [batch], root_format)
+    frame = ROOT.RDataFrame("Events", str(path))
+    assert set(read_schema(path)["branches"]) <= {str(name) for name in frame.GetColumnNames()}
+    frame = frame.Define("sum_px", "Sum(Track_px)").Define("n", "(int)Track_px.size()")
+    frame = frame.Define("n_stable", "(int)Nonzero(GenPart_stable).size()")
+    got = frame.AsNumpy(["eventNumber", "nTrack", "n", "sum_px", "n_stable"])
+    track = batch.track
+    assert got["eventNumber"].tolist() == batch.event["event_id"].tolist()
+    assert got["nTrack"].tolist() == got["n"].tolist() == track.counts.tolist()
+    assert got["n_stable"].sum() == batch.particle["mc_stable"].sum()
+    sums = np.bincount(track.event_index, track["px"], minlength=len(batch))
+    np.testing.assert_allclose(got["sum_px"], sums, atol=1e-4)
+    assert frame.Filter("nTrack > 0").Count().GetValue() == np.count_nonzero(track.counts)
+
+
 def test_equal_runs_give_equal_contents(tmp_path):
     paths = [write(tmp_path / f"{k}.root", [make_batch([4, 5])]) for k in range(2)]
     assert content_digest(paths[0]) == content_digest(paths[1])

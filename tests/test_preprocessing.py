@@ -103,3 +103,16 @@ def test_dequantised_integers_round_back():
     counts = np.arange(100)
     spread = dequantise(counts, np.random.default_rng(3).random(100))
     np.testing.assert_array_equal(np.rint(spread), counts)
+
+
+def test_pulls_keep_their_shape_whatever_their_tails():
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=5000)
+    values[:50] *= 300.0
+    scores = NormalScores.fit([values], pulls=[0])
+    found = scores.forward_column(0, values)
+    unit = np.arcsinh(np.abs(values).max()) / 5.0
+    np.testing.assert_allclose(unit * found, np.arcsinh(values), atol=1e-3)
+    np.testing.assert_allclose(scores.inverse(found[:, None])[:, 0], values, rtol=1e-3, atol=1e-3)
+    wild = scores.inverse(np.array([[9.0], [-9.0]]))
+    np.testing.assert_allclose(np.abs(wild), np.abs(values).max())

@@ -61,6 +61,24 @@ def test_every_covariance_is_positive_definite(fast):
     assert (np.linalg.eigvalsh(correlation) > 0).all()
 
 
+def ratios(batch, code):
+    """Reconstructed over generated momentum of the tracks of generated particles of a type."""
+    rows = (batch.track["origin"] == 0) & (batch.track["track_type"] == code)
+    generated = [batch.linked(c, rows) for c in ("mc_px", "mc_py", "mc_pz")]
+    return batch.track["p"][rows] / np.sqrt(sum(c**2 for c in generated))
+
+
+@pytest.mark.parametrize("code", [3, 4, 5])
+def test_momenta_have_no_tail_that_the_detailed_ones_lack(fast, detailed, code, request):
+    mine, theirs = ratios(fast, code), ratios(detailed, code)
+    share = 1.0 if "reference-gan" not in request.node.name else 3.0
+    for low in (0.1, 0.5):
+        seen, expected = (mine < low).sum(), (theirs < low).sum()
+        assert seen <= share * (1.5 * expected + 5.0 + 3.0 * np.sqrt(expected)), low
+    slowest = detailed.track["p"][detailed.track["track_type"] == code].min()
+    assert fast.track["p"][fast.track["track_type"] == code].min() > 0.3 * slowest
+
+
 def test_pulls_have_the_width_of_the_detailed_ones(fast, detailed, request):
     mine, theirs = (curves.pulls(b, curves.linked_long_tracks(b)) for b in (fast, detailed))
     tolerance = 0.10 if "reference-gan" not in request.node.name else 0.25

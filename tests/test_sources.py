@@ -235,6 +235,10 @@ def test_unreadable_files(tmp_path):
         read(f"{good},{tmp_path / 'table'}")
     with pytest.raises(SourceError, match="a table has no options"):
         read(f"{tmp_path / 'table'}?collisions=file")
+    with pytest.raises(SourceError, match="no such file"):
+        read("absent.hepmc," * 40)  # longer than any file name may be
+    with pytest.raises(SourceError, match="no such file"):
+        read("x" * 300 + "?units=MEV-MM")
     with pytest.raises(SourceError, match="pile-up"):
         read(good, pileup=2.0)
     with pytest.raises(SourceError, match="no such file"):

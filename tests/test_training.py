@@ -1,5 +1,7 @@
 """From a detailed sample to a trained artefact that runs in a pipeline, and its fidelity."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,22 @@ def test_unknown_stage_and_family(sample, tmp_path):
         list(train("nothing", [sample], output=tmp_path))
     with pytest.raises(TrainingError, match="gan"):
         list(train("rich", [sample], output=tmp_path, request=Request("rich", family="flow")))
+
+
+@pytest.mark.parametrize("stage", ["rich", "all"])
+@pytest.mark.parametrize("module", ["tensorflow", "keras", "onnx"])
+def test_nothing_is_made_where_the_extra_is_missing(tmp_path, monkeypatch, stage, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        list(train(stage, [tmp_path / "unread.root"], output=tmp_path / "models"))
+    assert caught.value.name == module
+    assert not list(tmp_path.iterdir())
+
+
+def test_boosters_need_no_keras(sample, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    request = Request("acceptance", steps=2)
+    assert list(train("acceptance", [sample], output=tmp_path, request=request, progress=False))
 
 
 def test_artefacts_say_what_they_are(models):

@@ -62,8 +62,9 @@ def spd_hits(
     g = rng.normals(
         seed, "detailed/backsplash", ids[event[source]], local[arrived][source] * 100 + order, 2
     )
-    direct = sim.spd[arrived][charged & (u[:, 1] < par.spd_efficiency)]
-    position = np.concatenate([direct, sim.spd[arrived][source] + par.spd_backsplash_radius * g])
+    place = sim.spd[arrived, :2]
+    direct = place[charged & (u[:, 1] < par.spd_efficiency)]
+    position = np.concatenate([direct, place[source] + par.spd_backsplash_radius * g])
     owner = np.concatenate([event[charged & (u[:, 1] < par.spd_efficiency)], event[source]])
     x, y = position.T
     inside = (np.abs(x) < par.spd_half_x) & (np.abs(y) < par.spd_half_y)

@@ -126,6 +126,10 @@ class Parameters:
     rich_tail: float = 0.10  # photons with wrong emission point or reflection
     rich_tail_scale: float = 3.0
 
+    # errors of a T segment in x and y at the middle station [mm] and of its slopes, from the hit
+    # resolutions above over a lever arm of 1.4 m with stereo angles of 5 degrees
+    t_segment_error: tuple[tuple[float, float], tuple[float, float]] = ((0.08, 1.0), (1.5e-4, 1e-3))
+
     # --- SPD [D]
     spd_z: float = 12300.0
     spd_half_x: float = 3780.0
@@ -137,6 +141,137 @@ class Parameters:
     spd_backsplash: float = 1.1  # further cells lit by each particle that showers behind (chosen:
     # nSPDHits over nTracks of LHCb events)
     spd_backsplash_radius: float = 250.0
+
+    # --- calorimeters [D]; fitted to Geant4: showers of photons and electrons of 1-60 GeV in a
+    # lead and scintillator shashlik of 66 x (2 mm + 4 mm), lateral formulae and fluctuations of
+    # Grindhammer and Peters, arXiv:hep-ex/0001020
+    calo_ecal_regions: tuple[tuple[float, int, int, int, int], ...] = (  # cell, cells, hole
+        (121.2, 64, 52, 32, 20),
+        (60.6, 64, 40, 32, 24),
+        (40.4, 48, 36, 16, 12),
+    )
+    calo_hcal_regions: tuple[tuple[float, int, int, int, int], ...] = (
+        (262.6, 32, 26, 16, 14),
+        (131.3, 32, 28, 4, 4),
+    )
+    calo_face_z: float = 12520.0
+    calo_plane_z: float = 12689.0  # plane that positions refer to
+    calo_hcal_z: float = 13330.0
+    calo_lead_x0: float = 2.5  # between SPD and preshower
+    calo_gap: float = 200.0  # from that lead to the ECAL
+    calo_ecal_x0: float = 25.0
+    calo_x0_mm: float = 16.4  # 6 mm of shashlik are 0.366 X0
+    calo_critical_energy: float = 12.0  # MeV, effective (fitted: depth of the showers)
+    calo_photon_depth: float = 0.5  # in ln E: the pair of a photon are two showers (fitted)
+    calo_moliere: float = 39.0  # mm, scale of the core (fitted: lateral profile)
+    calo_tail_scale: float = 1.0  # scale of the tail against the core (fitted)
+    calo_grain: float = 25.0  # MeV, independent portions of a shower (fitted: spread of barycentre)
+    calo_sampling: float = 0.083  # sqrt(GeV), stochastic term of a whole shower (fitted)
+    calo_constant: float = 0.005  # calibration of cells, adds to leakage to make 0.8 % [D]
+    calo_cut: float = 0.05  # MeV, mean energy below which a cell is left out
+
+    # --- minimum-ionising particles and hadrons in the calorimeters
+    calo_mip: tuple[float, float] = (320.0, 20.0)  # MeV at the scale of electromagnetic showers,
+    # most probable value and width: 53 MeV visible in 264 mm of scintillator over a sampling
+    # fraction of 0.146, less the Landau tail
+    calo_hcal_mip: tuple[float, float] = (1700.0, 150.0)
+    calo_prs_mip: tuple[float, float] = (2.6, 0.25)  # 15 mm of scintillator
+    calo_prs_mip_x0: float = 9.0  # MeV of shower per X0 that look like one such particle
+    calo_lambda: tuple[float, float, float] = (0.1, 1.1, 5.6)  # lead, ECAL, HCAL [D]
+    calo_lambda_of: tuple[float, float, float] = (1.18, 1.30, 1.0)  # pi, K, p against protons
+    calo_hadron_em: tuple[float, float] = (1.2, 2.2)  # Beta law of the share of pi0 (chosen: mean
+    # 0.35, as measured for first interactions)
+    calo_hadron_response: float = 0.4  # of the rest, against electrons
+    calo_hadron_width: float = 60.0  # mm
+    calo_hadron_core: float = 2.5  # widening of pi0 showers of an interaction
+    calo_hcal_resolution: float = 0.7  # sqrt(GeV) [P: (69 +- 5) %]
+
+    # --- readout of the calorimeters [D]
+    calo_count: float = 2.5  # MeV of transverse energy per ADC count
+    calo_noise: float = 1.2  # counts
+    calo_et_max: float = 10240.0  # MeV, 12 bits
+    calo_hcal_noise: float = 15.0  # MeV of transverse energy
+    calo_stray: float = 0.5  # cells an event with energy of the crossing before (chosen)
+    calo_stray_et: float = 60.0  # MeV, mean transverse energy of these
+
+    # --- clusters
+    calo_seed_et: float = 50.0  # MeV, least transverse energy of a local maximum [D]
+    calo_cluster_et: float = 75.0  # of a cluster
+    calo_energy_scale: tuple[float, float, float] = (0.995, 0.9955, 0.9935)  # by region (fitted)
+    calo_resolution: tuple[float, float] = (0.09, 0.008)  # quoted for clusters [P]
+    calo_prs_weight: tuple[float, float] = (3.05, -0.45)  # energy lost in the lead by preshower
+    # energy, at 5 GeV and per unit of ln E (fitted: 3e4 photons)
+    calo_depth: tuple[float, float, float] = (118.0, 17.0, -10.0)  # mm behind the face at 1.25 GeV,
+    # per unit of ln E and of ln(1 + preshower energy / MeV) (fitted: photons at an angle)
+    calo_place: tuple[tuple[float, float], ...] = ((6.0, 17.0), (2.6, 9.0), (1.35, 6.2))  # mm,
+    # mm sqrt(GeV): errors of x and y by region (fitted to photons)
+    calo_track_error: tuple[float, float, float] = (0.6, 4.1, 6e3)  # mm in x, in y, mm MeV of
+    # scattering behind the T stations: errors of an extrapolated track, from t_segment_error
+    calo_merged_width: float = 1.0  # spread over that of a photon: wider ones are tried
+    calo_merged_scale: float = 1.13  # of the mass of the halves, which share cells (fitted: pi0)
+    calo_match_chi2: float = 25.0  # 2 degrees of freedom, track and cluster
+    calo_brem_window: float = 1.5  # cells, between a track's first direction and a cluster
+    calo_merged_et: float = 2000.0  # MeV, clusters above are tried as merged pi0
+    calo_link_share: float = 0.01  # least share of a particle for a link
+
+    # --- muon system: stations M2 to M5 [D, sec. 6]; [M] muon identification, JINST 8 (2013) P10020
+    muon_z: tuple[float, ...] = (15200.0, 16400.0, 17600.0, 18800.0)
+    muon_inner: tuple[float, float] = (300.0, 250.0)  # half the opening of M2 in x and y; the other
+    # stations and the regions, each twice as large as the one inside it, follow by projection
+    # pads over half the opening: 6.3 x 31 mm in R1 of M2, 50 x 250 mm in R4, 31 x 39 mm in R1 of M5
+    muon_columns: tuple[int, ...] = (48, 48, 12, 12)
+    muon_rows: tuple[int, ...] = (8, 8, 8, 8)
+    # blocks: z of start and end, radiation and interaction lengths, minimum ionisation [MeV]: 25 X0
+    # of ECAL with the preshower, 5.6 interaction lengths of HCAL taken as iron, 80 cm iron filters;
+    # beam plugs fill the openings of the calorimeters here (chosen)
+    muon_matter: tuple[tuple[float, ...], ...] = (
+        (12320.0, 12920.0, 27.5, 1.2, 250.0),
+        (13500.0, 14900.0, 53.5, 5.6, 1073.0),
+        (15400.0, 16200.0, 45.5, 4.77, 913.0),
+        (16600.0, 17400.0, 45.5, 4.77, 913.0),
+        (17800.0, 18600.0, 45.5, 4.77, 913.0),
+    )
+    muon_efficiency: float = 0.997  # of a station, > 0.99 [JINST 8 (2013) P02022]
+    muon_meson_length: float = 1.22  # pion over proton interaction length in iron [PDG]
+    # charged particles at the maximum of a shower of 1 GeV that can leak, and their power of the
+    # energy (chosen: some 20 to 30 % of pions of 30 GeV leave hits behind 7 interaction lengths)
+    muon_leak: float = 0.25
+    muon_leak_power: float = 0.85
+    muon_leak_radius: float = 120.0  # mm, mean distance of leaking particles from the axis (chosen)
+    muon_cascade: float = 0.021  # muons above 1 GeV from decays in a shower: 3 pions per unit of
+    # rapidity, 0.2 m of iron over 56 m of decay length per GeV, twice that for the kaons among them
+    muon_stray: tuple[float, ...] = (0.12, 0.05, 0.03, 0.03)  # low-energy hits for each hadron that
+    # arrives, by station (chosen: mis-ID of protons and its growth with occupancy)
+    muon_stray_p: float = 1000.0  # MeV, of hadrons that count for them
+    muon_noise: tuple[float, ...] = (1.5, 0.7, 0.5, 0.7)  # hits of every event (chosen)
+    # fields of interest: a, b, c of a + b exp(-c p/GeV) pads for R1 to R4, one row a station;
+    # fitted to hold 99.65 % of this detector's muons in each coordinate, then widened as at LHCb
+    muon_field_x: tuple[tuple[float, ...], ...] = (
+        (2.95, 23.64, 0.075, 2.13, 16.33, 0.102, 1.92, 15.62, 0.181, 1.59, 10.96, 0.248),
+        (3.5, 32.07, 0.069, 2.44, 24.99, 0.103, 2.0, 22.77, 0.172, 1.59, 14.86, 0.214),
+        (1.45, 10.7, 0.078, 1.18, 9.12, 0.123, 1.14, 9.36, 0.223, 0.76, 5.43, 0.257),
+        (1.58, 14.42, 0.075, 1.3, 12.3, 0.121, 1.21, 10.75, 0.203, 0.75, 4.6, 0.185),
+    )
+    muon_field_y: tuple[tuple[float, ...], ...] = (
+        (1.28, 3.33, 0.106, 1.14, 2.55, 0.181, 1.08, 4.77, 0.459, 0.67, 3.92, 0.537),
+        (1.32, 5.66, 0.093, 1.17, 7.16, 0.195, 1.1, 5.77, 0.33, 0.68, 3.45, 0.338),
+        (1.34, 4.88, 0.059, 1.22, 10.82, 0.18, 1.17, 16.64, 0.403, 0.69, 4.13, 0.272),
+        (1.49, 8.39, 0.068, 1.31, 10.79, 0.146, 1.16, 7.93, 0.215, 0.67, 2.53, 0.151),
+    )
+    muon_field_scale: float = 1.2
+    # likelihoods: the cumulative of D^2 is 1 / (1 + (D^2 / m)^-b), a tanh of its logarithm; fitted
+    # to muons, 2.5-100 GeV, among minimum-bias events: m = a + (p0/p)^k, b = b0 + b1 / m by region
+    # at M2; and to protons that pass isMuon, 3-100 GeV: m and b by region alone, as at LHCb [M]
+    muon_d2_floor: tuple[float, ...] = (1.30, 1.22, 1.20, 1.11)  # a, set by the size of the pads
+    muon_d2_p: tuple[float, ...] = (87.4e3, 41.8e3, 19.8e3, 10.3e3)  # p0 [MeV]: scattering
+    muon_d2_power: tuple[float, ...] = (1.74, 1.89, 2.17, 2.62)  # k
+    muon_d2_shape: tuple[float, float] = (1.37, 1.18)  # b0, b1
+    muon_bg_d2: tuple[float, ...] = (206.0, 104.0, 58.2, 47.5)  # m of other tracks
+    muon_bg_shape: tuple[float, ...] = (0.97, 0.97, 1.18, 1.33)  # b of other tracks
+    muon_around: tuple[float, float] = (0.64, 2.08)  # mean number of further hits about muons and
+    # other tracks that pass isMuon (same samples)
+    muon_missing: tuple[float, float] = (0.010, 0.38)  # chance that M4 or M5 has no hit for muons
+    # and others that pass isMuon at 6-10 GeV (same samples)
 
     # --- primary vertices
     pv_min_tracks: int = 5  # [P]

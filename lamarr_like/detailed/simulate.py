@@ -6,9 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import particles, rng, schema
-from ..events import EventBatch
+from ..events import EventBatch, Table
 from ..kinematics import closest_to_beam, momentum
-from . import geometry, matter, occupancy, pattern, reconstruction, rich, transport, vertexing
+from ..likelihoods import combined_dlls
+from . import (
+    arrivals,
+    geometry,
+    matter,
+    muon,
+    occupancy,
+    pattern,
+    reconstruction,
+    rich,
+    transport,
+    vertexing,
+)
+from .calorimeter.simulate import CaloResult, simulate_calorimeter
 from .parameters import DEFAULT, Parameters
 from .reconstruction import DOWNSTREAM, UPSTREAM, Tracks
 
@@ -31,7 +44,8 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
 
     Returns:
         The batch with the occupancy in ``event``, ``in_acceptance``, ``track_type`` and the true
-        closest point to the beam in ``particle``, and the tables ``track`` and ``reco_vertex``.
+        closest point to the beam in ``particle``, and the tables ``track``, ``reco_vertex``,
+        ``cluster`` and ``cluster_link``.
 
     Raises:
         SchemaError: if a column is missing.
@@ -51,6 +65,10 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     dll = _rich(batch, sim, tracks, event, offsets, seed, par)
     track_event = event[tracks.velo_row]
     table = reconstruction.track_table(batch, rows, sim, tracks, dll, track_event)
+    link = batch.particle["mcparticle_id"][rows[sim.row]].astype(np.int64)
+    behind = _behind_the_trackers(batch, sim, tracks, event, local, link, seed, par)
+    table = _with_identity(table, *behind)
+    calo = behind[0]
     velo = _velo_tracks(batch, rows, sim, np.flatnonzero(found.velo), event, planes, par)
     vertices = vertexing.vertex_table(velo, len(batch), par)
     n_tracks = np.bincount(track_event, minlength=len(batch))
@@ -59,6 +77,8 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     return (
         out.with_table("track", table)
         .with_table("reco_vertex", vertices)
+        .with_table("cluster", calo.cluster)
+        .with_table("cluster_link", calo.link)
         .with_columns(
             "event",
             n_spd_hits=occupancy.spd_hits(batch, sim, event, local, seed, par),
@@ -121,6 +141,45 @@ def _rich(
             rich.rich_dlls(keys[e], sim.rich[here], sim.rich_species[here], measured[mine], par)
         )
     return np.concatenate(parts)
+
+
+def _behind_the_trackers(
+    batch: EventBatch,
+    sim: transport.Simulated,
+    tracks: Tracks,
+    event: NDArray[np.int64],
+    local: NDArray[np.int64],
+    link: NDArray[np.int64],
+    seed: int,
+    par: Parameters,
+) -> tuple[CaloResult, dict[str, np.ndarray]]:
+    """Calorimeters and muon system: what they made of the event, and of the tracks.
+
+    Args:
+        batch: the generated events.
+        sim: what happened to the followed particles.
+        tracks: the accepted tracks.
+        event: position of the event of each followed particle, shape ``(n,)``.
+        local: its number within the event, shape ``(n,)``.
+        link: ``mcparticle_id`` of the generated particle it stems from, shape ``(n,)``.
+        seed: seed of the run.
+        par: parameters.
+    """
+    ids = batch.event["event_id"].astype(np.int64)
+    track_event = event[tracks.velo_row]
+    arrived = arrivals.arrivals(sim, event, local, link)
+    lines = arrivals.pointing(sim, tracks, track_event, ids[track_event], link, seed, par)
+    return (
+        simulate_calorimeter(arrived, lines, ids, seed, par),
+        muon.simulate_muons(arrived, lines, ids, seed, par),
+    )
+
+
+def _with_identity(table: Table, calo: CaloResult, muons: dict[str, np.ndarray]) -> Table:
+    """The table of tracks with the columns of calorimeters and muon system, and their sums."""
+    found = {**calo.track, **muons}
+    found = {name: schema.as_declared("track", name, values) for name, values in found.items()}
+    return table.with_columns(**found, **combined_dlls({**table.columns, **found}))
 
 
 def _with_truth(

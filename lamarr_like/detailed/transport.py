@@ -44,7 +44,8 @@ class Simulated(NamedTuple):
             ``(n, 2, 3)``.
         rich_species: species there, shape ``(n, 2)``: a pion may have become a muon.
         t2: x, y [mm], tx, ty at the second T station, shape ``(n, 4)``; NaN where it never came.
-        spd: x, y [mm] at the SPD, NaN where it never came, shape ``(n, 2)``.
+        spd: x, y [mm], tx, ty, p [MeV] at the SPD, NaN where it never came, shape ``(n, 5)``.
+        spd_species: species there.
         end_z: z where it decayed, interacted or left [mm].
     """
 
@@ -61,6 +62,7 @@ class Simulated(NamedTuple):
     rich_species: NDArray[np.int64]
     t2: NDArray[np.float64]
     spd: NDArray[np.float64]
+    spd_species: NDArray[np.int64]
     end_z: NDArray[np.float64]
 
 
@@ -126,7 +128,9 @@ def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-u
             break
         kind = planes.kind[j]
         if kind == _SPD:
-            out.spd[k, 0], out.spd[k, 1] = x, y
+            spd = out.spd[k]
+            spd[0], spd[1], spd[2], spd[3], spd[4] = x, y, tx, ty, p
+            out.spd_species[k] = species
             break
         if charge != 0.0:
             _record(
@@ -236,6 +240,7 @@ def _empty(n: int) -> Simulated:
         rich=np.zeros((n, 2, 3)),
         rich_species=np.zeros((n, 2), integer),
         t2=np.full((n, 4), np.nan),
-        spd=np.full((n, 2), np.nan),
+        spd=np.full((n, 5), np.nan),
+        spd_species=np.zeros(n, integer),
         end_z=np.full(n, 1e9),
     )

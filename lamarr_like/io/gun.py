@@ -13,7 +13,14 @@ from ..particles import charges, masses
 from ..rng import uniforms
 from .beam import SIGMA_XY, SIGMA_Z, collision_points
 from .selection import KEPT_STABLE
-from .truth import TruthSource, check_options, make_batch, parse_choice, parse_range
+from .truth import (
+    PARTICLE_COLUMNS,
+    TruthSource,
+    check_options,
+    make_batch,
+    parse_choice,
+    parse_range,
+)
 
 BLOCK = 1000
 """Events made together."""
@@ -36,23 +43,107 @@ SPECIES = {
 }
 """Particles by the names of the `particle` package and of EvtGen; PDG numbers are taken, too."""
 
-OPTIONS = {
+PARTICLE_OPTIONS = {
     "p": "momentum in GeV, a range or a number (2-100)",
     "pt": "transverse momentum in GeV instead of p",
     "spectrum": "log or flat, how momenta fill the range (log)",
     "eta": "pseudorapidity, a range or a number (1.9-5.1)",
     "phi": "azimuth in rad, a range or a number (-3.14159 to 3.14159)",
+    "n": "particles per event (1)",
+}
+"""Options that say what a gun shoots."""
+
+ORIGIN_OPTIONS = {
     "x": "x of the origin in mm, a range or a number (luminous region)",
     "y": "y of the origin in mm, a range or a number (luminous region)",
     "z": "z of the origin in mm, a range or a number (luminous region)",
     "sigma_xy": f"width of the luminous region in mm ({SIGMA_XY})",
     "sigma_z": f"length of the luminous region in mm ({SIGMA_Z:g})",
-    "n": "particles per event (1)",
 }
+"""Options that say where a gun without a collision around it stands."""
+
+OPTIONS = {**PARTICLE_OPTIONS, **ORIGIN_OPTIONS}
 """Options of a gun and their meaning."""
 
 _DEFAULTS = {"p": (2.0, 100.0), "eta": (1.9, 5.1), "phi": (-np.pi, np.pi)}
 _MAX_PARTICLES = 100_000
+
+
+class Gun:
+    """What a particle gun shoots, without where it stands.
+
+    Args:
+        name: the gun as its user wrote it.
+        species: a name of `SPECIES`, a PDG number, or several with commas between them, among
+            which each particle is drawn with equal chances.
+        options: see `PARTICLE_OPTIONS`; others are not looked at.
+
+    Raises:
+        SourceError: for unknown species and values out of range.
+    """
+
+    def __init__(self, name: str, species: str, options: Mapping[str, str]) -> None:
+        if "p" in options and "pt" in options:
+            raise SourceError(f"{name}: give p or pt, not both")
+        self.species = np.array([_pdg_id(name, word) for word in species.split(",")])
+        spectrum = options.get("spectrum", "log")
+        self.is_log = parse_choice(name, "spectrum", spectrum, ("log", "flat")) == "log"
+        self.ranges = {**_DEFAULTS, **_ranges(name, options, ("p", "pt", "eta", "phi"))}
+        for key in ("p", "pt"):
+            if key in options and self.ranges[key][0] <= 0:
+                raise SourceError(f"{name}: {key}={options[key]} must be above 0 GeV")
+        if self.ranges["eta"][0] < -12 or self.ranges["eta"][1] > 12:
+            raise SourceError(f"{name}: eta={options['eta']} is beyond +-12")
+        self.n_particles = _count(name, options.get("n", "1"))
+
+    def shoot(
+        self,
+        seed: int,
+        stage: str,
+        event_id: NDArray[np.int64],
+        index: NDArray[np.int64],
+        point: NDArray[np.float64],
+    ) -> dict[str, np.ndarray]:
+        """Draw one particle a row; the columns of the particle table without ``mc_pv_id``.
+
+        Args:
+            seed: seed of the run.
+            stage: name of the stream of random numbers.
+            event_id: event of each particle, shape ``(n,)``.
+            index: position of each among the gun's particles of its event, shape ``(n,)``.
+            point: x, y, z [mm] and t [ns] of its origin, shape ``(n, 4)``.
+        """
+        u = uniforms(seed, stage, event_id, index, 4)
+        pdg_id = self.species[(u[:, 0] * len(self.species)).astype(np.int64)]
+        eta = _between(self.ranges["eta"], u[:, 2])
+        phi = _between(self.ranges["phi"], u[:, 3])
+        if "pt" in self.ranges:
+            pt = self._momentum("pt", u[:, 1])
+        else:
+            pt = self._momentum("p", u[:, 1]) / np.cosh(eta)
+        px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
+        x, y, z, t = point.T
+        return {
+            "mcparticle_id": index,
+            "mc_pdg_id": pdg_id,
+            "mc_status": np.ones(len(u)),
+            "mc_stable": np.ones(len(u)),
+            "mc_px": px,
+            "mc_py": py,
+            "mc_pz": pz,
+            "mc_energy": np.sqrt(px**2 + py**2 + pz**2 + masses(pdg_id) ** 2),
+            "mc_vx": x,
+            "mc_vy": y,
+            "mc_vz": z,
+            "mc_vt": t,
+            "mc_mother_id": np.full(len(u), -1),
+            "mc_charge": charges(pdg_id),
+        }
+
+    def _momentum(self, key: str, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        low, high = self.ranges[key]
+        value = low * (high / low) ** u if self.is_log else low + (high - low) * u
+        return value * 1e3
 
 
 class GunSource(TruthSource):
@@ -60,8 +151,7 @@ class GunSource(TruthSource):
 
     Args:
         name: the source as its user wrote it.
-        species: a name of `SPECIES`, a PDG number, or several with commas between them, among
-            which each particle is drawn with equal chances.
+        species: see `Gun`.
         n_events: how many events to give.
         seed: seed of the run.
         options: see `OPTIONS`.
@@ -84,22 +174,9 @@ class GunSource(TruthSource):
         check_options(name, options, OPTIONS)
         if n_events is None:
             raise SourceError(f"{name}: a gun has no end; say how many events you want (-n)")
-        if "p" in options and "pt" in options:
-            raise SourceError(f"{name}: give p or pt, not both")
         self.seed = seed
-        self.species = np.array([_pdg_id(name, word) for word in species.split(",")])
-        spectrum = options.get("spectrum", "log")
-        self.is_log = parse_choice(name, "spectrum", spectrum, ("log", "flat")) == "log"
-        self.ranges = dict(_DEFAULTS)
-        for key in ("p", "pt", "eta", "phi", "x", "y", "z", "sigma_xy", "sigma_z"):
-            if key in options:
-                self.ranges[key] = parse_range(name, key, options[key])
-        for key in ("p", "pt"):
-            if key in options and self.ranges[key][0] <= 0:
-                raise SourceError(f"{name}: {key}={options[key]} must be above 0 GeV")
-        if self.ranges["eta"][0] < -12 or self.ranges["eta"][1] > 12:
-            raise SourceError(f"{name}: eta={options['eta']} is beyond +-12")
-        self.n_particles = _count(name, options.get("n", "1"))
+        self.gun = Gun(name, species, options)
+        self.origin = _ranges(name, options, tuple(ORIGIN_OPTIONS))
 
     def batches(self) -> Iterator[EventBatch]:
         """The events, `BLOCK` at a time."""
@@ -108,58 +185,35 @@ class GunSource(TruthSource):
             yield self._batch(np.arange(start, min(start + BLOCK, self.n_events), dtype=np.int64))
 
     def _batch(self, ids: NDArray[np.int64]) -> EventBatch:
-        n = self.n_particles
+        n = self.gun.n_particles
         point = self._origins(ids)
-        event = np.repeat(ids, n)
-        index = np.tile(np.arange(n), len(ids))
-        u = uniforms(self.seed, "gun", event, index, 4)
-        pdg_id = self.species[(u[:, 0] * len(self.species)).astype(np.int64)]
-        eta = _between(self.ranges["eta"], u[:, 2])
-        phi = _between(self.ranges["phi"], u[:, 3])
-        if "pt" in self.ranges:
-            pt = self._momentum("pt", u[:, 1])
-        else:
-            pt = self._momentum("p", u[:, 1]) / np.cosh(eta)
-        px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
-        x, y, z, t = np.repeat(point, n, axis=0).T
-        particle = {
-            "mcparticle_id": index,
-            "mc_pdg_id": pdg_id,
-            "mc_status": np.ones(len(event)),
-            "mc_stable": np.ones(len(event)),
-            "mc_px": px,
-            "mc_py": py,
-            "mc_pz": pz,
-            "mc_energy": np.sqrt(px**2 + py**2 + pz**2 + masses(pdg_id) ** 2),
-            "mc_vx": x,
-            "mc_vy": y,
-            "mc_vz": z,
-            "mc_vt": t,
-            "mc_mother_id": np.full(len(event), -1),
-            "mc_pv_id": np.zeros(len(event)),
-            "mc_charge": charges(pdg_id),
-        }
+        event, index = np.repeat(ids, n), np.tile(np.arange(n), len(ids))
+        particle = self.gun.shoot(self.seed, "gun", event, index, np.repeat(point, n, axis=0))
+        particle["mc_pv_id"] = np.zeros(len(event))
+        ordered = {name: particle[name] for name in PARTICLE_COLUMNS}
         columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), point.T, strict=True))
         one = np.ones(len(ids), dtype=np.int64)
         vertex = Table.from_counts({"mc_pv_id": np.zeros(len(ids)), **columns}, one)
-        return make_batch(ids, np.ones(len(ids)), vertex, Table.from_counts(particle, n * one))
-
-    def _momentum(self, key: str, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        low, high = self.ranges[key]
-        value = low * (high / low) ** u if self.is_log else low + (high - low) * u
-        return value * 1e3
+        return make_batch(ids, np.ones(len(ids)), vertex, Table.from_counts(ordered, n * one))
 
     def _origins(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """Points of origin x, y, z, t, shape ``(n_events, 4)``."""
         widths = [
-            self.ranges.get(k, (d, d))[0] for k, d in (("sigma_xy", SIGMA_XY), ("sigma_z", SIGMA_Z))
+            self.origin.get(k, (d, d))[0] for k, d in (("sigma_xy", SIGMA_XY), ("sigma_z", SIGMA_Z))
         ]
         point = collision_points(self.seed, ids, np.zeros(len(ids), dtype=np.int64), *widths)
         u = uniforms(self.seed, "gun_origin", ids, 0, 3)
         for axis, key in enumerate(("x", "y", "z")):
-            if key in self.ranges:
-                point[:, axis] = _between(self.ranges[key], u[:, axis])
+            if key in self.origin:
+                point[:, axis] = _between(self.origin[key], u[:, axis])
         return point
+
+
+def _ranges(
+    name: str, options: Mapping[str, str], keys: tuple[str, ...]
+) -> dict[str, tuple[float, float]]:
+    """Those of the options that are given, as ranges."""
+    return {key: parse_range(name, key, options[key]) for key in keys if key in options}
 
 
 def _pdg_id(name: str, word: str) -> int:

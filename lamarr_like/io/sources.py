@@ -6,12 +6,16 @@
 ``gun:pi+``, ``gun:K-?p=3-100&n=2``    particle gun; options in `gun.OPTIONS`
 ``PATH``, ``DIR``, ``*.hepmc``, ``A,B``  files, told apart by content: HepMC2 and HepMC3 text, plain
                                        or gzip (options in `hepmc.OPTIONS`); ROOT or Parquet tables
+``SOURCE+gun:mu-,mu+?p=3-100``         any of these with a gun's particles added to each event, from
+                                       its primary vertices; more than one ``+gun:`` may follow;
+                                       options in `gun.PARTICLE_OPTIONS`
 =====================================  ============================================================
 """
 
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 
 from ..errors import SourceError
@@ -44,6 +48,14 @@ def open_source(
     Raises:
         SourceError: naming what is wrong with `text` or with the first bad file.
     """
+    host, *guns = text.split("+gun:")
+    if guns:
+        from .embedding import EmbeddedSource
+
+        if not host:
+            raise SourceError(f"{text}: name the source of the collisions, SOURCE+gun:...")
+        source = open_source(host, n_events=n_events, seed=seed, pileup=pileup, skip_bad=skip_bad)
+        return EmbeddedSource(text, source, guns, seed, skip_bad)
     kind, colon, rest = text.partition(":")
     if not colon or kind not in ("pythia", "gun"):
         if pileup is not None:
@@ -65,7 +77,7 @@ def _open_files(text: str, n_events: int | None, skip_bad: bool) -> TruthSource:
     # A question mark may also be a wildcard: options hold an equals sign.
     head, mark, tail = text.rpartition("?")
     options: dict[str, str] = {}
-    if mark and "=" in tail and not Path(text).exists():
+    if mark and "=" in tail and not os.path.exists(text):
         _, options = split_options(f"?{tail}")
     else:
         head = text
@@ -103,12 +115,13 @@ def _open_files(text: str, n_events: int | None, skip_bad: bool) -> TruthSource:
 def _paths(text: str) -> list[tuple[Path, bool]]:
     """Files that a text names, each once, and whether a folder rather than the user lists it."""
     found: dict[Path, bool] = {}
-    for word in [text] if Path(text).exists() else text.split(","):
+    # os.path, because pathlib raises for names longer than the system's, as long lists are.
+    for word in [text] if os.path.exists(text) else text.split(","):
         path = Path(word)
-        if path.is_dir():
+        if os.path.isdir(path):
             inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
             found |= {p: True for p in inside}
-        elif path.exists() or not glob.has_magic(word):
+        elif os.path.exists(path) or not glob.has_magic(word):
             found[path] = False
         else:
             matches = sorted(Path(p) for p in glob.glob(word) if Path(p).is_file())
@@ -119,7 +132,7 @@ def _paths(text: str) -> list[tuple[Path, bool]]:
 
 
 def _kind(path: Path) -> str:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise SourceError(f"{path}: no such file (nor pythia:..., gun:...)")
     try:
         if path.stat().st_size == 0:

@@ -90,12 +90,13 @@ class ArmdnTrainer:
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:
-            loss = self._loss(x, atom, y, w)
+            loss = self.loss(x, atom, y, w)
         self.optimizer.apply(tape.gradient(loss, self.variables), self.variables)
         self.average.update()
         return loss
 
-    def _loss(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+    def loss(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        """Mean negative log likelihood of a batch."""
         given = [x, tf.one_hot(atom, self.n_atoms)] if self.n_atoms > 1 else [x]
         h = tf.concat([*given, y], axis=1)
         kernels, biases = self.net.kernels, self.net.biases

@@ -64,6 +64,7 @@ def fit_generator(
     config: GeneratorConfig | None = None,
     *,
     integers: Sequence[str] | None = None,
+    pulls: Sequence[str] = (),
     metric: Metric = quick_c2st,
     progress: bool = True,
 ) -> TrainedModel:
@@ -76,6 +77,7 @@ def fit_generator(
         weights: shape ``(n,)``, possibly negative; None for ones.
         config: settings.
         integers: targets that are integers; None for those of integer type.
+        pulls: targets in units of their expected resolution, see `NormalScores.fit`.
         metric: figure on held-out rows that chooses the state to keep.
         progress: show a progress bar.
 
@@ -95,6 +97,7 @@ def fit_generator(
         integers=frozenset(integers),
         knots=config.knots,
         seed=config.seed,
+        pulls=frozenset(pulls),
     )
     held = split(len(sample.y), config.holdout, config.seed)
     started = time.perf_counter()

@@ -18,7 +18,7 @@ _IR_VERSION = 8
 
 
 class Graph:
-    """Collects nodes and weights; every tensor has shape ``(rows, width)``."""
+    """Collects nodes and weights; tensors have shape ``(rows, width)`` unless told otherwise."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
@@ -31,16 +31,28 @@ class Graph:
         self._count += 1
         return f"t{self._count}"
 
-    def input(self, name: str, width: int) -> str:
-        """Declare an input."""
-        self._inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", width]))
+    def input(
+        self, name: str, *shape: int | str, lead: tuple[str, ...] = ("rows",), whole: bool = False
+    ) -> str:
+        """Declare an input.
+
+        Args:
+            name: its name.
+            shape: its shape after the leading axes.
+            lead: names of the leading axes.
+            whole: int64 instead of float32.
+        """
+        kind = TensorProto.INT64 if whole else TensorProto.FLOAT
+        self._inputs.append(helper.make_tensor_value_info(name, kind, [*lead, *shape]))
         return name
 
-    def output(self, name: str, tensor: str, width: int) -> None:
+    def output(
+        self, name: str, tensor: str, *shape: int | str, lead: tuple[str, ...] = ("rows",)
+    ) -> None:
         """Declare an output."""
         self._nodes.append(helper.make_node("Identity", [tensor], [name]))
         self._outputs.append(
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", width])
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [*lead, *shape])
         )
 
     def constant(self, values: Any, dtype: Any = np.float32) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +118,7 @@ def prepare_generator_sample(
     integers: frozenset[str],
     knots: int,
     seed: int,
+    pulls: frozenset[str] = frozenset(),
 ) -> GeneratorSample:
     """Fit the transforms and apply them.
 
@@ -128,6 +129,7 @@ def prepare_generator_sample(
         integers: targets that are integers.
         knots: knots of the transforms of the targets.
         seed: seed of the dequantisation.
+        pulls: targets in units of their expected resolution, see `NormalScores.fit`.
 
     Raises:
         TrainingError: if a column cannot be used.
@@ -141,6 +143,43 @@ def prepare_generator_sample(
     outputs = np.stack(list(checked_columns(targets, n, "target").values()), axis=1)
     w = checked_weights(weights, n)
     integer = np.array([name in integers for name in targets])
+    places = [k for k, name in enumerate(targets) if name in pulls]
+    scores, atoms, atom, y = prepare_outputs(
+        outputs, integer, w, knots=knots, seed=seed, pulls=places
+    )
+    transform = ConditionTransform.fit(x, w)
+    return GeneratorSample(
+        transform=transform,
+        scores=scores,
+        atoms=atoms,
+        integer=integer,
+        x=transform(x),
+        atom=atom.astype(np.int32),
+        y=y,
+        weights=w.astype(np.float32),
+    )
+
+
+def prepare_outputs(
+    outputs: NDArray[np.float64],
+    integer: NDArray[np.bool_],
+    w: NDArray[np.float64],
+    *,
+    knots: int,
+    seed: int,
+    pulls: Collection[int] = (),
+) -> tuple[NormalScores, Atoms, NDArray[np.int64], Floats32]:
+    """Transforms, classes of atoms, class of each row and normal scores of outputs.
+
+    Args:
+        outputs: shape ``(n, k)``; integers in it are dequantised in place.
+        integer: whether each is an integer, shape ``(k,)``.
+        w: weights, shape ``(n,)``.
+        knots: knots of the transforms.
+        seed: seed of the dequantisation.
+        pulls: outputs in units of their expected resolution.
+    """
+    n = len(outputs)
     atoms = Atoms.detect(outputs, integer, w)
     atom = atoms.classify(outputs, integer)
     free = atoms.free[atom]
@@ -150,17 +189,7 @@ def prepare_generator_sample(
     # A column that is free in no class still needs a table; it is overwritten in every draw.
     rows = [f if f.any() else np.ones(n, dtype=bool) for f in free.T]
     scores = NormalScores.fit(
-        [outputs[r, k] for k, r in enumerate(rows)], [w[r] for r in rows], knots
+        [outputs[r, k] for k, r in enumerate(rows)], [w[r] for r in rows], knots, pulls
     )
     y = np.stack([scores.forward_column(k, outputs[:, k]) for k in range(len(rows))], axis=1)
-    transform = ConditionTransform.fit(x, w)
-    return GeneratorSample(
-        transform=transform,
-        scores=scores,
-        atoms=atoms,
-        integer=integer,
-        x=transform(x),
-        atom=atom.astype(np.int32),
-        y=np.where(free, y, 0.0).astype(np.float32),
-        weights=w.astype(np.float32),
-    )
+    return scores, atoms, atom, np.where(free, y, 0.0).astype(np.float32)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..artefact import artefact_name, write_artefact
-from ..engine import Classifier, Generator, build_model
+from ..engine import Classifier, Generator, Model, build_model
+from ..translation import Translator
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class TrainedModel:
         figures: dict[str, Any] = self.config["figures"]
         return figures
 
-    def model(self) -> Classifier | Generator:
+    def model(self) -> Model:
         """The model ready to run."""
         return build_model(self.config, self.files, "trained model")
 
@@ -43,6 +44,12 @@ class TrainedModel:
         """The same, for a model that is a generator."""
         model = self.model()
         assert isinstance(model, Generator)
+        return model
+
+    def translator(self) -> Translator:
+        """The same, for a model that is a translator."""
+        model = self.model()
+        assert isinstance(model, Translator)
         return model
 
     def save(

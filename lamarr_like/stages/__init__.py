@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from .acceptance import Acceptance
+from .calo_pid import CaloPid
 from .covariance import Covariance
+from .ecal import Ecal
 from .efficiency import Efficiency
+from .global_pid import GlobalPid
+from .muon import MuonId, MuonLikelihood
 from .occupancy import Occupancy
+from .prob_nn import ProbNn
 from .propagation import Propagation
 from .resolution import Resolution
 from .rich import RichPid
@@ -27,6 +32,11 @@ STAGES: dict[str, type[AbstractStage]] = {
         Resolution,
         Covariance,
         RichPid,
+        MuonId,
+        MuonLikelihood,
+        Ecal,
+        CaloPid,
+        GlobalPid,
         VertexFinding,
         VertexResolution,
     )
@@ -38,17 +48,31 @@ MODEL_STAGES: dict[str, type[AbstractModelStage]] = {
 }
 """The stages that run a trained model."""
 
+REFERENCE_STAGES: dict[str, type[AbstractModelStage]] = {ProbNn.name: ProbNn}
+"""Trained models that belong to the detailed simulation and to no pipeline."""
+
+TRAINED_STAGES = MODEL_STAGES | REFERENCE_STAGES
+"""Everything that can be trained."""
+
 __all__ = [
     "MODEL_STAGES",
+    "REFERENCE_STAGES",
     "STAGES",
+    "TRAINED_STAGES",
     "AbstractClassifierStage",
     "AbstractGeneratorStage",
     "AbstractModelStage",
     "AbstractStage",
     "Acceptance",
+    "CaloPid",
     "Covariance",
+    "Ecal",
     "Efficiency",
+    "GlobalPid",
+    "MuonId",
+    "MuonLikelihood",
     "Occupancy",
+    "ProbNn",
     "Propagation",
     "Resolution",
     "RichPid",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from .. import schema
 from ..events import EventBatch
 from ..kinematics import momentum_components
 from . import features
-from .frames import Scales, TrackState, expected_scales, residuals
+from .expected import expected_covariance
+from .frames import Scales, TrackState, ideal_scales, residuals
 from .resolution import true_state
 from .stage import AbstractGeneratorStage, Columns, Floats, Mask, keys, typed
 from .vine import from_vine, to_vine
@@ -20,6 +22,16 @@ AXES = ("t_rad", "t_tan", "qop", "u_rad", "u_tan")
 
 _SIGMAS = tuple(f"log_sigma_{a}" for a in AXES)
 _PARTIALS = tuple(f"z_{AXES[j]}_{AXES[i]}" for i in range(5) for j in range(i))
+_T_QOP, _U_QOP, _ACROSS = (
+    [_PARTIALS.index(f"z_{name}") for name in names]
+    for names in (
+        ("t_rad_qop", "t_tan_qop"),
+        ("qop_u_rad", "qop_u_tan"),
+        ("t_rad_t_tan", "t_tan_u_rad", "t_rad_u_tan", "u_rad_u_tan"),
+    )
+)
+_MOST_Z = 7.0
+"""Largest atanh of a partial correlation that is drawn: real fits reach about 6."""
 _STATE = ("x", "y", "z", "tx", "ty", "p", "charge")
 
 
@@ -27,8 +39,8 @@ class Covariance(AbstractGeneratorStage):
     """Draws the covariance of (x, y, tx, ty, q/p).
 
     It is rotated about the z axis into the azimuth of the reconstructed track, where VELO strips
-    and scattering make it nearly diagonal, and written as in `vine`; standard deviations are in
-    units of the expected resolution.
+    and scattering make it nearly diagonal, and written as in `vine`, relative to that of an ideal
+    Kalman filter (`expected`): the model learns how a real fit differs from it.
     """
 
     name = "covariance"
@@ -52,21 +64,20 @@ class Covariance(AbstractGeneratorStage):
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """Reconstructed state, fit quality, true species and origin, size of the residuals."""
         track = batch.track
-        truth, scales = true_state(batch, rows)
         linked = features.truth(batch.particle, features.linked_rows(batch, rows))
         for name in ("log_p", "log_pt", "eta", "cos_phi", "sin_phi", "tx", "ty", "charge"):
             del linked[name]
-        reco, _ = _reco(batch, rows)
+        reco = _reco(batch, rows)
         out = features.direction(*momentum_components(reco.p, reco.tx, reco.ty))
         out |= {"charge": reco.charge, **linked}
-        phi = np.arctan2(reco.ty, reco.tx)
-        place = {"ctb_z": reco.z, "ctb_d": features.signed_distance(reco.x, reco.y, phi)}
-        out |= features.expected_fit(out | place)
+        ideal = _ideal(batch, rows, reco)
+        kf = np.hstack([ideal.log_sigma, ideal.z])
+        out |= {f"kf_{k}": v for k, v in zip(cls.outputs, kf.T, strict=True)}
         out |= features.track_flags(track["track_type"][rows])
         for name in ("n_dof", "chi2_per_dof", "ghost_prob"):
             out[name] = track[name][rows].astype(np.float64)
         # The covariance is wide where the residual is: both follow from the same hits.
-        pulls = residuals("perigee", truth, reco, scales)
+        pulls = residuals("perigee", true_state(batch, rows), reco, ideal.scales)
         out |= {f"abs_{name}": np.abs(values) for name, values in pulls.items()}
         return out | features.occupancy(batch, "track", rows)
 
@@ -77,18 +88,21 @@ class Covariance(AbstractGeneratorStage):
         matrix = np.zeros((int(rows.sum()), 5, 5))
         for name, i, j in _elements():
             matrix[:, i, j] = matrix[:, j, i] = track[name][rows]
-        reco, scales = _reco(batch, rows)
+        reco = _reco(batch, rows)
         log_sigma, z = to_vine(_rotate(matrix, reco, 1.0))
-        log_sigma = log_sigma - _units(reco, scales)
+        ideal = _ideal(batch, rows, reco)
+        log_sigma, z = log_sigma - ideal.log_sigma, (z - ideal.z) / ideal.scale
         return dict(zip(cls.outputs, [*log_sigma.T, *z.T], strict=True))
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the 15 elements."""
         rows = self.rows(batch)
         drawn = self._draw(batch, rows, "mcparticle_id", seed)
-        reco, scales = _reco(batch, rows)
-        log_sigma = _stack(drawn, _SIGMAS) + _units(reco, scales)
-        matrix = _rotate(from_vine(log_sigma, _stack(drawn, _PARTIALS)), reco, -1.0)
+        reco = _reco(batch, rows)
+        ideal = _ideal(batch, rows, reco)
+        log_sigma = ideal.log_sigma + _stack(drawn, _SIGMAS)
+        z = np.clip(ideal.z + ideal.scale * _stack(drawn, _PARTIALS), -_MOST_Z, _MOST_Z)
+        matrix = _rotate(from_vine(log_sigma, z), reco, -1.0)
         columns = {name: matrix[:, i, j] for name, i, j in _elements()}
         return batch.with_columns("track", **typed("track", columns))
 
@@ -103,17 +117,54 @@ def _stack(drawn: Mapping[str, np.ndarray], names: tuple[str, ...]) -> Floats:
     return np.stack([np.asarray(drawn[n], dtype=np.float64) for n in names], axis=1)
 
 
-def _reco(batch: EventBatch, rows: Mask) -> tuple[TrackState, Scales]:
-    """Reconstructed states and the resolutions expected of them."""
-    state = TrackState(*(batch.track[c][rows].astype(np.float64) for c in _STATE))
-    born = batch.particle["mc_vz"][features.linked_rows(batch, rows)]
-    return state, expected_scales(state, batch.track["track_type"][rows], born)
+def _reco(batch: EventBatch, rows: Mask) -> TrackState:
+    """Reconstructed states."""
+    return TrackState(*(batch.track[c][rows].astype(np.float64) for c in _STATE))
 
 
-def _units(reco: TrackState, scales: Scales) -> Floats:
-    """Logarithm of the expected standard deviations in the order of `AXES`, shape ``(n, 5)``."""
-    slope, d = np.log(scales.slope), np.log(scales.d)
-    return np.stack([slope, slope, np.log(scales.qop / reco.p), d, d], axis=1)
+class _Ideal(NamedTuple):
+    """Covariance of an ideal fit, and how much real ones differ.
+
+    Attributes:
+        log_sigma: log standard deviations in the order of `AXES`, shape ``(n, 5)``.
+        z: atanh of the partial correlations, shape ``(n, 10)``.
+        scale: size of the differences of `z`, shape ``(n, 10)``.
+        scales: units of residuals.
+    """
+
+    log_sigma: Floats
+    z: Floats
+    scale: Floats
+    scales: Scales
+
+
+def _ideal(batch: EventBatch, rows: Mask, reco: TrackState) -> _Ideal:
+    """What `expected` says about some tracks.
+
+    Correlations with q/p come from the bending and fluctuate in proportion to it, whatever the
+    azimuth; those of the radial with the tangential projection from layers that measure across
+    both, and from tracks that do not come from the axis.
+    """
+    distance = features.signed_distance(reco.x, reco.y, np.arctan2(reco.ty, reco.tx))
+    particle, linked = batch.particle, features.linked_rows(batch, rows)
+    matrix = expected_covariance(
+        {
+            "log_p": np.log10(np.maximum(reco.p, 1.0)),
+            **{"tx": reco.tx, "ty": reco.ty, "ctb_z": reco.z},
+            "ctb_d": distance,
+            "vz": particle["mc_vz"][linked],
+            **features.behind_magnet(particle, linked),
+            "track_type": batch.track["track_type"][rows],
+        }
+    )
+    log_sigma, z = to_vine(_rotate(matrix, reco, 1.0))
+    scale = np.ones_like(z)
+    for group in (_T_QOP, _U_QOP):
+        scale[:, group] = np.sqrt((z[:, group] ** 2).sum(axis=1, keepdims=True)) + 1e-6
+    across = 0.25 * (z[:, _ACROSS] ** 2).sum(axis=1) + (distance / features.VELO_INNER) ** 2
+    scale[:, _ACROSS] = np.sqrt(across)[:, None] + 1e-5
+    scales = ideal_scales(reco, matrix, batch.track["track_type"][rows])
+    return _Ideal(log_sigma, z, scale, scales)
 
 
 def _rotate(matrix: Floats, reco: TrackState, sense: float) -> Floats:

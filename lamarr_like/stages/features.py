@@ -110,10 +110,14 @@ def truth(particle: Table, rows: Rows) -> Columns:
     out |= _velo(out, vz)
     out["tt_x"] = vx + out["tx"] * (TT_Z - vz)
     out["tt_y"] = vy + out["ty"] * (TT_Z - vz)
-    out["t3_x"] = particle["mc_t3_x"][rows].astype(np.float64)
     out["t3_y"] = vy + out["ty"] * (T3_Z - vz)
-    out["tx_after"] = (particle["mc_ecal_x"][rows] - out["t3_x"]) / (ECAL_Z - T3_Z)
-    return out
+    return out | behind_magnet(particle, rows)
+
+
+def behind_magnet(particle: Table, rows: Rows) -> Columns:
+    """``t3_x`` [mm] at the last T layer and slope ``tx_after`` behind the magnet."""
+    x = particle["mc_t3_x"][rows].astype(np.float64)
+    return {"t3_x": x, "tx_after": (particle["mc_ecal_x"][rows] - x) / (ECAL_Z - T3_Z)}
 
 
 def velo(particle: Table, rows: Rows) -> Columns:
@@ -144,40 +148,18 @@ def _velo(track: Columns, vz: Floats) -> Columns:
     }
 
 
-def expected_fit(track: Columns) -> Columns:
-    """What a straight-line fit of the hits that one expects can know, before any scattering.
-
-    Sums over the VELO stations crossed of 1 / pitch^2, in which the errors of the fit are written
-    (Sigma w, Sigma w z, Sigma w z^2), and the T stations crossed in silicon instead of straws.
+def silicon_stations(track: Columns) -> Columns:
+    """T stations crossed in the silicon of the inner tracker instead of straws: ``t_silicon``.
 
     Args:
-        track: ``tx``, ``ty``, ``ctb_z``, ``ctb_d``, ``vz``, ``t3_x``, ``t3_y``, ``tx_after``.
-
-    Returns:
-        Logarithm of the mean error and of the lever arm [mm], their centre in z [mm] from the point
-        closest to the beam, number of T stations crossed in silicon.
+        track: ``ty``, ``t3_x``, ``t3_y``, ``tx_after``.
     """
-    slope2 = track["tx"] ** 2 + track["ty"] ** 2
-    z = VELO_STATIONS - track["ctb_z"][:, None]
-    r = np.sqrt(track["ctb_d"][:, None] ** 2 + slope2[:, None] * z * z)
-    inside = (r > VELO_INNER) & (r < VELO_OUTER) & (track["vz"][:, None] < VELO_STATIONS)
-    inner, outer = VELO_PITCH
-    pitch = inner + (outer - inner) * (r - VELO_INNER) / (VELO_OUTER - VELO_INNER)
-    w = inside / pitch**2
-    total = np.maximum(w.sum(axis=1), 1.0)
-    centre = (w * z).sum(axis=1) / total
-    spread = (w * z * z).sum(axis=1) / total - centre**2
-    silicon = np.zeros(len(r))
+    silicon = np.zeros(len(track["ty"]))
     for station in T_STATION_Z:
         x = np.abs(track["t3_x"] + track["tx_after"] * (station - T3_Z))
         y = np.abs(track["t3_y"] + track["ty"] * (station - T3_Z))
         silicon += np.any([(x < a) & (y < b) for a, b in INNER_TRACKER], axis=0)
-    return {
-        "fit_error": -0.5 * np.log(total),
-        "fit_centre": centre,
-        "fit_lever": 0.5 * np.log(np.maximum(spread, 1.0)),
-        "fit_silicon": silicon,
-    }
+    return {"t_silicon": silicon}
 
 
 def decay_length(track: Columns) -> Columns:

@@ -4,9 +4,9 @@ The state closest to the z axis obeys x tx + y ty = 0, so three of its five coor
 y: with phi = atan2(ty, tx) and a signed distance d it is x = -d sin(phi), y = d cos(phi).
 
 In the *perigee* frame the residual of the slope is split into a radial and a tangential part, and
-those of d and z are taken where the track is measured and not where it is extrapolated to: behind
-the lever arm over which an error of the slope turns into one of d and z.  There they are nearly
-independent of the slope.  All are in units of the resolution that one expects.
+those of d and z are taken where an ideal fit decouples them from the slope: at the first hits and
+not where the track is extrapolated to.  All are in units of the errors of that fit (`expected`), so
+that tracks of all types and momenta look alike.
 
 The *cartesian* frame has the plain differences of x, y, z, tx, ty, for samples whose states do not
 obey the constraint.
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..schema import TRACK_TYPES
-from .features import VELO_INNER, VELO_STATIONS, signed_distance
+from .features import signed_distance
 from .stage import Columns, Floats
 
 PERIGEE = ("qop_rel", "dt_tan", "u_tan", "dt_rad", "u_rad")
@@ -30,12 +30,13 @@ CARTESIAN = ("qop_rel", "dx", "dtx", "dy", "dty", "dz")
 """Residuals of the cartesian frame, the most informative first."""
 FRAMES = {"perigee": PERIGEE, "cartesian": CARTESIAN}
 
-_FOIL_RADIUS = 5.5
-"""Radius [mm] of the foil between beam and VELO (JINST 3 (2008) S08005)."""
-_DOWNSTREAM_Z = 1800.0
-"""The same point for downstream tracks [mm]: the material of RICH 1."""
 _MIN_RATIO = 1e-3
 """Smallest |q/p| ratio of reconstructed to true: momenta grow by at most its inverse."""
+_LEAST_P, _LEAST_P_UPSTREAM = 1000.0, 100.0
+"""Momentum [MeV] below which the field bends tracks out of what they must cross: the magnet, or for
+upstream tracks its fringe."""
+_CORE, _SLOWEST, _MOST_COMPRESSED = 2.0, 8.0, 10.0
+"""Compressed pulls of q/p: end of the core, slowest possible track, largest that is believed."""
 
 
 class TrackState(NamedTuple):
@@ -51,52 +52,77 @@ class TrackState(NamedTuple):
 
 
 class Scales(NamedTuple):
-    """Expected resolutions of states; arrays of shape ``(n,)``.
+    """Resolutions of an ideal fit of each state; arrays of shape ``(n,)``.
 
     Attributes:
-        d: distance to the axis [mm], extrapolated.
-        u: position where the track is first measured [mm].
-        slope: slopes.
+        u_rad, u_tan: positions [mm] along and across the azimuth where slope and position decouple.
+        t_rad, t_tan: slopes.
+        lever_rad, lever_tan: distance in z [mm] to there from the point closest to the axis.
         qop: relative resolution of q/p.
-        lever: distance in z [mm] from the closest point to where slope and position decouple.
+        reach: relative difference of q/p at which tracks are as slow as they can be.
         tan: slope to the z axis, dr/dz.
     """
 
-    d: Floats
-    u: Floats
-    slope: Floats
+    u_rad: Floats
+    u_tan: Floats
+    t_rad: Floats
+    t_tan: Floats
+    lever_rad: Floats
+    lever_tan: Floats
     qop: Floats
-    lever: Floats
+    reach: Floats
     tan: Floats
 
 
-def expected_scales(state: TrackState, track_type: NDArray[np.integer], birth_z: Floats) -> Scales:
-    """Rough resolutions after arXiv:1412.6352; they set units and need not be exact.
+def ideal_scales(state: TrackState, covariance: Floats, track_type: NDArray[np.integer]) -> Scales:
+    """Units of residuals from the covariance of an ideal fit.
 
     Args:
         state: true or reconstructed states.
+        covariance: of (x, y, tx, ty, q/p), shape ``(n, 5, 5)``; see `expected`.
         track_type: codes of `lamarr_like.schema.TRACK_TYPES`, shape ``(n,)``.
-        birth_z: z of the production vertex [mm], shape ``(n,)``.
     """
-    inverse_p = 1e3 / np.maximum(state.p, 1.0)
-    tan = np.maximum(np.hypot(state.tx, state.ty), 1e-6)
-    inverse_pt = inverse_p * np.sqrt(1.0 + tan**2) / tan
-    down = track_type == TRACK_TYPES["downstream"]
-    up = track_type == TRACK_TYPES["upstream"]
-    # The slope is spoilt by scattering between the RF foil and the first station.
-    foil = np.maximum(state.z + _FOIL_RADIUS / tan, birth_z)
-    station = np.searchsorted(VELO_STATIONS, np.maximum(state.z + VELO_INNER / tan, birth_z))
-    first = VELO_STATIONS[np.minimum(station, len(VELO_STATIONS) - 1)]
-    middle = np.maximum(foil + 0.35 * (first - foil), birth_z)
-    lever = np.where(down, _DOWNSTREAM_Z, np.minimum(middle, VELO_STATIONS[-1])) - state.z
+    phi = np.arctan2(state.ty, state.tx)
+    cos, sin = np.cos(phi), np.sin(phi)
+    found: dict[str, Floats] = {}
+    for side, a, b in (("rad", cos, sin), ("tan", -sin, cos)):
+        uu, ut, tt = (
+            a * a * covariance[:, i, j]
+            + b * b * covariance[:, i + 1, j + 1]
+            + a * b * (covariance[:, i, j + 1] + covariance[:, i + 1, j])
+            for i, j in ((0, 0), (0, 2), (2, 2))
+        )
+        found[f"u_{side}"] = np.sqrt(np.maximum(uu - ut * ut / tt, 1e-9 * uu))
+        found[f"t_{side}"] = np.sqrt(tt)
+        found[f"lever_{side}"] = -ut / tt
+    least = np.where(track_type == TRACK_TYPES["upstream"], _LEAST_P_UPSTREAM, _LEAST_P)
     return Scales(
-        d=np.where(down, 0.7 + 7.0 * inverse_p, 0.012 + 0.024 * inverse_pt),
-        u=np.where(down, 0.5 + 3.0 * inverse_p, 0.012 + 0.008 * inverse_pt),
-        slope=np.where(down, 3e-4 + 3e-3 * inverse_p, 3e-5 + 3e-3 * inverse_p),
-        qop=np.where(up, 0.15, np.where(down, 0.007, 0.005)),
-        lever=np.clip(lever, 0.0, _DOWNSTREAM_Z),
-        tan=tan,
+        **found,
+        qop=np.sqrt(covariance[:, 4, 4]) * state.p,
+        reach=1.0 + state.p / least,
+        tan=np.maximum(np.hypot(state.tx, state.ty), 1e-6),
     )
+
+
+def _steps_of_tail(scales: Scales) -> Floats:
+    """How much longer the tail of a pull's asinh is than that of its compressed value."""
+    tail: Floats = np.maximum(np.arcsinh(scales.reach / scales.qop) - _CORE, 0.5)
+    return tail / (_SLOWEST - _CORE)
+
+
+def _compressed(pull: Floats, scales: Scales) -> Floats:
+    v = np.arcsinh(pull)
+    over = np.maximum(np.abs(v) - _CORE, 0.0)
+    result: Floats = np.clip(v, -_CORE, _CORE) + np.sign(v) * over / _steps_of_tail(scales)
+    return result
+
+
+def _expanded(value: Floats, scales: Scales) -> Floats:
+    """The inverse of `_compressed`."""
+    v = np.clip(value, -_MOST_COMPRESSED, _MOST_COMPRESSED)
+    over = np.maximum(np.abs(v) - _CORE, 0.0)
+    pull: Floats = np.sinh(np.clip(v, -_CORE, _CORE) + np.sign(v) * over * _steps_of_tail(scales))
+    return pull
 
 
 def residuals(frame: str, truth: TrackState, reco: TrackState, scales: Scales) -> Columns:
@@ -108,11 +134,13 @@ def residuals(frame: str, truth: TrackState, reco: TrackState, scales: Scales) -
         scales: units of the perigee frame; the cartesian frame takes those of q/p only.
 
     Returns:
-        One array for each name in ``FRAMES[frame]``; ``qop_rel`` is the ratio of q/p to the true
-        one minus 1, so that a track with the wrong charge lies below -1.
+        One array for each name in ``FRAMES[frame]``; ``qop_rel`` is the pull of q/p, compressed:
+        its asinh in the core, and a straight line from there to the slowest track that can be,
+        which has the same value for all.  Without that the far tail of some tracks would be within
+        reach of others.
     """
     ratio = reco.charge * truth.charge * truth.p / reco.p
-    out = {"qop_rel": (ratio - 1.0) / scales.qop}
+    out = {"qop_rel": _compressed((ratio - 1.0) / scales.qop, scales)}
     dtx, dty = reco.tx - truth.tx, reco.ty - truth.ty
     if frame == "cartesian":
         out |= {"dx": reco.x - truth.x, "dtx": dtx, "dy": reco.y - truth.y, "dty": dty}
@@ -123,10 +151,10 @@ def residuals(frame: str, truth: TrackState, reco: TrackState, scales: Scales) -
     d_reco = signed_distance(reco.x, reco.y, np.arctan2(reco.ty, reco.tx))
     tangential, radial = dty * cos - dtx * sin, dtx * cos + dty * sin
     return out | {
-        "dt_tan": tangential / scales.slope,
-        "u_tan": (d_reco - d_true + scales.lever * tangential) / scales.u,
-        "dt_rad": radial / scales.slope,
-        "u_rad": (scales.lever * radial - (reco.z - truth.z) * scales.tan) / scales.u,
+        "dt_tan": tangential / scales.t_tan,
+        "u_tan": (d_reco - d_true + scales.lever_tan * tangential) / scales.u_tan,
+        "dt_rad": radial / scales.t_rad,
+        "u_rad": (scales.lever_rad * radial - (reco.z - truth.z) * scales.tan) / scales.u_rad,
     }
 
 
@@ -134,7 +162,7 @@ def smeared(
     frame: str, truth: TrackState, drawn: Mapping[str, np.ndarray], scales: Scales
 ) -> TrackState:
     """Reconstructed states from true ones and residuals: the inverse of `residuals`."""
-    ratio = 1.0 + drawn["qop_rel"] * scales.qop
+    ratio = 1.0 + _expanded(drawn["qop_rel"], scales) * scales.qop
     charge = np.where(ratio < 0.0, -truth.charge, truth.charge)
     p = truth.p / np.maximum(np.abs(ratio), _MIN_RATIO)
     if frame == "cartesian":
@@ -142,11 +170,11 @@ def smeared(
         return TrackState(x, y, z, truth.tx + drawn["dtx"], truth.ty + drawn["dty"], p, charge)
     phi = np.arctan2(truth.ty, truth.tx)
     cos, sin = np.cos(phi), np.sin(phi)
-    radial, tangential = drawn["dt_rad"] * scales.slope, drawn["dt_tan"] * scales.slope
+    radial, tangential = drawn["dt_rad"] * scales.t_rad, drawn["dt_tan"] * scales.t_tan
     tx = truth.tx + radial * cos - tangential * sin
     ty = truth.ty + radial * sin + tangential * cos
     d = signed_distance(truth.x, truth.y, phi)
-    d = d + drawn["u_tan"] * scales.u - scales.lever * tangential
-    z = truth.z + (scales.lever * radial - drawn["u_rad"] * scales.u) / scales.tan
+    d = d + drawn["u_tan"] * scales.u_tan - scales.lever_tan * tangential
+    z = truth.z + (scales.lever_rad * radial - drawn["u_rad"] * scales.u_rad) / scales.tan
     new_phi = np.arctan2(ty, tx)
     return TrackState(-d * np.sin(new_phi), d * np.cos(new_phi), z, tx, ty, p, charge)

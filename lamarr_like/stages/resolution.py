@@ -11,10 +11,12 @@ from ..errors import ArtefactError
 from ..events import EventBatch
 from ..kinematics import momentum, momentum_components
 from . import features
-from .frames import FRAMES, PERIGEE, Scales, TrackState, expected_scales, residuals, smeared
+from .expected import expected_covariance
+from .frames import FRAMES, PERIGEE, Scales, TrackState, ideal_scales, residuals, smeared
 from .stage import AbstractGeneratorStage, Columns, Mask, Model, keys, typed
 
 _STATE = ("x", "y", "z", "tx", "ty", "p", "charge")
+_IDEAL = ("u_rad", "u_tan", "t_rad", "t_tan", "qop")
 _QUALITY = ("n_dof", "chi2_per_dof", "ghost_prob")
 
 
@@ -36,8 +38,9 @@ class Resolution(AbstractGeneratorStage):
     )
     provides = keys("track", *_STATE, *_QUALITY, "px", "py", "pz", "pt", "eta")
     target_columns = keys("track", *_STATE, *_QUALITY)
-    outputs = (*_QUALITY, *PERIGEE)
+    outputs = (*_QUALITY[:2], *PERIGEE, _QUALITY[2])
     integers = frozenset({"n_dof"})
+    pulls = frozenset(PERIGEE)
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         self.frame = str((config or {}).get("frame", "perigee"))
@@ -54,7 +57,7 @@ class Resolution(AbstractGeneratorStage):
     @classmethod
     def outputs_in(cls, frame: str) -> tuple[str, ...]:
         """Outputs of a model that was trained in another frame than the default."""
-        return (*_QUALITY, *FRAMES[frame])
+        return (*_QUALITY[:2], *FRAMES[frame], _QUALITY[2])
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -65,7 +68,10 @@ class Resolution(AbstractGeneratorStage):
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """True particle, type of track and occupancy."""
         out = features.truth(batch.particle, features.linked_rows(batch, rows))
-        out |= features.expected_fit(out)
+        scales = _scales(batch, rows, true_state(batch, rows))._asdict()
+        out |= {f"log_{name}": np.log(scales[name]) for name in _IDEAL}
+        out |= {name: scales[name] for name in ("lever_rad", "lever_tan")}
+        out |= features.silicon_stations(out)
         out |= features.track_flags(batch.track["track_type"][rows])
         return out | features.occupancy(batch, "track", rows)
 
@@ -79,7 +85,8 @@ class Resolution(AbstractGeneratorStage):
             frame: frame of the residuals; write it to ``config.json`` if it is not the default.
         """
         track = batch.track
-        truth, scales = true_state(batch, rows)
+        truth = true_state(batch, rows)
+        scales = _scales(batch, rows, truth)
         reco = TrackState(*(track[c][rows].astype(np.float64) for c in _STATE))
         out = {c: track[c][rows].astype(np.float64) for c in _QUALITY}
         return out | residuals(frame, truth, reco, scales)
@@ -94,7 +101,8 @@ class Resolution(AbstractGeneratorStage):
         self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
     ) -> Columns:
         """Columns of the tracks asked for, from a draw of the model."""
-        truth, scales = true_state(batch, rows)
+        truth = true_state(batch, rows)
+        scales = _scales(batch, rows, truth)
         drawn = {k: np.asarray(v, dtype=np.float64) for k, v in drawn.items()}
         state = smeared(self.frame, truth, drawn, scales)
         px, py, pz = momentum_components(state.p, state.tx, state.ty)
@@ -108,13 +116,18 @@ class Resolution(AbstractGeneratorStage):
         return columns
 
 
-def true_state(batch: EventBatch, rows: Mask) -> tuple[TrackState, Scales]:
-    """True states closest to the beam of the particles behind some tracks, and their scales."""
+def true_state(batch: EventBatch, rows: Mask) -> TrackState:
+    """True states closest to the beam of the particles behind some tracks."""
     particle, linked = batch.particle, features.linked_rows(batch, rows)
     px, py, pz = (particle[c][linked] for c in features.MOMENTUM)
     x, y, z = (particle[c][linked] for c in features.CLOSEST)
     charge = particle["mc_charge"][linked].astype(np.float64)
     p, forward = momentum(px, py, pz), np.maximum(pz, 1e-3)
-    state = TrackState(x, y, z, px / forward, py / forward, p, charge)
-    born = particle["mc_vz"][linked]
-    return state, expected_scales(state, batch.track["track_type"][rows], born)
+    return TrackState(x, y, z, px / forward, py / forward, p, charge)
+
+
+def _scales(batch: EventBatch, rows: Mask, truth: TrackState) -> Scales:
+    """Resolutions of ideal fits of the particles behind some tracks."""
+    linked = features.truth(batch.particle, features.linked_rows(batch, rows))
+    kind = batch.track["track_type"][rows]
+    return ideal_scales(truth, expected_covariance(linked | {"track_type": kind}), kind)

@@ -159,10 +159,12 @@ class AbstractClassifierStage(AbstractModelStage):
     Attributes:
         classes: names of the classes; `targets` gives their positions under `target`.
         target: name of the target.
+        balanced: train as if all classes were equally frequent.
     """
 
     classes: ClassVar[tuple[str, ...]]
     target: ClassVar[str]
+    balanced: ClassVar[bool] = False
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
@@ -188,10 +190,12 @@ class AbstractGeneratorStage(AbstractModelStage):
     Attributes:
         outputs: names of the targets, the most informative first.
         integers: outputs that take whole numbers only.
+        pulls: outputs in units of their expected resolution.
     """
 
     outputs: ClassVar[tuple[str, ...]]
     integers: ClassVar[frozenset[str]] = frozenset()
+    pulls: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)

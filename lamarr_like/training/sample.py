@@ -12,7 +12,7 @@ from ..errors import TrainingError
 from ..events import EventBatch, Table, concatenate
 from ..io.ntuple import read_events
 from ..pipeline import completed
-from ..stages import MODEL_STAGES, AbstractModelStage, Propagation
+from ..stages import TRAINED_STAGES, AbstractModelStage, Propagation
 from .foreign import read_foreign
 
 _PROPAGATED = Propagation.provides
@@ -128,8 +128,8 @@ def stage_class(name: str) -> type[AbstractModelStage]:
         TrainingError: if there is no such stage or it has no model.
     """
     try:
-        return MODEL_STAGES[name]
+        return TRAINED_STAGES[name]
     except KeyError:
         raise TrainingError(
-            f"no stage {name!r} to train; there are all, {', '.join(MODEL_STAGES)}"
+            f"no stage {name!r} to train; there are all, {', '.join(TRAINED_STAGES)}"
         ) from None

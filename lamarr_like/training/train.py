@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..nets.classifier import fit_classifier
 from ..nets.config import BoosterConfig, ClassifierConfig, GeneratorConfig
 from ..nets.generator import fit_generator
 from ..nets.trained import TrainedModel
+from ..nets.translator_config import TranslatorConfig
 from ..stages import (
     AbstractClassifierStage,
     AbstractGeneratorStage,
@@ -24,24 +26,40 @@ from ..stages import (
 )
 from .sample import read_sample, row_weights, sample_rows, stage_class
 
-FAMILIES = ("armdn", "gan")
+FAMILIES = ("armdn", "gan", "k-to-k")
 
 GAN_STAGES = ("resolution", "covariance", "rich")
 """Stages that are also trained as GANs by ``train all``."""
 
-Settings = GeneratorConfig | ClassifierConfig | BoosterConfig
+Settings = GeneratorConfig | ClassifierConfig | BoosterConfig | TranslatorConfig
 
 RECIPES: dict[str, Settings] = {
     "occupancy": GeneratorConfig(hidden=48, depth=2, steps=12_000, weight_decay=0.1),
     "acceptance": BoosterConfig(trees=300, depth=6, learning_rate=0.15),
     "efficiency": ClassifierConfig(hidden=64, depth=3, steps=16_000),
     "resolution": GeneratorConfig(steps=24_000, weight_decay=0.02),
-    "covariance": GeneratorConfig(hidden=96, steps=24_000, weight_decay=0.02),
+    "covariance": GeneratorConfig(hidden=96, steps=30_000, weight_decay=0.02),
     "rich": GeneratorConfig(steps=24_000, weight_decay=0.02),
+    "muon_id": BoosterConfig(trees=150, depth=5, learning_rate=0.15),
+    # Numbers of hits enter the likelihoods: many narrow ridges, one or two to a component.
+    "muon_likelihood": GeneratorConfig(components=16, steps=16_000, weight_decay=0.02),
+    "ecal": TranslatorConfig(),
+    "calo_pid": GeneratorConfig(hidden=64, depth=3, steps=16_000, weight_decay=0.02),
+    "global_pid": GeneratorConfig(hidden=64, depth=3, steps=16_000, weight_decay=0.02),
     "vertex_finding": BoosterConfig(trees=150, depth=4),
     "vertices": GeneratorConfig(hidden=32, depth=2, steps=8000, weight_decay=0.05),
 }
 """Family and settings of each stage; generators can also be trained as a GAN."""
+
+REFERENCE_RECIPES: dict[str, Settings] = {
+    "prob_nn": ClassifierConfig(hidden=32, depth=3, steps=16_000),
+}
+"""Models of the detailed simulation, each trained by its own name and never by ``train all``.
+
+A sample holds ProbNN of the classifier that it was made with, and `global_pid` learns those;
+another classifier beside it would define variables that nobody has.  So: simulate, train
+``prob_nn`` on that sample, simulate with it, and train all the rest.
+"""
 
 MAX_EPOCHS = 80
 """Passes over the sample at the most: a small one would be learnt by heart."""
@@ -57,7 +75,7 @@ class Request:
 
     Args:
         stage: name of the stage.
-        family: ``"armdn"`` or ``"gan"`` for generators.
+        family: ``"armdn"`` or ``"gan"`` for generators; ``"k-to-k"`` for the baseline of ``ecal``.
         frame: frame of the residuals (``resolution``).
         sample: name of the sample, part of the artefact's name.
         version: version of the artefact.
@@ -91,7 +109,8 @@ def train(
     """Train one stage or all and write the artefacts.
 
     Args:
-        stage: name of the stage, or ``"all"`` for every stage and the GANs of `GAN_STAGES`.
+        stage: name of the stage, or ``"all"`` for every stage of the chain and the GANs of
+            `GAN_STAGES` (not for `REFERENCE_RECIPES`).
         data: detailed samples.
         output: folder of the artefacts, made if absent.
         request: family, names and seed.
@@ -104,11 +123,14 @@ def train(
 
     Raises:
         TrainingError: if the sample cannot support the training.
+        ModuleNotFoundError: before anything is read or written, if a net is asked for and the
+            extra ``train`` is not installed.
     """
     request = request or Request(stage)
     if request.family not in FAMILIES:
         raise TrainingError(f"no family {request.family!r}; there are {', '.join(FAMILIES)}")
     wanted = _requests(stage, request)
+    _check_extra(wanted)
     batch = read_sample(data, columns, request.part)
     output.mkdir(parents=True, exist_ok=True)
     provenance = {"data": [path.name for path in data], "events": len(batch), "command": command}
@@ -123,6 +145,16 @@ def train(
             provenance=provenance,
             overwrite=True,
         )
+
+
+def _check_extra(requests: Sequence[Request]) -> None:
+    """Fail now rather than after the boosters that come first; those do without."""
+    recipes = RECIPES | REFERENCE_RECIPES
+    if all(isinstance(recipes.get(one.stage), BoosterConfig) for one in requests):
+        return
+    for module in ("tensorflow", "keras", "onnx"):
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def _requests(stage: str, request: Request) -> list[Request]:
@@ -142,13 +174,28 @@ def fit_stage(batch: EventBatch, request: Request, *, progress: bool = True) -> 
         progress: show a progress bar.
     """
     stage = stage_class(request.stage)
+    if (request.family == "k-to-k") != (request.family != "armdn" and request.stage == "ecal"):
+        raise TrainingError(f"stage {request.stage!r} has no family {request.family!r}")
+    if request.stage == "ecal":
+        # Needs TensorFlow from the start.
+        from .ecal import fit_ecal
+
+        settings = _settings(request, 0)
+        assert isinstance(settings, TranslatorConfig)
+        if request.family == "k-to-k":
+            settings = settings.k_to_k()
+        return fit_ecal(batch, settings, progress=progress)
     rows = _thinned(sample_rows(stage, batch, request.long_only), request.seed)
     conditions = stage.conditions(batch, rows)
     found = row_weights(batch, stage.table, rows)
-    weights = None if (found == 1.0).all() else found
     settings = _settings(request, int(rows.sum()))
+    labels = np.zeros(0, np.int64)
     if issubclass(stage, AbstractClassifierStage):
         labels = stage.targets(batch, rows)[stage.target]
+        if stage.balanced:
+            found = _balanced(found, labels, len(stage.classes))
+    weights = None if (found == 1.0).all() else found
+    if issubclass(stage, AbstractClassifierStage):
         if isinstance(settings, BoosterConfig):
             model = fit_booster(
                 *(conditions, labels, weights),
@@ -172,6 +219,7 @@ def fit_stage(batch: EventBatch, request: Request, *, progress: bool = True) -> 
             *(conditions, targets, weights),
             settings,
             integers=sorted(stage.integers & targets.keys()),
+            pulls=sorted(stage.pulls & targets.keys()),
             progress=progress,
         )
     extra = stage.extra_config(batch)
@@ -192,6 +240,16 @@ def stage_targets(
     return {name: found[name] for name in stage.outputs}
 
 
+def _balanced(weights: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Weights scaled so that every class that occurs has the same sum."""
+    sums = np.bincount(labels, weights, minlength=n_classes)
+    if (sums[np.unique(labels)] <= 0.0).any():
+        raise TrainingError("the weights of a class sum to nothing positive")
+    factor = weights.sum() / np.where(sums > 0.0, sums, 1.0) / np.count_nonzero(sums)
+    result: np.ndarray = weights * factor[labels]
+    return result
+
+
 def _thinned(rows: np.ndarray, seed: int) -> np.ndarray:
     """At most `MAX_ROWS` of the rows, chosen at random."""
     places = np.flatnonzero(rows)
@@ -208,7 +266,7 @@ def _settings(request: Request, n_rows: int) -> Settings:
 
     The nets of events and vertices are small enough as they are.
     """
-    settings = replace(RECIPES[request.stage], seed=request.seed)
+    settings = replace((RECIPES | REFERENCE_RECIPES)[request.stage], seed=request.seed)
     if isinstance(settings, GeneratorConfig) and request.family == "gan":
         settings = GeneratorConfig(family="gan", steps=12_000, seed=request.seed)
     if isinstance(settings, GeneratorConfig) and stage_class(request.stage).table == "track":

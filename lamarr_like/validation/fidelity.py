@@ -12,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import rng
+from ..errors import PipelineError
 from ..events import EventBatch
 from ..pipeline import Pipeline, load_stage
+from ..schema import as_declared
 from ..stages import (
+    REFERENCE_STAGES,
     AbstractClassifierStage,
     AbstractGeneratorStage,
     AbstractModelStage,
+    CaloPid,
+    GlobalPid,
     Resolution,
     RichPid,
 )
+from ..stages.prob_nn import PROB_NN
 from ..stages.stage import draw_classes
 from ..training.sample import read_sample, row_weights, sample_rows
 from ..two_sample import Auc, c2st
@@ -32,6 +38,8 @@ P_EDGES = (2e3, 3e3, 5e3, 7.5e3, 1e4, 1.5e4, 2.5e4, 4e4, 7e4, 2e5)
 """Bins of momentum [MeV] in which probabilities are compared."""
 ETA_EDGES = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 """Bins of pseudorapidity."""
+_BINNED = ("particle", "track")
+"""Tables whose rows have momentum and pseudorapidity among their conditions."""
 
 
 @dataclass(frozen=True)
@@ -160,11 +168,25 @@ def run(
         pipelines: names or files of pipelines, all trained stages of which are tested.
         single: names or folders of models to test by themselves.
         models: folder of the user's own models.
+
+    Raises:
+        PipelineError: for a model of the detailed simulation itself.
     """
     batch = read_sample(sample.data, sample.columns, sample.part)
     chains = {name: _trained_stages(name, models) for name in pipelines}
     if single:
         loaded = [load_stage(name, models) for name in single]
+        for stage, artefact in loaded:
+            if not isinstance(stage, (AbstractClassifierStage, AbstractGeneratorStage)):
+                raise PipelineError(
+                    f"model {artefact.folder.name!r} makes a table of its own, which "
+                    "`lamarr-like objects` compares"
+                )
+            if stage.name in REFERENCE_STAGES:
+                raise PipelineError(
+                    f"model {artefact.folder.name!r} defines variables of the detailed sample: "
+                    "there is nothing to compare it with"
+                )
         chains["-"] = [(artefact.digest, stage) for stage, artefact in loaded]
     seen: set[str] = set()
     stages: dict[str, list[StageFidelity]] = {}
@@ -176,7 +198,7 @@ def run(
                 continue
             seen.add(digest)
             stages[name] += _one_stage(stage, batch, sample)
-            if isinstance(stage, AbstractClassifierStage) and stage.table == "particle":
+            if isinstance(stage, AbstractClassifierStage) and stage.table in _BINNED:
                 bins[name] += calibration(stage, batch)
     return FidelityReport(tuple(p.name for p in sample.data), len(batch), stages, bins)
 
@@ -188,7 +210,7 @@ def _trained_stages(name: str, models: Path | str | None) -> list[tuple[str, Abs
     return [
         (digests[stage.name]["digest"], stage)
         for stage in chain.stages
-        if isinstance(stage, AbstractModelStage)
+        if isinstance(stage, (AbstractClassifierStage, AbstractGeneratorStage))
     ]
 
 
@@ -272,7 +294,7 @@ def _at_most(mask: NDArray[np.bool_], n: int, choice: np.random.Generator) -> ND
 
 def _tests(stage: AbstractModelStage) -> dict[str, bool]:
     """Tests by name, and whether equality flags and differences are among the features."""
-    if isinstance(stage, RichPid):
+    if isinstance(stage, (RichPid, CaloPid, GlobalPid)):
         return {"plain": False, "equality flags and differences": True}
     return {"plain": False}
 
@@ -281,6 +303,8 @@ def _targets(stage: AbstractModelStage, batch: EventBatch, rows: NDArray[np.bool
     """What the stage answers for, as a reader of the ntuple sees it where that is a number."""
     if isinstance(stage, Resolution):
         return stage.targets(batch, rows, "cartesian")
+    if isinstance(stage, GlobalPid):
+        return _as_stored({name: batch.track[name][rows] for name in PROB_NN})
     found = stage.targets(batch, rows)
     if isinstance(stage, AbstractGeneratorStage):
         return {name: found[name] for name in stage.outputs}
@@ -304,7 +328,14 @@ def _drawn(
             table[name] = table[name].astype(np.float64)
             table[name][rows] = values
         return stage.targets(batch.with_columns("track", **table), rows, "cartesian")
+    if isinstance(stage, (CaloPid, GlobalPid)):
+        return _as_stored(stage.reconstructed(batch, rows, drawn))
     return {name: np.asarray(drawn[name]) for name in stage.outputs}
+
+
+def _as_stored(columns: Columns) -> Columns:
+    """Columns of tracks rounded to the type that they are stored in."""
+    return {k: as_declared("track", k, v).astype(np.float64) for k, v in columns.items()}
 
 
 def _uniforms(

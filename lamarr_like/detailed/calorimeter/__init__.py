@@ -1,0 +1,1 @@
+"""The calorimeters of the reference detector: showers, clusters, identification."""

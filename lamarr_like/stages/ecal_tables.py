@@ -1,0 +1,220 @@
+"""The tables of clusters and of their links, from what a translator draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .. import schema
+from ..events import Table
+from ..sequences import Sources
+from ..translation import Drawn
+from .ecal_sources import BORDERS, CELL_Z, CELLS, HOLE, region_of
+from .features import ECAL_Z
+from .stage import Columns, Floats
+
+Ints = NDArray[np.int64]
+
+OUTPUTS = (
+    *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
+    *("photon_id", "is_not_e", "dx", "dy", "merged_mass"),
+)
+"""What the head draws of a cluster: log of its energy over that of its sources, its owner's share,
+its distance from their centre in cells, and columns of the table as they are."""
+
+PLAIN = tuple(n for n in OUTPUTS if n not in ("log_energy", "owner_share", "dx", "dy"))
+"""Outputs that are columns of the table."""
+
+RESOLUTION: dict[str, Any] = {
+    "energy": [0.09**2, 0.008**2, 0.0],
+    "place": [[0.0, (0.09 * cell / 2.0) ** 2] for cell in CELLS],
+}
+"""Expected resolutions where a model tells no others: 9 % / sqrt(E) + 0.8 % (arXiv:1412.6352), and
+about 2 mm at 10 GeV in the smallest cells.  Squares: of E [GeV], as a E + b E^2 + c / sin^2; and of
+x [mm], as p + q / E, for each region."""
+
+_EDGE = 20.0
+"""Distance [mm] from the edge of the face at which a position beyond it is put."""
+_TURNS = 5
+"""Doublings that follow clusters joined to joined ones."""
+
+
+class Rules(NamedTuple):
+    """What holds for all clusters of a sample.
+
+    Attributes:
+        resolution: see `RESOLUTION`.
+        least_et: threshold of the transverse energy [MeV]; a draw below is reflected at it.
+        least_distance: distance in (the larger) cells below which there are no two local maxima;
+            clusters drawn nearer to each other are one.
+    """
+
+    resolution: Mapping[str, Any] = RESOLUTION
+    least_et: float = 0.0
+    least_distance: float = 0.0
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Rules:
+        """Those in the configuration of a model, as far as it has them."""
+        return cls(**{name: config[name] for name in cls._fields if name in config})
+
+
+def cluster_tables(
+    sources: Sources, drawn: Drawn, number: Ints, rules: Rules | None = None
+) -> dict[str, Table]:
+    """The tables ``cluster`` and ``cluster_link`` from drawn clusters.
+
+    Args:
+        sources: the sources.
+        drawn: their clusters.
+        number: `ecal_sources.numbered`.
+        rules: what holds for all clusters; None for no rules.
+    """
+    rules = rules or Rules()
+    values, place = drawn.values, drawn.place
+    counts = np.diff(drawn.offsets)
+    event = np.repeat(np.arange(len(counts)), counts)
+    x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
+    if rules.least_et > 0.0:
+        x, y = _on_the_face(x, y)
+    energy = np.exp(place[:, 3] + values["log_energy"])
+    energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
+    root = _joined(x, y, energy, event, rules.least_distance)
+    part = energy / _sums(root, energy, len(x))[root]
+    x, y = (_sums(root, part * c, len(x)) for c in (x, y))
+    energy = _sums(root, energy, len(x))
+    matched = np.bincount(root, values["is_matched"] > 0.5, minlength=len(x)) > 0
+    sine = _sine(x, y)
+    # As in the reference, the clusters of an event come in falling transverse energy.
+    order = np.lexsort((-energy * sine, event))
+    order = order[root[order] == order]
+    counts = np.bincount(event[order], minlength=len(counts))
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    region = region_of(x, y)
+    scale = ECAL_Z / CELL_Z
+    columns: Columns = {
+        **{"x": x * scale, "y": y * scale, "z": np.full(len(x), ECAL_Z)},
+        **{"energy": energy, "et": energy * sine, "region": region},
+        **{name: values[name] for name in PLAIN},
+        **_resolutions(energy, sine, region, rules.resolution),
+        "is_matched": matched,
+    }
+    columns = {k: v[order] for k, v in columns.items()}
+    columns["cluster_id"] = np.arange(len(order)) - np.repeat(offsets[:-1], counts)
+    rank = np.full(len(x), -1)
+    rank[order] = np.arange(len(order))
+    cluster, particle, weight = _links(sources, drawn, number, rank[root], part)
+    best = np.lexsort((-particle, weight, cluster))
+    columns["mcparticle_id"], columns["mc_share"] = np.full(len(order), -1), np.zeros(len(order))
+    columns["mcparticle_id"][cluster[best]] = particle[best]
+    columns["mc_share"][cluster[best]] = weight[best]
+    link_event = np.searchsorted(offsets, cluster, "right") - 1
+    links: Columns = {
+        "cluster_id": cluster - offsets[link_event],
+        "mcparticle_id": particle,
+        "weight": weight,
+    }
+    link_counts = np.bincount(link_event, minlength=len(counts))
+    return {
+        "cluster": _table("cluster", columns, counts),
+        "cluster_link": _table("cluster_link", links, link_counts),
+    }
+
+
+def _sums(index: Ints, values: Floats, size: int) -> Floats:
+    """Sum of the values of each index."""
+    return np.bincount(index, values, minlength=size).astype(np.float64)
+
+
+def _sine(x: Floats, y: Floats) -> Floats:
+    """Sine of the angle to the beam, for places in the plane of the cells."""
+    r = np.maximum(np.hypot(x, y), 1.0)
+    return r / np.hypot(r, CELL_Z)
+
+
+def _reflected(et: Floats, least: float) -> Floats:
+    """Transverse energies, those below the threshold mirrored at it on a logarithmic scale."""
+    mirrored = np.minimum(least * least / np.maximum(et, 1.0), 1.5 * least)
+    return np.where(et < least, mirrored, et)
+
+
+def _on_the_face(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Places inside the face and outside its hole; others are moved to the nearest edge."""
+    (a, b), (c, d) = BORDERS[0], HOLE
+    x, y = np.clip(x, _EDGE - a, a - _EDGE), np.clip(y, _EDGE - b, b - _EDGE)
+    in_hole = (np.abs(x) < c) & (np.abs(y) < d)
+    across = c - np.abs(x) < d - np.abs(y)
+    x = np.where(in_hole & across, np.copysign(c + _EDGE, x), x)
+    return x, np.where(in_hole & ~across, np.copysign(d + _EDGE, y), y)
+
+
+def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> Ints:
+    """Cluster that each becomes part of: itself, or the hardest one too near to be another."""
+    into = np.arange(len(x))
+    if least <= 0.0 or len(x) < 2:
+        return into
+    # Events side by side, too far from each other to meet.
+    tree = cKDTree(np.stack([x, y, 1e5 * event], axis=1))
+    pairs = tree.query_pairs(least * CELLS[0], output_type="ndarray")
+    unit = np.asarray(CELLS)[region_of(x, y)]
+    a, b = pairs.T
+    near = np.hypot(x[a] - x[b], y[a] - y[b]) < least * np.maximum(unit[a], unit[b])
+    a, b = a[near], b[near]
+    swap = (energy[a] > energy[b]) | ((energy[a] == energy[b]) & (a < b))
+    soft, hard = np.where(swap, b, a), np.where(swap, a, b)
+    order = np.lexsort((-hard, energy[hard], soft))
+    into[soft[order]] = hard[order]  # the last stays: the hardest, of equals the first
+    for _ in range(_TURNS):
+        into = into[into]
+    return into
+
+
+def _resolutions(
+    energy: Floats, sine: Floats, region: Ints, resolution: Mapping[str, Any]
+) -> Columns:
+    """Expected resolutions of the energy [MeV] and of x [mm]."""
+    e = np.maximum(energy, 1.0) / 1000.0
+    a, b, c = resolution["energy"]
+    p, q = np.asarray(resolution["place"], dtype=np.float64)[region].T
+    return {
+        "sigma_energy": 1000.0 * np.sqrt(np.maximum(a * e + b * e * e + c / sine**2, 1e-12)),
+        "sigma_x": np.sqrt(np.maximum(p + q / e, 1e-12)),
+    }
+
+
+def _links(
+    sources: Sources, drawn: Drawn, number: Ints, rank: Ints, part: Floats
+) -> tuple[Ints, Ints, Floats]:
+    """Owners and absorbed sources of the clusters: cluster, particle, share of its energy.
+
+    Args:
+        sources, drawn, number: see `cluster_tables`.
+        rank: row in the table of what each drawn cluster became, shape ``(m,)``.
+        part: part of the energy of that which it makes, shape ``(m,)``.
+    """
+    clusters, m = drawn.clusters, len(rank)
+    share = np.clip(drawn.values["owner_share"], 0.0, 1.0)
+    member = np.flatnonzero(clusters.of_source >= 0)
+    into = clusters.of_source[member]
+    energy = sources.energy[member]
+    total = np.bincount(into, energy, minlength=m)
+    rest = (1.0 - share[into]) * energy / total[into]
+    mine = np.flatnonzero(~sources.zone[clusters.owner])
+    cluster = np.concatenate([rank[mine], rank[into]])
+    particle = np.concatenate([number[clusters.owner[mine]], number[member]])
+    weight = np.concatenate([share[mine] * part[mine], rest * part[into]])
+    # What was joined may have links to the same particle.
+    order = np.lexsort((particle, cluster))
+    cluster, particle, weight = cluster[order], particle[order], weight[order]
+    new = np.ones(len(cluster), dtype=bool)
+    new[1:] = (np.diff(cluster) != 0) | (np.diff(particle) != 0)
+    return cluster[new], particle[new], _sums(np.cumsum(new) - 1, weight, int(new.sum()))
+
+
+def _table(name: str, columns: Columns, counts: Ints) -> Table:
+    declared = [c.name for c in schema.table_columns(name)]
+    return Table.from_counts({c: schema.as_declared(name, c, columns[c]) for c in declared}, counts)

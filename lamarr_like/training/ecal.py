@@ -1,0 +1,153 @@
+"""Training of the translation of particles into clusters of the ECAL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..cluster_layout import Layout, listed
+from ..errors import TrainingError
+from ..events import EventBatch, Table
+from ..nets.trained import TrainedModel
+from ..nets.translator import fit_translator
+from ..nets.translator_config import TranslatorConfig
+from ..nets.translator_sample import TranslatorSample
+from ..sequences import Sources, cut
+from ..stages.ecal import Ecal
+from ..stages.ecal_sources import COPIED, make_sources, source_rows
+from ..stages.ecal_tables import OUTPUTS, Rules, cluster_tables
+from ..stages.ecal_truth import cluster_values, outcomes
+from ..translation import Drawn
+from ..two_sample import Auc, c2st
+
+
+def ecal_sample(batch: EventBatch, zones: bool = True) -> TranslatorSample:
+    """What the ECAL stage learns from a detailed sample.
+
+    Args:
+        batch: sample with the tables ``particle``, ``cluster`` and ``cluster_link``, after the
+            propagation.
+        zones: whether to add background zones.
+
+    Raises:
+        TrainingError: if a table or column is missing or there is too little in it.
+    """
+    needed = sorted(Ecal.requires | Ecal.target_columns)
+    missing = [f"{t}.{c}" for t, c in needed if t not in batch.tables or c not in batch[t]]
+    if missing:
+        raise TrainingError(
+            f"stage 'ecal' cannot be trained: the sample lacks {', '.join(missing)}"
+        )
+    names, rows = Ecal.condition_names(), source_rows(batch)
+    sources = make_sources(batch, rows, names, zones)
+    found = outcomes(batch, rows, zones=zones)
+    clusters = listed(found.own, found.pointer)
+    pieces = cut(sources.x, sources.y, sources.offsets, 96)
+    layout = Layout(sources, pieces, clusters, [])
+    values = cluster_values(batch, found, layout.place)
+    assert tuple(values) == OUTPUTS
+    return TranslatorSample(sources, found.own, found.pointer, values, names, COPIED)
+
+
+def event_features(tables: Mapping[str, Table]) -> dict[str, np.ndarray]:
+    """Figures of the clusters of each event, shape ``(n_events,)``: what an analyst would see.
+
+    Args:
+        tables: with ``cluster``.
+
+    Returns:
+        Multiplicities (all, matched, merged, by region), sums and maxima of energies, smallest and
+        mean distance to the nearest cluster, and masses of pairs of unmatched clusters.
+    """
+    cluster = tables["cluster"]
+    n, event = cluster.n_events, cluster.event_index
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(event, values.astype(np.float64), minlength=n)
+
+    et, energy = cluster["et"].astype(np.float64), cluster["energy"].astype(np.float64)
+    count = np.maximum(cluster.counts, 1)
+    out = {"n": cluster.counts.astype(np.float64), "sum_e": np.log1p(total(energy))}
+    out["sum_et"] = np.log1p(total(et))
+    out["n_matched"] = total(cluster["is_matched"])
+    out["n_merged"] = total(cluster["merged_mass"] > 0)
+    for region in (1, 2):
+        out[f"n_region{region}"] = total(cluster["region"] == region)
+    out["n_hard"] = total(et > 500.0)
+    for name in ("prs_energy", "photon_id", "is_not_h"):
+        out[f"mean_{name}"] = total(cluster[name]) / count
+    top = np.zeros(n)
+    np.maximum.at(top, event, et)
+    out["max_et"] = np.log1p(top)
+    return out | _pairs(cluster)
+
+
+def _pairs(cluster: Table) -> dict[str, np.ndarray]:
+    """Distances to the nearest cluster, and masses of pairs of unmatched clusters."""
+    n = cluster.n_events
+    out = {k: np.zeros(n) for k in ("near", "near_mean", "n_pi0", "n_wide")}
+    x, y, energy = (cluster[c].astype(np.float64) for c in ("x", "y", "energy"))
+    place = np.stack([x, y, cluster["z"].astype(np.float64)], axis=1)
+    unit = place / np.linalg.norm(place, axis=1, keepdims=True)
+    free = ~cluster["is_matched"].astype(bool)
+    for i in range(n):
+        mine = slice(cluster.offsets[i], cluster.offsets[i + 1])
+        if mine.stop - mine.start < 2:
+            continue
+        distance = np.hypot(x[mine, None] - x[mine], y[mine, None] - y[mine])
+        np.fill_diagonal(distance, 1e4)
+        nearest = np.log(np.minimum(distance.min(axis=1), 1e4) + 1.0)
+        out["near"][i], out["near_mean"][i] = nearest.min(), nearest.mean()
+        e, u = energy[mine][free[mine]], unit[mine][free[mine]]
+        mass2 = 2.0 * e[:, None] * e * np.maximum(1.0 - u @ u.T, 0.0)
+        mass = np.sqrt(mass2[np.triu_indices(len(e), 1)])
+        out["n_pi0"][i] = ((mass > 105.0) & (mass < 165.0)).sum()
+        out["n_wide"][i] = (mass < 500.0).sum()
+    return out
+
+
+class _EventFigure:
+    """C2ST of the clusters of held-out events, with what is known of the events beside them."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    def __call__(self, sources: Sources, real: Drawn, fake: Drawn) -> Auc:
+        """See `nets.translator.Metric`."""
+        number = np.arange(len(sources.x))
+        as_they_are = Rules(self.rules.resolution)
+        one, two = (
+            event_features(cluster_tables(sources, drawn, number, rules))
+            for drawn, rules in ((real, as_they_are), (fake, self.rules))
+        )
+        n = len(sources.offsets) - 1
+        event = np.repeat(np.arange(n), np.diff(sources.offsets))
+        conditions = {
+            "n_sources": np.diff(sources.offsets),
+            "energy": np.log1p(np.bincount(event, sources.energy, minlength=n)),
+        }
+        return c2st(one, two, conditions, folds=2, trees=100, depth=4)
+
+
+def fit_ecal(
+    batch: EventBatch, config: TranslatorConfig | None = None, *, progress: bool = True
+) -> TrainedModel:
+    """Train the model of the ECAL stage.
+
+    Args:
+        batch: detailed sample after the propagation.
+        config: settings; ``config.k_to_k()`` for the baseline.
+        progress: show a progress bar.
+
+    Raises:
+        TrainingError: if the sample cannot support the training.
+    """
+    config = config or TranslatorConfig()
+    sample = ecal_sample(batch, config.zones)
+    extra = Ecal.extra_config(batch)
+    if config.family == "k-to-k":
+        extra["least_distance"] = 0.0  # its clusters know nothing of each other
+    model = fit_translator(sample, config, metric=_EventFigure(Rules.of(extra)), progress=progress)
+    return replace(model, config={**model.config, **extra})

@@ -1,0 +1,195 @@
+"""Translation of a sequence of sources into a sequence of clusters, at run time.
+
+A *source* is a particle that may leave a cluster, or a background zone that may hold some.  An
+encoder looks at all sources of an event and gives each the probabilities of owning none, one or a
+few clusters.  What owns none is lost or absorbed into the cluster of a source nearby, of those that
+were drawn to own one: so two photons close to each other are one cluster or two, but never none
+because both point at the other.  Then a decoder looks at the clusters together, and a head draws
+what each of them measures.  Everything is one shot: no loop over sources or clusters.
+
+Events go through the networks as *pieces*, padded to a few lengths and in blocks of fixed size, so
+that the result of an event is the same bit for bit whichever events share the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from scipy.special import ndtri
+
+from .atoms import Atoms
+from .cluster_layout import Clusters, Layout, encoder_feed, listed, source_places
+from .preprocessing import NormalScores
+from .sequences import Floats, Floats32, Ints, Pieces, Sources, blocks, cut, padded_length
+
+Graph: TypeAlias = Callable[..., list[np.ndarray]]
+"""A network: arrays by name in, arrays out."""
+
+
+class Drawn(NamedTuple):
+    """Clusters of some events.
+
+    Attributes:
+        offsets: clusters ``offsets[i]:offsets[i + 1]`` are those of event ``i``.
+        clusters: which there are.
+        place: x, y of the energy of owner and absorbed sources, unit, log energy; ``(m, 4)``.
+        values: what is measured of each, by name, shapes ``(m,)``.
+    """
+
+    offsets: Ints
+    clusters: Clusters
+    place: Floats
+    values: dict[str, Floats]
+
+
+class Translator:
+    """A trained translation, ready to run.
+
+    Args:
+        conditions: names of the features of sources, in order.
+        copied: those that clusters take over from their owner.
+        outputs: names of what is measured of a cluster.
+        encoder: sources to probabilities ``(b, l, 4)`` of the number of clusters, states
+            ``(b * l, d)`` and, with pointers, logits ``(b, l, 1 + l)`` of being lost and of being
+            absorbed by each, if that owns a cluster.
+        decoder: clusters to conditions of the head ``(b * m, c)``.
+        head: conditions, uniforms and normals to scores and the class of atoms, row by row.
+        scores: normal scores of the outputs to physical values.
+        atoms: exact equalities to impose.
+        noise: uniform and normal numbers that the head needs for each cluster.
+        longest: sources in a piece at the most.
+        zones: whether background zones are among the sources.
+    """
+
+    def __init__(
+        self,
+        *,
+        conditions: tuple[str, ...],
+        copied: tuple[str, ...],
+        outputs: tuple[str, ...],
+        encoder: Graph,
+        decoder: Graph,
+        head: Graph,
+        scores: NormalScores,
+        atoms: Atoms,
+        noise: tuple[int, int],
+        longest: int,
+        zones: bool,
+    ) -> None:
+        self.conditions = conditions
+        self.outputs = outputs
+        self.zones = zones
+        self.longest = longest
+        self.n_uniforms = sum(noise)
+        self._copied = [conditions.index(name) for name in copied]
+        self._encoder, self._decoder, self._head = encoder, decoder, head
+        self._scores, self._atoms, self._noise = scores, atoms, noise
+
+    def draw(
+        self,
+        sources: Sources,
+        uniforms: Floats,
+        noise: Callable[[Ints, Ints, int], Floats],
+    ) -> Drawn:
+        """Clusters of each event.
+
+        Args:
+            sources: the sources; features in the order of `conditions`.
+            uniforms: two numbers in (0, 1) for each source, shape ``(n, 2)``.
+            noise: gives uniform numbers ``(m, size)`` for (owner, number of the cluster, size).
+        """
+        pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
+        places = source_places(sources, pieces)
+        own, pointer, states = self._outcomes(sources, pieces, places, uniforms)
+        clusters = listed(own, pointer)
+        layout = Layout(sources, pieces, clusters, self._copied)
+        numbers = noise(clusters.owner, clusters.number, self.n_uniforms)
+        given = self._decoded(pieces, places, states, layout)
+        offsets = np.searchsorted(clusters.owner, sources.offsets)
+        return Drawn(offsets, clusters, layout.place, self._measured(given, numbers))
+
+    def _outcomes(
+        self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats
+    ) -> tuple[Ints, Ints, Floats32]:
+        """Number of clusters, pointer and state of each source."""
+        n = len(sources.x)
+        own, pointer = np.zeros(n, np.int64), np.full(n, -1)
+        states = np.zeros((n, 0), np.float32)
+        for block in blocks(pieces):
+            found = self._encoder(**encoder_feed(block, sources, places))
+            rows, slots, size = block.rows, block.slots, block.size * block.length
+            u = uniforms[rows]
+            own[rows] = _choose(found[0].reshape(size, -1)[slots], u[:, 0])
+            if len(found) > 2:
+                owns = block.by_piece(((own > 0) & ~sources.zone).astype(np.float64))
+                into = _absorbers(found[2], owns, slots, own[rows], u[:, 1])
+                start = pieces.offsets[pieces.of_source[rows]]
+                at = pieces.order[start + np.maximum(into, 0)]
+                pointer[rows] = np.where(into < 0, -1, at)
+            state = found[1]
+            if not states.shape[1]:
+                states = np.zeros((n, state.shape[1]), np.float32)
+            states[rows] = state[block.slots]
+        return own, pointer, states
+
+    def _decoded(
+        self, pieces: Pieces, places: Floats32, states: Floats32, layout: Layout
+    ) -> Floats32:
+        """Conditions of the head for each cluster."""
+        found = np.zeros((len(layout.place), 0), np.float32)
+        widths = np.where(layout.counts > 0, padded_length(layout.counts), 0)
+        for block in blocks(pieces, widths):
+            width = int(widths[block.pieces[0]])
+            feed = layout.feed(block, width, places)
+            (given,) = self._decoder(states=block.spread(states), **feed)
+            rows, slots = layout.within(block, width)
+            if not found.shape[1]:
+                found = np.zeros((len(found), given.shape[1]), np.float32)
+            found[rows] = given[slots]
+        return found
+
+    def _measured(self, given: Floats32, numbers: Floats) -> dict[str, Floats]:
+        if not len(numbers):
+            return {name: np.zeros(0) for name in self.outputs}
+        n = self._noise[0]
+        drawn = self._head(
+            conditions=given,
+            uniforms=numbers[:, :n].astype(np.float32),
+            normals=ndtri(numbers[:, n:]).astype(np.float32),
+        )
+        values = self._scores.inverse(drawn[0])
+        if len(self._atoms) > 1 or not self._atoms.free.all():
+            atom = drawn[1][:, 0] if len(drawn) > 1 else np.zeros(len(values))
+            self._atoms.impose(values, atom.astype(np.int64))
+        return {name: values[:, k] for k, name in enumerate(self.outputs)}
+
+
+def _absorbers(logits: np.ndarray, owns: Floats, slots: Ints, own: Ints, uniforms: Floats) -> Ints:
+    """Position in its piece of what absorbs each source, -1 for none.
+
+    Args:
+        logits: ``(b, l, 1 + l)``.
+        owns: 1 for sources that own a cluster, ``(b, l)``.
+        slots: positions of the sources in ``(b * l)``, shape ``(n,)``.
+        own: clusters that they own, shape ``(n,)``.
+        uniforms: shape ``(n,)``.
+    """
+    result = np.full(len(slots), -1)
+    free = np.flatnonzero(own == 0)
+    length = owns.shape[1]
+    rows = logits.reshape(-1, 1 + length)[slots[free]].astype(np.float64)
+    # Bounded: no probability underflows, so that the lost share of each row stays positive.
+    weights = np.exp(np.clip(rows - rows[:, :1], -700.0, 50.0))
+    weights[:, 1:] *= owns[slots[free] // length]
+    weights[:, 1:] *= rows[:, 1:] > -1e8
+    result[free] = _choose(weights, uniforms[free]) - 1
+    return result
+
+
+def _choose(probabilities: np.ndarray, uniforms: Floats) -> Ints:
+    """Index drawn for each row."""
+    summed = np.cumsum(probabilities, axis=1, dtype=np.float64)
+    chosen: Ints = (uniforms[:, None] * summed[:, -1:] > summed).sum(axis=1)
+    return chosen
