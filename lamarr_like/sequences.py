@@ -15,7 +15,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 144, 288)
 """Lengths that sequences are padded to."""
-SLOTS = 512
+SLOTS = 1024
 """Sources in a block, about."""
 
 

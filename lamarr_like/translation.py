@@ -13,10 +13,11 @@ that the result of an event is the same bit for bit whichever events share the c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from .atoms import Atoms
@@ -26,6 +27,12 @@ from .sequences import Floats, Floats32, Ints, Pieces, Sources, blocks, cut, pad
 
 Graph: TypeAlias = Callable[..., list[np.ndarray]]
 """A network: arrays by name in, arrays out."""
+Noise: TypeAlias = Callable[[Ints, Ints, int, int], Floats]
+"""Owner, number of the cluster, attempt, size to uniform numbers ``(m, size)``."""
+Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], NDArray[np.bool_]]
+"""Event, place, values and a uniform number of each cluster to those that are drawn again."""
+ATTEMPTS = 4
+"""How often a cluster is measured again at the most."""
 
 
 class Drawn(NamedTuple):
@@ -91,24 +98,38 @@ class Translator:
         self,
         sources: Sources,
         uniforms: Floats,
-        noise: Callable[[Ints, Ints, int], Floats],
+        noise: Noise,
+        again: Again | None = None,
     ) -> Drawn:
         """Clusters of each event.
 
         Args:
             sources: the sources; features in the order of `conditions`.
             uniforms: two numbers in (0, 1) for each source, shape ``(n, 2)``.
-            noise: gives uniform numbers ``(m, size)`` for (owner, number of the cluster, size).
+            noise: uniform numbers for clusters.
+            again: tells which clusters are measured again, `ATTEMPTS` times at the most.
         """
         pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
         places = source_places(sources, pieces)
         own, pointer, states = self._outcomes(sources, pieces, places, uniforms)
         clusters = listed(own, pointer)
         layout = Layout(sources, pieces, clusters, self._copied)
-        numbers = noise(clusters.owner, clusters.number, self.n_uniforms)
         given = self._decoded(pieces, places, states, layout)
         offsets = np.searchsorted(clusters.owner, sources.offsets)
-        return Drawn(offsets, clusters, layout.place, self._measured(given, numbers))
+        size = self.n_uniforms + 1
+        numbers = noise(clusters.owner, clusters.number, 0, size)
+        values, chance = self._measured(given, numbers[:, :-1]), numbers[:, -1]
+        event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        for attempt in range(1, 1 + ATTEMPTS if again else 1):
+            assert again is not None
+            rows = np.flatnonzero(again(event, layout.place, values, chance))
+            if not len(rows):
+                break
+            numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
+            for name, new in self._measured(given[rows], numbers[:, :-1]).items():
+                values[name][rows] = new
+            chance[rows] = numbers[:, -1]
+        return Drawn(offsets, clusters, layout.place, values)
 
     def _outcomes(
         self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats

@@ -22,6 +22,7 @@ from lamarr_like.stages.ecal_sources import (
     CELLS,
     FACE,
     HOLE,
+    PIPE,
     region_of,
     source_rows,
 )
@@ -199,11 +200,11 @@ def test_thousands_of_photons(stage):
 
 def test_photons_outside_the_face_leave_nothing(stage):
     x, y = (
-        np.array([FACE[0] + 100.0, 0.0, 6e4, 1000.0]),
-        np.array([0.0, -FACE[1] - 60.0, 0.0, 500.0]),
+        np.array([FACE[0] + 100.0, 0.0, 6e4, 1000.0, 0.9 * PIPE]),
+        np.array([0.0, -FACE[1] - 60.0, 0.0, 500.0, 0.0]),
     )
-    batch = toy.truth_batch(np.zeros(4, int), np.full(4, 22), x, y, np.full(4, 2e4), 1)
-    assert np.array_equal(source_rows(batch), [False, False, False, True])
+    batch = toy.truth_batch(np.zeros(5, int), np.full(5, 22), x, y, np.full(5, 2e4), 1)
+    assert np.array_equal(source_rows(batch), [False, False, False, True, False])
     link = stage(batch, 1)["cluster_link"]
     assert set(link["mcparticle_id"]) <= {3}
 

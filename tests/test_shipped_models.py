@@ -109,6 +109,44 @@ def test_hypotheses_below_threshold_are_exactly_equal(fast, detailed):
     assert equal(detailed) > 0.2
 
 
+def test_muons_and_their_fakes_are_as_many_as_in_the_detailed_simulation(fast, detailed):
+    for pdg in (13, 211, 321):
+        share = []
+        for batch in (fast, detailed):
+            track = batch.track
+            rows = (track["origin"] == 0) & (track["track_type"] == 3) & (track["p"] > 3000.0)
+            mine = np.abs(batch.linked("mc_pdg_id", rows)) == pdg
+            share.append((track["is_muon"][rows][mine].sum(), mine.sum()))
+        (a, n), (b, m) = share
+        assert a / n == pytest.approx(b / m, abs=4 * np.sqrt(a + b + 1) / (n + m) * 2), pdg
+
+
+def test_clusters_are_those_of_the_detailed_simulation(fast, detailed):
+    mine, theirs = fast["cluster"], detailed["cluster"]
+    assert mine.counts.mean() == pytest.approx(theirs.counts.mean(), rel=0.03)
+    assert mine.counts.std() == pytest.approx(theirs.counts.std(), rel=0.12)
+    # More particles, more clusters, event by event.
+    assert np.corrcoef(mine.counts, theirs.counts)[0, 1] > 0.9
+    assert mine["is_matched"].mean() == pytest.approx(theirs["is_matched"].mean(), abs=0.02)
+    for name in ("energy", "et", "spread", "photon_id"):
+        levels = [0.1, 0.5, 0.9]
+        expected = np.quantile(theirs[name], levels)
+        width = np.quantile(theirs[name], 0.84) - np.quantile(theirs[name], 0.16)
+        assert np.quantile(mine[name], levels) == pytest.approx(
+            expected, abs=0.06 * float(width)
+        ), name
+
+
+def test_links_share_the_energy_of_clusters(fast):
+    cluster, link = fast["cluster"], fast["cluster_link"]
+    known = cluster.offsets[link.event_index] + link["cluster_id"]
+    total = np.bincount(known, link["weight"], minlength=len(cluster))
+    assert (total < 1.0 + 1e-5).all() and (link["weight"] > 0.0).all()
+    particle = fast.particle
+    there = particle.counts[link.event_index]
+    assert ((link["mcparticle_id"] >= 0) & (link["mcparticle_id"] < there)).all()
+
+
 def test_chunk_size_changes_no_bit(tmp_path, truth):
     source = tmp_path / "truth.root"
     with EventWriter(source, metadata={}) as writer:

@@ -120,7 +120,7 @@ def test_training_is_repeatable():
     rng = np.random.default_rng(4)
     drawn = model.draw(
         *(sources, rng.random((len(sources.x), 2))),
-        lambda owner, k, size: rng.random((len(owner), size)),
+        lambda owner, k, attempt, size: rng.random((len(owner), size)),
     )
     assert drawn.offsets[-1] == len(drawn.values["a"]) == len(drawn.place)
     assert (drawn.clusters.of_source < len(drawn.place)).all()

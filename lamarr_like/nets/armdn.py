@@ -165,7 +165,7 @@ class ArmdnTrainer:
         reach, centre = graph.constant(_LOG_SIGMA_REACH), graph.constant(_LOG_SIGMA_CENTRE)
         sigma = graph.op("Exp", graph.op("Add", graph.op("Mul", bounded, reach), centre))
         score = graph.op("Add", mean, graph.op("Mul", sigma, normal))
-        return graph.op("Clip", score, graph.constant(-5.0), graph.constant(5.0))
+        return graph.clip(score, -5.0, 5.0)
 
 
 def add_atom_choice(

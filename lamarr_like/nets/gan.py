@@ -6,6 +6,11 @@ Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441, which con
 tricks that older losses need.  The energy score (Gneiting and Raftery 2007) of two draws for the
 same conditions keeps the generator from collapsing.  Atoms are drawn as a class first, exactly as
 in `armdn`.
+
+Generator and critic work on residuals of a linear Gaussian law whose coefficients are functions of
+the conditions, fitted by likelihood beside them.  A slope-penalised critic cannot follow widths and
+correlations that change by orders of magnitude with the conditions; without those, what is left to
+it is of order one everywhere.
 """
 
 from __future__ import annotations
@@ -27,6 +32,55 @@ DEFAULT_HIDDEN = 128
 DEFAULT_DEPTH = 4
 
 _SLOPE = 0.2
+_BASE_WIDTHS = (128, 128)
+_LOG_SIGMA = (-7.0, 3.0)
+
+
+class GaussianBase:
+    """Each output a linear function of the earlier ones, with Gaussian errors, given conditions.
+
+    Args:
+        rng: source of the initial weights.
+        n_in: width of the conditions.
+        n_out: number of outputs.
+    """
+
+    def __init__(self, rng: np.random.Generator, n_in: int, n_out: int) -> None:
+        self.n_out = n_out
+        self.widths = [n_in, *_BASE_WIDTHS, n_out * (n_out + 2)]
+        self.net = Mlp(rng, self.widths, out_scale=0.1)
+
+    def residuals(self, given: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Errors in units of their width, and log widths, both of the shape of `y`."""
+        n = self.n_out
+        mean, log_sigma, slopes = tf.split(self.net(given), [n, n, n * n], axis=1)
+        log_sigma = tf.clip_by_value(log_sigma, *_LOG_SIGMA)
+        earlier = tf.reshape(slopes, [-1, n, n]) * tf.constant(np.tri(n, k=-1, dtype=np.float32))
+        expected = mean + tf.linalg.matvec(earlier, y)
+        return (y - expected) * tf.exp(-log_sigma), log_sigma
+
+    def outputs(
+        self, graph: Graph, given: str, residuals: str, arrays: list[np.ndarray], free: str
+    ) -> str:
+        """The way back, output after output, in a graph; `free` may be empty."""
+
+        def masked(values: str, i: int) -> str:
+            return graph.op("Mul", values, graph.slice(free, i, i + 1)) if free else values
+
+        n, layers = self.n_out, len(self.widths) - 1
+        h = given
+        for i in range(layers):
+            h = graph.dense(graph.silu(h) if i else h, arrays[i], arrays[layers + i])
+        sigma = graph.op("Exp", graph.clip(graph.slice(h, n, 2 * n), *_LOG_SIGMA))
+        own = graph.op("Add", graph.slice(h, 0, n), graph.op("Mul", sigma, residuals))
+        known = masked(graph.slice(own, 0, 1), 0)
+        for i in range(1, n):
+            row = graph.slice(h, (2 + i) * n, (2 + i) * n + i)
+            product = graph.op("Mul", row, known)
+            linear = graph.op("ReduceSum", product, graph.constant([1], np.int64), keepdims=1)
+            value = graph.op("Add", graph.slice(own, i, i + 1), linear)
+            known = graph.concat(known, masked(value, i))
+        return known
 
 
 class ResidualNet:
@@ -81,15 +135,17 @@ class GanTrainer:
         self.n_conditions, self.n_outputs = sample.x.shape[1], sample.y.shape[1]
         self.n_atoms = len(sample.atoms)
         self.free = sample.atoms.free.astype(np.float32)
-        self.latent = config.latent or 2 * self.n_outputs
+        self.latent = max(config.latent or 2 * self.n_outputs, self.n_outputs)
         given = self.n_conditions + (self.n_atoms if self.n_atoms > 1 else 0)
         shape = {"hidden": config.hidden, "depth": config.depth}
         self.net = ResidualNet(rng, given + self.latent, n_out=self.n_outputs, **shape)
         shape["hidden"] = config.critic_hidden
         self.critic = ResidualNet(rng, given + self.n_outputs, n_out=1, **shape)
+        self.base = GaussianBase(rng, given, self.n_outputs)
         self.atom_net = Mlp(rng, [self.n_conditions, *ATOM_WIDTHS, self.n_atoms], out_scale=0.1)
         chosen = self.atom_net.variables if self.n_atoms > 1 else []
-        self.groups = [self.net.variables, self.critic.variables, chosen]
+        laws = [*self.base.net.variables, *chosen]
+        self.groups = [self.net.variables, self.critic.variables, laws]
         rates = (config.learning_rate, config.learning_rate, 2e-3)
         self.optimizers = [
             adam(rate, config.warm_up, config.steps, beta_1=beta, beta_2=0.99)
@@ -97,7 +153,7 @@ class GanTrainer:
         ]
         for optimizer, group in zip(self.optimizers, self.groups, strict=True):
             optimizer.build(group)
-        self.average = MovingAverage([*self.net.variables, *chosen], config.ema)
+        self.average = MovingAverage([*self.net.variables, *laws], config.ema)
         self.count = tf.Variable(0, dtype=tf.int32)
 
     @property
@@ -108,7 +164,7 @@ class GanTrainer:
     @property
     def flops(self) -> int:
         """Floating-point operations of the products of one draw."""
-        total = sum(a * b for a, b in pairwise(self.net.widths))
+        total = sum(a * b for w in (self.net.widths, self.base.widths) for a, b in pairwise(w))
         if self.n_atoms > 1:
             widths = [self.n_conditions, *ATOM_WIDTHS, self.n_atoms]
             total += sum(a * b for a, b in pairwise(widths))
@@ -122,12 +178,15 @@ class GanTrainer:
         self.count.assign_add(1)
         shape = (2, tf.shape(x)[0], self.latent)
         z = tf.random.stateless_normal(shape, seed=tf.stack([self.config.seed, self.count]))
-        loss = self._critic_step(given, y, free * self.net(tf.concat([given, z[0]], 1)), w)
-        self._generator_step(given, y, free, z=z, w=w)
-        if self.n_atoms > 1:
-            self._atom_step(x, atom, w)
+        real = self._law_step(x, atom, given, y, free=free, w=w)
+        loss = self._critic_step(given, real, self._residuals(given, free, z[0]), w)
+        self._generator_step(given, real, free, z=z, w=w)
         self.average.update()
         return loss
+
+    def _residuals(self, given: tf.Tensor, free: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """Residuals drawn for some noise: Gaussian until the network has learnt otherwise."""
+        return free * (z[:, : self.n_outputs] + self.net(tf.concat([given, z], 1)))
 
     def _apply(self, which: int, tape: tf.GradientTape, loss: tf.Tensor) -> None:
         group = self.groups[which]
@@ -161,40 +220,59 @@ class GanTrainer:
         self, given: tf.Tensor, real: tf.Tensor, free: tf.Tensor, *, z: tf.Tensor, w: tf.Tensor
     ) -> None:
         with tf.GradientTape() as tape:
-            fake = free * self.net(tf.concat([given, z[0]], 1))
+            fake = self._residuals(given, free, z[0])
             score = self.critic(tf.concat([given, fake], 1)) - self.critic(
                 tf.concat([given, real], 1)
             )
             loss = tf.reduce_mean(w * tf.nn.softplus(-score[:, 0]))
             if self.config.energy > 0:
-                other = free * self.net(tf.concat([given, z[1]], 1))
+                other = self._residuals(given, free, z[1])
                 loss += self.config.energy * energy_score(real, fake, other, w)
         self._apply(0, tape, loss)
 
-    def _atom_step(self, x: tf.Tensor, atom: tf.Tensor, w: tf.Tensor) -> None:
+    def _law_step(
+        self,
+        x: tf.Tensor,
+        atom: tf.Tensor,
+        given: tf.Tensor,
+        y: tf.Tensor,
+        *,
+        free: tf.Tensor,
+        w: tf.Tensor,
+    ) -> tf.Tensor:
+        """Update Gaussian law and class network; returns the residuals, 0 where not free."""
         with tf.GradientTape() as tape:
-            nll = tf.nn.sparse_softmax_cross_entropy_with_logits(atom, self.atom_net(x))
-            loss = tf.reduce_mean(w * tf.minimum(nll, 20.0))
+            residuals, log_sigma = self.base.residuals(given, y)
+            # A few far residuals must not decide the widths.
+            nll = tf.minimum(0.5 * tf.square(residuals), 20.0) + log_sigma
+            loss = tf.reduce_mean(w * tf.reduce_sum(free * nll, 1))
+            if self.n_atoms > 1:
+                entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(atom, self.atom_net(x))
+                loss += tf.reduce_mean(w * tf.minimum(entropy, 20.0))
         self._apply(2, tape, loss)
+        return free * residuals
 
     def onnx(self) -> bytes:
         """The sampling graph with the averaged weights."""
         arrays = self.average.numpy()
-        layers = len(self.net.kernels)
+        layers, laws = len(self.net.kernels), len(self.base.net.variables)
+        arrays, base = arrays[: 2 * layers], arrays[2 * layers :]
+        base, choice = base[:laws], base[laws:]
         graph = Graph()
         x = graph.input("conditions", self.n_conditions)
         free = index = ""
         if self.n_atoms > 1:
             uniforms = graph.input("uniforms", 1)
-            index, x, free = add_atom_choice(graph, x, uniforms, arrays[2 * layers :], self.free)
-        h = graph.concat(x, graph.input("normals", self.latent))
+            index, x, free = add_atom_choice(graph, x, uniforms, choice, self.free)
+        z = graph.input("normals", self.latent)
+        h = graph.concat(x, z)
         for i in range(layers - 1):
             step = graph.dense(h, arrays[i], arrays[layers + i])
             step = graph.op("LeakyRelu", step, alpha=_SLOPE)
             h = graph.op("Add", h, step) if i else step
-        scores = graph.dense(h, arrays[layers - 1], arrays[2 * layers - 1])
-        if free:
-            scores = graph.op("Mul", scores, free)
+        drawn = graph.dense(h, arrays[layers - 1], arrays[2 * layers - 1])
+        drawn = graph.op("Add", graph.slice(z, 0, self.n_outputs), drawn)
+        scores = self.base.outputs(graph, x, drawn, base, free)
         graph.output("scores", scores, self.n_outputs)
         if index:
             graph.output("atom", graph.op("Cast", index, to=1), 1)

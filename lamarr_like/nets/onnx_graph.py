@@ -81,6 +81,10 @@ class Graph:
         ends = [self.constant(v, np.int64) for v in ([start], [stop], [1])]
         return self.op("Slice", x, *ends)
 
+    def clip(self, x: str, low: float, high: float) -> str:
+        """``min(max(x, low), high)``."""
+        return self.op("Clip", x, self.constant(low), self.constant(high))
+
     def concat(self, *tensors: str) -> str:
         """Columns side by side."""
         return tensors[0] if len(tensors) == 1 else self.op("Concat", *tensors, axis=1)

@@ -13,7 +13,7 @@ from ..cluster_layout import CLUSTER_FEATURES
 from ..engine import build_model
 from ..errors import TrainingError
 from ..sequences import Sources
-from ..translation import Drawn, Translator
+from ..translation import Again, Drawn, Translator
 from ..two_sample import Auc, c2st
 from .loop import evaluation_steps, progress_bar
 from .sample import archive, data_digest, split, stream
@@ -53,9 +53,11 @@ class _Judge:
         spec: dict[str, Any],
         tables: bytes,
         metric: Metric,
+        again: Again | None,
         seed: int,
     ) -> None:
         self.sample, self.spec, self.tables, self.metric = sample, spec, tables, metric
+        self.again = again
         self.real, self.seed = sample.truth(), seed
         self.best, self.figure, self.kept = float("inf"), float("inf"), dict[str, bytes]()
 
@@ -69,7 +71,8 @@ class _Judge:
         fake = model.draw(
             sources,
             rng.random((len(sources.x), 2)),
-            lambda owner, _, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
+            lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
+            self.again,
         )
         found = self.metric(sources, self.real, fake)
         if found.value < self.best + found.error or not self.kept:
@@ -83,6 +86,7 @@ def fit_translator(
     config: TranslatorConfig | None = None,
     *,
     metric: Metric = event_c2st,
+    again: Again | None = None,
     progress: bool = True,
 ) -> TrainedModel:
     """Train a translation of sources into clusters.
@@ -92,6 +96,7 @@ def fit_translator(
         config: settings; ``config.k_to_k()`` gives the baseline, for which the sample must come
             without background zones.
         metric: figure on held-out events that chooses the state to keep.
+        again: which clusters are drawn again.
         progress: show a progress bar.
 
     Returns:
@@ -117,7 +122,7 @@ def fit_translator(
     trainer = TranslatorTrainer(prepared, config)
     spec = _spec(sample, prepared, trainer, config)
     tables = archive(prepared.scores.to_arrays("outputs"))
-    judge = _Judge(judged, spec, tables, metric, config.seed)
+    judge = _Judge(judged, spec, tables, metric, again, config.seed)
     history = _train(trainer, prepared, config, judge, progress)
     if config.head_steps:
         history.append(_train_head(prepared, config, judge, progress))

@@ -46,7 +46,7 @@ class TranslatorConfig:
     """
 
     width: int = 64
-    layers: int = 2
+    layers: int = 1
     decoder_layers: int = 1
     heads: int = 4
     hidden: int = 128

@@ -196,7 +196,7 @@ class OnnxOps:
 
     def clip(self, a: Any, low: float, high: float) -> Any:
         """See `Ops`."""
-        return self._graph.op("Clip", a, self.constant(low), self.constant(high))
+        return self._graph.clip(a, low, high)
 
     def matmul(self, a: Any, b: Any) -> Any:
         """See `Ops`."""

@@ -19,12 +19,15 @@ _EDGE = 200.0
 """Distances to the edges of the ECAL are cut at this [mm]: what is deeper inside is the same."""
 _FAR = 1e5
 
-REQUIRES = pid_conditions.REQUIRES | neighbours.REQUIRES | keys("track", "x", "y", "z")
+_MUON = ("in_muon", "is_muon", "muon_mu_ll", "muon_bg_ll")
+"""What leaves little in the calorimeters reaches the muon stations."""
+
+REQUIRES = pid_conditions.REQUIRES | neighbours.REQUIRES | keys("track", "x", "y", "z", *_MUON)
 """Columns that `conditions` reads."""
 
 
 def conditions(batch: EventBatch, rows: Mask) -> Columns:
-    """Track, truth, where track and bremsstrahlung meet the ECAL, and what else arrives there.
+    """Track, truth, muon stations, where track and bremsstrahlung meet the ECAL, what else arrives.
 
     Bremsstrahlung flies on straight from before the magnet, so it is looked for where the line of
     the track's first state ends.
@@ -36,6 +39,7 @@ def conditions(batch: EventBatch, rows: Mask) -> Columns:
     out = pid_conditions.track_and_truth(batch, rows)
     own = features.linked_rows(batch, rows)
     particle = batch.particle
+    out |= {c: batch.track[c][rows].astype(np.float64) for c in _MUON}
     x, y = (particle[c][own].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
     track = batch.track
     reach = features.ECAL_Z - track["z"][rows]

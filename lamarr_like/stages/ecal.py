@@ -78,11 +78,14 @@ class Ecal(AbstractModelStage):
         number = numbered(batch, rows, self.model.zones)
         event_id = np.repeat(batch.event["event_id"], np.diff(sources.offsets))
 
-        def noise(owner: NDArray[np.int64], k: NDArray[np.int64], size: int) -> Floats:
-            return rng.uniforms(seed, "ecal/cluster", event_id[owner], 4 * number[owner] + k, size)
+        def noise(
+            owner: NDArray[np.int64], k: NDArray[np.int64], attempt: int, size: int
+        ) -> Floats:
+            index = 4 * number[owner] + k
+            return rng.uniforms(seed, f"ecal/cluster/{attempt}", event_id[owner], index, size)
 
         uniforms = rng.uniforms(seed, self.name, event_id, number, 2)
-        drawn = self.model.draw(sources, uniforms, noise)
+        drawn = self.model.draw(sources, uniforms, noise, self.rules.again)
         tables = cluster_tables(sources, drawn, number, self.rules)
         for name, table in tables.items():
             batch = batch.with_table(name, table)

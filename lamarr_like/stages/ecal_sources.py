@@ -21,7 +21,10 @@ CELL_Z = 12650.0
 """z [mm] at which the cells are seen: the mean depth of a shower."""
 FACE = (4100.0, 3350.0)
 """Sources come to the face within these |x| and |y| [mm], a margin about the ECAL included."""
-LEAST_P = 150.0
+PIPE = 100.0
+"""Sources come to the face outside this radius [mm] (8 mrad): what is within it stays in the beam
+pipe, and its few secondaries, 0.4 % of the clusters, count as background."""
+LEAST_P = 250.0
 """Momentum [MeV] of the softest source."""
 MIP = 350.0
 """Energy [MeV] that stands for what a muon or a hadron leaves."""
@@ -49,7 +52,8 @@ def source_rows(batch: EventBatch) -> Mask:
     p = momentum(*(particle[c].astype(np.float64) for c in features.MOMENTUM))
     known = np.isin(np.abs(particle["mc_pdg_id"]), list(_KINDS.values()))
     comes = (particle["mc_pz"] > 0.0) & (particle["mc_vz"] < features.ECAL_Z) & (p > LEAST_P)
-    inside = (np.abs(particle["mc_ecal_x"]) < FACE[0]) & (np.abs(particle["mc_ecal_y"]) < FACE[1])
+    x, y = (particle[c].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
+    inside = (np.abs(x) < FACE[0]) & (np.abs(y) < FACE[1]) & (np.hypot(x, y) > PIPE)
     mask: Mask = known & comes & inside & particle["mc_stable"].astype(bool)
     return mask
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,9 @@ from scipy.spatial import cKDTree
 from .. import schema
 from ..events import Table
 from ..sequences import Sources
-from ..translation import Drawn
+from ..translation import Again, Drawn
 from .ecal_sources import BORDERS, CELL_Z, CELLS, HOLE, region_of
+from .ecal_spacing import crowded
 from .features import ECAL_Z
 from .stage import Columns, Floats
 
@@ -39,6 +41,8 @@ x [mm], as p + q / E, for each region."""
 
 _EDGE = 20.0
 """Distance [mm] from the edge of the face at which a position beyond it is put."""
+_LEAST_SHARE = 1e-6
+"""What gave no more of a cluster's energy has no link to it."""
 _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
 
@@ -51,16 +55,23 @@ class Rules(NamedTuple):
         least_et: threshold of the transverse energy [MeV]; a draw below is reflected at it.
         least_distance: distance in (the larger) cells below which there are no two local maxima;
             clusters drawn nearer to each other are one.
+        spacing: see `ecal_spacing.pair_factors`.
     """
 
     resolution: Mapping[str, Any] = RESOLUTION
     least_et: float = 0.0
     least_distance: float = 0.0
+    spacing: Sequence[float] = ()
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Rules:
         """Those in the configuration of a model, as far as it has them."""
         return cls(**{name: config[name] for name in cls._fields if name in config})
+
+    @property
+    def again(self) -> Again:
+        """Which clusters are to be drawn again (`ecal_spacing.crowded`)."""
+        return partial(crowded, self.spacing)
 
 
 def cluster_tables(
@@ -207,6 +218,8 @@ def _links(
     cluster = np.concatenate([rank[mine], rank[into]])
     particle = np.concatenate([number[clusters.owner[mine]], number[member]])
     weight = np.concatenate([share[mine] * part[mine], rest * part[into]])
+    given = weight > _LEAST_SHARE
+    cluster, particle, weight = cluster[given], particle[given], weight[given]
     # What was joined may have links to the same particle.
     order = np.lexsort((particle, cluster))
     cluster, particle, weight = cluster[order], particle[order], weight[order]

@@ -12,6 +12,7 @@ from ..errors import SchemaError
 from ..events import EventBatch, Table
 from ..sequences import Sources
 from .ecal_sources import CELL_Z, CELLS, ZONES, make_sources, numbered, region_of
+from .ecal_spacing import pair_factors
 from .ecal_tables import OUTPUTS, PLAIN, RESOLUTION, Rules
 from .features import ECAL_Z
 from .stage import Columns, Floats, Mask
@@ -24,7 +25,7 @@ REACH = 3.9
 """Distance, in the larger of the two cells, up to which a source counts as absorbed."""
 MOST = 3
 """Clusters of a source; the softest beyond are left out."""
-NEAREST_SHARE = 1e-3
+NEAREST_SHARE = 5e-3
 """Share of the clusters that have another nearer than the least distance."""
 
 Ints = NDArray[np.int64]
@@ -190,7 +191,7 @@ def cluster_values(batch: EventBatch, found: Outcomes, place: Floats) -> Columns
 def expected_resolution(batch: EventBatch) -> dict[str, Any]:
     """The laws of ``sigma_energy`` and ``sigma_x`` in a sample, in the form of `RESOLUTION`."""
     cluster: Table = batch["cluster"]
-    if "sigma_energy" not in cluster or "sigma_x" not in cluster or len(cluster) < 100:
+    if not {"sigma_energy", "sigma_x", "region"} <= set(cluster.columns) or len(cluster) < 100:
         return RESOLUTION
     x, y, energy, se, sx = (
         cluster[c].astype(np.float64) for c in ("x", "y", "energy", "sigma_energy", "sigma_x")
@@ -201,7 +202,8 @@ def expected_resolution(batch: EventBatch) -> dict[str, Any]:
     # Relative errors count: the law must hold for soft and hard clusters.
     scale = (1000.0 / se) ** 2
     law = np.linalg.lstsq(terms * scale[:, None], np.ones(len(e)), rcond=None)[0]
-    region = region_of(x * (CELL_Z / ECAL_Z), y * (CELL_Z / ECAL_Z))
+    # Near a border a cluster may lie in one region and have its seed, which tells, in the other.
+    region = cluster["region"]
     place = []
     for r, usual in enumerate(RESOLUTION["place"]):
         here = region == r
@@ -218,10 +220,12 @@ def rules(batch: EventBatch) -> Rules:
     cluster = batch["cluster"]
     et = cluster["et"] if "et" in cluster else np.zeros(0)
     nearest = _nearest(cluster)
+    x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
     return Rules(
         resolution=expected_resolution(batch),
         least_et=float(np.min(et)) if len(et) else 0.0,
         least_distance=float(np.quantile(nearest, NEAREST_SHARE)) if len(nearest) > 1000 else 0.0,
+        spacing=pair_factors(x, y, cluster.event_index),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import schema
 from ..events import EventBatch
 from ..kinematics import momentum_components
 from . import features
@@ -13,7 +14,7 @@ REQUIRES = (
     features.TRUTH_COLUMNS
     | keys("event", "event_id", "n_spd_hits", "n_tracks")
     | keys("track", "mcparticle_id", "track_type", "origin", "p", "tx", "ty", "charge")
-    | keys("track", "chi2_per_dof", "ghost_prob")
+    | keys("track", "chi2_per_dof", "ghost_prob", *schema.RICH_DLL_NAMES)
 )
 """Columns that `track_and_truth` reads."""
 
@@ -21,7 +22,10 @@ _TRUE = ("vz", "log_vr", "t3_x", "t3_y", "tx_after")
 
 
 def track_and_truth(batch: EventBatch, rows: Mask) -> Columns:
-    """Reconstructed track, true species and origin, fit quality, occupancy.
+    """Reconstructed track, true species and origin, fit quality, RICH, occupancy.
+
+    What the RICH saw matters to the others: the truth does not tell whether a pion decayed in
+    flight, and one that did is a muon to the RICH and to the muon stations.
 
     Args:
         batch: events with tracks.
@@ -31,7 +35,7 @@ def track_and_truth(batch: EventBatch, rows: Mask) -> Columns:
         Direction and momentum as reconstructed (`features.direction`), reconstructed charge,
         species flags, true over reconstructed momentum, production vertex, place at the last T
         layer and slope behind the magnet, decay length in flight, type of track, quality of the
-        fit, occupancy; shapes ``(rows.sum(),)``.
+        fit, differences of the RICH, occupancy; shapes ``(rows.sum(),)``.
     """
     track = batch.track
     true = features.truth(batch.particle, features.linked_rows(batch, rows))
@@ -43,7 +47,8 @@ def track_and_truth(batch: EventBatch, rows: Mask) -> Columns:
     out["log_p_ratio"] = true["log_p"] - out["log_p"]
     out |= features.decay_length(true)
     out |= features.track_flags(track["track_type"][rows])
-    out |= {c: track[c][rows].astype(np.float64) for c in ("chi2_per_dof", "ghost_prob")}
+    seen = ("chi2_per_dof", "ghost_prob", *schema.RICH_DLL_NAMES)
+    out |= {c: track[c][rows].astype(np.float64) for c in seen}
     return out | features.occupancy(batch, "track", rows)
 
 

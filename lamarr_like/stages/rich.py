@@ -48,6 +48,7 @@ class RichPid(AbstractGeneratorStage):
         features.TRUTH_COLUMNS
         | keys("event", "event_id", "n_spd_hits", "n_tracks")
         | keys("track", "mcparticle_id", "track_type", "origin", "p", "tx", "ty", "charge")
+        | keys("track", "chi2_per_dof", "ghost_prob")
     )
     provides = keys("track", *schema.RICH_DLL_NAMES)
     target_columns = provides
@@ -70,6 +71,9 @@ class RichPid(AbstractGeneratorStage):
         out["log_vr"], out["vz"] = linked["log_vr"], linked["vz"]
         out["tx_after"] = linked["tx_after"]
         out["log_p_ratio"] = linked["log_p"] - out["log_p"]
+        # A kaon or pion that decays on its way shows the ring of its muon.
+        out |= features.decay_length(linked)
+        out |= {c: track[c][rows].astype(np.float64) for c in ("chi2_per_dof", "ghost_prob")}
         out |= features.track_flags(track["track_type"][rows])
         out |= features.occupancy(batch, "track", rows)
         shares = {

@@ -148,6 +148,9 @@ def fit_ecal(
     sample = ecal_sample(batch, config.zones)
     extra = Ecal.extra_config(batch)
     if config.family == "k-to-k":
-        extra["least_distance"] = 0.0  # its clusters know nothing of each other
-    model = fit_translator(sample, config, metric=_EventFigure(Rules.of(extra)), progress=progress)
+        extra |= {"least_distance": 0.0, "spacing": []}  # its clusters know nothing of each other
+    rules = Rules.of(extra)
+    model = fit_translator(
+        sample, config, metric=_EventFigure(rules), again=rules.again, progress=progress
+    )
     return replace(model, config={**model.config, **extra})

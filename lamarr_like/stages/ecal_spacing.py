@@ -1,0 +1,91 @@
+"""Clusters keep their distance: there are no two local maxima in neighbouring cells.
+
+Places are drawn cluster by cluster, so that some fall onto others by chance.  They are drawn again
+until the density of pairs falls towards small distances as it does in the sample that was learnt
+from: rejection sampling of the law of independent places times a factor for each pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .ecal_sources import CELLS, region_of
+from .stage import Floats, Mask
+
+Ints = NDArray[np.int64]
+
+EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5)
+"""Distances, in the larger of the two cells, between which the factor is constant; 1 beyond."""
+_PLATEAU = 4.0
+"""Up to this distance beyond the last edge pairs are as dense as they would be without the rule."""
+_LEAST_PAIRS = 1000
+
+
+def pair_factors(x: Floats, y: Floats, event: Ints) -> list[float]:
+    """Density of pairs of clusters by distance over its plateau, one for each bin of `EDGES`.
+
+    Args:
+        x, y: places in the plane of the cells [mm], shape ``(n,)``.
+        event: event of each, shape ``(n,)``.
+
+    Returns:
+        Numbers from 0 to 1; none where there are too few pairs to tell.
+    """
+    _, _, distance = _pairs(x, y, event, _PLATEAU)
+    edges = np.array([*EDGES, _PLATEAU])
+    density = np.histogram(distance, edges)[0] / np.diff(edges**2)
+    if len(distance) < _LEAST_PAIRS:
+        return []
+    found: list[float] = np.minimum(density[:-1] / density[-1], 1.0).round(5).tolist()
+    return found
+
+
+def crowded(
+    factors: Sequence[float],
+    event: Ints,
+    place: Floats,
+    values: Mapping[str, Floats],
+    chance: Floats,
+) -> Mask:
+    """Clusters that are to be drawn again: of two too near, the one farther from its sources.
+
+    Args:
+        factors: `pair_factors`.
+        event: event of each cluster, shape ``(m,)``.
+        place: x, y, unit of its sources, shape ``(m, 3)`` or more.
+        values: ``dx``, ``dy``, its distance from them in units; shapes ``(m,)``.
+        chance: a number in (0, 1) for each, shape ``(m,)``.
+    """
+    if not factors:
+        return np.zeros(len(event), dtype=bool)
+    dx, dy = values["dx"], values["dy"]
+    a, b, distance = _pairs(
+        place[:, 0] + dx * place[:, 2], place[:, 1] + dy * place[:, 2], event, EDGES[-1]
+    )
+    logs = np.log(np.maximum(np.asarray(factors), 1e-6))
+    mine = logs[np.searchsorted(EDGES, distance, "right") - 1]
+    far = dx * dx + dy * dy
+    a, b = np.minimum(a, b), np.maximum(a, b)
+    summed = np.zeros(len(event))
+    np.add.at(summed, np.where(far[a] > far[b], a, b), mine)
+    again: Mask = chance > np.exp(summed)
+    return again
+
+
+def _pairs(x: Floats, y: Floats, event: Ints, reach: float) -> tuple[Ints, Ints, Floats]:
+    """Pairs of clusters of one event nearer than `reach` larger cells, and their distance."""
+    if len(x) < 2:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    # Events side by side, too far from each other to meet.
+    tree = cKDTree(np.stack([x, y, 1e5 * event], axis=1))
+    pairs = tree.query_pairs(reach * CELLS[0], output_type="ndarray")
+    # In one order whatever else is in the tree, so that sums are the same bit for bit.
+    a, b = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].T
+    unit = np.asarray(CELLS)[region_of(x, y)]
+    distance = np.hypot(x[a] - x[b], y[a] - y[b]) / np.maximum(unit[a], unit[b])
+    near = distance < reach
+    return a[near], b[near], distance[near]

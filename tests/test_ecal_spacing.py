@@ -1,0 +1,70 @@
+"""Clusters keep their distance: the law of pairs, and rejection sampling with it."""
+
+import numpy as np
+import pytest
+
+from lamarr_like.stages.ecal_sources import CELLS
+from lamarr_like.stages.ecal_spacing import EDGES, crowded, pair_factors
+
+HARD = [0.0, 0.1, 0.2, 0.4, 0.6, 1.0, 1.0]
+
+
+def events(rng, n_events=4000, n=8, side=1500.0):
+    """Places in the outer region, as many in each event, and their events."""
+    x, y = rng.uniform(2000.0, 2000.0 + side, n_events * n), rng.uniform(0, side, n_events * n)
+    return x, y, np.repeat(np.arange(n_events), n)
+
+
+def redrawn(factors, rng, rounds=40):
+    """Independent places, those that are crowded drawn again."""
+    x, y, event = events(rng)
+    place = np.stack([x, y, np.full(len(x), CELLS[0])], axis=1)
+    values = {c: np.zeros(len(x)) for c in ("dx", "dy")}
+    chance = rng.random(len(x))
+    for _ in range(rounds):
+        again = np.flatnonzero(crowded(factors, event, place, values, chance))
+        if not len(again):
+            break
+        place[again, 0] = rng.uniform(2000.0, 3500.0, len(again))
+        place[again, 1] = rng.uniform(0.0, 1500.0, len(again))
+        chance[again] = rng.random(len(again))
+    return place[:, 0], place[:, 1], event
+
+
+def test_independent_places_have_no_law():
+    assert pair_factors(*events(np.random.default_rng(1))) == pytest.approx([1.0] * 7, abs=0.1)
+
+
+def test_redrawn_places_follow_the_law():
+    found = pair_factors(*redrawn(HARD, np.random.default_rng(2)))
+    # Each redraw asks of one of the pair only, and of the others as they stand: nearly the law.
+    assert found == pytest.approx(HARD, abs=0.2)
+    assert found[0] == 0.0
+
+
+def test_pairs_of_different_events_do_not_meet():
+    x, y, _ = events(np.random.default_rng(3), n_events=1, n=300)
+    values = {"dx": np.zeros(300), "dy": np.zeros(300)}
+    place = np.stack([x, y, np.full(300, CELLS[0])], axis=1)
+    half = np.full(300, 0.5)
+    alone = crowded(HARD, np.arange(300), place, values, half)
+    together = crowded(HARD, np.zeros(300, int), place, values, half)
+    assert not alone.any() and together.sum() > 30
+
+
+def test_the_one_farther_from_its_sources_moves():
+    place = np.array([[2000.0, 500.0, 121.2], [2000.0, 530.0, 121.2]])
+    values = {"dx": np.array([0.0, 0.3]), "dy": np.array([0.1, 0.0])}
+    event = np.zeros(2, int)
+    assert crowded(HARD, event, place, values, np.full(2, 0.5)).tolist() == [False, True]
+    # Of two alike the second; nothing without a law, nothing beyond its reach.
+    same = {"dx": np.zeros(2), "dy": np.zeros(2)}
+    assert crowded(HARD, event, place, same, np.full(2, 0.5)).tolist() == [False, True]
+    assert not crowded([], event, place, values, np.full(2, 0.5)).any()
+    place[1, 1] = 500.0 + (EDGES[-1] + 0.5) * 121.2
+    assert not crowded(HARD, event, place, values, np.full(2, 0.999)).any()
+
+
+def test_too_few_pairs_give_no_law():
+    assert pair_factors(np.zeros(0), np.zeros(0), np.zeros(0, int)) == []
+    assert pair_factors(*(a[:60] for a in events(np.random.default_rng(4)))) == []
