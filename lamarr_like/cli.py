@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from . import __version__
-from .errors import LamarrLikeError
+from .decays.command import Combinatorial, Masses, Swaps, decays
+from .errors import DecayError, LamarrLikeError
 from .resources import PROB_NN
 
 if TYPE_CHECKING:
+    from .decays.request import DecayRequest
     from .detailed.figures import Figure
     from .simulate import RunConfig, RunSummary
 
@@ -65,6 +68,12 @@ ColumnMap = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(help="YAML that maps the columns of a foreign flat sample to ours."),
 ]
+Decays = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--decay", help='"B0 -> (K*(892)0 -> K+ pi-) gamma": adds a DecayTree; may be repeated.'
+    ),
+]
 LongOnly = Annotated[bool, typer.Option("--long-only", help="Take long tracks only.")]
 Part = Annotated[
     tuple[float, float], typer.Option(help="Share of the events of each file, from and to.")
@@ -98,11 +107,16 @@ def simulate(
     skip_bad: SkipBad = False,
     root_format: Format = RootFormat.ttree,
     models: Models = None,
+    decay: Decays = None,
+    combinatorial: Combinatorial = False,
+    swap: Swaps = None,
+    mass: Masses = None,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
     from . import simulate as runs
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
+    config = replace(config, decays=_requests(decay, combinatorial, swap, mass))
     with _progress(events) as advance:
         summary = runs.simulate(config, pipeline, models, advance)
     _show(config, summary)
@@ -122,11 +136,16 @@ def detailed(
     prob_nn: Annotated[
         str, typer.Option(help="Model that gives ProbNN, or none: its own training sample.")
     ] = PROB_NN,
+    decay: Decays = None,
+    combinatorial: Combinatorial = False,
+    swap: Swaps = None,
+    mass: Masses = None,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
     from . import simulate as runs
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
+    config = replace(config, decays=_requests(decay, combinatorial, swap, mass))
     with _progress(events) as advance:
         chosen = None if prob_nn == "none" else prob_nn
         summary = runs.simulate_detailed(config, workers, advance, chosen)
@@ -299,6 +318,21 @@ def inspect(
     typer.echo(f"\n{card}")
 
 
+app.command()(decays)
+
+
+def _requests(
+    decay: list[str] | None, combinatorial: bool, swap: list[str] | None, mass: list[str] | None
+) -> tuple[DecayRequest, ...]:
+    if not decay:
+        return ()
+    from .decays.command import make_requests, parse_masses
+    from .decays.request import Selection
+
+    selection = Selection(masses=parse_masses(mass or []))
+    return tuple(make_requests(decay, combinatorial, swap or [], selection))
+
+
 def _config(
     source: str,
     output: Path,
@@ -409,5 +443,7 @@ def main() -> None:
         )
         raise SystemExit(2) from None
     except LamarrLikeError as error:
-        print(f"lamarr-like: error: {' '.join(str(error).split())}", file=sys.stderr)
+        # The caret under a decay descriptor needs its line breaks.
+        text = str(error) if isinstance(error, DecayError) else " ".join(str(error).split())
+        print(f"lamarr-like: error: {text}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -9,7 +9,8 @@
     ├── ArtefactError      a trained model on disk is absent, altered or unreadable
     ├── PipelineError      the stages of a pipeline do not fit together
     ├── TrainingError      the training sample cannot support the training asked for
-    └── OutputError        the output cannot be written where it was asked for
+    ├── OutputError        the output cannot be written where it was asked for
+    └── DecayError         a decay cannot be read or cannot happen
 
 Messages name the file, the event and the column, and say what to do.
 """
@@ -59,3 +60,20 @@ class TrainingError(LamarrLikeError):
 
 class OutputError(LamarrLikeError):
     """The output cannot be written where it was asked for."""
+
+
+class DecayError(LamarrLikeError):
+    """A decay that cannot be read or cannot happen.
+
+    Args:
+        reason: what is wrong.
+        text: the descriptor.
+        position: where in it, as an index; -1 for no place in particular.
+    """
+
+    def __init__(self, reason: str, text: str = "", position: int = -1) -> None:
+        place = f"\n  {text}\n  {' ' * position}^" if position >= 0 else ""
+        super().__init__(f"{reason}{place}")
+        self.reason = reason
+        self.text = text
+        self.position = position

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from .pipeline import Pipeline, load_stage
 from .resources import PROB_NN
 from .schema import TRACK_TYPES
 from .stages.stage import AbstractModelStage
+
+if TYPE_CHECKING:
+    from .decays.request import DecayRequest
 
 Convert = Callable[[EventBatch], EventBatch]
 Progress = Callable[[int], None]
@@ -43,6 +46,7 @@ class RunConfig:
         skip_bad: count broken events and go on, instead of stopping at the first.
         root_format: ``"ttree"`` or ``"rntuple"``.
         command: command line, kept in the file.
+        decays: decays to be reconstructed; each gets a folder with its ``DecayTree``.
     """
 
     source: str
@@ -54,6 +58,7 @@ class RunConfig:
     skip_bad: bool = False
     root_format: str = "ttree"
     command: str = ""
+    decays: tuple[DecayRequest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ def _identity(prob_nn: str) -> tuple[AbstractModelStage, dict[str, dict[str, str
 
 
 def _open(config: RunConfig) -> Any:
-    from .io.sources import open_source
+    from .decays.source import open_source
 
     if config.chunk_size < 1:
         raise OutputError(f"a chunk of {config.chunk_size} events; ask for at least 1")
@@ -201,13 +206,17 @@ def _run(
     workers: int = 1,
 ) -> RunSummary:
     """Stream the source through a conversion into the output file and count."""
+    from .decays.writer import DecayTrees
     from .io.ntuple import EventWriter
 
     start, steps = time.perf_counter(), {"reading": 0.0, "writing": 0.0}
     events, particles, tracks = 0, 0, Counter[str]()
     chunks = rebatch(_timed(source, steps, "reading"), config.chunk_size)
     metadata = {**_provenance(config, source), **provenance}
-    with EventWriter(config.output, metadata=metadata, root_format=config.root_format) as writer:
+    trees = DecayTrees(config.decays) if config.decays else None
+    with EventWriter(
+        config.output, metadata=metadata, root_format=config.root_format, further=trees
+    ) as writer:
         for batch in _mapped(convert, chunks, workers):
             began = time.perf_counter()
             writer.write(batch)
@@ -236,6 +245,8 @@ def _provenance(config: RunConfig, source: Any) -> dict[str, Any]:
     out = {"program": f"lamarr_like {__version__}", "source": source.name, "seed": config.seed}
     if config.pileup is not None:
         out["pileup"] = config.pileup
+    if config.decays:
+        out["decays"] = {r.decay.name: r.decay.text for r in config.decays}
     return {**out, "command": config.command}
 
 

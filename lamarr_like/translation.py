@@ -120,15 +120,20 @@ class Translator:
         numbers = noise(clusters.owner, clusters.number, 0, size)
         values, chance = self._measured(given, numbers[:, :-1]), numbers[:, -1]
         event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        looked_at = np.arange(len(event))
         for attempt in range(1, 1 + ATTEMPTS if again else 1):
             assert again is not None
-            rows = np.flatnonzero(again(event, layout.place, values, chance))
+            seen = {name: v[looked_at] for name, v in values.items()}
+            crowd = again(event[looked_at], layout.place[looked_at], seen, chance[looked_at])
+            rows = looked_at[crowd]
             if not len(rows):
                 break
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
             for name, new in self._measured(given[rows], numbers[:, :-1]).items():
                 values[name][rows] = new
             chance[rows] = numbers[:, -1]
+            # Elsewhere nothing has changed.
+            looked_at = np.flatnonzero(np.isin(event, event[rows]))
         return Drawn(offsets, clusters, layout.place, values)
 
     def _outcomes(

@@ -11,6 +11,7 @@ from lamarr_like import schema
 from lamarr_like.errors import PipelineError, TrainingError
 from lamarr_like.events import EventBatch, Table, concatenate, rebatch
 from lamarr_like.likelihoods import COMBINED, SUMMED, combined_dlls
+from lamarr_like.particles import SPECIES_NAMES
 from lamarr_like.stages import (
     MODEL_STAGES,
     REFERENCE_STAGES,
@@ -21,6 +22,7 @@ from lamarr_like.stages import (
     MuonId,
     MuonLikelihood,
     ProbNn,
+    RichPid,
     features,
     neighbours,
     pid_conditions,
@@ -32,6 +34,7 @@ from lamarr_like.training.train import (
     Request,
     _balanced,
     _requests,
+    _species_factors,
     fit_stage,
 )
 
@@ -279,6 +282,18 @@ def test_classes_are_balanced():
     np.testing.assert_allclose(sums, weights.sum() / 3)
     with pytest.raises(TrainingError, match="nothing positive"):
         _balanced(np.repeat([1.0, -1.0], [99, 1]), labels, 3)
+
+
+def test_rare_species_weigh_more():
+    pdg = np.repeat([211, 321, 11], [900, 90, 10])
+    conditions = {f"is_{n.lower()}": (pdg == c) * 1.0 for c, n in SPECIES_NAMES.items()}
+    factors = _species_factors(conditions, np.ones(1000))
+    assert factors.mean() == pytest.approx(1.0)
+    assert factors[-1] / factors[0] == pytest.approx(np.sqrt(90.0))
+    assert np.unique(factors[:900]).size == 1
+    # What has no species of ours keeps the weight of a species alone in the sample.
+    assert _species_factors({k: 0.0 * v for k, v in conditions.items()}, np.ones(1000)).max() == 1.0
+    assert RichPid.rare_species and CaloPid.rare_species and not MuonLikelihood.rare_species
 
 
 # --- training of the stages of the fast chain

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -41,6 +41,16 @@ BASKET_ROWS = 50_000
 """Rows of the longest table that are gathered before they are written: small baskets are slow."""
 
 
+class FurtherTrees(Protocol):
+    """What adds trees of its own to the file of the events, such as candidates of decays."""
+
+    def fill(self, file: Any, batch: EventBatch) -> None:
+        """Take in some events; may write to the file, an uproot one."""
+
+    def flush(self, file: Any) -> None:
+        """Write what is held, once more before the file is closed."""
+
+
 class EventWriter:
     """Write batches of events to a ROOT file; use it as a context manager.
 
@@ -51,6 +61,7 @@ class EventWriter:
         path: where to write; an existing file is replaced at the end.
         metadata: provenance (JSON values); without times, so that equal runs give equal contents.
         root_format: ``"ttree"`` or ``"rntuple"``.
+        further: what else is to be written of the events.
 
     Raises:
         OutputError: if the file cannot be written, or no event came.
@@ -58,13 +69,20 @@ class EventWriter:
     """
 
     def __init__(
-        self, path: str | Path, *, metadata: Mapping[str, Any], root_format: str = "ttree"
+        self,
+        path: str | Path,
+        *,
+        metadata: Mapping[str, Any],
+        root_format: str = "ttree",
+        further: FurtherTrees | None = None,
     ) -> None:
         if root_format not in ROOT_FORMATS:
             raise OutputError(f"format {root_format!r}; it can be {', '.join(ROOT_FORMATS)}")
         self.path = Path(path)
         self.metadata = dict(metadata)
         self.root_format = root_format
+        self.further = further
+        self._tree: Any = None
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._columns: dict[str, list[str]] | None = None
         self._held: list[EventBatch] = []
@@ -112,6 +130,8 @@ class EventWriter:
             raise SchemaError(f"{self.path}: a batch has other tables or columns than the first")
         if not len(batch):
             return
+        if self.further is not None:
+            self.further.fill(self._file, batch)
         self._held.append(
             EventBatch(
                 {
@@ -134,20 +154,23 @@ class EventWriter:
         batch = concatenate(self._held)
         self._held, self._held_rows = [], 0
         data = _tree_data(batch) if self.root_format == "ttree" else _ntuple_data(batch)
-        if TREE not in self._file:
+        # An uproot file with folders cannot be asked what it contains.
+        if self._tree is None:
             types = {k: getattr(v, "dtype", None) or v.type.content for k, v in data.items()}
             if self.root_format == "ttree":
-                self._file.mktree(TREE, types)
+                self._tree = self._file.mktree(TREE, types)
             else:
-                self._file.mkrntuple(TREE, types)
-        self._file[TREE].extend(data)
+                self._tree = self._file.mkrntuple(TREE, types)
+        self._tree.extend(data)
 
     def _finish(self) -> None:
         if self._held:
             self._flush()
-        if TREE not in self._file:
+        if self._tree is None:
             raise OutputError(f"{self.path}: no events to write")
         assert self._columns is not None
+        if self.further is not None:
+            self.further.flush(self._file)
         self._file["schema"] = json.dumps(_described(self._columns), indent=1)
         self._file["provenance"] = json.dumps(self.metadata, indent=1, sort_keys=True)
         self._file.close()

@@ -81,6 +81,7 @@ class CaloPid(AbstractGeneratorStage):
     provides = keys("track", "in_ecal", *_DLLS, "has_brem", "brem_energy")
     target_columns = keys("track", "in_ecal", *_DLLS, "brem_energy")
     outputs = ("in_ecal", *_DLLS, "brem_energy")
+    rare_species = True
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -31,6 +31,7 @@ class GlobalPid(AbstractGeneratorStage):
     provides = keys("track", *PROB_NN, *COMBINED)
     target_columns = keys("track", *PROB_NN)
     outputs = tuple(_output(c) for c in ("k", "p", "mu", "e", "ghost"))
+    rare_species = True
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -53,6 +53,7 @@ class RichPid(AbstractGeneratorStage):
     provides = keys("track", *schema.RICH_DLL_NAMES)
     target_columns = provides
     outputs = ("rich_dll_bt", "rich_dll_k", "rich_dll_p", "rich_dll_mu", "rich_dll_e")
+    rare_species = True
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

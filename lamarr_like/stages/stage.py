@@ -191,9 +191,13 @@ class AbstractGeneratorStage(AbstractModelStage):
         outputs: names of the targets, the most informative first.
         integers: outputs that take whole numbers only.
         pulls: outputs in units of their expected resolution.
+        rare_species: whether rare species, by the conditions ``is_e`` and so on, weigh more in the
+            training.  What is drawn for given conditions does not depend on that, how well it is
+            learnt does.
     """
 
     outputs: ClassVar[tuple[str, ...]]
+    rare_species: ClassVar[bool] = False
     integers: ClassVar[frozenset[str]] = frozenset()
     pulls: ClassVar[frozenset[str]] = frozenset()
 

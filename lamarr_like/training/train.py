@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..nets.config import BoosterConfig, ClassifierConfig, GeneratorConfig
 from ..nets.generator import fit_generator
 from ..nets.trained import TrainedModel
 from ..nets.translator_config import TranslatorConfig
+from ..particles import SPECIES_NAMES
 from ..stages import (
     AbstractClassifierStage,
     AbstractGeneratorStage,
@@ -44,7 +45,7 @@ RECIPES: dict[str, Settings] = {
     # Numbers of hits enter the likelihoods: many narrow ridges, one or two to a component.
     "muon_likelihood": GeneratorConfig(components=16, steps=16_000, weight_decay=0.02),
     "ecal": TranslatorConfig(),
-    "calo_pid": GeneratorConfig(hidden=64, depth=3, steps=16_000, weight_decay=0.02),
+    "calo_pid": GeneratorConfig(hidden=96, depth=3, steps=20_000, weight_decay=0.02),
     "global_pid": GeneratorConfig(hidden=64, depth=3, steps=16_000, weight_decay=0.02),
     "vertex_finding": BoosterConfig(trees=150, depth=4),
     "vertices": GeneratorConfig(hidden=32, depth=2, steps=8000, weight_decay=0.05),
@@ -194,6 +195,8 @@ def fit_stage(batch: EventBatch, request: Request, *, progress: bool = True) -> 
         labels = stage.targets(batch, rows)[stage.target]
         if stage.balanced:
             found = _balanced(found, labels, len(stage.classes))
+    elif getattr(stage, "rare_species", False):
+        found = found * _species_factors(conditions, found)
     weights = None if (found == 1.0).all() else found
     if issubclass(stage, AbstractClassifierStage):
         if isinstance(settings, BoosterConfig):
@@ -250,6 +253,18 @@ def _balanced(weights: np.ndarray, labels: np.ndarray, n_classes: int) -> np.nda
     return result
 
 
+def _species_factors(conditions: Mapping[str, np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """Factors that fall with the root of the share of each row's species; of mean one."""
+    factors = np.ones(len(weights))
+    for name in SPECIES_NAMES.values():
+        flag = np.asarray(conditions[f"is_{name.lower()}"]) > 0.5
+        share = weights[flag].sum() / weights.sum()
+        if share > 0.0:
+            factors[flag] = 1.0 / np.sqrt(share)
+    result: np.ndarray = factors * (weights.sum() / (weights * factors).sum())
+    return result
+
+
 def _thinned(rows: np.ndarray, seed: int) -> np.ndarray:
     """At most `MAX_ROWS` of the rows, chosen at random."""
     places = np.flatnonzero(rows)
@@ -287,6 +302,9 @@ def card(request: Request, model: TrainedModel, provenance: dict[str, Any]) -> s
     config, training = model.config, model.config["training"]
     figures = "\n".join(f"- {name}: {_plain(value)}" for name, value in config["figures"].items())
     outputs = ", ".join(config.get("outputs", config.get("classes", ())))
+    weighted = f"Weighted: {'yes' if training['weighted'] else 'no'}."
+    if training["weighted"] and getattr(stage_class(request.stage), "rare_species", False):
+        weighted = "Weighted: rare species by the inverse root of their share."
     return f"""# {request.stage}, {config["family"]}, sample {request.sample}
 
 Model of the stage `{request.stage}`; gives {outputs}.
@@ -295,7 +313,7 @@ Model of the stage `{request.stage}`; gives {outputs}.
 {training["rows"]} rows of {provenance["events"]} events of {", ".join(provenance["data"])},
 made by the *reference detector* of this package unless the sample's name says otherwise: an
 LHCb-like spectrometer with published resolutions, not LHCb.
-Weighted: {"yes" if training["weighted"] else "no"}.
+{weighted}
 Seed {request.seed}; {training["minutes"]} minutes on one thread.
 Command: `{provenance["command"] or "lamarr_like.training.train"}`
 

@@ -1,0 +1,1 @@
+"""Decays: descriptors, candidates with a vertex fit, DaVinci ntuples and generated signals."""

@@ -1,0 +1,128 @@
+"""The command ``lamarr-like decays``: candidates of decays from ntuples that are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from .request import DecayRequest, Selection
+
+Decays = Annotated[
+    list[str],
+    typer.Option(
+        "--decay",
+        help='"B0 -> (K*(892)0 -> K+ pi-) (J/psi(1S) -> mu+ mu-)", with "NAME:" in front to name'
+        " its folder; may be given more than once.",
+    ),
+]
+Combinatorial = Annotated[
+    bool,
+    typer.Option("--combinatorial", help="All combinations, not those of the generated decay."),
+]
+Swaps = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--as", help="pi+:K+ takes the pi+ of the decays for K+; may be repeated."),
+]
+Masses = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--mass", help="B0:5000-5600, range of a mass in MeV, by name of the branch."),
+]
+
+
+def decays(
+    ntuple: Annotated[
+        list[Path], typer.Argument(help="Detailed samples or fast ntuples.", show_default=False)
+    ],
+    decay: Decays,
+    output: Annotated[Path, typer.Option("--output", "-o", help="ROOT file to write.")],
+    combinatorial: Combinatorial = False,
+    swap: Swaps = None,
+    mass: Masses = None,
+    min_pt: Annotated[float, typer.Option(help="Least pT of tracks [MeV].")] = 100.0,
+    min_ip_chi2: Annotated[float, typer.Option(help="Least impact chi2 of tracks.")] = 0.0,
+    min_photon_et: Annotated[float, typer.Option(help="Least ET of photons [MeV].")] = 200.0,
+    max_vertex_chi2: Annotated[float, typer.Option(help="Vertex chi2 per dof.")] = 25.0,
+    events: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("-n", "--events", min=1, help="How many events."),
+    ] = None,
+) -> None:
+    """Reconstruct decays in ntuples: a DecayTree for each, with DaVinci's names of branches."""
+    from .request import Selection
+    from .run import reconstruct_decays
+
+    selection = Selection(
+        masses=parse_masses(mass or []),
+        min_pt=min_pt,
+        min_ip_chi2=min_ip_chi2,
+        min_photon_et=min_photon_et,
+        max_vertex_chi2=max_vertex_chi2,
+    )
+    requests = make_requests(decay, combinatorial, swap or [], selection)
+    command = shlex.join(["lamarr-like", *sys.argv[1:]])
+    summary = reconstruct_decays(ntuple, output, requests, n_events=events, command=command)
+    typer.echo(f"{output}: {summary.events} events")
+    for line in summary.lines():
+        typer.echo(f"  {line}")
+
+
+def make_requests(
+    texts: list[str], combinatorial: bool, swaps: list[str], selection: Selection
+) -> list[DecayRequest]:
+    """Requests of the options; windows and swaps go to the decays that know their names.
+
+    Raises:
+        DecayError: for a bad decay, and for a window or swap that fits none of them.
+    """
+    from dataclasses import replace
+
+    from ..errors import DecayError
+    from .descriptor import parse_decay
+    from .request import DecayRequest
+
+    parsed = [parse_decay(text) for text in texts]
+    names = [{n.branch for n in d.head.composites()} for d in parsed]
+    for branch in selection.masses:
+        if not any(branch in known for known in names):
+            listing = ", ".join(sorted(set().union(*names)))
+            raise DecayError(f"no mass window for {branch!r}: there are {listing}")
+    requests = []
+    used: set[str] = set()
+    for text, known in zip(texts, names, strict=True):
+        mine = replace(selection, masses={k: v for k, v in selection.masses.items() if k in known})
+        fitting = []
+        for one in swaps:
+            try:
+                DecayRequest.parse(text, swaps=[one])
+            except DecayError:
+                continue
+            fitting.append(one)
+        used.update(fitting)
+        requests.append(DecayRequest.parse(text, combinatorial, fitting, mine))
+    for one in swaps:
+        if one not in used:
+            DecayRequest.parse(texts[0], swaps=[one])  # raises and says why
+    return requests
+
+
+def parse_masses(texts: list[str]) -> dict[str, tuple[float, float]]:
+    """Read ``B0:5000-5600``.
+
+    Raises:
+        DecayError: if it is not of this form.
+    """
+    from ..errors import DecayError
+
+    found = {}
+    for text in texts:
+        match = re.fullmatch(r"(\w+):(\d+\.?\d*)-(\d+\.?\d*)", text)
+        if match is None or not float(match[2]) < float(match[3]):
+            raise DecayError(f"{text!r} is not of the form NAME:LOW-HIGH, such as B0:5000-5600")
+        found[match[1]] = (float(match[2]), float(match[3]))
+    return found

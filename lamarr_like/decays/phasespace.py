@@ -1,0 +1,224 @@
+"""Phase-space decays: the method of Raubold and Lynch, with Breit-Wigner resonances.
+
+An N-body decay is a chain of two-body ones through N - 2 invariant masses, drawn sorted and flat;
+the weight is the product of the momenta in these (F. James, CERN 68-15, sec. 3.3).  Resonances get
+a mass from the relativistic Breit-Wigner law in its bounds, each with the weight of its own decay,
+so masses and momenta together follow phase space times the resonances.  Drawings are accepted in
+proportion to their weights: the decays have no weights left.  Spins are not followed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import SourceError
+from ..rng import uniforms
+from .descriptor import Node, least_mass
+from .names import properties
+from .prongs import Floats, Ints
+
+MAX_WIDTHS = 10.0
+"""Distance from its mean, in widths, up to which a resonance's mass is drawn."""
+
+_NARROW = 1e-6
+"""Width [MeV] below which a mass is fixed."""
+
+_MAX_TRIES = 20_000
+
+
+class Decayed(NamedTuple):
+    """Four-momenta of a decay tree in the frame of the laboratory.
+
+    Attributes:
+        nodes: the tree, mothers first.
+        mother: position of the mother of each among the nodes, -1 for the head.
+        momentum: px, py, pz, E [MeV], shape ``(n, n_nodes, 4)``.
+    """
+
+    nodes: list[Node]
+    mother: list[int]
+    momentum: Floats
+
+
+def decay_tree(
+    head: Node, momentum: Floats, seed: int, stage: str, event_id: Ints, index: Ints
+) -> Decayed:
+    """Let heads of given momenta decay.
+
+    Args:
+        head: the decay; what has no daughters stays.
+        momentum: px, py, pz [MeV] of the heads, shape ``(n, 3)``.
+        seed: seed of the run.
+        stage: name of the stream of random numbers.
+        event_id: event of each, shape ``(n,)``.
+        index: number of each within its event, shape ``(n,)``.
+
+    Raises:
+        SourceError: if the decay is so close to its threshold that no drawing is accepted.
+    """
+    tree = _Tree(head)
+    n = len(momentum)
+    masses = np.zeros((n, len(tree.nodes)))
+    waiting = np.arange(n)
+    n_masses, n_angles = tree.sizes
+    for attempt in range(_MAX_TRIES):
+        if not len(waiting):
+            break
+        keys = (event_id[waiting], index[waiting])
+        u = uniforms(seed, f"{stage}/mass/{attempt}", *keys, n_masses + 1)
+        drawn, weight = tree.draw(u[:, 1:])
+        taken = u[:, 0] < weight
+        masses[waiting[taken]] = drawn[taken, : len(tree.nodes)]
+        tree.keep(waiting[taken], drawn[taken], n)
+        waiting = waiting[~taken]
+    if len(waiting):
+        name = properties(head.pdg_id).name
+        raise SourceError(f"a decay of {name} is too close to its threshold to be generated")
+    angles = uniforms(seed, f"{stage}/angle", event_id, index, n_angles)
+    energy = np.sqrt((momentum**2).sum(axis=1) + masses[:, 0] ** 2)
+    start = np.concatenate([momentum, energy[:, None]], axis=1)
+    return Decayed(tree.nodes, tree.mother, tree.momenta(start, angles))
+
+
+class _Tree:
+    """A decay as flat lists; columns of masses are those of the nodes, then of the chains."""
+
+    def __init__(self, head: Node) -> None:
+        self.nodes = list(head.walk())
+        position = {id(node): k for k, node in enumerate(self.nodes)}
+        self.mother = [-1] * len(self.nodes)
+        self.children: dict[int, list[int]] = {}
+        for k, node in enumerate(self.nodes):
+            if node.daughters:
+                self.children[k] = [position[id(d)] for d in node.daughters]
+                for child in self.children[k]:
+                    self.mother[child] = k
+        # The chain of an N-body decay has N - 2 masses between the first pair and the whole.
+        at = len(self.nodes)
+        self.chain: dict[int, list[int]] = {}
+        for k, below in self.children.items():
+            self.chain[k] = list(range(at, at + len(below) - 2))
+            at += len(below) - 2
+        self.width = at
+        self.bound = {k: self._bound(k) for k in self.children}
+        self.kept = np.zeros((0, at))
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Random numbers for the masses, and for the angles."""
+        return self.width, 2 * sum(len(below) - 1 for below in self.children.values())
+
+    def keep(self, rows: Ints, drawn: Floats, n: int) -> None:
+        """Remember accepted masses."""
+        if len(self.kept) != n:
+            self.kept = np.zeros((n, self.width))
+        self.kept[rows] = drawn
+
+    def _limits(self, k: int) -> tuple[float, float]:
+        """Least and greatest mass that a node is ever drawn with."""
+        found = properties(self.nodes[k].pdg_id)
+        if self.mother[k] < 0 or found.width < _NARROW or k not in self.children:
+            return found.mass, found.mass
+        low = max(sum(least_mass(d) for d in self.nodes[k].daughters), 0.0)
+        low = max(low, found.mass - MAX_WIDTHS * found.width)
+        return low, found.mass + MAX_WIDTHS * found.width
+
+    def _bound(self, k: int) -> float:
+        """No less than the greatest weight of a node's decay (GENBOD's bound)."""
+        low = [self._limits(c)[0] for c in self.children[k]]
+        top = self._limits(k)[1]
+        free = max(top - sum(low), 0.0)
+        weight, most, least = free ** (len(low) - 2) / top, free + low[0], 0.0
+        for before, mass in itertools.pairwise(low):
+            least += before
+            most += mass
+            weight *= _break_up(np.array(most), np.array(least), np.array(mass)).item()
+        return weight
+
+    def draw(self, u: Floats) -> tuple[Floats, Floats]:
+        """Masses of nodes and chains, and the probability to accept them.
+
+        Args:
+            u: uniform numbers, shape ``(n, width)``.
+        """
+        mass = np.zeros((len(u), self.width))
+        weight = np.ones(len(u))
+        mass[:, 0] = self._limits(0)[0]
+        for k, below in self.children.items():
+            for c in below:
+                others = sum(self._limits(d)[0] for d in below if d != c)
+                mass[:, c] = self._resonance(c, mass[:, k] - others, u[:, c])
+            total = mass[:, below].sum(axis=1)
+            free = mass[:, k] - total
+            part = np.sort(u[:, self.chain[k]], axis=1)
+            for j, column in enumerate(self.chain[k]):
+                mass[:, column] = mass[:, below[: j + 2]].sum(axis=1) + part[:, j] * free
+            steps = self._steps(k)
+            power = np.maximum(free, 0.0) ** (len(below) - 2) / mass[:, k]
+            for whole, first, second in steps:
+                power = power * _break_up(mass[:, whole], mass[:, first], mass[:, second])
+            weight *= np.where(free > 0.0, power / self.bound[k], 0.0)
+        return mass, weight
+
+    def _steps(self, k: int) -> list[tuple[int, int, int]]:
+        """Two-body decays of a node's chain as columns (mother, first, second), last one first."""
+        below, chain = self.children[k], self.chain[k]
+        wholes = [*chain, k]
+        firsts = [below[0], *chain]
+        return list(zip(wholes, firsts, below[1:], strict=True))[::-1]
+
+    def _resonance(self, k: int, room: Floats, u: Floats) -> Floats:
+        """Mass of a node that fits in a room, by the relativistic Breit-Wigner law."""
+        low, high = self._limits(k)
+        if high <= low:
+            return np.full(len(u), low)
+        found = properties(self.nodes[k].pdg_id)
+        scale = found.mass * found.width
+        highest = np.clip(room, low, high)
+        first = np.arctan((low**2 - found.mass**2) / scale)
+        last = np.arctan((highest**2 - found.mass**2) / scale)
+        return np.sqrt(found.mass**2 + scale * np.tan(first + u * (last - first)))
+
+    def momenta(self, head: Floats, u: Floats) -> Floats:
+        """Four-momenta of all nodes, shape ``(n, n_nodes, 4)``."""
+        mass = self.kept
+        momentum = np.zeros((len(head), self.width, 4))
+        momentum[:, 0] = head
+        at = 0
+        for k in self.children:
+            for whole, first, second in self._steps(k):
+                cosine, phi = 2.0 * u[:, at] - 1.0, 2.0 * np.pi * u[:, at + 1]
+                at += 2
+                p = _break_up(mass[:, whole], mass[:, first], mass[:, second])
+                sine = np.sqrt(1.0 - cosine**2)
+                way = np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine], axis=1)
+                for column, sign in ((first, 1.0), (second, -1.0)):
+                    energy = np.sqrt(p**2 + mass[:, column] ** 2)
+                    own = np.concatenate([sign * p[:, None] * way, energy[:, None]], axis=1)
+                    momentum[:, column] = boost(own, momentum[:, whole], mass[:, whole])
+        return momentum[:, : len(self.nodes)]
+
+
+def _break_up(mass: Floats, first: Floats, second: Floats) -> Floats:
+    """Momentum of a two-body decay in its rest frame; 0 where it is impossible."""
+    plus, minus = first + second, first - second
+    product = (mass**2 - plus**2) * (mass**2 - minus**2)
+    return np.where(mass > plus, np.sqrt(np.maximum(product, 0.0)) / (2.0 * mass), 0.0)
+
+
+def boost(own: Floats, frame: Floats, mass: Floats) -> Floats:
+    """Four-momenta in the laboratory of what is known in the rest frame of something.
+
+    Args:
+        own: in the rest frame, shape ``(n, 4)``.
+        frame: four-momentum of that frame, shape ``(n, 4)``.
+        mass: its mass, shape ``(n,)``.
+    """
+    gamma = frame[:, 3] / mass
+    velocity = frame[:, :3] / mass[:, None]  # gamma times velocity
+    along = (velocity * own[:, :3]).sum(axis=1)
+    momentum = own[:, :3] + velocity * (along / (gamma + 1.0) + own[:, 3])[:, None]
+    return np.concatenate([momentum, (gamma * own[:, 3] + along)[:, None]], axis=1)

@@ -1,0 +1,180 @@
+"""Decays and primary vertices: impact parameters, flight distances, decay times.
+
+A particle is a straight line with a covariance (`prongs.Prongs`); a primary vertex is a point with
+errors.  Everything is a least-squares distance with the covariances of both, so the chi2 of an
+impact parameter has two degrees of freedom and that of a flight distance three.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..events import EventBatch, Table
+from ..particles import SPEED_OF_LIGHT
+from .prongs import Composite, Floats, Ints, Prongs
+
+PV_COLUMNS = ("pv_id", "x", "y", "z", "n_tracks", "sigma_x", "sigma_y", "sigma_z")
+"""Columns of the table of reconstructed vertices that candidates need."""
+
+_STEPS = 12
+
+
+class Origins(NamedTuple):
+    """Points that particles may come from, shape ``(n, ...)``; NaN where there is none.
+
+    Attributes:
+        position: x, y, z [mm], shape ``(n, 3)``.
+        covariance: shape ``(n, 3, 3)``.
+    """
+
+    position: Floats
+    covariance: Floats
+
+
+class Flight(NamedTuple):
+    """From an origin to a decay, shape ``(n,)``.
+
+    Attributes:
+        distance: [mm].
+        chi2: of the distance from zero, three degrees of freedom.
+        dira: cosine of the angle between flight and momentum.
+        tau, tau_error: decay time [ns] of a fit in which the particle comes from the origin.
+        tau_chi2: of that fit, two degrees of freedom.
+    """
+
+    distance: Floats
+    chi2: Floats
+    dira: Floats
+    tau: Floats
+    tau_error: Floats
+    tau_chi2: Floats
+
+
+def primary_vertices(table: Table, rows: Ints) -> Origins:
+    """Reconstructed primary vertices by row, -1 for none.
+
+    Args:
+        table: the table ``reco_vertex``.
+        rows: shape ``(n,)``.
+    """
+    have = rows >= 0
+    position = np.full((len(rows), 3), np.nan)
+    covariance = np.full((len(rows), 3, 3), np.nan)
+    covariance[have] = 0.0
+    for i, axis in enumerate("xyz"):
+        position[have, i] = table[axis][rows[have]]
+        covariance[have, i, i] = table[f"sigma_{axis}"][rows[have]].astype(np.float64) ** 2
+    return Origins(position, covariance)
+
+
+def impact(lines: Prongs, origin: Origins) -> tuple[Floats, Floats]:
+    """Distance [mm] of straight lines from points, and its chi2, shapes ``(n,)``.
+
+    Args:
+        lines: leading shape ``(n,)``.
+        origin: one point for each.
+    """
+    x, y, tx, ty = (lines.state[:, i] for i in range(4))
+    point, v = origin.position, lines.covariance
+    dz = point[:, 2] - lines.z
+    rx, ry = x + dz * tx - point[:, 0], y + dz * ty - point[:, 1]
+    # The nearest point of the line: what is left of (rx, ry, 0) across its direction.
+    along2 = (rx * tx + ry * ty) ** 2 / (1.0 + tx * tx + ty * ty)
+    distance = np.sqrt(np.maximum(rx * rx + ry * ry - along2, 0.0))
+    plane = np.zeros((len(x), 2, 6))
+    plane[:, 0, 0] = plane[:, 1, 1] = 1.0
+    plane[:, 0, 2] = plane[:, 1, 3] = dz
+    pull = np.zeros((len(x), 2, 3))
+    pull[:, 0, 0] = pull[:, 1, 1] = 1.0
+    pull[:, 0, 2], pull[:, 1, 2] = -tx, -ty
+    c = plane @ v @ plane.swapaxes(1, 2) + pull @ origin.covariance @ pull.swapaxes(1, 2)
+    det = c[:, 0, 0] * c[:, 1, 1] - c[:, 0, 1] ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chi2 = rx * rx * c[:, 1, 1] - 2.0 * rx * ry * c[:, 0, 1] + ry * ry * c[:, 0, 0]
+        return distance, chi2 / det
+
+
+def best_vertex(lines: Prongs, event: Ints, batch: EventBatch) -> Ints:
+    """Row of the primary vertex of the same event with the least impact chi2, -1 for none.
+
+    Args:
+        lines: leading shape ``(n,)``.
+        event: position of the event of each, shape ``(n,)``.
+        batch: events with the table ``reco_vertex``.
+    """
+    table = batch["reco_vertex"]
+    counts = table.counts[event]
+    line = np.repeat(np.arange(len(event)), counts)
+    first = np.cumsum(counts) - counts
+    rows = table.offsets[event][line] + np.arange(len(line)) - first[line]
+    _, chi2 = impact(lines.take(line), primary_vertices(table, rows))
+    chi2 = np.where(np.isfinite(chi2), chi2, np.inf)
+    order = np.lexsort((rows, chi2, line))
+    best = np.full(len(event), -1, dtype=np.int64)
+    have = counts > 0
+    best[have] = rows[order][first[have]]
+    return best
+
+
+def flight(particle: Composite, origin: Origins) -> Flight:
+    """Flight of decayed particles from points.
+
+    The decay time is that of a least-squares fit of origin, decay vertex and momentum to
+    ``vertex - origin = momentum * tau / mass`` with the measured mass.
+
+    Args:
+        particle: leading shape ``(n,)``.
+        origin: one point for each.
+    """
+    way = particle.position - origin.position
+    p, v = particle.momentum[:, :3], particle.covariance
+    spread = v[:, :3, :3] + origin.covariance
+    distance = np.linalg.norm(way, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dira = (way * p).sum(axis=1) / (distance * np.linalg.norm(p, axis=1))
+    chi2 = np.einsum("ni,nij,nj->n", way, _inverse(spread), way)
+    factor, error, fit_chi2 = _time(way, p, spread, v[:, :3, 3:6], v[:, 3:6, 3:6])
+    scale = particle.mass / SPEED_OF_LIGHT
+    return Flight(distance, chi2, dira, factor * scale, error * scale, fit_chi2)
+
+
+def _time(
+    way: Floats, p: Floats, spread: Floats, mixed: Floats, momentum: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Factor k of ``way = k p``, its error and chi2; iterated, as the errors depend on it.
+
+    Args:
+        way: flight [mm], shape ``(n, 3)``.
+        p: momentum [MeV], shape ``(n, 3)``.
+        spread: covariance of `way`, shape ``(n, 3, 3)``.
+        mixed: covariance of `way` and `p`, shape ``(n, 3, 3)``.
+        momentum: covariance of `p`, shape ``(n, 3, 3)``.
+    """
+    factor = (way * p).sum(axis=1) / (p * p).sum(axis=1)
+    best, weight = p, np.zeros_like(spread)
+    for _ in range(_STEPS):
+        k = factor[:, None, None]
+        across = k * (mixed + mixed.swapaxes(1, 2))
+        weight = _inverse(spread - across + k * k * momentum)
+        pull = np.einsum("nij,nj->ni", weight, way - factor[:, None] * p)
+        # The momentum of the fit: the constraint pulls it along.
+        best = p - np.einsum("nji,nj->ni", mixed - k * momentum, pull)
+        towards = np.einsum("nij,nj->ni", weight, best)
+        curvature = (best * towards).sum(axis=1)
+        factor = factor + (best * pull).sum(axis=1) / curvature
+    rest = way - factor[:, None] * p
+    chi2 = np.einsum("ni,nij,nj->n", rest, weight, rest)
+    return factor, 1.0 / np.sqrt(curvature), chi2
+
+
+def _inverse(matrices: Floats) -> Floats:
+    """Inverse of symmetric 3x3 matrices, NaN where there is none; shape ``(n, 3, 3)``."""
+    sound: NDArray[np.bool_] = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+    safe = np.where(sound[:, None, None], matrices, np.eye(3))
+    sound &= np.linalg.det(safe) > 0.0
+    out = np.linalg.inv(np.where(sound[:, None, None], safe, np.eye(3)))
+    out[~sound] = np.nan
+    return out

@@ -1,0 +1,194 @@
+"""The quantities of candidates behind the branches of a ``DecayTree``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..events import EventBatch
+from ..kinematics import pseudorapidity
+from . import branches
+from .combine import Combinations
+from .descriptor import Node
+from .names import PHOTON, conjugate
+from .pointing import Flight, Origins, best_vertex, flight, impact, primary_vertices
+from .prongs import Composite, Floats, Ints
+from .reconstruct import Reconstructed
+from .request import DecayRequest
+from .truth import Truth
+
+Columns = dict[str, np.ndarray]
+
+
+class Filler:
+    """Fills the branches of fitted candidates."""
+
+    def __init__(
+        self,
+        batch: EventBatch,
+        truth: Truth,
+        request: DecayRequest,
+        combos: Combinations,
+        fitted: Reconstructed,
+        true: Ints,
+    ) -> None:
+        self.batch = batch
+        self.truth = truth
+        self.request = request
+        self.combos = combos
+        self.fitted = fitted
+        leaves = request.decay.leaves
+        self.rows = {leaf.branch: combos.rows[:, k] for k, leaf in enumerate(leaves)}
+        self.true = {leaf.branch: true[:, k] for k, leaf in enumerate(leaves)}
+
+    def fill(self, category: Ints) -> Columns:
+        """All branches of all particles."""
+        out: Columns = {}
+        head = self.request.decay.head
+        origins = _mothers(head)
+        for node in self.request.decay.nodes:
+            if node.is_leaf:
+                kinds, values = self.leaf(node)
+            else:
+                kinds, values = self.composite(node, origins.get(node.branch))
+                values["category"] = category
+            for b in branches.of_kind("any", *kinds):
+                if b.quantity in values:
+                    out[f"{node.branch}_{b.export}"] = values[b.quantity].astype(b.dtype)
+        return out
+
+    def leaf(self, node: Node) -> tuple[tuple[str, ...], Columns]:
+        """Kinds and quantities of a leaf."""
+        kind = "track" if node.is_track else "photon" if node.pdg_id == PHOTON else "pi0"
+        hypothesis = self.request.hypothesis(node)
+        values = _kinematics(self.fitted.momenta[node.branch])
+        values |= self.identifier(hypothesis) | generated_quantities(
+            self.truth, self.true[node.branch]
+        )
+        rows = self.rows[node.branch]
+        if kind == "track":
+            columns = self.batch.track
+            line = self.fitted.lines[node.branch]
+            pv = best_vertex(line, self.combos.event, self.batch)
+            origin = primary_vertices(self.batch["reco_vertex"], pv)
+            values["ip"], values["ip_chi2"] = impact(line, origin)
+            # What the mass of an electron or kaon would be by rounding is not of interest.
+            values["mass"] = line.state[:, 5]
+        else:
+            columns = self.batch["cluster"]
+            values |= {f"cluster_{a}": columns[a][rows[:, 0]] for a in "xyz"}
+        if kind == "photon":
+            values["mass"] = np.zeros(len(rows))
+        if kind == "pi0":
+            values["is_merged"] = rows[:, 1] < 0
+            merged = columns["merged_mass"][rows[:, 0]]
+            values["merged_mass"] = np.where(rows[:, 1] < 0, merged, 0.0)
+        for b in branches.of_kind(kind):
+            if b.quantity not in values and b.quantity in columns:
+                values[b.quantity] = columns[b.quantity][rows[:, 0]]
+        return (kind,), values
+
+    def composite(self, node: Node, mother: str | None) -> tuple[tuple[str, ...], Columns]:
+        """Kinds and quantities of what decays."""
+        found = self.fitted.composites[node.branch]
+        leaves = [leaf.branch for leaf in node.leaves()]
+        ancestor = self.truth.common_ancestor(np.stack([self.true[b] for b in leaves], axis=1))
+        values = _kinematics(found.momentum)
+        values |= self.identifier(node.pdg_id) | generated_quantities(self.truth, ancestor)
+        values |= generated_end(self.truth, ancestor) | _vertex(found)
+        flown, more = self.from_primary(found)
+        values |= more
+        kinds = ["composite"]
+        if mother is None:
+            kinds.append("head")
+        elif node.has_own_vertex:
+            kinds.append("flying")
+            above = self.fitted.composites[mother]
+            origin = Origins(above.position, above.covariance[:, :3, :3])
+            unknown = np.where((found.n_dof > 0) & (above.n_dof > 0), 0.0, np.nan)
+            flown = Flight._make(a + unknown for a in flight(found, origin))
+            values |= {f"origin_{a}": above.position[:, i] for i, a in enumerate("xyz")}
+            values["origin_distance"], values["origin_distance_chi2"] = flown[:2]
+            values["origin_dira"] = flown.dira
+        values |= {"tau": flown.tau, "tau_error": flown.tau_error, "tau_chi2": flown.tau_chi2}
+        return tuple(kinds), values
+
+    def from_primary(self, found: Composite) -> tuple[Flight, Columns]:
+        """Flight from the best primary vertex."""
+        line = found.as_prongs()
+        pv = best_vertex(line, self.combos.event, self.batch)
+        origin = primary_vertices(self.batch["reco_vertex"], pv)
+        # Without a vertex of its own there is no way that could be measured.
+        unknown = np.where(found.n_dof > 0, 0.0, np.nan)
+        flown = Flight._make(a + unknown for a in flight(found, origin))
+        values: Columns = {}
+        values["ip"], values["ip_chi2"] = (a + unknown for a in impact(line, origin))
+        for i, a in enumerate("xyz"):
+            values[f"pv_{a}"] = origin.position[:, i]
+            values[f"pv_{a}_error"] = np.sqrt(origin.covariance[:, i, i])
+        values["distance"], values["distance_chi2"] = flown.distance, flown.chi2
+        values["dira"] = flown.dira
+        return flown, values
+
+    def identifier(self, pdg_id: int) -> Columns:
+        """PDG identifier of the hypothesis, by the sign of the candidate."""
+        return {"pdg_id": np.where(self.combos.conjugated, conjugate(pdg_id), pdg_id)}
+
+
+def generated_quantities(truth: Truth, rows: Ints) -> Columns:
+    """Quantities of generated particles, NaN and 0 for row -1."""
+    p = np.concatenate([truth.momentum, np.full((1, 4), np.nan)])[rows]
+    first = np.append(truth.origin, -1)[rows]
+    position = truth.position(first)
+    species = np.append(truth.pdg_id, 0)
+    mother = np.append(truth.mother, -1)[first]
+    names = ("mc_px", "mc_py", "mc_pz", "mc_energy")
+    return {
+        **{name: p[:, i] for i, name in enumerate(names)},
+        "mc_pt": np.hypot(p[:, 0], p[:, 1]),
+        **{f"mc_v{a}": position[:, i] for i, a in enumerate("xyz")},
+        "mc_pdg_id": species[rows],
+        "mc_mother_id": species[mother],
+    }
+
+
+def generated_end(truth: Truth, rows: Ints) -> Columns:
+    """Generated decay vertices and times."""
+    end = truth.end(rows)
+    values = {f"mc_end_{a}": end[:, i] for i, a in enumerate("xyz")}
+    return {**values, "mc_tau": truth.tau(rows)}
+
+
+def _kinematics(momentum: Floats) -> Columns:
+    px, py, pz, e = momentum.T
+    p2 = px**2 + py**2 + pz**2
+    return {
+        **{"px": px, "py": py, "pz": pz, "energy": e, "p": np.sqrt(p2), "pt": np.hypot(px, py)},
+        "eta": pseudorapidity(px, py, pz),
+        "phi": np.arctan2(py, px),
+        "mass": np.sqrt(np.maximum(e**2 - p2, 0.0)),
+    }
+
+
+def _vertex(found: Composite) -> Columns:
+    values: Columns = {"mass_error": found.mass_error, "chi2": found.chi2}
+    values["vertex_dof"] = found.n_dof
+    with_fit = found.n_dof > 0
+    for i, a in enumerate("xyz"):
+        error = np.sqrt(found.covariance[:, i, i])
+        values[a] = np.where(with_fit, found.position[:, i], np.nan)
+        values[f"{a}_error"] = np.where(with_fit, error, np.nan)
+    return values
+
+
+def _mothers(head: Node) -> dict[str, str]:
+    """Nearest particle with a vertex of its own above each that decays, by branch names."""
+    found: dict[str, str] = {}
+
+    def descend(node: Node, above: str) -> None:
+        for daughter in node.daughters:
+            if not daughter.is_leaf:
+                found[daughter.branch] = above
+                descend(daughter, daughter.branch if daughter.has_own_vertex else above)
+
+    descend(head, head.branch)
+    return found

@@ -1,0 +1,334 @@
+"""Generated signal decays as a source of truth, alone or inside collisions.
+
+=====================================  ============================================================
+``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, one event each; options in `OPTIONS`
+``SOURCE+decay:B0 -> K+ pi-?OPTIONS``  the events of another source with signal decays added, each
+                                       from one of the collisions of its event
+anything else                          as `lamarr_like.io.sources.open_source` takes it
+=====================================  ============================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from .. import schema
+from ..errors import SourceError
+from ..events import EventBatch, Table
+from ..io import sources
+from ..io.beam import collision_points
+from ..io.embedding import EmbeddedSource
+from ..io.selection import RawTruth, select_particles
+from ..io.truth import (
+    TruthSource,
+    check_options,
+    drop_bad,
+    make_batch,
+    parse_choice,
+    parse_range,
+    split_options,
+)
+from ..particles import SPEED_OF_LIGHT
+from ..rng import uniforms
+from .descriptor import Node, parse_decay
+from .names import PHOTON, PI0, conjugate, properties
+from .phasespace import decay_tree
+from .prongs import Floats, Ints
+from .spectra import ENERGIES, ETA_RANGE, MAX_PT, spectrum_of
+
+BLOCK = 1000
+"""Events made together."""
+
+OPTIONS = {
+    "n": "decays per event (1)",
+    "pt": f"transverse momentum of the head in GeV, a range (0-{MAX_PT:g})",
+    "eta": "pseudorapidity of the head, a range (2-5)",
+    "ecm": f"energy of the collisions in TeV, {ENERGIES[0]:g} to {ENERGIES[1]:g} (13)",
+    "cc": "1 or 0: half of the decays are the charge conjugate (1)",
+}
+"""Options of a source of decays and their meaning."""
+
+_NO_VERTEX = "there is no primary vertex that a decay could come from"
+_MAX_PER_EVENT = 1000
+
+
+class DecayGenerator:
+    """Phase-space decays of heads with the spectrum of their flavour.
+
+    Args:
+        name: the source as its user wrote it.
+        text: descriptor of the decay; a pi0 that it ends in decays to two photons.
+        options: see `OPTIONS`.
+
+    Raises:
+        DecayError: for a decay that cannot be read or cannot happen.
+        SourceError: for unknown options and values out of range.
+    """
+
+    def __init__(self, name: str, text: str, options: Mapping[str, str]) -> None:
+        check_options(name, options, OPTIONS)
+        self.decay = parse_decay(text)
+        self.tree = _to_the_end(self.decay.head)
+        self.pt = parse_range(name, "pt", options.get("pt", f"0-{MAX_PT:g}"))
+        self.eta = parse_range(name, "eta", options.get("eta", "2-5"))
+        if self.pt[0] < 0.0 or self.pt[1] > MAX_PT or self.pt[0] == self.pt[1]:
+            raise SourceError(f"{name}: pt must be a range within 0-{MAX_PT:g} GeV")
+        if self.eta[0] < ETA_RANGE[0] or self.eta[1] > ETA_RANGE[1] or self.eta[0] == self.eta[1]:
+            raise SourceError(f"{name}: eta must be a range within {ETA_RANGE[0]:g}-6")
+        count = options.get("n", "1")
+        if not count.isdecimal() or not 1 <= int(count) <= _MAX_PER_EVENT:
+            raise SourceError(f"{name}: n={count} is not a number of decays")
+        self.n = int(count)
+        energy = parse_range(name, "ecm", options.get("ecm", "13"))[0]
+        self.spectrum = spectrum_of(self.tree.pdg_id, energy)
+        flip = parse_choice(name, "cc", options.get("cc", "1"), ("0", "1")) == "1"
+        self.both = flip and self.decay.head.signature() != self.decay.head.signature(True)
+
+    def generate(
+        self, seed: int, stage: str, event_id: Ints, index: Ints, point: Floats, pv_id: Ints
+    ) -> Table:
+        """Decays as a table of particles; its events are those of `event_id`, in their order.
+
+        Args:
+            seed: seed of the run.
+            stage: name of the stream of random numbers.
+            event_id: event of each decay, grouped, shape ``(n,)``.
+            index: number of each decay in its event, shape ``(n,)``.
+            point: x, y, z [mm] and t [ns] it comes from, shape ``(n, 4)``.
+            pv_id: collision it belongs to, shape ``(n,)``.
+        """
+        u = uniforms(seed, f"{stage}/head", event_id, index, 4)
+        pt, eta = self.spectrum.draw(u[:, :2], self.pt, self.eta)
+        phi = 2.0 * np.pi * u[:, 2]
+        head = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=1)
+        made = decay_tree(self.tree, head, seed, f"{stage}/decay", event_id, index)
+        flip = (u[:, 3] < 0.5) & self.both
+        ids = np.array([node.pdg_id for node in made.nodes])
+        other = np.array([conjugate(int(i)) for i in ids])
+        pdg_id = np.where(flip[:, None], other, ids)
+        life = uniforms(seed, f"{stage}/life", event_id, index, len(ids))
+        origin = _origins(made.nodes, made.mother, made.momentum, point, life)
+        return _table(made.nodes, made.mother, pdg_id, made.momentum, origin, event_id, pv_id)
+
+
+def _to_the_end(head: Node) -> Node:
+    """The tree with every pi0 decayed."""
+    daughters = tuple(_to_the_end(d) for d in head.daughters)
+    if head.pdg_id == PI0 and not daughters:
+        daughters = (Node(PHOTON), Node(PHOTON))
+    return replace(head, daughters=daughters)
+
+
+def _origins(
+    nodes: list[Node], mother: list[int], momentum: Floats, point: Floats, life: Floats
+) -> Floats:
+    """Production points x, y, z [mm], t [ns] of all particles, shape ``(n, n_nodes, 4)``."""
+    origin = np.zeros((*momentum.shape[:2], 4))
+    end = np.zeros_like(origin)
+    for k, node in enumerate(nodes):
+        origin[:, k] = point if mother[k] < 0 else end[:, mother[k]]
+        if node.daughters:
+            p = momentum[:, k]
+            mass = np.sqrt(np.maximum(p[:, 3] ** 2 - (p[:, :3] ** 2).sum(axis=1), 1e-12))
+            flown = -np.log(life[:, k]) * properties(node.pdg_id).ctau / mass
+            end[:, k] = origin[:, k] + flown[:, None] * p * [1.0, 1.0, 1.0, 1.0 / SPEED_OF_LIGHT]
+    return origin
+
+
+def _table(
+    nodes: list[Node],
+    mother: list[int],
+    pdg_id: Ints,
+    momentum: Floats,
+    origin: Floats,
+    event_id: Ints,
+    pv_id: Ints,
+) -> Table:
+    """The particles that matter, as sources keep them; one event for each different identifier."""
+    n, k = pdg_id.shape
+    stable = np.array([not node.daughters for node in nodes])
+    above = np.array(mother)
+    first = np.arange(n)[:, None] * k
+    new = np.flatnonzero(np.diff(event_id, prepend=event_id[:1] - 1))
+    raw = RawTruth(
+        offsets=np.append(new, n) * k,
+        pdg_id=pdg_id.ravel(),
+        status=np.tile(np.where(stable, 1, 2), n),
+        stable=np.tile(stable, n),
+        mother=np.where(above < 0, -1, first + above).ravel(),
+        pv_id=np.repeat(pv_id, k),
+        **{c: momentum[..., i].ravel() for i, c in enumerate(("px", "py", "pz", "energy"))},
+        **{c: origin[..., i].ravel() for i, c in enumerate(("vx", "vy", "vz", "vt"))},
+    )
+    return select_particles(raw)[0]
+
+
+class DecaySource(TruthSource):
+    """Events of signal decays alone, from the luminous region.
+
+    Args:
+        name: the source as its user wrote it.
+        text: descriptor of the decay.
+        n_events: how many events to give.
+        seed: seed of the run.
+        options: see `OPTIONS`.
+
+    Raises:
+        DecayError, SourceError: see `DecayGenerator`.
+    """
+
+    is_gun = True
+
+    def __init__(
+        self, name: str, text: str, n_events: int | None, seed: int, options: Mapping[str, str]
+    ) -> None:
+        super().__init__(name, n_events)
+        if n_events is None:
+            raise SourceError(f"{name}: decays have no end; say how many events you want (-n)")
+        self.seed = seed
+        self.generator = DecayGenerator(name, text, options)
+
+    def batches(self) -> Iterator[EventBatch]:
+        """The events, `BLOCK` at a time."""
+        assert self.n_events is not None
+        for start in range(0, self.n_events, BLOCK):
+            ids = np.arange(start, min(start + BLOCK, self.n_events), dtype=np.int64)
+            point = collision_points(self.seed, ids, np.zeros_like(ids))
+            n = self.generator.n
+            event, index = np.repeat(ids, n), np.tile(np.arange(n), len(ids))
+            particle = self.generator.generate(
+                *(self.seed, "decay/0", event, index),
+                *(np.repeat(point, n, axis=0), np.zeros_like(event)),
+            )
+            columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), point.T, strict=True))
+            one = np.ones_like(ids)
+            vertex = Table.from_counts({"mc_pv_id": np.zeros_like(ids), **columns}, one)
+            yield make_batch(ids, np.ones(len(ids)), vertex, particle)
+
+
+class EmbeddedDecays(TruthSource):
+    """The events of another source with signal decays added, each from one of its collisions.
+
+    What the source gives stays as it is, so with the same seed the events are those of the source
+    alone.
+
+    Args:
+        name: the source as its user wrote it.
+        host: the source that decays are added to.
+        generators: what is added.
+        seed: seed of the run.
+        skip_bad: leave out events without a primary vertex rather than stop.
+
+    Raises:
+        BadEventError: while iterating, for the first event without a primary vertex unless
+            `skip_bad`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        host: TruthSource,
+        generators: Sequence[DecayGenerator],
+        seed: int,
+        skip_bad: bool = False,
+    ) -> None:
+        super().__init__(name, host.n_events)
+        self.host = host
+        self.generators = generators
+        self.seed = seed
+        self.skip_bad = skip_bad
+        self.is_gun = host.is_gun
+        # One set of books: what the host skips and remarks is what this source does.
+        self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
+
+    def batches(self) -> Iterator[EventBatch]:
+        """The events of the host with the decays added."""
+        for hosts in self.host.batches():
+            bad = {int(k): _NO_VERTEX for k in np.flatnonzero(hosts.vertex.counts == 0)}
+            names = np.full(len(hosts), self.name, dtype=object)
+            batch, skipped = drop_bad(hosts, bad, names, self.skip_bad)
+            self.skipped += skipped
+            for k, generator in enumerate(self.generators):
+                if len(batch):
+                    batch = embed(batch, generator, self.seed, f"decay_embedded/{k}")
+            yield batch
+
+
+def embed(batch: EventBatch, generator: DecayGenerator, seed: int, stage: str) -> EventBatch:
+    """Add decays to each event, behind the particles that are there.
+
+    Args:
+        batch: events as a source gives them, with at least one vertex each.
+        generator: what to add.
+        seed: seed of the run.
+        stage: name of the stream of random numbers; two generators need two names.
+    """
+    vertex, particle, n = batch.vertex, batch.particle, generator.n
+    event = np.repeat(np.arange(len(batch)), n)
+    index = np.tile(np.arange(n), len(batch))
+    event_id = batch.event["event_id"][event]
+    u = uniforms(seed, f"{stage}/vertex", event_id, index)[:, 0]
+    row = vertex.offsets[event] + (u * vertex.counts[event]).astype(np.int64)
+    point = np.stack([vertex[name][row] for name in ("mc_x", "mc_y", "mc_z", "mc_t")], axis=1)
+    added = generator.generate(seed, stage, event_id, index, point, vertex["mc_pv_id"][row])
+    new = dict(added.columns)
+    before = particle.counts[added.event_index]
+    new["mcparticle_id"] = new["mcparticle_id"] + before
+    mother = new["mc_mother_id"]
+    new["mc_mother_id"] = np.where(mother < 0, -1, mother + before)
+    # A stable sort puts the new rows of each event behind its old ones.
+    order = np.argsort(np.concatenate([particle.event_index, added.event_index]), kind="stable")
+    columns = {
+        name: np.concatenate([old, schema.as_declared("particle", name, new[name])])[order]
+        for name, old in particle.columns.items()
+    }
+    return batch.with_table("particle", Table.from_counts(columns, particle.counts + added.counts))
+
+
+def open_source(
+    text: str,
+    *,
+    n_events: int | None,
+    seed: int,
+    pileup: float | None = None,
+    skip_bad: bool = False,
+) -> TruthSource:
+    """Open a source of generated events; as `io.sources.open_source`, with decays.
+
+    Args:
+        text: what to read or generate, see the module's table.
+        n_events: how many events; None for all of a file, an error for a generator.
+        seed: seed of generators.
+        pileup: mean number of interactions of a Pythia event, None for exactly one.
+        skip_bad: leave out broken events and count them instead of stopping at the first.
+
+    Raises:
+        SourceError: naming what is wrong with `text` or with the first bad file.
+        DecayError: for a bad decay.
+    """
+    host, *rest = re.split(r"\+(gun|decay):", text)
+    extras = list(zip(rest[::2], rest[1::2], strict=True))
+    guns = [what for kind, what in extras if kind == "gun"]
+    decays = [what for kind, what in extras if kind == "decay"]
+    if host.startswith("decay:"):
+        if pileup is not None:
+            raise SourceError(f"{text}: signal decays alone have no pile-up")
+        descriptor, options = split_options(host.removeprefix("decay:"))
+        source: TruthSource = DecaySource(host, descriptor, n_events, seed, options)
+        if guns:
+            source = EmbeddedSource(text, source, guns, seed, skip_bad)
+    else:
+        if not host:
+            raise SourceError(f"{text}: name the source of the collisions, SOURCE+decay:...")
+        plain = host + "".join(f"+gun:{gun}" for gun in guns)
+        source = sources.open_source(
+            plain, n_events=n_events, seed=seed, pileup=pileup, skip_bad=skip_bad
+        )
+    if not decays:
+        return source
+    generators = [DecayGenerator(f"decay:{d}", *split_options(d)) for d in decays]
+    return EmbeddedDecays(text, source, generators, seed, skip_bad)

@@ -1,0 +1,162 @@
+"""ROOT files of candidates: a folder for each decay with its ``DecayTree``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from ..errors import OutputError
+from ..events import EventBatch, Table
+from . import branches
+from .candidates import POLARITY, check_names, make_candidates, make_generated
+from .request import DecayRequest
+
+BASKET_ROWS = 20_000
+"""Candidates of all decays that are gathered before they are written: small baskets are slow."""
+
+
+class DecayTrees:
+    """Trees of candidates in a ROOT file that somebody else opens and closes.
+
+    Args:
+        requests: the decays.
+        generated: write an ``MCDecayTree`` of the generated decays beside each.
+        polarity: sign of the field.
+
+    Attributes:
+        counts: candidates so far by decay.
+        codes: among them those of each BKGCAT.
+
+    Raises:
+        DecayError: if two decays have one name.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[DecayRequest],
+        generated: bool = True,
+        polarity: int = POLARITY,
+    ) -> None:
+        check_names(requests)
+        self.requests = list(requests)
+        self.generated = generated
+        self.polarity = polarity
+        self.counts = {r.decay.name: 0 for r in requests}
+        self.codes: dict[str, dict[int, int]] = {r.decay.name: {} for r in requests}
+        self._held: dict[str, list[Mapping[str, np.ndarray]]] = {}
+        self._held_rows = 0
+        self._trees: dict[str, Any] = {}
+
+    def fill(self, file: Any, batch: EventBatch) -> None:
+        """Reconstruct the decays in some events and append them.
+
+        Args:
+            file: writable uproot file.
+            batch: events, see `make_candidates`.
+        """
+        tables = make_candidates(batch, self.requests, self.polarity)
+        for request in self.requests:
+            name, table = request.decay.name, tables[request.decay.name]
+            self._hold(f"{name}/{branches.TREE}", table)
+            self._count(name, table[f"{request.decay.head.branch}_BKGCAT"])
+        if self.generated:
+            for name, table in make_generated(batch, self.requests, self.polarity).items():
+                self._hold(f"{name}/{branches.GENERATED_TREE}", table)
+        if self._held_rows >= BASKET_ROWS:
+            self.flush(file)
+
+    def flush(self, file: Any) -> None:
+        """Write what is held; to be called once more before the file is closed."""
+        for tree, parts in self._held.items():
+            data = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+            # Asking an uproot file with folders what it contains fails, so that is kept here.
+            if tree not in self._trees:
+                self._trees[tree] = file.mktree(tree, {k: v.dtype for k, v in data.items()})
+            self._trees[tree].extend(data)
+        self._held, self._held_rows = {}, 0
+
+    def described(self) -> str:
+        """Unit and meaning of every kind of branch, as JSON."""
+        kinds: dict[str, dict[str, dict[str, str]]] = {}
+        for b in branches.BRANCHES:
+            entry = {"unit": b.unit, "doc": b.doc}
+            kinds.setdefault(b.kind, {})[b.export] = entry
+        texts = {r.decay.name: r.decay.text for r in self.requests}
+        return json.dumps({"decays": texts, "branches": kinds}, indent=1)
+
+    def _hold(self, tree: str, table: Table) -> None:
+        self._held.setdefault(tree, []).append(table.columns)
+        self._held_rows += len(table)
+
+    def _count(self, name: str, category: np.ndarray) -> None:
+        self.counts[name] += len(category)
+        for code, n in zip(*np.unique(category, return_counts=True), strict=True):
+            self.codes[name][int(code)] = self.codes[name].get(int(code), 0) + int(n)
+
+
+class DecayWriter:
+    """Write the candidates of batches of events to a file; use it as a context manager.
+
+    The file is written under a temporary name in the same folder and takes its own name when it is
+    closed without an error; otherwise nothing is left behind.
+
+    Args:
+        path: where to write; an existing file is replaced at the end.
+        trees: the decays.
+        metadata: provenance (JSON values).
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, trees: DecayTrees, metadata: Mapping[str, Any]) -> None:
+        self.path = Path(path)
+        self.trees = trees
+        self.metadata = dict(metadata)
+        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._file: Any = None
+
+    def __enter__(self) -> DecayWriter:
+        import uproot
+
+        if self.path.is_dir():
+            raise OutputError(f"{self.path}: is a folder; name a file")
+        if not self.path.parent.is_dir():
+            raise OutputError(f"{self.path}: there is no folder {self.path.parent}")
+        try:
+            self._file = uproot.recreate(self._temporary, compression=uproot.LZ4(1))
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error})") from None
+        return self
+
+    def write(self, batch: EventBatch) -> None:
+        """Append the candidates of some events."""
+        try:
+            self.trees.fill(self._file, batch)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error})") from None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.trees.flush(self._file)
+                self._file["branches"] = self.trees.described()
+                self._file["provenance"] = json.dumps(self.metadata, indent=1, sort_keys=True)
+                self._file.close()
+                os.replace(self._temporary, self.path)
+        except OSError as failure:
+            raise OutputError(f"{self.path}: cannot be written ({failure})") from None
+        finally:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
