@@ -17,6 +17,7 @@ from . import __version__
 from .decays.command import Combinatorial, Masses, Swaps, decays
 from .errors import DecayError, LamarrLikeError
 from .resources import PROB_NN
+from .validation.reference.command import detailed_check
 
 if TYPE_CHECKING:
     from .decays.request import DecayRequest
@@ -319,6 +320,7 @@ def inspect(
 
 
 app.command()(decays)
+app.command("detailed-check")(detailed_check)
 
 
 def _requests(

@@ -8,11 +8,10 @@ import pytest
 from lamarr_like.errors import SourceError
 from lamarr_like.events import EventBatch, Table
 from lamarr_like.validation import calorimeter_curves as curves
-from lamarr_like.validation import calorimeter_page, shower_curves
+from lamarr_like.validation import shower_curves
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 GEANT4 = DATA / "geant4_showers"
-RAPIDSIM = DATA / "rapidsim" / "smear" / "histsE.root"
 
 
 @pytest.mark.skipif(not GEANT4.is_dir(), reason="no Geant4 showers here")
@@ -84,15 +83,10 @@ def _electrons():
 
 
 def test_electron_residuals_add_bremsstrahlung():
-    residual = curves.electron_residuals(_electrons())
-    assert residual[True] == pytest.approx([-0.05])
-    assert residual[False] == pytest.approx([0.0])
-
-
-@pytest.mark.skipif(not RAPIDSIM.is_file(), reason="no histograms of RapidSim here")
-def test_published_residuals_are_densities():
-    for edges, density in curves.published_residuals(RAPIDSIM).values():
-        assert (density * np.diff(edges)).sum() == pytest.approx(1.0)
+    own = curves.electron_tracks(_electrons())
+    assert own.p == pytest.approx([10000.0, 5000.0])
+    assert own.residual == pytest.approx([-0.05, 0.0])
+    assert own.has_brem.tolist() == [True, False]
 
 
 def test_files_that_are_not_showers(tmp_path):
@@ -101,13 +95,3 @@ def test_files_that_are_not_showers(tmp_path):
     np.savez(tmp_path / "bad.npz", images=np.zeros((1, 30, 30)))
     with pytest.raises(SourceError, match=r"bad\.npz"):
         shower_curves.geant4_showers(tmp_path / "bad.npz")
-    with pytest.raises(SourceError, match=r"none\.root"):
-        curves.published_residuals(tmp_path / "none.root")
-
-
-def test_page_is_drawn(tmp_path):
-    figures = calorimeter_page.write_page(
-        tmp_path / "sub" / "page.png", electrons=_electrons(), n=1500
-    )
-    assert (tmp_path / "sub" / "page.png").stat().st_size > 20000
-    assert figures["pi0 peak"] == pytest.approx(curves.PI0_MASS, abs=4.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ from lamarr_like.detailed.muon import (
 from lamarr_like.detailed.muon_hits import muon_hits
 from lamarr_like.detailed.muon_system import mean_loss, region_of, system
 from lamarr_like.detailed.parameters import DEFAULT
-from lamarr_like.errors import SchemaError, SourceError
+from lamarr_like.errors import SchemaError
 from lamarr_like.events import EventBatch, Table
 from lamarr_like.io.sources import open_source
 from lamarr_like.validation import muon_curves
@@ -30,7 +29,6 @@ from lamarr_like.validation import muon_curves
 QUIET = replace(DEFAULT, muon_stray=(0.0,) * 4, muon_noise=(0.0,) * 4)
 IDEAL = replace(QUIET, muon_efficiency=1.0)
 SYSTEM = system(DEFAULT)
-PIDCALIB = Path(__file__).parents[2] / "shared" / "data" / "pidcalib"
 
 
 def incoming(n, *, p, species=matter.MUON, tx=0.10, ty=0.06, shift=0.0):
@@ -499,26 +497,3 @@ def test_curves_name_missing_columns(muon_gun):
     poor = {k: v for k, v in batch.track.columns.items() if k != "is_muon"}
     with pytest.raises(SchemaError, match="is_muon"):
         muon_curves.muon_tracks(batch.with_table("track", Table(poor, batch.track.offsets)))
-
-
-@pytest.mark.skipif(not PIDCALIB.is_dir(), reason="no measured maps here")
-def test_measured_map(muon_gun):
-    tracks = muon_curves.muon_tracks(sample_with_columns(muon_gun))
-    (path, *_) = sorted(PIDCALIB.glob("*Mu_nopt*.root"))
-    both = muon_curves.compare_with_map(tracks, tracks.dll > 2.0, path, merge=4)
-    known = np.isfinite(both.ours) & np.isfinite(both.measured)
-    assert known.sum() > 8
-    # The muon system alone reaches less than all detectors together, above 20 GeV nearly as much.
-    high = known & (both.p[:-1, None] > 2e4)
-    assert np.abs(both.ours - both.measured)[high].mean() < 0.2
-
-
-def test_bad_map(tmp_path, muon_gun):
-    tracks = muon_curves.muon_tracks(sample_with_columns(muon_gun))
-    path = tmp_path / "map.root"
-    for content in (b"", b"no histogram"):
-        path.write_bytes(content)
-        with pytest.raises(SourceError, match=r"map\.root"):
-            muon_curves.compare_with_map(tracks, tracks.is_muon, path)
-    with pytest.raises(SourceError, match="none"):
-        muon_curves.compare_with_map(tracks, tracks.is_muon, tmp_path / "none.root")

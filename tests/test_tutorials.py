@@ -20,6 +20,17 @@ def test_first_ntuple(tmp_path, monkeypatch, backend, capsys):
     assert "long tracks with RichDLLk > 5" in capsys.readouterr().out
 
 
+def test_decay_to_mass_fit(tmp_path, capsys):
+    import matplotlib
+
+    matplotlib.use("agg")
+    tutorial = runpy.run_path(str(TUTORIALS / "decay_to_mass_fit.py"))
+    assert tutorial["main"](150, tmp_path).stat().st_size > 5000
+    found = re.search(r"peak at ([\d.]+) MeV, ([\d.]+) MeV wide", capsys.readouterr().out)
+    assert found and abs(float(found[1]) - 3097.0) < 8.0
+    assert 8.0 < float(found[2]) < 30.0
+
+
 def test_example_of_the_readme(tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
     assert max(map(len, code.splitlines())) <= 100

@@ -18,7 +18,7 @@ from ..kinematics import momentum, pseudorapidity
 from . import matter, rich
 from .parameters import DEFAULT, Parameters
 
-_KAON, _PION = 321, 211
+_ELECTRON, _KAON, _PION = 11, 321, 211
 
 
 @dataclass(frozen=True)
@@ -154,12 +154,12 @@ def _vertex_figures(batch: EventBatch) -> list[Figure]:
 
 
 def _efficiency_figures(batch: EventBatch) -> list[Figure]:
-    """Long tracks among muons and pions that cross the whole tracking system."""
+    """Long tracks among particles other than electrons that cross the whole tracking system."""
     truth, table = _truth(batch), batch.particle
     inside = (truth["p"] > 5e3) & (truth["p"] < 2e5) & (truth["eta"] > 2) & (truth["eta"] < 4.9)
     if "reconstructible_long" not in table:
         return []
-    whole = table["reconstructible_long"]
+    whole = table["reconstructible_long"] & (np.abs(table["mc_pdg_id"]) != _ELECTRON)
     return [
         _share(
             "long efficiency, 5-200 GeV, 2 < eta < 4.9",
@@ -176,7 +176,7 @@ def _ghost_figures(batch: EventBatch) -> list[Figure]:
     return [_share("ghost share of long tracks", 0.10, track["origin"][long] == 2, "[P] sec. 4.1")]
 
 
-def _rich_figures(batch: EventBatch, real: NDArray[np.bool_], par: Parameters) -> list[Figure]:
+def _rich_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure]:
     track = batch.track
     pdg = np.abs(batch.particle["mc_pdg_id"][_particle_rows(batch, real)])
     p, eta, dll = (track[c][real] for c in ("p", "eta", "rich_dll_k"))
@@ -188,7 +188,7 @@ def _rich_figures(batch: EventBatch, real: NDArray[np.bool_], par: Parameters) -
         ("kaon ID, DLLK > 5", 0.85, kaon > 5),
         ("pion mis-ID, DLLK > 5", 0.03, pion > 5),
     )
-    return [_share(*row, "[R] fig. 17") for row in shares] + _photon_figures(par)
+    return [_share(*row, "[R] fig. 17") for row in shares]
 
 
 def _photon_figures(par: Parameters, n_tracks: int = 2000) -> list[Figure]:
@@ -211,23 +211,27 @@ def _photon_figures(par: Parameters, n_tracks: int = 2000) -> list[Figure]:
     return figures
 
 
-def published_figures(batch: EventBatch, par: Parameters = DEFAULT) -> list[Figure]:
+def published_figures(
+    batch: EventBatch, par: Parameters = DEFAULT, *, identification: bool = True
+) -> list[Figure]:
     """Table of published figures for what the reference detector has.
 
     Args:
         batch: detailed events, as many as there are (momentum figures above 80 GeV want 10^4).
         par: the parameters that made them.
+        identification: whether kaons and pions of the sample's own spectrum are among them.
     """
     track = batch.track
     real = (track["origin"] == 0) & (track["mcparticle_id"] >= 0) & (track["track_type"] == 3)
     pdg = np.zeros(len(track), np.int64)
     pdg[real] = np.abs(batch.particle["mc_pdg_id"][_particle_rows(batch, real)])
-    hadron = real & (pdg != 11)
+    hadron = real & (pdg != _ELECTRON)
     return [
         *_momentum_figures(batch, hadron),
         *_impact_figures(batch, hadron),
         *_vertex_figures(batch),
         *_efficiency_figures(batch),
         *_ghost_figures(batch),
-        *_rich_figures(batch, real, par),
+        *(_rich_figures(batch, real) if identification else ()),
+        *_photon_figures(par),
     ]

@@ -45,11 +45,11 @@ class TranslatorConfig:
         threads: CPU threads.
     """
 
-    width: int = 64
+    width: int = 48
     layers: int = 1
     decoder_layers: int = 1
     heads: int = 4
-    hidden: int = 128
+    hidden: int = 96
     pair_hidden: int = 12
     neighbours: int = 6
     pointer: int = 16
@@ -57,10 +57,10 @@ class TranslatorConfig:
     most_own: int = 3
     zones: bool = True
     head_state: int = 32
-    head_hidden: int = 64
+    head_hidden: int = 48
     head_depth: int = 3
     components: int = 8
-    longest: int = 48
+    longest: int = 40
     assignment: float = 3.0
     steps: int = 10_000
     head_steps: int = 15_000

@@ -6,7 +6,6 @@ particles, so that the figures are those of the calorimeter alone.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,6 @@ from ..detailed.calorimeter.simulate import CaloResult, simulate_calorimeter
 from ..detailed.figures import core_width
 from ..detailed.matter import PHOTON
 from ..detailed.parameters import DEFAULT, Parameters
-from ..errors import SourceError
 from ..events import EventBatch
 from .detector_curves import Curve, share_curve, width_curve
 
@@ -258,15 +256,22 @@ def merged_fraction(pions: Pi0, edges: Floats) -> Curve:
     return share_curve(pions.merged[seen], pions.pt[seen], edges)
 
 
-def electron_residuals(batch: EventBatch) -> dict[bool, Floats]:
-    """Momentum with added bremsstrahlung over the generated one, less 1, of long electron tracks.
+class Electrons(NamedTuple):
+    """Long tracks of generated electrons, arrays of shape ``(n,)``.
 
-    Args:
-        batch: a detailed sample.
-
-    Returns:
-        Residuals of tracks without and with such a cluster.
+    Attributes:
+        p: generated momentum [MeV].
+        residual: momentum with added bremsstrahlung over the generated one, less 1.
+        has_brem: whether a cluster of bremsstrahlung was added.
     """
+
+    p: Floats
+    residual: Floats
+    has_brem: NDArray[np.bool_]
+
+
+def electron_tracks(batch: EventBatch) -> Electrons:
+    """Long tracks of electrons of a detailed sample."""
     track = batch.track
     long = (track["track_type"] == _LONG) & (track["mcparticle_id"] >= 0)
     mine = np.flatnonzero(long)
@@ -275,27 +280,4 @@ def electron_residuals(batch: EventBatch) -> dict[bool, Floats]:
     chosen[mine] = True
     p = np.sqrt(sum(batch.linked(f"mc_p{c}", chosen).astype(np.float64) ** 2 for c in "xyz"))
     residual = (track["p"][mine] + track["brem_energy"][mine]) / p - 1.0
-    return {has: residual[track["has_brem"][mine] == has] for has in (False, True)}
-
-
-def published_residuals(path: Path) -> dict[bool, tuple[Floats, Floats]]:
-    """LHCb residuals of RapidSim's ``histsE.root`` without and with one bremsstrahlung photon.
-
-    Returns:
-        Edges and density, the mean of the histograms of all momenta.
-
-    Raises:
-        SourceError: if the file cannot be read.
-    """
-    import uproot
-
-    result = {}
-    try:
-        with uproot.open(path) as file:
-            for has in (False, True):
-                parts = [file[f"P{i}_Brem{int(has)}_e"].to_numpy() for i in range(10)]
-                values = np.mean([v / v.sum() for v, _ in parts], axis=0)
-                result[has] = (parts[0][1], values / np.diff(parts[0][1]))
-    except (OSError, KeyError, ValueError) as error:
-        raise SourceError(f"{path}: not histograms of electron residuals ({error})") from None
-    return result
+    return Electrons(p, residual, track["has_brem"][mine])

@@ -66,21 +66,40 @@ def write_plots(
     Raises:
         OutputError: if the folder cannot be written.
     """
-    import matplotlib
-
-    figures, files = published_figures(batch, par), []
+    figures = published_figures(batch, par)
+    files = draw_pages(batch, folder, par)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context(_STYLE):
-            for name, draw in PLOTS.items():
-                files.append(folder / f"{name}.png")
-                draw(batch, par).savefig(files[-1], dpi=110)
         table = [{**dataclasses.asdict(f), "ratio": f.ratio} for f in figures]
         files.append(folder / "figures.json")
         files[-1].write_text(json.dumps({"events": len(batch), "figures": table}, indent=1) + "\n")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
     return figures, files
+
+
+def draw_pages(batch: EventBatch, folder: Path, par: Parameters = DEFAULT) -> list[Path]:
+    """Write every plot of `PLOTS` as PNG and return the files.
+
+    Args:
+        batch: events of the reference detector.
+        folder: where to write; made if need be.
+        par: the parameters that made the events.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
+    import matplotlib
+
+    files = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with matplotlib.rc_context(_STYLE):
+            for name, draw in PLOTS.items():
+                files.append(folder / f"{name}.png")
+                draw(batch, par).savefig(files[-1], dpi=110)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error})") from None
+    return files
 
 
 def _sheet(columns: int, title: str, rows: int = 1) -> tuple[Sheet, Any]:

@@ -7,14 +7,12 @@ Works on events of the reference detector and of the fast chain alike.  Publishe
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import schema
-from ..errors import SourceError
 from ..events import EventBatch
 from .detector_curves import Curve, Floats, share_curve
 
@@ -114,58 +112,6 @@ def likelihood_curves(tracks: MuonTracks, edges: Floats = P_EDGES) -> dict[str, 
         mine = (tracks.pdg == pdg) & tracks.is_muon
         curves[name] = share_curve(tracks.dll[mine] > _CUT, tracks.p[mine], edges)
     return curves
-
-
-class Comparison(NamedTuple):
-    """Efficiency among isMuon in bins of momentum and pseudorapidity; shape ``(n_p, n_eta)``.
-
-    Attributes:
-        p, eta: edges of the bins, shapes ``(n_p + 1,)`` and ``(n_eta + 1,)``.
-        ours: share of the muons that pass a cut; NaN for fewer than 30.
-        measured: that of the map; NaN where it is empty.
-    """
-
-    p: Floats
-    eta: Floats
-    ours: Floats
-    measured: Floats
-
-
-def compare_with_map(
-    tracks: MuonTracks, passed: NDArray[np.bool_], path: Path, merge: int = 2
-) -> Comparison:
-    """Muons beside a map of LHCb's calibration (histograms ``total`` and ``passing``).
-
-    The maps at hand cut on DLLmu of all detectors; with the muon system alone a difference of the
-    size of what the RICH and the calorimeters add is expected.
-
-    Args:
-        tracks: the tracks.
-        passed: whether each passes the cut, shape ``(n,)``.
-        path: ROOT file with TH3 over momentum [MeV], pseudorapidity and tracks of the event.
-        merge: bins of momentum taken together.
-
-    Raises:
-        SourceError: if the file cannot be read or lacks the histograms.
-    """
-    import uproot
-
-    try:
-        with uproot.open(path) as file:
-            p, eta = (axis.edges() for axis in file["total"].axes[:2])
-            total, passing = (file[h].values().sum(axis=2) for h in ("total", "passing"))
-    except (OSError, KeyError, ValueError) as error:
-        raise SourceError(f"{path}: is no calibration map ({error})") from None
-    start = np.arange(0, len(p) - 1, merge)
-    edges = np.append(p[start], p[-1])
-    total, passing = np.add.reduceat(total, start), np.add.reduceat(passing, start)
-    mine = (tracks.pdg == SPECIES["mu"]) & tracks.is_muon
-    place = (tracks.p[mine], tracks.eta[mine])
-    n, _, _ = np.histogram2d(*place, bins=(edges, eta))
-    k, _, _ = np.histogram2d(*place, bins=(edges, eta), weights=passed[mine].astype(np.float64))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ours = np.where(n >= 30, k / n, np.nan)
-        return Comparison(edges, eta, ours, np.where(total > 0.0, passing / total, np.nan))
 
 
 def as_text(tracks: MuonTracks) -> str:

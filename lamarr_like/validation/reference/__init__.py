@@ -1,0 +1,5 @@
+"""The reference detector beside what is published and measured of LHCb.
+
+`check.check_detector` computes every number, `write` and `draw` put them on disk, `command` is the
+command line.
+"""

@@ -1,0 +1,345 @@
+"""Identification efficiencies beside LHCb's calibration samples, in the bins of the maps.
+
+Calibration tracks have another spectrum than those of a simulated sample, also inside the bins,
+which are wide: the tracks get the momenta, pseudorapidities and occupancies that the populations of
+neighbouring bins imply.  Efficiencies of many bins are then added with the population of the map.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from ...events import EventBatch
+from .maps import CUTS, SOURCE, Columns, Cut, Map, load_map
+from .results import NAN, Origin, Row, Section, Series, at_most, relative, worst
+from .sample import real_long
+from .weights import Floats, Ints, Mask, bins_of, in_bin_weights
+
+P_RANGE = (3e3, 1e5)
+"""Momenta that are judged [MeV]."""
+
+MEAN_LIMIT, SLICE_LIMIT, SLOPE_BAND = 0.03, 0.06, 0.30
+_LEAST = 5.0  # effective entries of a bin that counts
+_ISMUON = "K: isMuon among DLLK > 4"
+
+
+class Cells(NamedTuple):
+    """Efficiencies in the bins of a map; all of shape ``(n_p, n_eta, n_tracks)``.
+
+    Attributes:
+        ours, error: efficiency of the simulated tracks and its error, NaN for too few.
+        measured, measured_error: that of the map.
+        population: of the map where both are known, else 0.
+        n: effective simulated tracks.
+    """
+
+    ours: Floats
+    error: Floats
+    measured: Floats
+    measured_error: Floats
+    population: Floats
+    n: Floats
+
+
+def long_tracks(batch: EventBatch) -> Columns:
+    """Columns of the long tracks of generated particles, with ``species`` and ``n_tracks``."""
+    real = real_long(batch)
+    columns = {c: batch.track[c][real] for c in ("p", "eta", "pid_k", "pid_mu", "rich_dll_k")}
+    columns |= {c: batch.track[c][real].astype(np.bool_) for c in ("is_muon", "in_muon")}
+    columns["species"] = np.abs(batch.linked("mc_pdg_id", real))
+    columns["n_tracks"] = batch.event_column("track", "n_tracks")[real].astype(np.float64)
+    return columns
+
+
+def calibration_weights(tracks: Columns, measured: Map) -> Floats:
+    """Weights that give tracks the distribution of a map inside its bins, shape ``(n,)``."""
+    # The last bin of some maps reaches far beyond every event: it is left as it is.
+    end = int((measured.n_tracks <= 1000.0).sum())
+    n_tracks = tracks["n_tracks"].astype(np.float64)
+    totals = measured.total.sum(axis=(0, 1))[: end - 1]
+    inside = in_bin_weights(n_tracks, measured.n_tracks[:end], totals)
+    inside = np.where(n_tracks < measured.n_tracks[end - 1], inside, 1.0)
+    return _kinematic_weights(tracks, measured) * inside
+
+
+def _kinematic_weights(tracks: Columns, measured: Map) -> Floats:
+    p, eta = (tracks[c].astype(np.float64) for c in ("p", "eta"))
+    weight = np.zeros(len(p))
+    slices = bins_of(eta, measured.eta)
+    by_p = measured.total.sum(axis=2)
+    for j in range(len(measured.eta) - 1):
+        mine = slices == j
+        weight[mine] = in_bin_weights(np.log(p[mine]), np.log(measured.p), by_p[:, j])
+    return weight * in_bin_weights(eta, measured.eta, measured.total.sum(axis=(0, 2)))
+
+
+def spectrum_weights(tracks: Columns, measured: Map) -> Floats:
+    """Weights that give tracks the whole (p, eta) spectrum of a map, shape ``(n,)``."""
+    weight = _kinematic_weights(tracks, measured)
+    i, j = bins_of(tracks["p"], measured.p), bins_of(tracks["eta"], measured.eta)
+    population = np.clip(measured.total.sum(axis=2), 0.0, None)
+    have = np.zeros_like(population)
+    inside = (i >= 0) & (j >= 0)
+    np.add.at(have, (i[inside], j[inside]), weight[inside])
+    each = np.where(have > 0.0, population / np.maximum(have, 1e-12), 0.0)
+    return np.where(inside, weight * each[np.maximum(i, 0), np.maximum(j, 0)], 0.0)
+
+
+def compare(tracks: Columns, passed: Mask, measured: Map) -> Cells:
+    """Tracks beside a map.
+
+    Args:
+        tracks: those that the map is a share of.
+        passed: whether each passes, shape ``(n,)``.
+        measured: the map.
+    """
+    weight = calibration_weights(tracks, measured)
+    sample = np.stack([tracks[c].astype(np.float64) for c in ("p", "eta", "n_tracks")], axis=1)
+    edges = (measured.p, measured.eta, measured.n_tracks)
+    total, squares, passing = (
+        np.histogramdd(sample, edges, weights=w)[0] for w in (weight, weight**2, weight * passed)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n = np.where(squares > 0.0, total**2 / squares, 0.0)
+        ours = np.where(n >= _LEAST, passing / total, np.nan)
+        centre = (ours * n + 1.0) / (n + 2.0)
+        error = np.sqrt(centre * (1.0 - centre) / (n + 2.0))
+    known = np.isfinite(ours) & np.isfinite(measured.efficiency)
+    population = np.where(known, measured.total, 0.0)
+    return Cells(ours, error, measured.efficiency, measured.error, population, n)
+
+
+def mean_difference(cells: Cells, where: Mask) -> tuple[float, float, float]:
+    """Population-weighted mean absolute difference over some bins.
+
+    Returns:
+        The mean with the statistical part of each difference taken out of it, its error, and the
+        mean without that correction.
+    """
+    w = np.where(where, cells.population, 0.0)
+    if w.sum() <= 0.0:
+        return NAN, NAN, NAN
+    difference = np.where(w > 0.0, cells.ours - cells.measured, 0.0)
+    variance = np.where(w > 0.0, cells.error**2 + cells.measured_error**2, 0.0)
+    corrected = np.sqrt(np.clip(difference**2 - variance, 0.0, None))
+    error = np.sqrt((w**2 * variance).sum()) / w.sum()
+    mean, plain = ((w * np.abs(d)).sum() / w.sum() for d in (corrected, difference))
+    return float(mean), float(error), float(plain)
+
+
+def signed_slices(cells: Cells, axis: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Efficiencies against one axis (0 for p, 1 for eta), standardised to the map's population.
+
+    Returns:
+        Ours, its error, measured, its error; NaN where less than half of a slice is covered.
+    """
+    other = tuple(i for i in range(3) if i != axis)
+    w = cells.population
+    norm = w.sum(axis=other)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = [
+            np.where(norm > 0.0, np.nansum(w * values, axis=other) / norm, np.nan)
+            for values in (cells.ours, cells.measured)
+        ]
+        errors = [
+            np.where(norm > 0.0, np.sqrt(np.nansum((w * e) ** 2, axis=other)) / norm, np.nan)
+            for e in (cells.error, cells.measured_error)
+        ]
+    return out[0], errors[0], out[1], errors[1]
+
+
+class Slope(NamedTuple):
+    """Efficiency against the tracks of the event; arrays over the bins of the map up to 500.
+
+    Attributes:
+        n_tracks: mean of the map's population in each bin.
+        ours, error, measured: efficiency for one population over p and eta.
+        slope, slope_error, measured_slope: per 100 tracks.
+    """
+
+    n_tracks: Floats
+    ours: Floats
+    error: Floats
+    measured: Floats
+    slope: float
+    slope_error: float
+    measured_slope: float
+
+
+def occupancy_slope(cells: Cells, measured: Map) -> Slope:
+    """Fall of the efficiency with the tracks of the event, for the same (p, eta) in all bins."""
+    i = (measured.p[:-1] >= P_RANGE[0]) & (measured.p[1:] <= P_RANGE[1])
+    k = int((measured.n_tracks <= 500.0).sum()) - 1
+    everywhere = (cells.population[:, :, :k] > 0.0).all(axis=2) & i[:, None]
+    w = np.where(everywhere, measured.total[:, :, :k].sum(axis=2), 0.0)
+    norm = max(w.sum(), 1e-12)
+    ours, theirs = (
+        np.where(everywhere[:, :, None], v[:, :, :k] * w[:, :, None], 0.0).sum(axis=(0, 1)) / norm
+        for v in (cells.ours, cells.measured)
+    )
+    error = np.where(everywhere[:, :, None], cells.error[:, :, :k] * w[:, :, None], 0.0)
+    error = np.sqrt((error**2).sum(axis=(0, 1))) / norm
+    middle = 0.5 * (measured.n_tracks[1 : k + 1] + measured.n_tracks[:k])
+    if not everywhere.any():
+        return Slope(middle, ours * NAN, error * NAN, theirs * NAN, NAN, NAN, NAN)
+    population = measured.total.sum(axis=(0, 1))[:k]
+    # Both are fitted with the population of the map as weights: the same line to the same bins.
+    u = population / population.sum()
+    x = middle - (u * middle).sum()
+    each = u * x / (u * x**2).sum() * 100.0
+    return Slope(
+        *(middle, ours, error, theirs, float(each @ ours)),
+        *(float(np.sqrt(((each * error) ** 2).sum())), float(each @ theirs)),
+    )
+
+
+def calibration_section(batch: EventBatch) -> Section:
+    """All maps, and isMuon of kaons from the ratio of two of them."""
+    tracks = long_tracks(batch)
+    rows: list[Row] = []
+    series: list[Series] = []
+    for cut in CUTS:
+        measured = load_map(cut.key)
+        mine = (tracks["species"] == cut.species) & cut.among(tracks)
+        chosen = {name: values[mine] for name, values in tracks.items()}
+        cells = compare(chosen, cut.passes(chosen), measured)
+        rows += _rows(cut, cells, measured, int(mine.sum()))
+        series += _series(cut, cells, measured)
+    more = _kaon_is_muon(tracks)
+    return Section(
+        "calibration",
+        "Identification beside PIDCalib 2016",
+        (*rows, *more[0]),
+        (*series, *more[1]),
+        notes=(
+            "Bins are those of the maps. A bin counts if it holds 5 effective simulated tracks; "
+            "the mean absolute difference has the statistical part taken out bin by bin, the "
+            "plain one stands in the note.",
+            "Simulated tracks get the distribution inside each bin that the map implies. "
+            "Tracks of the calibration samples come from triggered charm and J/psi events.",
+        ),
+    )
+
+
+def _judged(measured: Map) -> Mask:
+    inside = (measured.p[:-1] >= P_RANGE[0]) & (measured.p[1:] <= P_RANGE[1])
+    return np.broadcast_to(inside[:, None, None], measured.total.shape)
+
+
+def _rows(cut: Cut, cells: Cells, measured: Map, n: int) -> list[Row]:
+    judged = _judged(measured)
+    population = np.clip(np.where(judged, measured.total, 0.0), 0.0, None)
+    covered = float(np.where(judged, cells.population, 0.0).sum() / population.sum())
+    mean, error, plain = mean_difference(cells, judged)
+    ours, theirs = (
+        float(np.nansum(np.where(judged, cells.population * v, 0.0)))
+        / max(float(np.where(judged, cells.population, 0.0).sum()), 1e-12)
+        for v in (cells.ours, cells.measured)
+    )
+    more: Origin = {"n": n, "source": SOURCE}
+    note = (
+        f"efficiency {ours:.3f}, measured {theirs:.3f}; plain mean {plain:.3f}; "
+        f"bins with {covered:.0%} of the population"
+    )
+    words = f"{cut.name}: mean |difference|"
+    rows = [at_most(words, mean, error, MEAN_LIMIT, note=note, n=n, source=SOURCE)]
+    rows.append(_worst_slice(cut, cells, measured, more))
+    slope = occupancy_slope(cells, measured)
+    words = f"{cut.name}: slope per 100 tracks"
+    values = (slope.slope, slope.slope_error, slope.measured_slope)
+    rows.append(relative(words, *values, SLOPE_BAND, **more))
+    return rows
+
+
+def _worst_slice(cut: Cut, cells: Cells, measured: Map, more: Origin) -> Row:
+    values, errors, signed = [], [], []
+    ours, _, theirs, _ = signed_slices(cells, 0)
+    for i in range(len(measured.p) - 1):
+        where = np.zeros(measured.total.shape, np.bool_)
+        where[i] = _judged(measured)[i]
+        mean, error, _ = mean_difference(cells, where)
+        values.append(mean)
+        errors.append(error)
+        signed.append(ours[i] - theirs[i])
+    name = f"{cut.name}: worst slice of p"
+    if (i := worst(values, errors)) < 0:
+        return at_most(name, NAN, NAN, SLICE_LIMIT, **more)
+    low, high = measured.p[i] / 1e3, measured.p[i + 1] / 1e3
+    note = f"{low:.3g}-{high:.3g} GeV: {ours[i]:.3f}, measured {theirs[i]:.3f}"
+    return at_most(name, values[i], errors[i], SLICE_LIMIT, n=more["n"], source=SOURCE, note=note)
+
+
+def _series(cut: Cut, cells: Cells, measured: Map) -> list[Series]:
+    """Against p, eta and the tracks of the event."""
+    out = []
+    axes = (
+        (0, measured.p / 1e3, "p [GeV]", True),
+        (1, measured.eta, "pseudorapidity", False),
+    )
+    for axis, edges, label, log_x in axes:
+        panel = f"{cut.name}, against {'p' if axis == 0 else 'eta'}"
+        where = (edges[:-1], edges[1:])
+        out.append(
+            Series(panel, "", label, "efficiency", *where, *signed_slices(cells, axis), log_x=log_x)
+        )
+    slope = occupancy_slope(cells, measured)
+    k = len(slope.n_tracks)
+    panel, edges = f"{cut.name}, against nTracks", measured.n_tracks
+    out.append(
+        Series(
+            *(panel, "", "tracks of the event", "efficiency", edges[:k], edges[1 : k + 1]),
+            *(slope.ours, slope.error, slope.measured, np.zeros(k)),
+        )
+    )
+    return out
+
+
+def _kaon_is_muon(tracks: Columns) -> tuple[list[Row], list[Series]]:
+    """IsMuon of kaons that pass DLLK > 4: one less the ratio of two maps, against momentum."""
+    without, with_muons = load_map("rdx_K"), load_map("jpsik_K")
+    # Both over 1.5 < eta < 5 and up to 500 tracks.
+    shares = [without.passing[:, :4, :4].sum(axis=(1, 2)), with_muons.passing.sum(axis=(1, 2))]
+    totals = [without.total[:, :4, :4].sum(axis=(1, 2)), with_muons.total.sum(axis=(1, 2))]
+    pairs = [
+        (a, b)
+        for a, b in itertools.product(range(len(totals[0])), range(len(totals[1])))
+        if without.p[a] == with_muons.p[b]
+        and without.p[a + 1] == with_muons.p[b + 1]
+        and P_RANGE[0] <= without.p[a]
+        and without.p[a + 1] <= P_RANGE[1]
+    ]
+    first, second = (np.array([p[i] for p in pairs]) for i in (0, 1))
+    measured = 1.0 - (shares[0][first] / totals[0][first]) / (shares[1][second] / totals[1][second])
+    kaon = (tracks["species"] == 321) & (tracks["pid_k"] > 4.0)
+    chosen = {name: values[kaon] for name, values in tracks.items()}
+    weight = spectrum_weights(chosen, with_muons)
+    place: Ints = bins_of(chosen["p"], with_muons.p)
+    ours, error = np.full(len(pairs), NAN), np.full(len(pairs), NAN)
+    for k, b in enumerate(second):
+        w = weight[place == b]
+        n = w.sum() ** 2 / max((w**2).sum(), 1e-12)
+        if n >= 20.0:
+            ours[k] = (w * chosen["is_muon"][place == b]).sum() / w.sum()
+            error[k] = np.sqrt((ours[k] * n + 1.0) * (1.0 - ours[k]) / n) / np.sqrt(n)
+    known = np.isfinite(ours)
+    u = np.where(known, totals[1][second], 0.0)
+    norm = max(u.sum(), 1e-12)
+    row = Row(
+        _ISMUON,
+        float(np.nansum(u * ours)) / norm if known.any() else NAN,
+        float(np.sqrt(np.nansum((u * error) ** 2))) / norm if known.any() else NAN,
+        target=float((u * measured).sum()) / norm if known.any() else NAN,
+        n=int(kaon.sum()),
+        source=SOURCE,
+        note="measured from the ratio of the two kaon maps; no target was set",
+    )
+    edges = with_muons.p[second] / 1e3, with_muons.p[second + 1] / 1e3
+    view = Series(
+        *(_ISMUON, "", "p [GeV]", "share", *edges, ours, error, measured),
+        reference_error=np.zeros(len(measured)),
+        log_x=True,
+    )
+    return [row], [view]

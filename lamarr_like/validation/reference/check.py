@@ -1,0 +1,108 @@
+"""All comparisons of the reference detector with what is published and measured of LHCb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...detailed.parameters import DEFAULT, Parameters
+from ...errors import SourceError
+from .calibration import calibration_section
+from .efficiency import efficiency_section
+from .lhcb2016 import FILES, own_residuals, own_truth, read_published
+from .occupancy import occupancy_section
+from .published import published_section
+from .residuals import residual_section
+from .results import CheckReport, Section
+from .sample import Sample, read_sample, together
+from .showers import electron_section, shower_section
+
+LHCB2016, GEANT4 = Path("lhcb2016"), Path("geant4_showers")
+RAPIDSIM = Path("rapidsim") / "smear" / "histsE.root"
+"""Places of the foreign data below the folder given as ``--data``."""
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """What to compare.
+
+    Args:
+        samples: detailed samples.
+        data: folder of foreign data, None for none.
+        photons: photons and pi0 to simulate for the calorimeter, 0 to leave it out.
+        showers: Geant4 showers of each kind at most, None for all.
+        parameters: the parameters that made the samples.
+    """
+
+    samples: Sequence[Path]
+    data: Path | None = None
+    photons: int = 20000
+    showers: int | None = None
+    parameters: Parameters = DEFAULT
+
+
+def check_detector(
+    config: CheckConfig, say: Callable[[str], None] | None = None
+) -> tuple[CheckReport, list[Sample]]:
+    """Compare detailed samples with published and measured figures.
+
+    Args:
+        config: what to compare.
+        say: gets a line before each step.
+
+    Returns:
+        The report and the samples that were read.
+
+    Raises:
+        SourceError: if a sample or a foreign file cannot be read, or there is no sample.
+        SchemaError: if a file is not a detailed sample.
+    """
+    tell = say or (lambda line: None)
+    if not config.samples:
+        raise SourceError("no detailed sample is given")
+    if config.data is not None and not config.data.is_dir():
+        raise SourceError(f"{config.data}: no such folder")
+    samples = []
+    for path in config.samples:
+        tell(f"reading {path}")
+        samples.append(read_sample(path))
+    tell("published figures")
+    sections = [published_section(samples, config.photons, config.parameters)]
+    batch = together(samples)
+    tell("calibration samples")
+    sections.append(calibration_section(batch))
+    folder = _present(config.data, LHCB2016, *(LHCB2016 / name for name in FILES))
+    if folder is None:
+        sections += _skipped(LHCB2016, efficiency="Acceptance and efficiency", tracks="Residuals")
+    else:
+        tell("LHCb 2016 parametrisation")
+        truth, residuals = read_published(folder)
+        sections.append(efficiency_section(own_truth(batch), truth))
+        sections.append(residual_section(own_residuals(batch), residuals))
+    folder = _present(config.data, GEANT4)
+    if folder is None:
+        sections += _skipped(GEANT4, showers="Showers beside Geant4")
+    else:
+        tell("Geant4 showers")
+        sections.append(shower_section(folder, config.parameters, config.showers))
+    file = _present(config.data, RAPIDSIM)
+    if file is None:
+        sections += _skipped(RAPIDSIM, electrons="Electrons beside RapidSim")
+    else:
+        sections.append(electron_section(batch, file))
+    sections.append(occupancy_section(samples))
+    report = CheckReport(tuple(s.info for s in samples), tuple(sections))
+    return report, samples
+
+
+def _present(data: Path | None, wanted: Path, *needed: Path) -> Path | None:
+    """The place of foreign data, None where it is absent."""
+    if data is None or not all((data / place).exists() for place in (wanted, *needed)):
+        return None
+    return data / wanted
+
+
+def _skipped(place: Path, **titles: str) -> list[Section]:
+    why = f"needs {place.as_posix()} in the folder given as --data"
+    return [Section(key, title, skipped=why) for key, title in titles.items()]
