@@ -16,6 +16,7 @@ import typer
 from . import __version__
 from .decays.command import Combinatorial, Masses, Swaps, decays
 from .errors import DecayError, LamarrLikeError
+from .report.command import validate
 from .resources import PROB_NN
 from .validation.reference.command import detailed_check
 
@@ -321,6 +322,7 @@ def inspect(
 
 app.command()(decays)
 app.command("detailed-check")(detailed_check)
+app.command()(validate)
 
 
 def _requests(
@@ -424,6 +426,7 @@ def _show_figures(rows: list[Figure], events: int) -> None:
 
 _EXTRAS = {
     "numba": "detailed",
+    "jinja2": "report",
     **dict.fromkeys(("matplotlib", "mplhep", "hist"), "plot"),
     **dict.fromkeys(("tensorflow", "keras", "onnx", "sklearn"), "train"),
 }

@@ -71,5 +71,7 @@ def find_pipeline(name: str) -> Path:
     for path in (Path(name), folder / f"{name}.yaml"):
         if path.suffix in (".yaml", ".yml") and path.is_file():
             return path
-    known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml"))) or "none"
+    # Beside the pipelines lie the thresholds of the validation report.
+    stems = {p.stem for p in folder.glob("*.yaml")} - {"verdict"}
+    known = ", ".join(sorted(stems)) or "none"
     raise PipelineError(f"no pipeline {name!r}: give a YAML file or one of: {known}")

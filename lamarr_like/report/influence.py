@@ -1,0 +1,274 @@
+r"""Shares in bins, fast beside detailed, with the covariance that common truth and weights imply.
+
+A share in a bin is a ratio of sums, ``eps = sum(w passed) / sum(w)``.  To first order the
+difference ``d = eps_fast - eps_detailed`` is a sum of independent contributions of the *units*
+(the generated events),
+
+.. math:: \psi_u = \frac{K^f_u - \epsilon W^f_u}{N^f} - \frac{K^d_u - \epsilon W^d_u}{N^d},
+
+with ``W`` and ``K`` the weights of all and of the passing rows of the unit, ``N`` the sum of ``W``,
+and its covariance is ``sum_u psi_u psi_u^T`` (infinitesimal jackknife: Efron, "Nonparametric
+estimates of standard error", Biometrika 68 (1981) 589).  That one formula covers all cases:
+
+* weights, negative ones as well: for independent rows it is the usual ``sum w^2 (p - eps)^2``;
+* a unit that is in one sample only adds to one of the two terms: independent samples;
+* a generated event that both samples hold adds to both.  The detector draws are independent given
+  the truth, yet the efficiencies of the particles are common, so that the terms cancel in part;
+  with one row a unit in both samples it is the test of McNemar (Psychometrika 12 (1947) 153), and
+  for partly common rows in clusters that of Obuchowski, "On the comparison of correlated
+  proportions for clustered data", Stat. Med. 17 (1998) 1495;
+* rows of one event share its occupancy: they are one unit, not many.
+
+For the pull ``eps`` is the common share of both samples (a score test), which keeps its law where
+few rows pass or all do; for the error of the ratio each sample has its own share.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, stats
+
+from ..errors import SchemaError
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+LEAST_UNITS = 10.0
+"""Units with a say below which the difference of a bin is not judged."""
+
+
+class Rows(NamedTuple):
+    """Rows of one sample; arrays of shape ``(n,)``.
+
+    Attributes:
+        unit: number of the generated event; equal numbers in both samples mean the same event.
+        weight: statistical weight, negative ones allowed.
+    """
+
+    unit: Whole
+    weight: Floats
+
+
+class Shares(NamedTuple):
+    """A share in bins; arrays of shape ``(n_bins,)``, NaN where there is nothing to tell.
+
+    Attributes:
+        n_detailed, n_fast: effective number of rows, ``(sum w)^2 / sum w^2``.
+        detailed, fast: the shares.
+        ratio, ratio_error: fast over detailed.
+        difference, sigma: fast less detailed, and its standard deviation if both are one law.
+        units: effective number of units that tell the samples apart, ``(sum psi^2)^2 / sum psi^4``.
+        covariance: of the differences, shape ``(n_bins, n_bins)``.
+        n_units: events with a row in any bin.
+    """
+
+    n_detailed: Floats
+    n_fast: Floats
+    detailed: Floats
+    fast: Floats
+    ratio: Floats
+    ratio_error: Floats
+    difference: Floats
+    sigma: Floats
+    units: Floats
+    covariance: Floats
+    n_units: int
+
+    @property
+    def pull(self) -> Floats:
+        """Difference in standard deviations; 0 on average with a width of 1 for equal laws."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(self.judged, self.difference / self.sigma, np.nan)
+
+    @property
+    def judged(self) -> Mask:
+        """Bins with enough units for a judgement."""
+        result: Mask = np.isfinite(self.sigma) & (self.sigma > 0.0) & (self.units >= LEAST_UNITS)
+        return result
+
+    def beyond(self, tolerance: Floats | float = 0.0) -> Floats:
+        """Two-sided p-value of each bin that the difference is within the tolerance.
+
+        Student's law with the effective number of units: Gaussian for many, safe for few.
+
+        Args:
+            tolerance: difference that is allowed, of shape ``(n_bins,)`` or single.
+        """
+        excess = np.maximum(np.abs(self.difference) - tolerance, 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = np.where(self.judged, excess / self.sigma, 0.0)
+        p = 2.0 * stats.t.sf(z, np.where(self.judged, self.units, 1.0))
+        result: Floats = np.where(self.judged, np.minimum(p, 1.0), np.nan)
+        return result
+
+    def chi2(self) -> Chi2:
+        """All judged bins together, their covariance included."""
+        good = self.judged
+        return quadratic_test(
+            self.difference[good], self.covariance[np.ix_(good, good)], self.n_units
+        )
+
+
+class Chi2(NamedTuple):
+    """A chi2 over bins.
+
+    Attributes:
+        value: the quadratic form.
+        bins: number of bins.
+        p: probability of a larger one for equal laws, NaN without bins.
+    """
+
+    value: float
+    bins: int
+    p: float
+
+
+def quadratic_test(difference: Floats, covariance: Floats, n_units: int) -> Chi2:
+    """Hotelling's T2: a chi2 whose covariance was estimated from ``n_units`` contributions.
+
+    H. Hotelling, "The generalization of Student's ratio", Ann. Math. Stat. 2 (1931) 360: with
+    ``n`` units and ``k`` bins ``T2 (n - k) / (k (n - 1))`` follows Fisher's F of ``k`` and
+    ``n - k``.  With fewer than three units a bin the correlations are left out.
+
+    Args:
+        difference: shape ``(n_bins,)``.
+        covariance: shape ``(n_bins, n_bins)``.
+        n_units: events behind the covariance.
+    """
+    k = len(difference)
+    if not k or n_units < 2:
+        return Chi2(float("nan"), 0, float("nan"))
+    scale = np.sqrt(np.diag(covariance))
+    pull = difference / scale
+    if n_units < 3 * k:
+        value = float(pull @ pull)
+        return Chi2(value, k, float(stats.chi2.sf(value, k)))
+    # Directions in which no unit says anything (shares that add up to one) carry no freedom.
+    values, axes = np.linalg.eigh(covariance / np.outer(scale, scale))
+    told = values > 1e-9 * k
+    value = float(((axes[:, told].T @ pull) ** 2 / values[told]).sum())
+    k = int(told.sum())
+    p = stats.f.sf(value * (n_units - k) / (k * (n_units - 1.0)), k, n_units - k)
+    return Chi2(value, k, float(p))
+
+
+class Cells:
+    """Rows of two samples ordered by event and bin; cuts are then compared one after the other.
+
+    Args:
+        detailed, fast: rows of both samples.
+        bins: bin of each row of the detailed and of the fast sample, from 0.
+        n_bins: number of bins.
+
+    Raises:
+        SchemaError: if lengths do not fit or a weight is not a number.
+    """
+
+    def __init__(self, detailed: Rows, fast: Rows, bins: tuple[Whole, Whole], n_bins: int) -> None:
+        both = (detailed, fast)
+        for rows, place in zip(both, bins, strict=True):
+            if not len(rows.unit) == len(rows.weight) == len(place):
+                raise SchemaError("rows, weights and bins have different lengths")
+            if not np.isfinite(rows.weight).all():
+                raise SchemaError("a weight is not a number")
+        keys = [r.unit * n_bins + b for r, b in zip(both, bins, strict=True)]
+        cells, row = np.unique(np.concatenate(keys), return_inverse=True)
+        self._row = (row[: len(keys[0])], row[len(keys[0]) :])
+        self._weight = (detailed.weight, fast.weight)
+        self._unit, self._bin = cells // n_bins, cells % n_bins
+        self.n_bins, self.n_units = n_bins, len(np.unique(self._unit))
+        self._cell = [self._sum(i, None) for i in (0, 1)]
+        self.total = [self._binned(c) for c in self._cell]
+        squares = [np.bincount(b, r.weight**2, n_bins) for r, b in zip(both, bins, strict=True)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            self.effective = [
+                np.where(s > 0.0, n**2 / s, 0.0) for n, s in zip(self.total, squares, strict=True)
+            ]
+
+    def _sum(self, sample: int, passed: NDArray[np.generic] | None) -> Floats:
+        """Weights of a sample in each cell, of the passing rows where given."""
+        weight = self._weight[sample]
+        if passed is not None:
+            weight = weight * passed.astype(np.float64)
+        return np.bincount(self._row[sample], weight, len(self._bin)).astype(np.float64)
+
+    def _binned(self, cells: Floats) -> Floats:
+        return np.bincount(self._bin, cells, self.n_bins).astype(np.float64)
+
+    def compare(
+        self, detailed: NDArray[np.generic], fast: NDArray[np.generic], covariance: bool = True
+    ) -> Shares:
+        """Compare the share of rows that pass, or the mean of a bounded quantity.
+
+        Args:
+            detailed: whether each detailed row passes, shape ``(n,)``.
+            fast: the same of the fast rows, shape ``(m,)``.
+            covariance: whether that of different bins is needed, too.
+        """
+        passed = [self._sum(0, detailed), self._sum(1, fast)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            n = [np.where(t > 0.0, t, np.nan) for t in self.total]
+            share = [self._binned(k) / t for k, t in zip(passed, n, strict=True)]
+            common = (self.effective[0] * share[0] + self.effective[1] * share[1]) / (
+                self.effective[0] + self.effective[1]
+            )
+            psi = self._terms(passed, n, (common, common), (1.0, 1.0))
+            ratio = np.where(share[0] != 0.0, share[1] / share[0], np.nan)
+            log = self._terms(passed, n, (share[0], share[1]), (share[0], share[1]))
+            square = self._binned(psi**2)
+            units = square**2 / self._binned(psi**4)
+            error = np.abs(ratio) * np.sqrt(self._binned(log**2))
+        of_bin = np.bincount(self._bin, minlength=self.n_bins)
+        # The common share is fitted to the same rows, which takes one degree of freedom.
+        bessel = of_bin / np.maximum(of_bin - 1.0, 1.0)
+        full = np.diag(square * bessel)
+        if covariance and self.n_bins > 1:
+            terms = sparse.csr_matrix(
+                (np.nan_to_num(psi), (self._unit_number(), self._bin)),
+                shape=(self.n_units, self.n_bins),
+            )
+            full = (terms.T @ terms).toarray() * np.sqrt(np.outer(bessel, bessel))
+        return Shares(
+            n_detailed=self.effective[0],
+            n_fast=self.effective[1],
+            detailed=share[0],
+            fast=share[1],
+            ratio=ratio,
+            ratio_error=np.where(np.isfinite(ratio), error, np.nan),
+            difference=share[1] - share[0],
+            sigma=np.sqrt(square * bessel),
+            units=units,
+            covariance=full,
+            n_units=self.n_units,
+        )
+
+    def _terms(
+        self,
+        passed: list[Floats],
+        n: list[Floats],
+        share: tuple[Floats, Floats],
+        scale: tuple[Floats | float, Floats | float],
+    ) -> Floats:
+        """What each cell adds to the difference of the two samples."""
+        parts = []
+        for i in (0, 1):
+            norm = (n[i] * scale[i])[self._bin]
+            part = (passed[i] - share[i][self._bin] * self._cell[i]) / norm
+            parts.append(np.where(self._cell[i] == 0.0, np.where(passed[i] == 0, 0.0, part), part))
+        result: Floats = parts[1] - parts[0]
+        return result
+
+    def _unit_number(self) -> Whole:
+        # Cells are sorted by unit: a new number wherever the unit changes.
+        return np.concatenate([[0], np.cumsum(np.diff(self._unit) > 0)]).astype(np.int64)
+
+
+def trials(p: float, n: int) -> float:
+    """Probability of a p-value this small or smaller among `n` independent ones (Sidak 1967)."""
+    if not n or not np.isfinite(p):
+        return float("nan")
+    return float(-np.expm1(n * np.log1p(-min(p, 1.0 - 1e-15))))
