@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from lamarr_like.errors import SchemaError
 from lamarr_like.schema import TRACK_TYPES
-from lamarr_like.stages import vine
+from lamarr_like.stages import covariance, vine
 from lamarr_like.stages.covariance import Covariance, _rotate
 from lamarr_like.stages.expected import expected_covariance
 from lamarr_like.stages.frames import (
@@ -166,3 +166,17 @@ def test_rotation_of_the_covariance_is_exact():
 
 def test_covariance_outputs_are_fifteen():
     assert len(set(Covariance.outputs)) == 15
+
+
+def test_nearly_singular_matrices_are_bounded():
+    z = np.random.default_rng(4).normal(0.0, 1.0, (200, 10))
+    z[:100] *= 8.0
+    bounded = covariance._bounded(z)
+    depth = -np.log1p(-(np.tanh(bounded) ** 2)).sum(axis=1)
+    assert (depth < 24.5).all() and (depth[:100] > 20.0).mean() > 0.9
+    # What is ordinary stays as it is, signs stay, and a row does not depend on its company.
+    shallow = -np.log1p(-(np.tanh(z[100:]) ** 2)).sum(axis=1) < 24.0
+    assert np.array_equal(bounded[100:][shallow], z[100:][shallow])
+    assert np.array_equal(np.sign(bounded), np.sign(z))
+    assert np.array_equal(covariance._bounded(z[7:8]), bounded[7:8])
+    assert np.linalg.eigvalsh(vine.from_vine(np.zeros((200, 5)), bounded)).min() > 0.0

@@ -32,6 +32,9 @@ _T_QOP, _U_QOP, _ACROSS = (
 )
 _MOST_Z = 7.0
 """Largest atanh of a partial correlation that is drawn: real fits reach about 6."""
+_MOST_DEPTH = 24.0
+"""Least determinant of the correlations that is drawn, as minus its logarithm: that of the most
+singular of 31,544 detailed tracks.  What is far below is not positive definite as float32."""
 _STATE = ("x", "y", "z", "tx", "ty", "p", "charge")
 
 
@@ -102,9 +105,23 @@ class Covariance(AbstractGeneratorStage):
         ideal = _ideal(batch, rows, reco)
         log_sigma = ideal.log_sigma + _stack(drawn, _SIGMAS)
         z = np.clip(ideal.z + ideal.scale * _stack(drawn, _PARTIALS), -_MOST_Z, _MOST_Z)
-        matrix = _rotate(from_vine(log_sigma, z), reco, -1.0)
+        matrix = _rotate(from_vine(log_sigma, _bounded(z)), reco, -1.0)
         columns = {name: matrix[:, i, j] for name, i, j in _elements()}
         return batch.with_columns("track", **typed("track", columns))
+
+
+def _bounded(z: Floats) -> Floats:
+    """Partial correlations of matrices, shrunk together where these are nearly singular.
+
+    Args:
+        z: their inverse hyperbolic tangents, shape ``(n, 10)``.
+    """
+    for _ in range(4):  # the depth is nearly linear in z
+        depth = np.zeros(len(z))
+        for column in z.T:  # one by one: the result of a row is the same in any company
+            depth = depth + 2.0 * (np.logaddexp(column, -column) - np.log(2.0))
+        z = z * np.minimum(_MOST_DEPTH / np.maximum(depth, 1e-6), 1.0)[:, None]
+    return z
 
 
 def _elements() -> list[tuple[str, int, int]]:
