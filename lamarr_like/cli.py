@@ -15,6 +15,7 @@ import typer
 
 from . import __version__
 from .decays.command import Combinatorial, Masses, Swaps, decays
+from .distributed.command import batch
 from .errors import DecayError, LamarrLikeError
 from .report.command import validate
 from .resources import PROB_NN
@@ -323,6 +324,7 @@ def inspect(
 app.command()(decays)
 app.command("detailed-check")(detailed_check)
 app.command()(validate)
+app.command()(batch)
 
 
 def _requests(
@@ -427,6 +429,7 @@ def _show_figures(rows: list[Figure], events: int) -> None:
 _EXTRAS = {
     "numba": "detailed",
     "jinja2": "report",
+    **dict.fromkeys(("distributed", "dask_jobqueue"), "batch"),
     **dict.fromkeys(("matplotlib", "mplhep", "hist"), "plot"),
     **dict.fromkeys(("tensorflow", "keras", "onnx", "sklearn"), "train"),
 }

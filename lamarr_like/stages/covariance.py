@@ -116,12 +116,15 @@ def _bounded(z: Floats) -> Floats:
     Args:
         z: their inverse hyperbolic tangents, shape ``(n, 10)``.
     """
-    for _ in range(4):  # the depth is nearly linear in z
-        depth = np.zeros(len(z))
+    share = np.ones(len(z))
+    for _ in range(6):  # Newton's steps: the depth is convex in the share
+        depth, slope = np.zeros(len(z)), np.full(len(z), 1e-6)
         for column in z.T:  # one by one: the result of a row is the same in any company
-            depth = depth + 2.0 * (np.logaddexp(column, -column) - np.log(2.0))
-        z = z * np.minimum(_MOST_DEPTH / np.maximum(depth, 1e-6), 1.0)[:, None]
-    return z
+            part = share * column
+            depth = depth + 2.0 * (np.logaddexp(part, -part) - np.log(2.0))
+            slope = slope + 2.0 * column * np.tanh(part)
+        share = share - np.maximum(depth - _MOST_DEPTH, 0.0) / slope
+    return share[:, None] * z
 
 
 def _elements() -> list[tuple[str, int, int]]:

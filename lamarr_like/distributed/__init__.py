@@ -1,0 +1,1 @@
+"""Productions: many events cut into units, run by many processes, each event exactly once."""

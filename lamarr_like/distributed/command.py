@@ -1,0 +1,102 @@
+"""The command ``lamarr-like batch``: a production from a YAML file."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from .manifest import ProductionReport
+    from .produce import Watcher
+
+
+def batch(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.yaml", help="The production.", show_default=False)
+    ],
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes, or jobs of a cluster; 0: as the file says, or 1.")
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Make what is missing or damaged, and only that.")
+    ] = False,
+    scheduler: Annotated[
+        str, typer.Option(help="Dask scheduler that runs, as tcp://host:8786.")
+    ] = "",
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Join the parts into NAME.root in the end.")
+    ] = False,
+    job_script: Annotated[
+        bool, typer.Option("--job-script", help="Show what the batch system would get, and end.")
+    ] = False,
+) -> None:
+    """Run a production: units of events by many processes, each event exactly once."""
+    from .cluster import job_script as script
+    from .config import ClusterConfig, load_production
+    from .produce import run_production
+
+    production = load_production(config)
+    if job_script:
+        typer.echo(script(production.cluster or ClusterConfig()))
+        return
+    command = shlex.join(["lamarr-like", *sys.argv[1:]])
+    with _watcher() as watcher:
+        report = run_production(
+            production,
+            workers=workers,
+            resume=resume,
+            scheduler=scheduler,
+            merge=merge,
+            watcher=watcher,
+            command=command,
+        )
+    _show(report)
+    raise typer.Exit(report.exit_code)
+
+
+@contextmanager
+def _watcher() -> Iterator[Watcher]:
+    """A progress bar on the error stream where that is a terminal; remarks go there as well."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from .produce import Watcher
+
+    console = Console(stderr=True)
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("events", total=None)
+        yield Watcher(
+            total=lambda n: bar.update(task, total=n),
+            advance=lambda n: bar.advance(task, n),
+            say=lambda text: typer.echo(text, err=True),
+        )
+
+
+def _show(report: ProductionReport) -> None:
+    """The summary at the end."""
+    rate = f", {report.made} made now in {report.wall:.1f} s" if report.made else ""
+    typer.echo(
+        f"{report.folder}: {report.status}; {report.done} of {report.units} units, "
+        f"{report.events} events{rate}"
+    )
+    if report.memory:
+        typer.echo(f"peak memory of a worker: {report.memory:.0f} MB")
+    if report.merged is not None:
+        typer.echo(f"merged into {report.merged}, digest {report.digest}")
+    if report.stopped:
+        typer.echo(f"stopped: {report.stopped}; go on with --resume", err=True)
+    for failure in report.failures:
+        typer.echo(
+            f"unit {failure.unit}, events {failure.first} to {failure.last} of {failure.source}, "
+            f"failed {failure.attempts} times: {failure.reason}",
+            err=True,
+        )

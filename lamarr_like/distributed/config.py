@@ -1,0 +1,329 @@
+"""Production files: what is simulated, with which pipeline, and where the parts go.
+
+::
+
+    schema_version: 1
+    name: minbias
+    seed: 1
+    pipeline: reference
+    output: minbias             # folder of the parts and of manifest.json
+    unit_events: 1000           # events a unit, the grain of retries
+    sources:                    # exactly one of pythia, gun, decay, files each
+      - {pythia: minbias, events: 100000, pileup: 1.6}
+      - {pythia: cards/dimuon.cmnd, events: 5000, add: ["gun:mu-,mu+?n=2"]}
+      - {gun: "K-?p=3-100", events: 2000}
+      - {files: ["data/*.hepmc.gz"], options: collisions=event}
+    cluster: {kind: htcondor, jobs: 50, memory: 2 GB}
+
+Optional: ``models``, ``retries`` (2), ``chunk_size`` (1000), ``skip_bad`` (false), ``root_format``
+(ttree), ``merge`` (file name in the output folder), ``cluster``.  Paths count from the folder of
+the production file.  A file is checked in two steps, first its structure and then its meaning;
+every message starts with the file and the path of the item, as ``minbias.yaml: sources[1].gun``.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..io.ntuple import ROOT_FORMATS
+from ..io.pythia import PROCESSES
+from .errors import ProductionError
+
+PRODUCTION_SCHEMA = 1
+
+KINDS = ("pythia", "gun", "decay", "files")
+"""Kinds of sources."""
+
+CLUSTERS = ("local", "htcondor", "slurm")
+"""Kinds of clusters that Dask can start."""
+
+_KEYS = {
+    "schema_version": int,
+    "name": str,
+    "seed": int,
+    "pipeline": str,
+    "models": str,
+    "output": str,
+    "unit_events": int,
+    "retries": int,
+    "chunk_size": int,
+    "skip_bad": bool,
+    "root_format": str,
+    "merge": str,
+    "sources": list,
+    "cluster": dict,
+}
+_REQUIRED = ("schema_version", "name", "pipeline", "output", "sources")
+_SOURCE_KEYS = {
+    "pythia": str,
+    "gun": str,
+    "decay": str,
+    "files": list,
+    "options": str,
+    "events": int,
+    "pileup": float,
+    "add": list,
+    "split": bool,
+}
+_CLUSTER_KEYS = {
+    "kind": str,
+    "jobs": int,
+    "cores": int,
+    "memory": str,
+    "disk": str,
+    "walltime": str,
+    "queue": str,
+    "account": str,
+    "options": dict,
+}
+_WORDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+    bool: "true or false",
+    type(None): "nothing",
+}
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One source of a production.
+
+    Args:
+        kind: one of `KINDS`.
+        text: what `lamarr_like.decays.source.open_source` takes; for files, their options only.
+        files: the files in order, empty for generators.
+        events: events to generate; for files the most that are taken of each, 0 for all.
+        pileup: mean number of collisions of Pythia events, None for exactly one.
+        add: ``gun:...`` and ``decay:...`` that are added to each event.
+        split: whether one file may be cut into several units.
+    """
+
+    kind: str
+    text: str
+    files: tuple[Path, ...] = ()
+    events: int = 0
+    pileup: float | None = None
+    add: tuple[str, ...] = ()
+    split: bool = False
+
+
+@dataclass(frozen=True)
+class ClusterConfig:
+    """Where Dask takes its workers from.
+
+    Args:
+        kind: one of `CLUSTERS`.
+        jobs: jobs of the batch system, or processes of a local cluster; 0 for the default.
+        cores: cores of a job; each runs one single-threaded worker process.
+        memory: memory of a job, as ``2 GB``.
+        disk: disk of a job (HTCondor).
+        walltime: longest duration of a job (Slurm), as ``08:00:00``.
+        queue: queue or partition.
+        account: account or project that pays.
+        options: further arguments of the class in `dask_jobqueue`.
+    """
+
+    kind: str = "local"
+    jobs: int = 0
+    cores: int = 1
+    memory: str = "2 GB"
+    disk: str = "2 GB"
+    walltime: str = ""
+    queue: str = ""
+    account: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProductionConfig:
+    """A checked production; see the module's example for the meaning of the fields."""
+
+    name: str
+    pipeline: str
+    output: Path
+    sources: tuple[SourceConfig, ...]
+    seed: int = 1
+    models: Path | None = None
+    unit_events: int = 1000
+    retries: int = 2
+    chunk_size: int = 1000
+    skip_bad: bool = False
+    root_format: str = "ttree"
+    merge: str = ""
+    cluster: ClusterConfig | None = None
+
+
+def load_production(path: str | Path) -> ProductionConfig:
+    """Read and check a production file.
+
+    Raises:
+        ProductionError: if there is none, it is no YAML, or an item is wrong.
+    """
+    path = Path(path)
+    try:
+        document = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ProductionError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    return parse_production(document, str(path), path.absolute().parent)
+
+
+def parse_production(document: object, where: str, folder: Path) -> ProductionConfig:
+    """Check the content of a production file.
+
+    Args:
+        document: what the YAML says.
+        where: name of the file, for messages.
+        folder: where relative paths start.
+
+    Raises:
+        ProductionError: with the path of the item that is wrong.
+    """
+    prefix = f"{where}: "
+    top = _structure(document, _KEYS, where, prefix)
+    for key in _REQUIRED:
+        if key not in top:
+            raise ProductionError(f"{prefix}{key} is missing")
+    entries = [
+        _structure(item, _SOURCE_KEYS, f"{prefix}sources[{i}]", f"{prefix}sources[{i}].")
+        for i, item in enumerate(top["sources"])
+    ]
+    cluster = _structure(top.get("cluster", {}), _CLUSTER_KEYS, where, f"{prefix}cluster.")
+    _check_top(top, prefix)
+    sources = [_source(e, f"{prefix}sources[{i}]", folder) for i, e in enumerate(entries)]
+    kept = ("name", "seed", "unit_events", "retries", "chunk_size", "skip_bad", "root_format")
+    options = {key: top[key] for key in (*kept, "merge") if key in top}
+    return ProductionConfig(
+        pipeline=_pipeline(top["pipeline"], folder),
+        output=folder / top["output"],
+        sources=tuple(sources),
+        models=folder / top["models"] if "models" in top else None,
+        cluster=_cluster(cluster, f"{prefix}cluster") if "cluster" in top else None,
+        **options,
+    )
+
+
+def _structure(value: object, keys: Mapping[str, type], where: str, prefix: str) -> dict[str, Any]:
+    """A mapping with known keys and values of the right types."""
+    if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
+        raise ProductionError(f"{where}: expected a mapping, found {_kind(value)}")
+    for key, item in value.items():
+        if key not in keys:
+            raise ProductionError(f"{prefix}{key} is unknown; known are {', '.join(keys)}")
+        want = keys[key]
+        number = want is float and isinstance(item, int)
+        is_flag = isinstance(item, bool) and want is not bool
+        if is_flag or not (isinstance(item, want) or number):
+            raise ProductionError(f"{prefix}{key}: expected {_WORDS[want]}, found {_kind(item)}")
+    return value
+
+
+def _check_top(top: Mapping[str, Any], prefix: str) -> None:
+    version = top["schema_version"]
+    if version != PRODUCTION_SCHEMA:
+        raise ProductionError(
+            f"{prefix}schema_version is {version}, this version reads {PRODUCTION_SCHEMA}"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", top["name"]):
+        raise ProductionError(f"{prefix}name: use letters, digits and . _ + - only")
+    for key, least in (("unit_events", 1), ("chunk_size", 1), ("retries", 0)):
+        if top.get(key, least) < least:
+            raise ProductionError(f"{prefix}{key}: {top[key]} is less than {least}")
+    if top.get("root_format", ROOT_FORMATS[0]) not in ROOT_FORMATS:
+        raise ProductionError(f"{prefix}root_format: it can be {', '.join(ROOT_FORMATS)}")
+    merge = top.get("merge", "")
+    if merge and not re.fullmatch(r"(?!part-)[A-Za-z0-9][A-Za-z0-9._+-]*\.root", merge):
+        raise ProductionError(f"{prefix}merge: expected a plain name such as all.root, no part-*")
+    if not top["sources"]:
+        raise ProductionError(f"{prefix}sources is empty")
+
+
+def _source(entry: Mapping[str, Any], where: str, folder: Path) -> SourceConfig:
+    kinds = [key for key in KINDS if key in entry]
+    if len(kinds) != 1:
+        raise ProductionError(f"{where}: give exactly one of {', '.join(KINDS)}")
+    kind = kinds[0]
+    events = entry.get("events", 0)
+    if "events" in entry and events < 1:
+        raise ProductionError(f"{where}.events: ask for at least 1")
+    if kind != "files" and not events:
+        raise ProductionError(f"{where}.events is missing: a generator has no end")
+    if kind != "files" and "split" in entry:
+        raise ProductionError(f"{where}.split is for files only; generators are always cut")
+    pileup = entry.get("pileup")
+    if pileup is not None and (kind != "pythia" or not 0 < pileup < math.inf):
+        raise ProductionError(f"{where}.pileup: a positive number, for pythia only")
+    add = entry.get("add", [])
+    for k, text in enumerate(add):
+        if not isinstance(text, str) or not text.startswith(("gun:", "decay:")):
+            raise ProductionError(f"{where}.add[{k}]: expected gun:... or decay:...")
+    options = entry.get("options", "")
+    tail = f"?{options}" if options else ""
+    split = entry.get("split", False)
+    if kind == "files":
+        files = _files(entry["files"], f"{where}.files", folder)
+        return SourceConfig(kind, tail, files, events, add=tuple(add), split=split)
+    head = _card(entry[kind], where, folder) if kind == "pythia" else entry[kind]
+    if "+gun:" in head or "+decay:" in head:
+        raise ProductionError(f"{where}.{kind}: put what is added to the events under add")
+    return SourceConfig(kind, f"{kind}:{head}{tail}", (), events, pileup, tuple(add))
+
+
+def _card(text: str, where: str, folder: Path) -> str:
+    head, mark, tail = text.partition("?")
+    if head in PROCESSES:
+        return text
+    path = folder / head
+    if not path.is_file():
+        known = ", ".join(PROCESSES)
+        raise ProductionError(f"{where}.pythia: no process and no file {head!r}; it can be {known}")
+    return f"{path}{mark}{tail}"
+
+
+def _files(items: list[Any], where: str, folder: Path) -> tuple[Path, ...]:
+    """Files that the items name, globs resolved in sorted order, each once."""
+    found: dict[Path, None] = {}
+    for k, item in enumerate(items):
+        if not isinstance(item, str) or not item:
+            raise ProductionError(f"{where}[{k}]: expected the name of a file")
+        path = folder / item
+        if path.is_file():
+            matches = [path]
+        else:
+            matches = sorted(p for p in map(Path, glob.glob(str(path))) if p.is_file())
+        if not matches:
+            raise ProductionError(f"{where}[{k}]: no file matches {item!r}")
+        found |= dict.fromkeys(matches)
+    if not found:
+        raise ProductionError(f"{where} is empty")
+    return tuple(found)
+
+
+def _cluster(entry: Mapping[str, Any], where: str) -> ClusterConfig:
+    if entry.get("kind", "local") not in CLUSTERS:
+        raise ProductionError(f"{where}.kind: it can be {', '.join(CLUSTERS)}")
+    for key, least in (("jobs", 0), ("cores", 1)):
+        if entry.get(key, least) < least:
+            raise ProductionError(f"{where}.{key}: {entry[key]} is less than {least}")
+    return ClusterConfig(**entry)
+
+
+def _pipeline(text: str, folder: Path) -> str:
+    """A pipeline's name as it is; a file counts from the folder."""
+    return str(folder / text) if text.endswith((".yaml", ".yml")) else text
+
+
+def _kind(value: object) -> str:
+    return _WORDS.get(type(value), type(value).__name__)

@@ -1,0 +1,54 @@
+"""The digest of a file's contents, taken of events in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from .. import schema
+from ..events import EventBatch
+
+
+class ContentHash:
+    """What `lamarr_like.io.ntuple.content_digest` would say of a file with these events.
+
+    It is taken while the events are written, so that a file that is read back and gives the same
+    digest is known to hold exactly what was computed.
+    """
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, tuple[Any, Any]] = {}
+        self.events = 0
+
+    def update(self, batch: EventBatch) -> None:
+        """Append events; all batches have the same tables and columns."""
+        for name in (t for t in schema.TABLES if t in batch.tables):
+            table = batch[name]
+            counts = None if name == "event" else table.counts
+            if counts is not None:
+                self._add(f"n{schema.EXPORT_PREFIX[name]}", counts.astype(np.int32), None)
+            for column in schema.table_columns(name):
+                if column.name in table:
+                    values = schema.as_declared(name, column.name, table[column.name])
+                    self._add(column.branch, values, counts)
+        self.events += len(batch)
+
+    def _add(self, branch: str, values: np.ndarray, counts: np.ndarray | None) -> None:
+        little = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<")))
+        if branch not in self._hashes:
+            self._hashes[branch] = hashlib.sha256(), hashlib.sha256(little.dtype.str.encode())
+        lengths, content = self._hashes[branch]
+        if counts is not None:
+            lengths.update(counts.astype("<i8").tobytes())
+        content.update(little.tobytes())
+
+    def hexdigest(self) -> str:
+        """SHA-256 of all branches so far."""
+        total = hashlib.sha256()
+        for name in sorted(self._hashes):
+            total.update(f"{name}\0".encode())
+            for part in self._hashes[name]:
+                total.update(part.digest())
+        return total.hexdigest()

@@ -1,0 +1,112 @@
+"""Workers on this machine: one process each, with one thread for every numerical library."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import wait as wait_for
+from types import TracebackType
+from typing import Any
+
+from .units import Unit
+from .work import Job, Outcome, run_unit
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Environment variables that keep numerical libraries to one thread."""
+
+
+class LocalWorkers:
+    """Processes of this machine; use it as a context manager.
+
+    Each worker is a pool of its own, so that a killed process spoils one unit and no other.
+
+    Args:
+        n: how many.
+        job: what the units have in common.
+    """
+
+    link = ""
+
+    def __init__(self, n: int, job: Job) -> None:
+        self.slots = n
+        self.job = job
+        self._pools: list[ProcessPoolExecutor | None] = [None] * n
+        self._running: dict[Future[Outcome], int] = {}
+
+    def __enter__(self) -> LocalWorkers:
+        return self
+
+    def submit(self, unit: Unit) -> Future[Outcome]:
+        """Start a unit; there must be a free worker."""
+        slot = min(set(range(self.slots)) - set(self._running.values()))
+        with _one_thread():
+            pool = self._pools[slot] or _pool()
+            self._pools[slot] = pool
+            future = pool.submit(run_unit, self.job, unit)
+        self._running[future] = slot
+        return future
+
+    def wait(self, futures: Iterable[Future[Outcome]], timeout: float) -> set[Future[Outcome]]:
+        """Those that are done, after some seconds at most."""
+        return wait(futures, timeout, FIRST_COMPLETED).done
+
+    def result(self, future: Future[Outcome]) -> Outcome:
+        """What became of a unit; a worker that died is replaced."""
+        slot = self._running.pop(future)
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            pool, self._pools[slot] = self._pools[slot], None
+            assert pool is not None
+            pool.shutdown(wait=False)
+            return Outcome(None, "the worker was killed (out of memory?)")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for pool in filter(None, self._pools):
+            # Half-made parts have temporary names and are removed: nothing is worth waiting for.
+            for process in list((pool._processes or {}).values()) if self._running else ():
+                process.kill()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool() -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    """First thing in a worker: leave Ctrl-C to the parent, and end when the parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent: Any = multiprocessing.parent_process()
+    threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _follow(sentinel: int) -> None:
+    wait_for([sentinel])
+    os._exit(1)
+
+
+@contextmanager
+def _one_thread() -> Any:
+    """Processes that start meanwhile run numerical libraries on one thread."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

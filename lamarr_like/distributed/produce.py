@@ -1,0 +1,281 @@
+"""Running a production: plan, units, retries, manifest, merge."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+from .. import __version__
+from ..errors import OutputError
+from ..pipeline import Pipeline
+from .cluster import DaskWorkers
+from .config import ProductionConfig
+from .errors import ProductionError
+from .local import LocalWorkers
+from .lock import FolderLock
+from .manifest import Failure, ProductionReport, write_manifest
+from .merge import merge_parts
+from .parts import PLAN, PartReport, read_json, remove_scratch, sound_part, write_json
+from .stop import Stopped, StopRequest
+from .units import InputFile, Plan, Unit, make_plan
+from .work import Job, Outcome
+
+POLL_SECONDS = 0.2
+"""Longest time between two looks at signals."""
+
+
+class Workers(Protocol):
+    """What runs units: `LocalWorkers` or `DaskWorkers`."""
+
+    slots: int
+    link: str
+
+    def submit(self, unit: Unit) -> Any:
+        """Start a unit."""
+
+    def wait(self, futures: Iterable[Any], timeout: float) -> set[Any]:
+        """Those that are done."""
+
+    def result(self, future: Any) -> Outcome:
+        """What became of one that is done."""
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Whom a production tells how far it is; every field may be left as it is.
+
+    Args:
+        total: called once with the number of events that are planned.
+        advance: called with the number of events of each unit that is done.
+        say: called with remarks for the user.
+    """
+
+    total: Callable[[int], None] = lambda n: None
+    advance: Callable[[int], None] = lambda n: None
+    say: Callable[[str], None] = lambda text: None
+
+
+@dataclass
+class _State:
+    """What is known of the units while a production runs."""
+
+    parts: dict[int, PartReport] = field(default_factory=dict)
+    attempts: Counter[int] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+    made: int = 0
+    stopped: str = ""
+    signum: int = 0
+    merged: Path | None = None
+    digest: str = ""
+
+
+def run_production(
+    config: ProductionConfig,
+    *,
+    workers: int = 0,
+    resume: bool = False,
+    scheduler: str = "",
+    merge: bool = False,
+    watcher: Watcher | None = None,
+    command: str = "",
+) -> ProductionReport:
+    """Run a production, or what is missing of it.
+
+    Args:
+        config: the production.
+        workers: processes or jobs; 0 for what the production says, or one.
+        resume: go on with what is in the output folder.
+        scheduler: address of a Dask scheduler to use.
+        merge: join the parts in the end, also where the production does not ask for it.
+        watcher: told how far it is.
+        command: command line, kept in the manifest.
+
+    Raises:
+        LamarrLikeError: if it cannot begin, or the manifest cannot be written.  Failures of units,
+            full disks and signals are in the report.
+    """
+    watcher = watcher or Watcher()
+    start, begin = time.perf_counter(), _now()
+    _make_folder(config.output)
+    state = _State()
+    with FolderLock(config.output), StopRequest() as stop:
+        try:
+            plan, job = _prepare(config, resume, stop)
+            watcher.total(plan.events)
+            missing = _missing(config.output, plan, state, stop, watcher)
+        except Stopped as signal:
+            return _report(config, state, start, 0, signal)
+        try:
+            if missing:
+                with _workers(config, job, workers, scheduler) as pool:
+                    if pool.link:
+                        watcher.say(f"dashboard: {pool.link}")
+                    _run(pool, missing, config.retries, state, stop, watcher)
+            if (merge or config.merge) and len(state.parts) == len(plan.units):
+                _merge(config, plan, job, state, stop)
+        except Stopped as signal:
+            state.stopped, state.signum = f"by {signal}", signal.signum
+        except (ProductionError, OutputError) as error:
+            state.stopped = str(error)
+        remove_scratch(config.output)
+        report = _report(config, state, start, len(plan.units))
+        write_manifest(report, plan, state.parts, state.attempts, command, (begin, _now()))
+    return report
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
+
+
+def _prepare(config: ProductionConfig, resume: bool, stop: StopRequest) -> tuple[Plan, Job]:
+    """The plan, which must be that of what is in the folder, and what its units share."""
+    folder = config.output
+    stored = read_json(folder / PLAN)
+    if not resume and (stored or any(folder.glob("part-*.root"))):
+        raise ProductionError(
+            f"{folder}: holds a production already; go on with --resume or choose another output"
+        )
+    provenance = Pipeline.load(config.pipeline, config.models).provenance
+    known = [InputFile(**entry) for entry in (stored or {}).get("inputs", [])]
+    plan = make_plan(config, provenance, known, stop.check)
+    if stored and stored.get("digest") != plan.digest:
+        raise ProductionError(_difference(folder, stored.get("identity", {}), plan.identity))
+    remove_scratch(folder)
+    values = {"digest": plan.digest, "identity": plan.identity}
+    write_json(folder / PLAN, {**values, "inputs": [asdict(i) for i in plan.inputs]})
+    metadata: dict[str, Any] = {"program": f"lamarr_like {__version__}"}
+    metadata |= {"production": config.name, "seed": config.seed}
+    job = Job(
+        folder=folder,
+        pipeline=config.pipeline,
+        models=config.models,
+        seed=config.seed,
+        chunk_size=config.chunk_size,
+        skip_bad=config.skip_bad,
+        root_format=config.root_format,
+        provenance=provenance,
+        metadata=metadata,
+        plan=plan.digest,
+    )
+    return plan, job
+
+
+def _difference(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> str:
+    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return (
+        f"{folder}: was begun with another {' and '.join(changed) or 'plan'}; put it back as it "
+        "was, or choose another output"
+    )
+
+
+def _missing(
+    folder: Path, plan: Plan, state: _State, stop: StopRequest, watcher: Watcher
+) -> list[Unit]:
+    """Units without a sound part; the reports of the others go into the state."""
+    missing = []
+    for unit in plan.units:
+        stop.check()
+        part = sound_part(folder, unit, plan.digest)
+        if part is None:
+            missing.append(unit)
+        else:
+            state.parts[unit.number] = part
+            watcher.advance(unit.events)
+    return missing
+
+
+def _workers(config: ProductionConfig, job: Job, n: int, scheduler: str) -> Any:
+    if scheduler or config.cluster is not None:
+        return DaskWorkers(job, scheduler, config.cluster, n)
+    return LocalWorkers(n or 1, job)
+
+
+def _run(
+    pool: Workers,
+    units: Sequence[Unit],
+    retries: int,
+    state: _State,
+    stop: StopRequest,
+    watcher: Watcher,
+) -> None:
+    """Run units until each has a part or was given up.
+
+    Raises:
+        Stopped: on a signal.
+        OutputError: if the output folder takes no more.
+        ProductionError: if the workers are gone as a whole.
+    """
+    waiting = deque(units)
+    running: dict[Any, Unit] = {}
+    while waiting or running:
+        while waiting and len(running) < pool.slots:
+            unit = waiting.popleft()
+            running[pool.submit(unit)] = unit
+        for future in pool.wait(running, POLL_SECONDS):
+            unit = running.pop(future)
+            outcome = pool.result(future)
+            state.attempts[unit.number] += 1
+            if outcome.report is not None:
+                state.parts[unit.number] = outcome.report
+                state.made += 1
+                watcher.advance(unit.events)
+            elif state.attempts[unit.number] <= retries:
+                watcher.say(f"{unit.part}: {outcome.reason}; tried again later")
+                waiting.append(unit)
+            else:
+                failure = Failure.of(unit, state.attempts[unit.number], outcome.reason)
+                state.failures.append(failure)
+                if outcome.no_space:
+                    raise OutputError(outcome.reason)
+        stop.check()
+
+
+def _merge(
+    config: ProductionConfig, plan: Plan, job: Job, state: _State, stop: StopRequest
+) -> None:
+    output = config.output / (config.merge or f"{config.name}.root")
+    parts = [config.output / u.part for u in plan.units if state.parts[u.number].events]
+    metadata = {**job.metadata, **job.provenance, "plan": plan.digest}
+    metadata["source"] = [entry["text"] for entry in plan.identity["sources"]]
+    _, state.digest = merge_parts(
+        parts, output, metadata, config.root_format, lambda n: stop.check()
+    )
+    state.merged = output
+
+
+def _report(
+    config: ProductionConfig,
+    state: _State,
+    start: float,
+    units: int,
+    signal: Stopped | None = None,
+) -> ProductionReport:
+    report = ProductionReport(
+        folder=config.output,
+        events=sum(part.events for part in state.parts.values()),
+        units=units,
+        done=len(state.parts),
+        made=state.made,
+        failures=tuple(sorted(state.failures, key=lambda f: f.unit)),
+        stopped=state.stopped,
+        signum=state.signum,
+        merged=state.merged,
+        digest=state.digest,
+        wall=time.perf_counter() - start,
+        memory=max((part.memory for part in state.parts.values()), default=0.0),
+    )
+    if signal is None:
+        return report
+    return replace(report, stopped=f"by {signal}", signum=signal.signum)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

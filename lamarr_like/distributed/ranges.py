@@ -1,0 +1,168 @@
+"""A range of the events of a source, numbered as in the production.
+
+What reaching the first event of a range costs:
+
+* guns and decays: nothing, an event is a function of its number;
+* Pythia: at most 49 events, those of the same block of `lamarr_like.io.pythia.BLOCK` before it;
+* files: all that lies before it is read and thrown away, so a file is one unit unless its user
+  asks for less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..decays.source import DecayGenerator, DecaySource, EmbeddedDecays, open_source
+from ..errors import SourceError
+from ..events import EventBatch, Table
+from ..io.beam import collision_points
+from ..io.embedding import EmbeddedSource
+from ..io.gun import GunSource
+from ..io.pythia import BLOCK, PythiaSource
+from ..io.truth import TruthSource, make_batch, split_options
+
+STEP = 500
+"""Events of a gun or of decays that are made at a time."""
+
+
+class RangeSource(TruthSource):
+    """Events ``first`` to ``stop`` of another source.
+
+    Args:
+        whole: the source; a generator must give at least ``stop + shift`` events.
+        first: number of the first event, as the source counts from 0.
+        stop: number after the last event; None for the end of a file.
+        shift: added to the number of an event: where the source starts in the production.
+            Generators draw with the shifted number, so no two sources share random numbers.
+    """
+
+    def __init__(self, whole: TruthSource, first: int, stop: int | None, shift: int) -> None:
+        super().__init__(whole.name, whole.n_events)
+        self.whole = whole
+        self.first, self.stop, self.shift = first, stop, shift
+        self.is_gun = whole.is_gun
+        self.notes = whole.notes
+
+    def batches(self) -> Iterator[EventBatch]:
+        """The events of the range, a bounded number at a time."""
+        if isinstance(self.whole, PythiaSource):
+            return self._from_blocks(self.whole)
+        if isinstance(self.whole, (GunSource, DecaySource)):
+            return self._from_numbers(self.whole)
+        return self._from_file()
+
+    def _from_blocks(self, whole: PythiaSource) -> Iterator[EventBatch]:
+        assert self.stop is not None
+        first, stop = self.first + self.shift, self.stop + self.shift
+        for block in range(first // BLOCK, -(-stop // BLOCK)):
+            batch = whole.block(block)
+            self._take_skipped(first, stop, 0)
+            yield _between(batch, first, stop)
+
+    def _from_numbers(self, whole: GunSource | DecaySource) -> Iterator[EventBatch]:
+        assert self.stop is not None
+        stop = self.stop + self.shift
+        for start in range(self.first + self.shift, stop, STEP):
+            ids = np.arange(start, min(start + STEP, stop), dtype=np.int64)
+            yield whole._batch(ids) if isinstance(whole, GunSource) else _decays(whole, ids)
+
+    def _from_file(self) -> Iterator[EventBatch]:
+        stop = np.iinfo(np.int64).max if self.stop is None else self.stop
+        for batch in self.whole.batches():
+            self._take_skipped(self.first, stop, self.shift)
+            ids = batch.event["event_id"]
+            done = len(ids) > 0 and int(ids[-1]) >= stop - 1
+            part = _between(batch, self.first, stop)
+            if len(part):
+                yield part.with_columns("event", event_id=part.event["event_id"] + self.shift)
+            if done:
+                return
+        self._take_skipped(self.first, stop, self.shift)
+
+    def _take_skipped(self, first: int, stop: int, shift: int) -> None:
+        """Take over what the source skipped inside of the range; whole files have no number."""
+        for event, reason in self.whole.skipped:
+            if first <= event < stop:
+                self.skipped.append((event + shift, reason))
+        self.whole.skipped.clear()
+
+
+def open_range(
+    text: str,
+    add: Sequence[str],
+    first: int,
+    stop: int | None,
+    shift: int,
+    *,
+    seed: int,
+    pileup: float | None = None,
+    skip_bad: bool = False,
+) -> TruthSource:
+    """Open a range of a source.
+
+    Args:
+        text: a source as `lamarr_like.decays.source.open_source` takes it, nothing added.
+        add: ``gun:...`` and ``decay:...`` whose particles are added to each event.
+        first: number of the first event in the source.
+        stop: number after the last one; None for all of a file.
+        shift: number of the source's event 0 in the production.
+        seed: seed of the production.
+        pileup: mean number of interactions of a Pythia event, None for exactly one.
+        skip_bad: leave out broken events and count them.
+
+    Raises:
+        SourceError: naming what is wrong with the source.
+        DecayError: for a bad decay.
+    """
+    generated = text.startswith(("pythia:", "gun:", "decay:"))
+    limit = stop if stop is None or not generated else stop + shift
+    whole = open_source(text, n_events=limit, seed=seed, pileup=pileup, skip_bad=skip_bad)
+    source: TruthSource = RangeSource(whole, first, stop, shift)
+    guns = [a.removeprefix("gun:") for a in add if a.startswith("gun:")]
+    decays = [a.removeprefix("decay:") for a in add if a.startswith("decay:")]
+    name = "+".join((text, *add))
+    if guns:
+        source = EmbeddedSource(name, source, guns, seed, skip_bad)
+    if decays:
+        generators = [DecayGenerator(f"decay:{d}", *split_options(d)) for d in decays]
+        source = EmbeddedDecays(name, source, generators, seed, skip_bad)
+    return source
+
+
+def count_events(text: str) -> int:
+    """Events of a file, broken ones included, by reading it once.
+
+    Args:
+        text: path of the file, with its options.
+
+    Raises:
+        SourceError: if the file cannot be read or holds no event.
+    """
+    source = open_source(text, n_events=None, seed=0, skip_bad=True)
+    given = sum(len(batch) for batch in source)
+    count = given + sum(event >= 0 for event, _ in source.skipped)
+    if not count:
+        raise SourceError(f"{text}: holds no events")
+    return count
+
+
+def _between(batch: EventBatch, first: int, stop: int) -> EventBatch:
+    """The events with numbers from `first` to before `stop`; numbers rise within a batch."""
+    low, high = np.searchsorted(batch.event["event_id"], [first, stop])
+    return batch.events(int(low), int(high))
+
+
+def _decays(whole: DecaySource, ids: np.ndarray) -> EventBatch:
+    """The events of `DecaySource` with these numbers."""
+    n = whole.generator.n
+    one, zero = np.ones_like(ids), np.zeros_like(ids)
+    point = collision_points(whole.seed, ids, zero)
+    event, index = np.repeat(ids, n), np.tile(np.arange(n), len(ids))
+    particle = whole.generator.generate(
+        whole.seed, "decay/0", event, index, np.repeat(point, n, axis=0), np.zeros_like(event)
+    )
+    columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), point.T, strict=True))
+    vertex = Table.from_counts({"mc_pv_id": zero, **columns}, one)
+    return make_batch(ids, np.ones(len(ids)), vertex, particle)

@@ -1,0 +1,209 @@
+"""What a worker does: one unit from its source to a part that was read back and verified."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import OutputError, PipelineError, SourceError
+from ..events import EventBatch, rebatch
+from ..io.ntuple import EventWriter, content_digest
+from ..io.truth import TruthSource
+from ..pipeline import Pipeline
+from .digest import ContentHash
+from .parts import PartReport, scratch_name, write_report
+from .ranges import open_range
+from .units import Unit, sha256
+
+_DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all units of a production have in common.
+
+    Args:
+        folder: output folder, seen by all workers.
+        pipeline: name or file of the pipeline.
+        models: folder of the user's own models, searched first.
+        seed: seed of the production.
+        chunk_size: events in memory at a time.
+        skip_bad: leave out broken events.
+        root_format: ``"ttree"`` or ``"rntuple"``.
+        provenance: what identifies pipeline and models; a worker that finds others refuses.
+        metadata: kept in each part, beside the provenance.
+        plan: digest of the plan.
+    """
+
+    folder: Path
+    pipeline: str
+    models: Path | None
+    seed: int
+    chunk_size: int
+    skip_bad: bool
+    root_format: str
+    provenance: dict[str, Any]
+    metadata: dict[str, Any]
+    plan: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one attempt at a unit.
+
+    Args:
+        report: of the part, None if the attempt failed.
+        reason: why it failed.
+        no_space: whether the output folder is at fault, not the unit.
+    """
+
+    report: PartReport | None
+    reason: str = ""
+    no_space: bool = False
+
+
+def run_unit(job: Job, unit: Unit) -> Outcome:
+    """Make the part of a unit.
+
+    The part appears under its name once it was read back with the number of events and the digest
+    that were computed.  No exception leaves: many of them cannot cross to another process.
+    """
+    try:
+        return Outcome(make_part(job, unit))
+    except Exception as error:
+        cause = error.__cause__ or error.__context__
+        full = isinstance(cause, OSError) and cause.errno in _DISK
+        kind = "" if type(error).__module__.startswith("lamarr_like") else type(error).__name__
+        reason = " ".join(f"{kind} {error}".split()) or type(error).__name__
+        return Outcome(None, reason, full or isinstance(error, OutputError))
+
+
+def make_part(job: Job, unit: Unit) -> PartReport:
+    """Make the part of a unit and its report.
+
+    Raises:
+        LamarrLikeError: naming the file, event and column; nothing is left under the part's name.
+    """
+    start = time.perf_counter()
+    _check_file(unit)
+    source = open_range(
+        *(unit.text, unit.add, unit.first, unit.stop, unit.shift),
+        seed=job.seed,
+        pileup=unit.pileup,
+        skip_bad=job.skip_bad,
+    )
+    path = job.folder / unit.part
+    written = ContentHash()
+    with scratch_name(path) as temporary:
+        tracks = _write(job, unit, source, temporary, written)
+        _check_file(unit)
+        checksum = ""
+        if written.events:
+            _verify(temporary, path, written)
+            checksum = sha256(temporary)
+    report = PartReport(
+        unit=unit.number,
+        plan=job.plan,
+        events=written.events,
+        digest=written.hexdigest() if written.events else "",
+        sha256=checksum,
+        skipped=tuple(source.skipped),
+        tracks=tracks,
+        seconds=round(time.perf_counter() - start, 3),
+        memory=peak_memory(),
+        host=socket.gethostname(),
+    )
+    write_report(job.folder, unit, report)
+    return report
+
+
+def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: ContentHash) -> int:
+    """Stream the events of a unit through the pipeline into a file; returns the tracks."""
+    chain = _chain(job)
+    tracks = 0
+    chunks = rebatch(_checked(source, unit), job.chunk_size)
+    first = next(chunks, None)
+    if first is None:
+        return 0
+    low, high = unit.range
+    metadata = {**job.metadata, **job.provenance, "source": source.name, "events": [low, high]}
+    with EventWriter(path, metadata=metadata, root_format=job.root_format) as writer:
+        chunk: EventBatch | None = first
+        while chunk is not None:
+            batch = chain(chunk, seed=job.seed, is_gun=source.is_gun)
+            writer.write(batch)
+            written.update(batch)
+            tracks += len(batch.track) if "track" in batch.tables else 0
+            chunk = next(chunks, None)
+    return tracks
+
+
+def _checked(source: TruthSource, unit: Unit) -> Iterator[EventBatch]:
+    """The events of a unit; each of its numbers must come once, or be skipped with a reason."""
+    low, high = unit.range
+    last, given = low - 1, 0
+    for batch in source:
+        ids = batch.event["event_id"]
+        if not len(ids):
+            continue
+        if ids[0] <= last or ids[-1] >= high or (ids[1:] <= ids[:-1]).any():
+            raise SourceError(f"{source.name}: events {ids[0]} to {ids[-1]} are not in order")
+        last, given = int(ids[-1]), given + len(ids)
+        yield batch
+    missing = unit.events - given - sum(event >= 0 for event, _ in source.skipped)
+    if missing:
+        raise SourceError(
+            f"{source.name}: {missing} events of {low} to {high - 1} did not come; was the file "
+            "cut short while it was read?"
+        )
+
+
+def _check_file(unit: Unit) -> None:
+    if unit.file is None:
+        return
+    try:
+        status = os.stat(unit.file)
+    except OSError as error:
+        raise SourceError(f"{unit.file}: cannot be read ({error.strerror})") from None
+    if (status.st_size, status.st_mtime_ns) != (unit.size, unit.mtime_ns):
+        raise SourceError(f"{unit.file}: was changed since the production was planned")
+
+
+def _verify(temporary: Path, path: Path, written: ContentHash) -> None:
+    found = content_digest(temporary)
+    if found != written.hexdigest():
+        raise OutputError(
+            f"{path}: what was written reads back differently ({found[:12]}... instead of "
+            f"{written.hexdigest()[:12]}...); the disk may be damaged"
+        )
+
+
+def _chain(job: Job) -> Pipeline:
+    chain = _load(job.pipeline, job.models)
+    if chain.provenance != job.provenance:
+        raise PipelineError(
+            f"pipeline {job.pipeline!r} or a model of it is another one here than where the "
+            "production was planned"
+        )
+    return chain
+
+
+@functools.lru_cache(maxsize=1)
+def _load(pipeline: str, models: Path | None) -> Pipeline:
+    """The chain, loaded once a process."""
+    return Pipeline.load(pipeline, models)
+
+
+def peak_memory() -> float:
+    """Peak resident memory of this process [MB]."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
