@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import time
 from collections.abc import Iterable
 from types import TracebackType
@@ -81,10 +83,14 @@ class DaskWorkers:
         """
         if future.status in ("cancelled", "lost"):
             raise ProductionError("the Dask scheduler lost its units")
-        error = future.exception()
-        if error is not None:
+        try:
+            error = future.exception()
+            outcome: Outcome | None = None if error is not None else future.result()
+        except (OSError, asyncio.CancelledError, concurrent.futures.CancelledError) as gone:
+            # The unit is done, and the connection broke while its outcome was fetched.
+            raise ProductionError(f"the Dask scheduler is gone ({gone})") from None
+        if outcome is None:
             return Outcome(None, " ".join(f"{type(error).__name__} {error}".split()))
-        outcome: Outcome = future.result()
         future.release()
         return outcome
 

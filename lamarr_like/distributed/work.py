@@ -205,5 +205,11 @@ def _load(pipeline: str, models: Path | None) -> Pipeline:
 
 def peak_memory() -> float:
     """Peak resident memory of this process [MB]."""
+    # On Linux getrusage starts from the peak of the process that this one was forked from.
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return round(float(line.split()[1]) / 1e3, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
