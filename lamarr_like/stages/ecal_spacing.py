@@ -35,7 +35,7 @@ def pair_factors(x: Floats, y: Floats, event: Ints) -> list[float]:
     Returns:
         Numbers from 0 to 1; none where there are too few pairs to tell.
     """
-    _, _, distance = _pairs(x, y, event, _PLATEAU)
+    _, _, distance = near_pairs(x, y, event, _PLATEAU)
     edges = np.array([*EDGES, _PLATEAU])
     density = np.histogram(distance, edges)[0] / np.diff(edges**2)
     if len(distance) < _LEAST_PAIRS:
@@ -63,28 +63,39 @@ def crowded(
     if not factors:
         return np.zeros(len(event), dtype=bool)
     dx, dy = values["dx"], values["dy"]
-    a, b, distance = _pairs(
+    a, b, distance = near_pairs(
         place[:, 0] + dx * place[:, 2], place[:, 1] + dy * place[:, 2], event, EDGES[-1]
     )
     logs = np.log(np.maximum(np.asarray(factors), 1e-6))
     mine = logs[np.searchsorted(EDGES, distance, "right") - 1]
     far = dx * dx + dy * dy
-    a, b = np.minimum(a, b), np.maximum(a, b)
     summed = np.zeros(len(event))
     np.add.at(summed, np.where(far[a] > far[b], a, b), mine)
     again: Mask = chance > np.exp(summed)
     return again
 
 
-def _pairs(x: Floats, y: Floats, event: Ints, reach: float) -> tuple[Ints, Ints, Floats]:
-    """Pairs of clusters of one event nearer than `reach` larger cells, and their distance."""
+def near_pairs(x: Floats, y: Floats, event: Ints, reach: float) -> tuple[Ints, Ints, Floats]:
+    """Pairs of clusters of one event that are near each other.
+
+    Args:
+        x, y: places in the plane of the cells [mm], shape ``(n,)``.
+        event: event of each, shape ``(n,)``.
+        reach: largest distance, in the larger of the two cells.
+
+    Returns:
+        Both clusters of each pair, the first below the second, and their distance in the larger
+        cell; in order of the first.
+    """
     if len(x) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     # Events side by side, too far from each other to meet.
     tree = cKDTree(np.stack([x, y, 1e5 * event], axis=1))
     pairs = tree.query_pairs(reach * CELLS[0], output_type="ndarray")
     # In one order whatever else is in the tree, so that sums are the same bit for bit.
-    a, b = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].T
+    a, b = np.sort(pairs, axis=1).T
+    order = np.lexsort((b, a))
+    a, b = a[order], b[order]
     unit = np.asarray(CELLS)[region_of(x, y)]
     distance = np.hypot(x[a] - x[b], y[a] - y[b]) / np.maximum(unit[a], unit[b])
     near = distance < reach

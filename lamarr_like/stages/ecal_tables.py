@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from .. import schema
 from ..events import Table
 from ..sequences import Sources
 from ..translation import Again, Drawn
 from .ecal_sources import BORDERS, CELL_Z, CELLS, HOLE, region_of
-from .ecal_spacing import crowded
+from .ecal_spacing import crowded, near_pairs
 from .features import ECAL_Z
 from .stage import Columns, Floats
 
@@ -166,15 +165,9 @@ def _on_the_face(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> Ints:
     """Cluster that each becomes part of: itself, or the hardest one too near to be another."""
     into = np.arange(len(x))
-    if least <= 0.0 or len(x) < 2:
+    if least <= 0.0:
         return into
-    # Events side by side, too far from each other to meet.
-    tree = cKDTree(np.stack([x, y, 1e5 * event], axis=1))
-    pairs = tree.query_pairs(least * CELLS[0], output_type="ndarray")
-    unit = np.asarray(CELLS)[region_of(x, y)]
-    a, b = pairs.T
-    near = np.hypot(x[a] - x[b], y[a] - y[b]) < least * np.maximum(unit[a], unit[b])
-    a, b = a[near], b[near]
+    a, b, _ = near_pairs(x, y, event, least)
     swap = (energy[a] > energy[b]) | ((energy[a] == energy[b]) & (a < b))
     soft, hard = np.where(swap, b, a), np.where(swap, a, b)
     order = np.lexsort((-hard, energy[hard], soft))

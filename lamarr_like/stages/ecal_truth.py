@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from ..errors import SchemaError
 from ..events import EventBatch, Table
 from ..sequences import Sources
-from .ecal_sources import CELL_Z, CELLS, ZONES, make_sources, numbered, region_of
-from .ecal_spacing import pair_factors
+from .ecal_sources import CELL_Z, ZONES, make_sources, numbered, region_of
+from .ecal_spacing import near_pairs, pair_factors
 from .ecal_tables import OUTPUTS, PLAIN, RESOLUTION, Rules
 from .features import ECAL_Z
 from .stage import Columns, Floats, Mask
@@ -219,8 +218,8 @@ def rules(batch: EventBatch) -> Rules:
     """What holds for all clusters of a sample."""
     cluster = batch["cluster"]
     et = cluster["et"] if "et" in cluster else np.zeros(0)
-    nearest = _nearest(cluster)
     x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
+    nearest = _nearest(x, y, cluster.event_index)
     return Rules(
         resolution=expected_resolution(batch),
         least_et=float(np.min(et)) if len(et) else 0.0,
@@ -229,15 +228,9 @@ def rules(batch: EventBatch) -> Rules:
     )
 
 
-def _nearest(cluster: Table) -> Floats:
+def _nearest(x: Floats, y: Floats, event: Ints) -> Floats:
     """Distance from each cluster to the nearest other of its event, in the larger cell."""
-    x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
-    unit = np.asarray(CELLS)[region_of(x, y)]
-    tree = cKDTree(np.stack([x, y, 1e5 * cluster.event_index], axis=1)) if len(x) else None
-    if tree is None:
-        return np.zeros(0)
-    a, b = tree.query_pairs(3.0 * CELLS[0], output_type="ndarray").T
-    distance = np.hypot(x[a] - x[b], y[a] - y[b]) / np.maximum(unit[a], unit[b])
+    a, b, distance = near_pairs(x, y, event, 3.0)
     nearest = np.full(len(x), 3.0)
     np.minimum.at(nearest, np.concatenate([a, b]), np.concatenate([distance, distance]))
     return nearest
