@@ -199,3 +199,13 @@ def test_missing_extra_is_named(monkeypatch, capsys):
         cli.main()
     assert stopped.value.code == 2
     assert "lamarr_like[detailed]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["report.gather", "report.compute", "validation.objects", "decays.run", "distributed.produce"],
+)
+def test_only_the_detailed_simulation_needs_numba(module):
+    code = f"import sys; sys.modules['numba'] = None; import lamarr_like.{module}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

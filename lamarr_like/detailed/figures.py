@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from .. import rng
 from ..events import EventBatch
 from ..kinematics import momentum, pseudorapidity
-from . import matter, rich
 from .parameters import DEFAULT, Parameters
 
 _ELECTRON, _KAON, _PION = 11, 321, 211
@@ -193,6 +192,9 @@ def _rich_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure]:
 
 def _photon_figures(par: Parameters, n_tracks: int = 2000) -> list[Figure]:
     """Yield and angular resolution per photon of saturated tracks, from the photons themselves."""
+    # They need the extra ``detailed``; what is measured on samples, and used elsewhere, does not.
+    from . import matter, rich
+
     figures = []
     names = (("C4F10", 20.0, 1.618), ("CF4", 16.0, 0.68))
     for radiator, (name, count, resolution) in zip(rich.radiators(par), names, strict=True):
