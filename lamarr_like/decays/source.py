@@ -16,17 +16,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import schema
 from ..errors import SourceError
 from ..events import EventBatch, Table
 from ..io import sources
 from ..io.beam import collision_points
-from ..io.embedding import EmbeddedSource
+from ..io.embedding import EmbeddedSource, EmbeddingSource, origins, with_particles
 from ..io.selection import RawTruth, select_particles
 from ..io.truth import (
     TruthSource,
     check_options,
-    drop_bad,
     make_batch,
     parse_choice,
     parse_range,
@@ -52,7 +50,6 @@ OPTIONS = {
 }
 """Options of a source of decays and their meaning."""
 
-_NO_VERTEX = "there is no primary vertex that a decay could come from"
 _MAX_PER_EVENT = 1000
 
 
@@ -196,25 +193,25 @@ class DecaySource(TruthSource):
         """The events, `BLOCK` at a time."""
         assert self.n_events is not None
         for start in range(0, self.n_events, BLOCK):
-            ids = np.arange(start, min(start + BLOCK, self.n_events), dtype=np.int64)
-            point = collision_points(self.seed, ids, np.zeros_like(ids))
-            n = self.generator.n
-            event, index = np.repeat(ids, n), np.tile(np.arange(n), len(ids))
-            particle = self.generator.generate(
-                *(self.seed, "decay/0", event, index),
-                *(np.repeat(point, n, axis=0), np.zeros_like(event)),
-            )
-            columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), point.T, strict=True))
-            one = np.ones_like(ids)
-            vertex = Table.from_counts({"mc_pv_id": np.zeros_like(ids), **columns}, one)
-            yield make_batch(ids, np.ones(len(ids)), vertex, particle)
+            yield self._batch(np.arange(start, min(start + BLOCK, self.n_events), dtype=np.int64))
+
+    def _batch(self, ids: Ints) -> EventBatch:
+        """The events of these numbers."""
+        point = collision_points(self.seed, ids, np.zeros_like(ids))
+        n = self.generator.n
+        event, index = np.repeat(ids, n), np.tile(np.arange(n), len(ids))
+        particle = self.generator.generate(
+            *(self.seed, "decay/0", event, index),
+            *(np.repeat(point, n, axis=0), np.zeros_like(event)),
+        )
+        columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), point.T, strict=True))
+        one = np.ones_like(ids)
+        vertex = Table.from_counts({"mc_pv_id": np.zeros_like(ids), **columns}, one)
+        return make_batch(ids, np.ones(len(ids)), vertex, particle)
 
 
-class EmbeddedDecays(TruthSource):
+class EmbeddedDecays(EmbeddingSource):
     """The events of another source with signal decays added, each from one of its collisions.
-
-    What the source gives stays as it is, so with the same seed the events are those of the source
-    alone.
 
     Args:
         name: the source as its user wrote it.
@@ -228,6 +225,8 @@ class EmbeddedDecays(TruthSource):
             `skip_bad`.
     """
 
+    no_vertex = "there is no primary vertex that a decay could come from"
+
     def __init__(
         self,
         name: str,
@@ -236,26 +235,14 @@ class EmbeddedDecays(TruthSource):
         seed: int,
         skip_bad: bool = False,
     ) -> None:
-        super().__init__(name, host.n_events)
-        self.host = host
+        super().__init__(name, host, seed, skip_bad)
         self.generators = generators
-        self.seed = seed
-        self.skip_bad = skip_bad
-        self.is_gun = host.is_gun
-        # One set of books: what the host skips and remarks is what this source does.
-        self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
 
-    def batches(self) -> Iterator[EventBatch]:
-        """The events of the host with the decays added."""
-        for hosts in self.host.batches():
-            bad = {int(k): _NO_VERTEX for k in np.flatnonzero(hosts.vertex.counts == 0)}
-            names = np.full(len(hosts), self.name, dtype=object)
-            batch, skipped = drop_bad(hosts, bad, names, self.skip_bad)
-            self.skipped += skipped
-            for k, generator in enumerate(self.generators):
-                if len(batch):
-                    batch = embed(batch, generator, self.seed, f"decay_embedded/{k}")
-            yield batch
+    def added(self, batch: EventBatch) -> EventBatch:
+        """The events with the decays added."""
+        for k, generator in enumerate(self.generators):
+            batch = embed(batch, generator, self.seed, f"decay_embedded/{k}")
+        return batch
 
 
 def embed(batch: EventBatch, generator: DecayGenerator, seed: int, stage: str) -> EventBatch:
@@ -267,26 +254,16 @@ def embed(batch: EventBatch, generator: DecayGenerator, seed: int, stage: str) -
         seed: seed of the run.
         stage: name of the stream of random numbers; two generators need two names.
     """
-    vertex, particle, n = batch.vertex, batch.particle, generator.n
-    event = np.repeat(np.arange(len(batch)), n)
-    index = np.tile(np.arange(n), len(batch))
-    event_id = batch.event["event_id"][event]
-    u = uniforms(seed, f"{stage}/vertex", event_id, index)[:, 0]
-    row = vertex.offsets[event] + (u * vertex.counts[event]).astype(np.int64)
-    point = np.stack([vertex[name][row] for name in ("mc_x", "mc_y", "mc_z", "mc_t")], axis=1)
-    added = generator.generate(seed, stage, event_id, index, point, vertex["mc_pv_id"][row])
+    start = origins(batch, generator.n, seed, stage)
+    added = generator.generate(
+        *(seed, stage, start.event_id, start.number, start.point, start.pv_id)
+    )
     new = dict(added.columns)
-    before = particle.counts[added.event_index]
+    before = batch.particle.counts[added.event_index]
     new["mcparticle_id"] = new["mcparticle_id"] + before
     mother = new["mc_mother_id"]
     new["mc_mother_id"] = np.where(mother < 0, -1, mother + before)
-    # A stable sort puts the new rows of each event behind its old ones.
-    order = np.argsort(np.concatenate([particle.event_index, added.event_index]), kind="stable")
-    columns = {
-        name: np.concatenate([old, schema.as_declared("particle", name, new[name])])[order]
-        for name, old in particle.columns.items()
-    }
-    return batch.with_table("particle", Table.from_counts(columns, particle.counts + added.counts))
+    return with_particles(batch, new, added.event_index)
 
 
 def open_source(
@@ -328,7 +305,14 @@ def open_source(
         source = sources.open_source(
             plain, n_events=n_events, seed=seed, pileup=pileup, skip_bad=skip_bad
         )
+    return with_decays(text, source, decays, seed, skip_bad)
+
+
+def with_decays(
+    name: str, source: TruthSource, decays: Sequence[str], seed: int, skip_bad: bool
+) -> TruthSource:
+    """The source with decays added, ``DESCRIPTOR?OPTIONS`` each; itself for none."""
     if not decays:
         return source
     generators = [DecayGenerator(f"decay:{d}", *split_options(d)) for d in decays]
-    return EmbeddedDecays(text, source, generators, seed, skip_bad)
+    return EmbeddedDecays(name, source, generators, seed, skip_bad)

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..decays.source import DecayGenerator, DecaySource, EmbeddedDecays, open_source
+from ..decays.source import DecaySource, open_source, with_decays
 from ..errors import SourceError
-from ..events import EventBatch, Table
-from ..io.beam import collision_points
+from ..events import EventBatch
 from ..io.embedding import EmbeddedSource
 from ..io.gun import GunSource
 from ..io.pythia import BLOCK, PythiaSource
-from ..io.truth import TruthSource, make_batch, split_options
+from ..io.truth import TruthSource
 
 STEP = 500
 """Events of a gun or of decays that are made at a time."""
@@ -66,7 +65,7 @@ class RangeSource(TruthSource):
         stop = self.stop + self.shift
         for start in range(self.first + self.shift, stop, STEP):
             ids = np.arange(start, min(start + STEP, stop), dtype=np.int64)
-            yield whole._batch(ids) if isinstance(whole, GunSource) else _decays(whole, ids)
+            yield whole._batch(ids)
 
     def _from_file(self) -> Iterator[EventBatch]:
         stop = np.iinfo(np.int64).max if self.stop is None else self.stop
@@ -125,10 +124,7 @@ def open_range(
     name = "+".join((text, *add))
     if guns:
         source = EmbeddedSource(name, source, guns, seed, skip_bad)
-    if decays:
-        generators = [DecayGenerator(f"decay:{d}", *split_options(d)) for d in decays]
-        source = EmbeddedDecays(name, source, generators, seed, skip_bad)
-    return source
+    return with_decays(name, source, decays, seed, skip_bad)
 
 
 def count_events(text: str) -> int:
@@ -152,17 +148,3 @@ def _between(batch: EventBatch, first: int, stop: int) -> EventBatch:
     """The events with numbers from `first` to before `stop`; numbers rise within a batch."""
     low, high = np.searchsorted(batch.event["event_id"], [first, stop])
     return batch.events(int(low), int(high))
-
-
-def _decays(whole: DecaySource, ids: np.ndarray) -> EventBatch:
-    """The events of `DecaySource` with these numbers."""
-    n = whole.generator.n
-    one, zero = np.ones_like(ids), np.zeros_like(ids)
-    point = collision_points(whole.seed, ids, zero)
-    event, index = np.repeat(ids, n), np.tile(np.arange(n), len(ids))
-    particle = whole.generator.generate(
-        whole.seed, "decay/0", event, index, np.repeat(point, n, axis=0), np.zeros_like(event)
-    )
-    columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), point.T, strict=True))
-    vertex = Table.from_counts({"mc_pv_id": zero, **columns}, one)
-    return make_batch(ids, np.ones(len(ids)), vertex, particle)

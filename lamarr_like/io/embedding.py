@@ -8,9 +8,11 @@ of the collisions, and no one vertex collects all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import schema
 from ..errors import SourceError
@@ -19,15 +21,43 @@ from ..rng import uniforms
 from .gun import ORIGIN_OPTIONS, PARTICLE_OPTIONS, Gun
 from .truth import TruthSource, check_options, drop_bad, split_options
 
-_NO_VERTEX = "there is no primary vertex that the gun could shoot from"
 
-
-class EmbeddedSource(TruthSource):
-    """The events of another source, with the particles of guns added at the end of each.
+class EmbeddingSource(TruthSource):
+    """The events of another source, with particles added at the end of each.
 
     Event numbers, weights, vertices and the source's own particles stay as they are, so with the
     same seed the events are those of the source alone.  `is_gun` is that of the source: False for
     collisions, whose occupancy is real.
+    """
+
+    no_vertex = ""
+    """What is said of an event without a primary vertex."""
+
+    def __init__(self, name: str, host: TruthSource, seed: int, skip_bad: bool) -> None:
+        super().__init__(name, host.n_events)
+        self.host = host
+        self.seed = seed
+        self.skip_bad = skip_bad
+        self.is_gun = host.is_gun
+        # One set of books: what the host skips and remarks is what this source does.
+        self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
+
+    def added(self, batch: EventBatch) -> EventBatch:
+        """Some events, all with a primary vertex, with the particles added."""
+        raise NotImplementedError
+
+    def batches(self) -> Iterator[EventBatch]:
+        """The events of the host with the particles added."""
+        for hosts in self.host.batches():
+            bad = {int(k): self.no_vertex for k in np.flatnonzero(hosts.vertex.counts == 0)}
+            names = np.full(len(hosts), self.name, dtype=object)
+            batch, skipped = drop_bad(hosts, bad, names, self.skip_bad)
+            self.skipped += skipped
+            yield self.added(batch) if len(batch) else batch
+
+
+class EmbeddedSource(EmbeddingSource):
+    """The events of another source, with the particles of guns added at the end of each.
 
     Args:
         name: the source as its user wrote it.
@@ -42,28 +72,70 @@ class EmbeddedSource(TruthSource):
             `skip_bad`.
     """
 
+    no_vertex = "there is no primary vertex that the gun could shoot from"
+
     def __init__(
         self, name: str, host: TruthSource, guns: Sequence[str], seed: int, skip_bad: bool = False
     ) -> None:
-        super().__init__(name, host.n_events)
-        self.host = host
+        super().__init__(name, host, seed, skip_bad)
         self.guns = [_gun(text) for text in guns]
-        self.seed = seed
-        self.skip_bad = skip_bad
-        self.is_gun = host.is_gun
-        # One set of books: what the host skips and remarks is what this source does.
-        self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
 
-    def batches(self) -> Iterator[EventBatch]:
-        """The events of the host with the particles added."""
-        for hosts in self.host.batches():
-            bad = {int(k): _NO_VERTEX for k in np.flatnonzero(hosts.vertex.counts == 0)}
-            names = np.full(len(hosts), self.name, dtype=object)
-            batch, skipped = drop_bad(hosts, bad, names, self.skip_bad)
-            self.skipped += skipped
-            for k, gun in enumerate(self.guns):
-                batch = embed(batch, gun, self.seed, f"gun_embedded/{k}")
-            yield batch
+    def added(self, batch: EventBatch) -> EventBatch:
+        """The events with the particles of all guns."""
+        for k, gun in enumerate(self.guns):
+            batch = embed(batch, gun, self.seed, f"gun_embedded/{k}")
+        return batch
+
+
+class Origins(NamedTuple):
+    """Where added particles come from, arrays of shape ``(n,)``.
+
+    Attributes:
+        event: row of the event in the batch.
+        event_id: its identifier.
+        number: number of the particle in its event.
+        point: x, y, z [mm] and t [ns], shape ``(n, 4)``.
+        pv_id: collision.
+    """
+
+    event: NDArray[np.int64]
+    event_id: NDArray[np.int64]
+    number: NDArray[np.int64]
+    point: NDArray[np.float64]
+    pv_id: NDArray[np.int64]
+
+
+def origins(batch: EventBatch, n: int, seed: int, stage: str) -> Origins:
+    """One of the primary vertices of its event for each of `n` particles in every event."""
+    vertex = batch.vertex
+    event = np.repeat(np.arange(len(batch)), n)
+    number = np.tile(np.arange(n), len(batch))
+    event_id = batch.event["event_id"][event]
+    u = uniforms(seed, f"{stage}/vertex", event_id, number)[:, 0]
+    row = vertex.offsets[event] + (u * vertex.counts[event]).astype(np.int64)
+    point = np.stack([vertex[name][row] for name in ("mc_x", "mc_y", "mc_z", "mc_t")], axis=1)
+    return Origins(event, event_id, number, point, vertex["mc_pv_id"][row])
+
+
+def with_particles(
+    batch: EventBatch, added: Mapping[str, np.ndarray], event: NDArray[np.int64]
+) -> EventBatch:
+    """Put particles behind those of their event.
+
+    Args:
+        batch: the events.
+        added: columns of the particles, shape ``(n,)``.
+        event: row of the event of each.
+    """
+    particle = batch.particle
+    # A stable sort puts the new rows of each event behind its old ones.
+    order = np.argsort(np.concatenate([particle.event_index, event]), kind="stable")
+    columns = {
+        name: np.concatenate([old, schema.as_declared("particle", name, added[name])])[order]
+        for name, old in particle.columns.items()
+    }
+    counts = particle.counts + np.bincount(event, minlength=len(batch))
+    return batch.with_table("particle", Table.from_counts(columns, counts))
 
 
 def embed(batch: EventBatch, gun: Gun, seed: int, stage: str) -> EventBatch:
@@ -75,24 +147,11 @@ def embed(batch: EventBatch, gun: Gun, seed: int, stage: str) -> EventBatch:
         seed: seed of the run.
         stage: name of the stream of random numbers; two guns need two names.
     """
-    vertex, particle = batch.vertex, batch.particle
-    event = np.repeat(np.arange(len(batch)), gun.n_particles)
-    index = np.tile(np.arange(gun.n_particles), len(batch))
-    event_id = batch.event["event_id"][event]
-    u = uniforms(seed, f"{stage}/vertex", event_id, index)[:, 0]
-    row = vertex.offsets[event] + (u * vertex.counts[event]).astype(np.int64)
-    point = np.stack([vertex[name][row] for name in ("mc_x", "mc_y", "mc_z", "mc_t")], axis=1)
-    added = gun.shoot(seed, stage, event_id, index, point)
-    added["mc_pv_id"] = vertex["mc_pv_id"][row]
-    added["mcparticle_id"] = particle.counts[event] + index
-    # A stable sort puts the new rows of each event behind its old ones.
-    order = np.argsort(np.concatenate([particle.event_index, event]), kind="stable")
-    columns = {
-        name: np.concatenate([old, schema.as_declared("particle", name, added[name])])[order]
-        for name, old in particle.columns.items()
-    }
-    table = Table.from_counts(columns, particle.counts + gun.n_particles)
-    return batch.with_table("particle", table)
+    start = origins(batch, gun.n_particles, seed, stage)
+    added = gun.shoot(seed, stage, start.event_id, start.number, start.point)
+    added["mc_pv_id"] = start.pv_id
+    added["mcparticle_id"] = batch.particle.counts[start.event] + start.number
+    return with_particles(batch, added, start.event)
 
 
 def _gun(text: str) -> Gun:

@@ -10,6 +10,7 @@ from ..events import EventBatch
 from ..kinematics import momentum, pseudorapidity
 from ..stages.features import from_truth
 from ..validation.detector_curves import vertex_residuals
+from ..validation.ecal_figures import photon_pairs
 
 Columns = dict[str, np.ndarray]
 Mask = NDArray[np.bool_]
@@ -143,25 +144,11 @@ def vertices(batch: EventBatch) -> Columns:
 
 
 def pairs(batch: EventBatch) -> Columns:
-    """Pairs of unmatched clusters as photons from the origin: mass and the smaller ET [MeV]."""
-    parts = [(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))]
-    if "cluster" in batch.tables:
-        whole = batch["cluster"]
-        cluster = whole.select(~whole["is_matched"].astype(bool) & (whole["et"] > PAIR_ET))
-        place = np.stack([cluster[c] for c in "xyz"], axis=1).astype(np.float64)
-        unit = place / np.linalg.norm(place, axis=1, keepdims=True)
-        energy, et = cluster["energy"].astype(np.float64), cluster["et"].astype(np.float64)
-        for i in range(cluster.n_events):
-            mine = slice(cluster.offsets[i], cluster.offsets[i + 1])
-            e, u, t = energy[mine], unit[mine], et[mine]
-            one, two = np.triu_indices(len(e), 1)
-            # The opening angle from the difference: 1 - cos would lose digits for small ones.
-            mass = np.sqrt(e[one] * e[two] * ((u[one] - u[two]) ** 2).sum(axis=1))
-            light = mass < MAX_MASS
-            least = np.minimum(t[one], t[two])[light]
-            parts.append((np.full(len(least), i), mass[light], least))
-    event, mass, least = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return {"unit": event, "mass": mass, "least_et": least}
+    """Pairs of unmatched clusters, see `photon_pairs`; none where there are no clusters."""
+    if "cluster" not in batch.tables:
+        return {"unit": np.zeros(0, np.int64), "mass": np.zeros(0), "least_et": np.zeros(0)}
+    found = photon_pairs(batch)
+    return {"unit": found.pop("event"), **found}
 
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)

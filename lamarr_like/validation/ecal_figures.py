@@ -80,7 +80,7 @@ def ecal_figures(batch: EventBatch, where: str) -> EcalFigures:
     cluster = batch["cluster"]
     spd = batch.event["n_spd_hits"].astype(np.int64)
     event = {"event": np.arange(len(batch)), "multiplicity": cluster.counts.astype(np.float64)}
-    groups = {"event": event, "cluster": _clusters(batch), "pair": _pairs(batch)}
+    groups = {"event": event, "cluster": _clusters(batch), "pair": photon_pairs(batch)}
     return EcalFigures(len(batch), spd, {**groups, "photon": _photons(batch)})
 
 
@@ -126,7 +126,7 @@ def _nearest(batch: EventBatch) -> Floats:
     return out
 
 
-def _pairs(batch: EventBatch) -> Columns:
+def photon_pairs(batch: EventBatch) -> Columns:
     """Pairs of unmatched clusters as photons from the origin: mass and the smaller ET [MeV]."""
     whole = batch["cluster"]
     cluster = whole.select(~whole["is_matched"].astype(bool) & (whole["et"] > PAIR_ET))
