@@ -118,6 +118,7 @@ track eta - float32 eta | pseudorapidity of the reconstructed momentum
 track chi2_per_dof - float32 chi2PerDoF | chi2 per degree of freedom of the track fit
 track n_dof - int32 nDoF | degrees of freedom of the track fit
 track ghost_prob - float32 ghostProb | probability that the track is a ghost
+track out_of_range - bool outOfRange | true particle outside the training sample (fast chain only)
 track rich_dll_e - float32 RichDLLe | RICH log-likelihood difference, electron minus pion
 track rich_dll_mu - float32 RichDLLmu | RICH log-likelihood difference, muon minus pion
 track rich_dll_k - float32 RichDLLk | RICH log-likelihood difference, kaon minus pion

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from lamarr_like.stages.ecal_sources import CELLS
-from lamarr_like.stages.ecal_spacing import EDGES, crowded, pair_factors
+from lamarr_like.stages.ecal_spacing import (
+    EDGES,
+    LEAK_EDGES,
+    crowded,
+    leaked_parts,
+    pair_factors,
+)
+from lamarr_like.stages.ecal_tables import _with_neighbours
 
 HARD = [0.0, 0.1, 0.2, 0.4, 0.6, 1.0, 1.0]
 
@@ -68,3 +75,44 @@ def test_the_one_farther_from_its_sources_moves():
 def test_too_few_pairs_give_no_law():
     assert pair_factors(np.zeros(0), np.zeros(0), np.zeros(0, int)) == []
     assert pair_factors(*(a[:60] for a in events(np.random.default_rng(4)))) == []
+
+
+def leaking(n=3000, part=0.05):
+    """Pairs of clusters two cells apart; each holds `part` of the energy of the other's owner."""
+    rng = np.random.default_rng(8)
+    x = np.tile([2500.0, 2500.0 + 2.1 * CELLS[0]], n)
+    energy = rng.uniform(5e3, 2e4, 2 * n)
+    event, owner = np.repeat(np.arange(n), 2), np.arange(2 * n)
+    other = owner ^ 1
+    given = {
+        "cluster": np.concatenate([owner, owner]),
+        "particle": np.concatenate([owner, other]),
+        "energy": np.concatenate([energy, part * energy[other]]),
+    }
+    return x, np.full(2 * n, 500.0), energy, event, owner, given
+
+
+def test_leakage_is_read_from_the_links():
+    found = np.array(leaked_parts(*leaking()))
+    k = np.searchsorted(LEAK_EDGES, 2.1) - 1
+    assert found[k] == pytest.approx(0.05)
+    assert found.sum() == found[k]
+    assert leaked_parts(*leaking(n=100)) == []
+
+
+def test_neighbours_get_what_the_owner_did_not_give():
+    x, y, energy, event, owner, _ = leaking()
+    alone = np.where(owner % 3 == 0, 1.0, 0.95)
+    leak = leaked_parts(*leaking())
+    links = (owner, owner % 2, alone)
+    cluster, particle, weight = _with_neighbours(links, np.stack([x, y, energy]), event, leak)
+    total = np.bincount(cluster, weight)
+    assert total.max() <= 1.0 + 1e-12
+    # A cluster that is wholly its owner's stays so.
+    assert (np.bincount(cluster)[alone == 1.0] == 1).all()
+    neighbour = particle != cluster % 2
+    expected = 0.05 * energy[cluster ^ 1] / energy[cluster]
+    assert neighbour.sum() > 0.9 * (alone < 1.0).sum()
+    assert (weight[neighbour] <= np.minimum(0.05, 3.0 * expected[neighbour]) + 1e-12).all()
+    far = _with_neighbours(links, np.stack([3.0 * x, y, energy]), event, leak)
+    assert len(far[0]) == len(owner)

@@ -31,6 +31,7 @@ from lamarr_like.stages import (
 from lamarr_like.stages.propagation import FAR, KICK
 from lamarr_like.stages.rich import cherenkov, saturation
 from lamarr_like.stages.stage import draw_classes
+from lamarr_like.stages.training_range import outside, training_range
 
 
 def restricted(batch, columns):
@@ -108,6 +109,22 @@ def test_resolution_checks_its_frame():
     Resolution(FakeGenerator(Resolution, outputs), {"frame": "cartesian"})
     with pytest.raises(PipelineError, match="needs a generator"):
         Resolution(FakeGenerator(Resolution), {"frame": "cartesian"})
+
+
+def test_tracks_outside_the_training_sample_are_flagged(simulated):
+    rows = Resolution.rows(simulated)
+    conditions = Resolution.conditions(simulated, rows)
+    ranges = training_range(conditions)
+    assert not outside(conditions, ranges).any()
+    fast = dict(conditions)
+    fast["log_p"] = np.where(np.arange(rows.sum()) == 3, 7.0, conditions["log_p"])
+    assert np.flatnonzero(outside(fast, ranges)).tolist() == [3]
+    # A species that the training never saw has no range at all; one model knows nothing of others.
+    del ranges["is_pi"]
+    assert (outside(conditions, ranges) == (conditions["is_pi"] > 0.5)).all()
+    stage = Resolution(FakeGenerator(Resolution), {"training_range": training_range(conditions)})
+    assert not stage(simulated, 1).track["out_of_range"].any()
+    assert Resolution(FakeGenerator(Resolution))(simulated, 1).track["out_of_range"].all()
 
 
 def test_draw_classes_follows_the_probabilities():

@@ -20,6 +20,9 @@ Ints = NDArray[np.int64]
 
 EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5)
 """Distances, in the larger of the two cells, between which the factor is constant; 1 beyond."""
+LEAK_EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)
+"""Distances, in the larger of the two cells, between which the leakage of a shower into its
+neighbour is constant; none beyond."""
 _PLATEAU = 4.0
 """Up to this distance beyond the last edge pairs are as dense as they would be without the rule."""
 _LEAST_PAIRS = 1000
@@ -73,6 +76,41 @@ def crowded(
     np.add.at(summed, np.where(far[a] > far[b], a, b), mine)
     again: Mask = chance > np.exp(summed)
     return again
+
+
+def leaked_parts(
+    x: Floats, y: Floats, energy: Floats, event: Ints, owner: Ints, given: Mapping[str, Floats]
+) -> list[float]:
+    """Mean part of the energy of a cluster's owner that its neighbour holds, by their distance.
+
+    Args:
+        x, y, energy, event: the clusters, shapes ``(n,)``.
+        owner: particle of the largest share of each, unique over all events; -1 for none.
+        given: links: ``cluster`` (row), ``particle`` (as `owner`) and ``energy`` of the cluster
+            that the particle gave; shapes ``(m,)``.
+
+    Returns:
+        One number for each bin of `LEAK_EDGES`; none where there are too few pairs to tell.
+    """
+    a, b, distance = near_pairs(x, y, event, LEAK_EDGES[-1])
+    known = (owner[a] >= 0) & (owner[b] >= 0) & (owner[a] != owner[b])
+    a, b, distance = a[known], b[known], distance[known]
+    if len(a) < _LEAST_PAIRS:
+        return []
+    base = int(owner.max()) + 1
+    link = given["cluster"].astype(np.int64) * base + given["particle"].astype(np.int64)
+    order = np.argsort(link, kind="stable")
+    sorted_, energies = link[order], given["energy"][order]
+    bins = np.clip(np.searchsorted(LEAK_EDGES, distance, "right") - 1, 0, len(LEAK_EDGES) - 2)
+    received, emitted = np.zeros(len(LEAK_EDGES) - 1), np.zeros(len(LEAK_EDGES) - 1)
+    for to, of in ((a, b), (b, a)):
+        wanted = to * base + owner[of]
+        at = np.minimum(np.searchsorted(sorted_, wanted), len(sorted_) - 1)
+        part = np.where(sorted_[at] == wanted, energies[at], 0.0) / np.maximum(energy[of], 1.0)
+        np.add.at(received, bins, np.minimum(part, 1.0))
+        np.add.at(emitted, bins, 1.0)
+    found: list[float] = (received / np.maximum(emitted, 1.0)).round(5).tolist()
+    return found
 
 
 def near_pairs(x: Floats, y: Floats, event: Ints, reach: float) -> tuple[Ints, Ints, Floats]:

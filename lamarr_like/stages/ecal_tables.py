@@ -14,7 +14,7 @@ from ..events import Table
 from ..sequences import Sources
 from ..translation import Again, Drawn
 from .ecal_sources import BORDERS, CELL_Z, CELLS, HOLE, region_of
-from .ecal_spacing import crowded, near_pairs
+from .ecal_spacing import LEAK_EDGES, crowded, near_pairs
 from .features import ECAL_Z
 from .stage import Columns, Floats
 
@@ -42,6 +42,10 @@ _EDGE = 20.0
 """Distance [mm] from the edge of the face at which a position beyond it is put."""
 _LEAST_SHARE = 1e-6
 """What gave no more of a cluster's energy has no link to it."""
+_LEAST_NEIGHBOUR = 0.01
+"""Least share of a neighbour: the reference detector keeps no links below."""
+_MOST_LEAK = 3.0
+"""Showers leak more than the mean of their distance, but not more than by about this factor."""
 _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
 
@@ -55,12 +59,14 @@ class Rules(NamedTuple):
         least_distance: distance in (the larger) cells below which there are no two local maxima;
             clusters drawn nearer to each other are one.
         spacing: see `ecal_spacing.pair_factors`.
+        leak: see `ecal_spacing.leaked_parts`.
     """
 
     resolution: Mapping[str, Any] = RESOLUTION
     least_et: float = 0.0
     least_distance: float = 0.0
     spacing: Sequence[float] = ()
+    leak: Sequence[float] = ()
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Rules:
@@ -117,13 +123,18 @@ def cluster_tables(
     columns["cluster_id"] = np.arange(len(order)) - np.repeat(offsets[:-1], counts)
     rank = np.full(len(x), -1)
     rank[order] = np.arange(len(order))
-    cluster, particle, weight = _links(sources, drawn, number, rank[root], part)
+    links = _links(sources, drawn, number, rank[root], part)
+    if len(rules.leak):
+        final = np.repeat(np.arange(len(counts)), counts)
+        places = np.stack([x, y, energy])[:, order]
+        links = _with_neighbours(links, places, final, rules.leak)
+    cluster, particle, weight = links
     best = np.lexsort((-particle, weight, cluster))
     columns["mcparticle_id"], columns["mc_share"] = np.full(len(order), -1), np.zeros(len(order))
     columns["mcparticle_id"][cluster[best]] = particle[best]
     columns["mc_share"][cluster[best]] = weight[best]
     link_event = np.searchsorted(offsets, cluster, "right") - 1
-    links: Columns = {
+    table: Columns = {
         "cluster_id": cluster - offsets[link_event],
         "mcparticle_id": particle,
         "weight": weight,
@@ -131,7 +142,7 @@ def cluster_tables(
     link_counts = np.bincount(link_event, minlength=len(counts))
     return {
         "cluster": _table("cluster", columns, counts),
-        "cluster_link": _table("cluster_link", links, link_counts),
+        "cluster_link": _table("cluster_link", table, link_counts),
     }
 
 
@@ -214,11 +225,56 @@ def _links(
     given = weight > _LEAST_SHARE
     cluster, particle, weight = cluster[given], particle[given], weight[given]
     # What was joined may have links to the same particle.
+    return _summed(cluster, particle, weight)
+
+
+def _summed(cluster: Ints, particle: Ints, weight: Floats) -> tuple[Ints, Ints, Floats]:
+    """One link for each cluster and particle, in their order."""
     order = np.lexsort((particle, cluster))
     cluster, particle, weight = cluster[order], particle[order], weight[order]
     new = np.ones(len(cluster), dtype=bool)
     new[1:] = (np.diff(cluster) != 0) | (np.diff(particle) != 0)
     return cluster[new], particle[new], _sums(np.cumsum(new) - 1, weight, int(new.sum()))
+
+
+def _with_neighbours(
+    links: tuple[Ints, Ints, Floats], places: Floats, event: Ints, leak: Sequence[float]
+) -> tuple[Ints, Ints, Floats]:
+    """Links to the owners of neighbouring clusters as well, whose showers reach into the cluster.
+
+    What the owner did not give is divided among the absorbed and the neighbours by the energy that
+    is expected of them, as far as that is not more than `_MOST_LEAK` times as much.
+
+    Args:
+        links: cluster, particle and share of its energy, in order of the cluster.
+        places: x, y, energy of the clusters, shape ``(3, n)``.
+        event: event of each, shape ``(n,)``.
+        leak: `ecal_spacing.leaked_parts`.
+    """
+    cluster, particle, weight = links
+    x, y, energy = places
+    n = len(x)
+    order = np.lexsort((-particle, weight, cluster))
+    owner, largest = np.full(n, -1), np.zeros(n)
+    owner[cluster[order]], largest[cluster[order]] = particle[order], weight[order]
+    a, b, distance = near_pairs(x, y, event, LEAK_EDGES[-1])
+    to, of = np.concatenate([a, b]), np.concatenate([b, a])
+    part = np.asarray(leak)[np.searchsorted(LEAK_EDGES, distance, "right") - 1]
+    share = np.concatenate([part, part]) * energy[of] / energy[to]
+    able = (owner[to] >= 0) & (owner[of] >= 0) & (owner[to] != owner[of])
+    to, of, share = to[able], of[able], share[able]
+    rest = np.maximum(1.0 - largest, 0.0)
+    is_owner = particle == owner[cluster]
+    expected = _sums(to, share, n) + _sums(cluster[~is_owner], weight[~is_owner], n)
+    factor = np.minimum(rest / np.maximum(expected, _LEAST_SHARE), _MOST_LEAK)
+    share = share * factor[to]
+    weight = np.where(is_owner, weight, weight * np.minimum(factor[cluster], 1.0))
+    kept = share > _LEAST_NEIGHBOUR
+    return _summed(
+        np.concatenate([cluster, to[kept]]),
+        np.concatenate([particle, owner[of[kept]]]),
+        np.concatenate([weight, share[kept]]),
+    )
 
 
 def _table(name: str, columns: Columns, counts: Ints) -> Table:

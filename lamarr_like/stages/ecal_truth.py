@@ -11,7 +11,7 @@ from ..errors import SchemaError
 from ..events import EventBatch, Table
 from ..sequences import Sources
 from .ecal_sources import CELL_Z, ZONES, make_sources, numbered, region_of
-from .ecal_spacing import near_pairs, pair_factors
+from .ecal_spacing import leaked_parts, near_pairs, pair_factors
 from .ecal_tables import OUTPUTS, PLAIN, RESOLUTION, Rules
 from .features import ECAL_Z
 from .stage import Columns, Floats, Mask
@@ -225,7 +225,25 @@ def rules(batch: EventBatch) -> Rules:
         least_et=float(np.min(et)) if len(et) else 0.0,
         least_distance=float(np.quantile(nearest, NEAREST_SHARE)) if len(nearest) > 1000 else 0.0,
         spacing=pair_factors(x, y, cluster.event_index),
+        leak=_leak(batch, x, y),
     )
+
+
+def _leak(batch: EventBatch, x: Floats, y: Floats) -> list[float]:
+    """`ecal_spacing.leaked_parts` of a sample."""
+    cluster, link, particle = batch["cluster"], batch["cluster_link"], batch.particle
+    event = cluster.event_index
+    energy = cluster["energy"].astype(np.float64)
+    rows = cluster.offsets[link.event_index] + link["cluster_id"]
+    first = particle.offsets
+    mine = cluster["mcparticle_id"].astype(np.int64)
+    given = {
+        "cluster": rows,
+        "particle": first[link.event_index] + link["mcparticle_id"],
+        "energy": link["weight"].astype(np.float64) * energy[rows],
+    }
+    owner = np.where(mine >= 0, first[event] + mine, -1)
+    return leaked_parts(x, y, energy, event, owner, given)
 
 
 def _nearest(x: Floats, y: Floats, event: Ints) -> Floats:

@@ -14,6 +14,7 @@ from . import features
 from .expected import expected_covariance
 from .frames import FRAMES, PERIGEE, Scales, TrackState, ideal_scales, residuals, smeared
 from .stage import AbstractGeneratorStage, Columns, Mask, Model, keys, typed
+from .training_range import Ranges, outside
 
 _STATE = ("x", "y", "z", "tx", "ty", "p", "charge")
 _IDEAL = ("u_rad", "u_tan", "t_rad", "t_tan", "qop")
@@ -36,7 +37,7 @@ class Resolution(AbstractGeneratorStage):
         | keys("event", "event_id", "n_spd_hits", "n_tracks")
         | keys("track", "mcparticle_id", "track_type", "origin")
     )
-    provides = keys("track", *_STATE, *_QUALITY, "px", "py", "pz", "pt", "eta")
+    provides = keys("track", *_STATE, *_QUALITY, "px", "py", "pz", "pt", "eta", "out_of_range")
     target_columns = keys("track", *_STATE, *_QUALITY)
     outputs = (*_QUALITY[:2], *PERIGEE, _QUALITY[2])
     integers = frozenset({"n_dof"})
@@ -49,6 +50,7 @@ class Resolution(AbstractGeneratorStage):
                 f"stage 'resolution': config.json of its model has frame {self.frame!r}, "
                 f"known are {', '.join(FRAMES)}"
             )
+        self.ranges: Ranges = (config or {}).get("training_range", {})
         super().__init__(model, config)
 
     def _check_outputs(self, wanted: tuple[str, ...]) -> None:
@@ -92,9 +94,16 @@ class Resolution(AbstractGeneratorStage):
         return out | residuals(frame, truth, reco, scales)
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
-        """Add the state, the momentum and the fit quality."""
+        """Add the state, the momentum, the fit quality and the flag of the training range.
+
+        All later models of tracks see what this one sees and what was drawn from it: the flag
+        holds for the whole chain.
+        """
         rows = self.rows(batch)
-        columns = self.reconstructed(batch, rows, self._draw(batch, rows, "mcparticle_id", seed))
+        conditions = self.conditions(batch, rows)
+        drawn = self._draw(batch, rows, "mcparticle_id", seed, conditions)
+        columns = self.reconstructed(batch, rows, drawn)
+        columns["out_of_range"] = outside(conditions, self.ranges)
         return batch.with_columns("track", **typed("track", columns))
 
     def reconstructed(

@@ -214,12 +214,19 @@ class AbstractGeneratorStage(AbstractModelStage):
                 f"its model gives ({', '.join(found)})"
             )
 
-    def _draw(self, batch: EventBatch, rows: Mask, index: str, seed: int) -> Columns:
+    def _draw(
+        self,
+        batch: EventBatch,
+        rows: Mask,
+        index: str,
+        seed: int,
+        conditions: Columns | None = None,
+    ) -> Columns:
         """One draw of the outputs for each row, each of shape ``(rows.sum(),)``."""
         if not rows.any():
             return {name: np.zeros(0) for name in self.model.outputs}
         uniforms = self._uniforms(batch, rows, index, seed, self.model.n_uniforms)
-        return self.model.draw(self.conditions(batch, rows), uniforms)
+        return self.model.draw(conditions or self.conditions(batch, rows), uniforms)
 
 
 def draw_classes(probabilities: np.ndarray, uniforms: Floats) -> NDArray[np.int64]:

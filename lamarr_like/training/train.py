@@ -25,6 +25,7 @@ from ..stages import (
     AbstractModelStage,
     Resolution,
 )
+from ..stages.training_range import training_range
 from .sample import read_sample, row_weights, sample_rows, stage_class
 
 FAMILIES = ("armdn", "gan", "k-to-k")
@@ -227,7 +228,7 @@ def fit_stage(batch: EventBatch, request: Request, *, progress: bool = True) -> 
         )
     extra = stage.extra_config(batch)
     if stage is Resolution:
-        extra["frame"] = request.frame
+        extra |= {"frame": request.frame, "training_range": training_range(conditions)}
     return replace(model, config={**model.config, **extra})
 
 
