@@ -136,7 +136,7 @@ def test_fidelity_of_the_new_stages(written, tmp_path):
     assert tests["global_pid", "plain"].auc.value > 0.7
     assert abs(tests["global_pid", "plain"].floor.value - 0.5) < 0.1
     stage, _ = load_stage("muon_id-tiny-1", tmp_path)
-    bins = calibration(stage, batch, min_rows=10)
+    bins = calibration("x-1", stage, batch, min_rows=10)
     assert {b.outcome for b in bins} == {"outside", "inside", "is_muon"}
     assert min(b.bins for b in bins) > 10
 

@@ -47,12 +47,14 @@ class StageFidelity:
     """Two-sample test of one stage on events that it never saw.
 
     Args:
+        model: name of the model.
         stage: name of the stage.
         test: which variables the trees saw.
         auc: area under the ROC curve, fast against detailed.
         floor: the same between two halves of the detailed sample.
     """
 
+    model: str
     stage: str
     test: str
     auc: Auc
@@ -64,6 +66,7 @@ class BinFidelity:
     """Calibration of a classifier stage in bins of P, eta and nSPDHits.
 
     Args:
+        model: name of the model.
         stage: name of the stage.
         outcome: the class looked at.
         bins: bins with enough rows.
@@ -71,6 +74,7 @@ class BinFidelity:
         worst: largest difference in standard deviations.
     """
 
+    model: str
     stage: str
     outcome: str
     bins: int
@@ -187,35 +191,35 @@ def run(
                     f"model {artefact.folder.name!r} defines variables of the detailed sample: "
                     "there is nothing to compare it with"
                 )
-        chains["-"] = [(artefact.digest, stage) for stage, artefact in loaded]
+        chains["-"] = [(artefact.folder.name, stage) for stage, artefact in loaded]
     seen: set[str] = set()
     stages: dict[str, list[StageFidelity]] = {}
     bins: dict[str, list[BinFidelity]] = {}
     for name, entries in chains.items():
         stages[name], bins[name] = [], []
-        for digest, stage in entries:
-            if digest in seen:
+        for model, stage in entries:
+            if model in seen:
                 continue
-            seen.add(digest)
-            stages[name] += _one_stage(stage, batch, sample)
+            seen.add(model)
+            stages[name] += _one_stage(model, stage, batch, sample)
             if isinstance(stage, AbstractClassifierStage) and stage.table in _BINNED:
-                bins[name] += calibration(stage, batch)
+                bins[name] += calibration(model, stage, batch)
     return FidelityReport(tuple(p.name for p in sample.data), len(batch), stages, bins)
 
 
 def _trained_stages(name: str, models: Path | str | None) -> list[tuple[str, AbstractModelStage]]:
-    """Digest and stage of each model of a pipeline."""
+    """Name and stage of each model of a pipeline."""
     chain = Pipeline.load(name, models)
-    digests = chain.provenance["models"]
+    used = chain.provenance["models"]
     return [
-        (digests[stage.name]["digest"], stage)
+        (used[stage.name]["model"], stage)
         for stage in chain.stages
         if isinstance(stage, (AbstractClassifierStage, AbstractGeneratorStage))
     ]
 
 
 def calibration(
-    stage: AbstractClassifierStage, batch: EventBatch, *, min_rows: int = 200
+    model: str, stage: AbstractClassifierStage, batch: EventBatch, *, min_rows: int = 200
 ) -> list[BinFidelity]:
     """Compare mean probabilities with detailed shares in bins of P, eta and nSPDHits.
 
@@ -223,6 +227,7 @@ def calibration(
     that of the detailed outcome, ``sum p (1 - p)``, so a pull is one of a binomial count.
 
     Args:
+        model: name of its model.
         stage: the stage.
         batch: detailed events (after the propagation stage).
         min_rows: bins with fewer rows are left out.
@@ -254,12 +259,14 @@ def calibration(
         difference = np.abs(seen - expected)
         good = (difference < 0.01 * n[full]) | (difference < 2.0 * sigma)
         worst = float((difference / np.maximum(sigma, 1e-9)).max())
-        results.append(BinFidelity(stage.name, outcome, int(full.sum()), float(good.mean()), worst))
+        results.append(
+            BinFidelity(model, stage.name, outcome, int(full.sum()), float(good.mean()), worst)
+        )
     return results
 
 
 def _one_stage(
-    stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig
+    model: str, stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig
 ) -> list[StageFidelity]:
     """Two-sample tests of one stage.
 
@@ -279,7 +286,9 @@ def _one_stage(
         options: dict[str, Any] = {"weights": weights, "groups": event, "seed": sample.seed}
         options |= {"equalities": extra, "differences": extra}
         auc = c2st(real, drawn, conditions, **options)
-        results.append(StageFidelity(stage.name, name, auc, floor(real, conditions, **options)))
+        results.append(
+            StageFidelity(model, stage.name, name, auc, floor(real, conditions, **options))
+        )
     return results
 
 
