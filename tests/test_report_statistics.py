@@ -11,6 +11,7 @@ from lamarr_like.report.binning import adaptive_bins
 from lamarr_like.report.distributions import correlations, distance, width_by
 from lamarr_like.report.gather import Sample
 from lamarr_like.report.influence import Cells, Rows, quadratic_test, trials
+from lamarr_like.report.sliced import sliced
 
 N_BINS = 10
 
@@ -220,3 +221,24 @@ def test_correlations():
         pulls.append((one.fast - one.detailed) / one.sigma)
     assert abs(np.mean(pulls)) < 0.3
     assert 0.8 < np.std(pulls) < 1.2
+
+
+def test_joint_vectors_show_a_wrong_dependence():
+    """Two variables that agree one by one, with the sign of their correlation turned."""
+    rng = np.random.default_rng(12)
+
+    def side(correlation):
+        x = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], 6000)
+        values = {"rich_dll_k": 10.0 * x[:, 0], "rich_dll_p": x[:, 1] + 5.0}
+        return sample(tracks(rng, 6000, values))
+
+    one = side(0.6)
+    (same,) = sliced(one, side(0.6), species=("pi",))
+    (other,) = sliced(one, side(-0.6), species=("pi",))
+    for variable in ("rich_dll_k", "rich_dll_p"):
+        assert distance("pi", variable, one.track, side(-0.6).track).ks_p > 1e-3
+    assert same.worst < 0.05 < 5 * same.mean < other.mean
+    a, b = other.direction
+    # The widths differ most along the diagonals.
+    assert abs(abs(a) - abs(b)) < 0.4
+    assert not list(sliced(sample(tracks(rng, 50, {"rich_dll_k": np.zeros(50)})), one, ("pi",)))

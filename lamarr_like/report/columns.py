@@ -91,6 +91,8 @@ def tracks(batch: EventBatch) -> Columns:
     out["reco_p"] = track["p"][mine].astype(np.float64)
     slope = np.hypot(track["tx"][mine], track["ty"][mine])
     out["reco_eta"] = np.arcsinh(1.0 / np.maximum(slope, 1e-9))
+    if "out_of_range" in track:
+        out["out_of_range"] = track["out_of_range"][mine].astype(bool)
     if "weight" in track:
         out["weight"] = track["weight"][mine].astype(np.float64)
     out |= _residuals(batch, mine, row, out["p"])

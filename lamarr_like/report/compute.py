@@ -18,6 +18,7 @@ from .efficiency import VARIABLES, Ratio, WorkingPoint
 from .gather import Sample
 from .measure import duplicates, measurements
 from .physics import Physics, physics
+from .sliced import Sliced, sliced
 from .tell_apart import Telling, TreeConfig
 from .verdict import Verdict, VerdictConfig, judge
 
@@ -58,12 +59,14 @@ class Part:
         distances: distributions.
         widths: of residuals and pulls.
         correlations: of pairs of variables.
+        slices: of joint vectors.
     """
 
     ratios: tuple[Ratio, ...]
     distances: tuple[Distance, ...]
     widths: tuple[Width, ...]
     correlations: tuple[Correlation, ...]
+    slices: tuple[Sliced, ...]
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,7 @@ def _part(one: Sample, two: Sample, config: ReportConfig) -> Part:
         distances=tuple(distances(one, two, config.species)),
         widths=tuple(widths(one, two, config.species)),
         correlations=tuple(correlations(one, two, config.species, config.variables)),
+        slices=tuple(sliced(one, two, config.species, config.seed)),
     )
 
 

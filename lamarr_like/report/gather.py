@@ -31,7 +31,7 @@ _REQUIRED = {
 _OPTIONAL = {
     "event": ("mc_weight", "n_tracks", "n_pvs"),
     "track": (
-        *("weight", *(v for names in GROUPS.values() for v in names)),
+        *("weight", "out_of_range", *(v for names in GROUPS.values() for v in names)),
         *(f"cov{i}{i}" for i in range(5)),
     ),
     "vertex": ("mc_x", "mc_y", "mc_z"),
@@ -70,6 +70,12 @@ class Sample:
     def n_events(self) -> int:
         """Number of events."""
         return len(self.signature)
+
+    @property
+    def out_of_range(self) -> int | None:
+        """Long tracks outside the training sample of the models; None where nothing tells."""
+        flags = self.track.get("out_of_range")
+        return None if flags is None else int(flags.sum())
 
     @property
     def duplicates(self) -> int:

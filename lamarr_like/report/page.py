@@ -90,6 +90,8 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     rows = []
     for s in (report.detailed, report.fast):
         text = f"{s.n_events} events, {len(s.track['unit'])} long tracks of known species"
+        if s.out_of_range is not None:
+            text += f", {s.out_of_range} of them outside the training sample of the models"
         rows.append((f"{s.name} sample", text))
     rows.append(("events of both", f"{report.common}: the same generated particles in both"))
     rows += [(str(k), str(v)) for k, v in report.provenance.items()]
@@ -140,7 +142,8 @@ _DISTANCE_NOTES = (
     "KS is the largest distance of the cumulative distributions, W the area between them in "
     "standard deviations of the detailed sample, chi2 that of twenty bins of equal population. "
     "The floor is the same figure for two halves of the detailed sample, half as many tracks a "
-    "side.",
+    "side. Joint vectors are projected on random directions, each variable in units of its width: "
+    "a wrong dependence between variables that agree one by one shows there.",
 )
 _CLASSIFIER_NOTES = (
     "Gradient-boosted trees are trained to tell fast from detailed tracks and judged on events "
@@ -250,7 +253,31 @@ def _distances(report: Report) -> list[Table]:
     return [
         Table("", head, rows, 2),
         Table("Correlations, the most significant differences", names, worst, 3),
+        _slices(report),
     ]
+
+
+def _slices(report: Report) -> Table:
+    floor = {(s.species, s.group): s for s in report.floor.slices} if report.floor else {}
+    rows = []
+    for s in report.whole.slices:
+        other = floor.get((s.species, s.group))
+        held = ["-"] * 2 if other is None else [f"{other.mean:.4f}", f"{other.worst:.4f}"]
+        parts = sorted(zip(s.direction, s.variables, strict=True), key=lambda p: -abs(p[0]))
+        along = " ".join(f"{c:+.2f} {title(name)}" for c, name in parts[:3])
+        rows.append(
+            [
+                *(s.species, s.group, along, f"{s.n_detailed:.0f}", f"{s.n_fast:.0f}"),
+                *(f"{s.mean:.4f}", held[0], f"{s.worst:.4f}", held[1]),
+            ]
+        )
+    head = ("species", "joint vector", "worst direction", "n detailed", "n fast")
+    return Table(
+        "Joint vectors on random directions",
+        (*head, "mean W", "floor", "worst W", "floor"),
+        rows,
+        3,
+    )
 
 
 def _tellings(report: Report) -> list[Table]:

@@ -144,6 +144,7 @@ def _sizes(sample: Sample) -> dict[str, Any]:
         "events": sample.n_events,
         "particles": len(sample.particle["unit"]),
         "long_tracks": len(sample.track["unit"]),
+        "out_of_range": sample.out_of_range,
         "species": counts,
         "repeated_tracks": sample.duplicates,
     }
@@ -165,6 +166,7 @@ def _part(part: Part) -> dict[str, Any]:
         "distances": [asdict(d) | {"chi2": d.chi2._asdict()} for d in part.distances],
         "widths": [asdict(w) for w in part.widths],
         "correlations": [asdict(c) for c in part.correlations],
+        "slices": [asdict(s) for s in part.slices],
     }
 
 
