@@ -65,6 +65,7 @@ class Column:
 _DECLARED = """
 event event_id - int64 eventNumber | number of the event in the production, unique and stable
 event run_number - int32 runNumber | run number, 0 where the source has none
+event group_id - int64 groupNumber | generated event that several draws of the detector share
 event mc_weight - float64 genWeight | generator weight of the event
 event n_spd_hits - int32 nSPDHits | hits in the scintillating pad detector
 event n_tracks - int32 nTracks | reconstructed (best) tracks, ghosts and secondaries included
