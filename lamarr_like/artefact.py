@@ -23,11 +23,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .documents import parse_json
 from .errors import ArtefactError
 
 ARTEFACT_SCHEMA = 1
 
 SUMS = "SHA256SUMS"
+
+MAX_BYTES = 1 << 28
+"""Longest file of an artefact, also of what unpacks from one."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _REQUIRED = ("artefact_schema", "kind", "family", "stage", "sample", "version", "conditions")
@@ -129,13 +133,20 @@ def _check_config(config: Any, folder: Path) -> None:
     missing = [key for key in _REQUIRED if key not in config]
     if missing:
         raise ArtefactError(f"{folder}/config.json lacks {', '.join(missing)}")
+    for key in ("kind", "family", "stage", "sample", "version"):
+        if not isinstance(config[key], str):
+            raise ArtefactError(f"{folder}/config.json: {key} is not text")
+    for key in ("conditions", "outputs", "classes"):
+        names = config.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ArtefactError(f"{folder}/config.json: {key} is no list of names")
 
 
 def _listed(folder: Path) -> dict[str, str]:
     """File name to checksum from the list in the folder."""
     try:
-        text = (folder / SUMS).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
+        text = _content(folder / SUMS).decode("ascii")
+    except UnicodeDecodeError as error:
         raise ArtefactError(f"{folder}/{SUMS} cannot be read: {error}") from error
     listed = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -145,6 +156,18 @@ def _listed(folder: Path) -> dict[str, str]:
         _check_name(match[2], folder)
         listed[match[2]] = match[1]
     return listed
+
+
+def _content(path: Path) -> bytes:
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise ArtefactError(f"{path} is no plain file")
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ArtefactError(f"{path} has {size} bytes, more than any model ({MAX_BYTES})")
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read: {error}") from None
 
 
 def read_artefact(folder: Path | str) -> Artefact:
@@ -165,17 +188,12 @@ def read_artefact(folder: Path | str) -> Artefact:
     files = {}
     for name, checksum in listed.items():
         path = folder / name
-        if path.is_symlink() or not path.is_file():
-            raise ArtefactError(f"{path} is no plain file")
-        files[name] = path.read_bytes()
+        files[name] = _content(path)
         if hashlib.sha256(files[name]).hexdigest() != checksum:
             raise ArtefactError(f"{path} does not match its checksum: altered or cut short")
     if "config.json" not in files:
         raise ArtefactError(f"{folder} lacks config.json")
-    try:
-        config = json.loads(files.pop("config.json"))
-    except ValueError as error:
-        raise ArtefactError(f"{folder}/config.json is no JSON: {error}") from error
+    config = parse_json(files.pop("config.json"), f"{folder}/config.json", ArtefactError)
     _check_config(config, folder)
     return Artefact(folder, config, files, digest(folder))
 

@@ -89,10 +89,21 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _cite(asked: bool) -> None:
+    if asked:
+        from .citation import citation
+
+        typer.echo(citation())
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    cite: Annotated[
+        bool, typer.Option("--cite", callback=_cite, is_eager=True, help="Show what to cite.")
     ] = False,
 ) -> None:
     pass
@@ -114,14 +125,19 @@ def simulate(
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
     mass: Masses = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the events.")] = 1,
+    split_events: Annotated[
+        int, typer.Option(min=0, help="Events in each of several numbered files; 0 for one file.")
+    ] = 0,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
-    from . import simulate as runs
+    from .distributed.share import simulate_shared
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
-    config = replace(config, decays=_requests(decay, combinatorial, swap, mass))
+    requests = _requests(decay, combinatorial, swap, mass)
+    config = replace(config, decays=requests, split_events=split_events)
     with _progress(events) as advance:
-        summary = runs.simulate(config, pipeline, models, advance)
+        summary = simulate_shared(config, workers, pipeline, models, advance)
     _show(config, summary)
 
 
@@ -186,6 +202,10 @@ def train(
     part: Part = (0.0, 1.0),
     steps: Annotated[int, typer.Option(min=0, help="Training steps; 0 for the recipe's.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 1,
+    test: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="Detailed sample to test on; the figures go into the card."),
+    ] = None,
 ) -> None:
     """Train the model of a stage (or all of them) on detailed samples; writes artefacts."""
     from .training.train import Request
@@ -207,6 +227,29 @@ def train(
         stage, data, output=output, request=request, columns=columns, command=command
     ):
         typer.echo(f"wrote {folder}")
+        if test:
+            _test_model(folder, test, columns, long_only, command)
+
+
+def _test_model(
+    folder: Path, data: list[Path], columns: Path | None, long_only: bool, command: str
+) -> None:
+    """Test a model that was just trained and write the figures into its card."""
+    from .pipeline import load_stage
+    from .stages import REFERENCE_STAGES, AbstractClassifierStage, AbstractGeneratorStage
+    from .validation import fidelity as tests
+    from .validation.cards import write_figures
+
+    stage, _ = load_stage(str(folder))
+    if stage.name in REFERENCE_STAGES or not isinstance(
+        stage, (AbstractClassifierStage, AbstractGeneratorStage)
+    ):
+        typer.echo(f"{folder.name}: see `lamarr-like objects`, there is no test of the stage alone")
+        return
+    sample = tests.SampleConfig(data, columns, long_only=long_only)
+    report = tests.run(sample, single=[str(folder)])
+    typer.echo(report.markdown)
+    write_figures(report, folder.parent, command)
 
 
 @app.command()
@@ -227,6 +270,9 @@ def fidelity(
     columns: ColumnMap = None,
     part: Part = (0.0, 1.0),
     long_only: LongOnly = False,
+    cards: Annotated[
+        bool, typer.Option("--cards", help="Write the figures into the cards of the models.")
+    ] = False,
     seed: Seed = 1,
     models: Models = None,
 ) -> None:
@@ -240,6 +286,11 @@ def fidelity(
     if output is not None:
         for path in report.write(output):
             typer.echo(f"wrote {path}")
+    if cards:
+        from .validation.cards import write_figures
+
+        for path in write_figures(report, models, shlex.join(["lamarr-like", *sys.argv[1:]])):
+            typer.echo(f"wrote the figures into {path}")
 
 
 @app.command()
@@ -385,8 +436,10 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
     from rich.table import Table
 
     tracks = ", ".join(f"{n} {name}" for name, n in summary.tracks.items())
+    first, *_, last = summary.outputs * 2
+    files = str(first) if first == last else f"{first} to {last.name}"
     typer.echo(
-        f"{config.output}: {summary.events} events, {summary.particles} generated particles, "
+        f"{files}: {summary.events} events, {summary.particles} generated particles, "
         f"{sum(summary.tracks.values())} tracks ({tracks})"
     )
     table = Table("step", box=None, pad_edge=False)
@@ -397,6 +450,11 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
         table.add_row(name, f"{seconds:.2f}", f"{share:.0f}", f"{each:.3f}")
     Console().print(table)
     typer.echo(f"{summary.wall:.1f} s in all, {summary.rate:.0f} events/s")
+    if summary.memory:
+        typer.echo(
+            f"{summary.workers} workers, whose times are added above; peak memory of a process "
+            f"{summary.memory:.0f} MB"
+        )
     for note in summary.notes:
         typer.echo(f"note: {note}")
     if summary.skipped:

@@ -23,11 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from .documents import read_yaml
 from .errors import PipelineError
 from .resources import find_pipeline
-from .stages import MODEL_STAGES, STAGES
+from .stages import AbstractModelStage, find_stage
 
 PIPELINE_SCHEMA = 1
 
@@ -74,11 +73,7 @@ def load_config(name: str | Path) -> PipelineConfig:
         PipelineError: if there is none, it is no YAML, or an item is wrong.
     """
     path = find_pipeline(str(name))
-    content = path.read_bytes()
-    try:
-        document = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    document, content = read_yaml(path, PipelineError)
     config = parse_config(document, str(path))
     return PipelineConfig(
         config.name, config.stages, config.description, hashlib.sha256(content).hexdigest()
@@ -97,16 +92,16 @@ def parse_config(document: object, where: str) -> PipelineConfig:
     """
     top = _mapping(document, where)
     prefix = f"{where}: "
-    _only(top, ("schema_version", "name", "description", "stages"), prefix)
     version = _item(top, "schema_version", int, prefix)
+    if version != PIPELINE_SCHEMA:  # first: another version has other items
+        raise PipelineError(
+            f"{prefix}schema_version is {version}, this version reads {PIPELINE_SCHEMA}"
+        )
+    _only(top, ("schema_version", "name", "description", "stages"), prefix)
     name = _item(top, "name", str, prefix)
     description = _item(top, "description", str, prefix, "")
     items = _item(top, "stages", list, prefix)
     stages = tuple(_stage(item, f"{prefix}stages[{i}]") for i, item in enumerate(items))
-    if version != PIPELINE_SCHEMA:
-        raise PipelineError(
-            f"{prefix}schema_version is {version}, this version reads {PIPELINE_SCHEMA}"
-        )
     _check_meaning(stages, prefix)
     return PipelineConfig(name, stages, description)
 
@@ -126,19 +121,19 @@ def _check_meaning(stages: tuple[StageConfig, ...], prefix: str) -> None:
     seen: set[str] = set()
     for i, config in enumerate(stages):
         where = f"{prefix}stages[{i}]"
-        if config.stage not in STAGES:
-            raise PipelineError(
-                f"{where}.stage: no stage {config.stage!r}; there are {', '.join(STAGES)}"
-            )
+        try:
+            stage = find_stage(config.stage)
+        except PipelineError as error:
+            raise PipelineError(f"{where}.stage: {error}") from error
         if config.stage in seen:
             raise PipelineError(f"{where}.stage: {config.stage!r} comes twice")
         seen.add(config.stage)
-        trained = config.stage in MODEL_STAGES
+        trained = issubclass(stage, AbstractModelStage)
         if trained and config.model is None:
             raise PipelineError(f"{where}.model is missing: stage {config.stage!r} needs a model")
         if not trained and config.model is not None:
             raise PipelineError(f"{where}.model: stage {config.stage!r} takes no model")
-        known = STAGES[config.stage].options
+        known = stage.options
         for key in config.options:
             if key not in known:
                 raise PipelineError(

@@ -7,6 +7,7 @@ for bit whichever rows share the call.
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from .artefact import Artefact, read_artefact
+from .artefact import MAX_BYTES, Artefact, read_artefact
 from .atoms import Atoms
+from .booster_file import check_booster
 from .cluster_layout import CLUSTER_FEATURES, MOST_OWN
 from .errors import ArtefactError, SchemaError
 from .preprocessing import ConditionTransform, NormalScores
@@ -61,13 +63,17 @@ class Session:
             self._session = ort.InferenceSession(model, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has no common base of its own errors
             raise ArtefactError(f"{where}: ONNX Runtime cannot load it: {error}") from error
+        self._where = where
         self.inputs = {i.name: tuple(i.shape) for i in self._session.get_inputs()}
         self.outputs = {o.name: tuple(o.shape) for o in self._session.get_outputs()}
 
     def __call__(self, **inputs: np.ndarray) -> list[np.ndarray]:
         """Outputs for some inputs; those that the graph does not have are left out."""
         feed = {name: np.ascontiguousarray(inputs[name]) for name in self.inputs}
-        found: list[np.ndarray] = self._session.run(None, feed)
+        try:
+            found: list[np.ndarray] = self._session.run(None, feed)
+        except Exception as error:  # onnxruntime has no common base of its own errors
+            raise ArtefactError(f"{self._where}: the network cannot be run: {error}") from error
         return found
 
 
@@ -250,7 +256,11 @@ Model: TypeAlias = Classifier | Generator | Translator
 def _arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:
     if "transforms.npz" not in files:
         raise ArtefactError(f"{where} lacks transforms.npz")
-    with np.load(io.BytesIO(files["transforms.npz"]), allow_pickle=False) as archive:
+    content = io.BytesIO(files["transforms.npz"])
+    with zipfile.ZipFile(content) as packed:
+        if sum(entry.file_size for entry in packed.infolist()) > MAX_BYTES:
+            raise ArtefactError(f"{where}: transforms.npz unpacks to more than {MAX_BYTES} bytes")
+    with np.load(content, allow_pickle=False) as archive:
         return dict(archive)
 
 
@@ -325,7 +335,7 @@ def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
 
 
 def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Model:
-    """A runnable model from the contents of an artefact.
+    """A runnable model from the contents of an artefact, tried on one row.
 
     Args:
         config: contents of ``config.json``.
@@ -333,35 +343,63 @@ def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
         where: name of the artefact, for messages.
 
     Raises:
-        ArtefactError: if something is missing or cannot be read.
+        ArtefactError: if something is missing or cannot be read, or the parts do not fit together.
     """
     try:
-        if config["kind"] == "classifier":
-            if config["family"] == "booster":
-                run = _booster_probabilities(_file(files, "model.ubj", where), where)
-            else:
-                run = _network_probabilities(config, files, where)
-            return Classifier(tuple(config["conditions"]), tuple(config["classes"]), run, where)
-        if config["kind"] == "translator":
-            return _translator(config, files, where)
-        if config["kind"] != "generator":
-            raise ArtefactError(f"{where}: unknown kind of model {config['kind']!r}")
-        arrays = _arrays(files, where)
-        return Generator(
-            conditions=tuple(config["conditions"]),
-            outputs=tuple(config["outputs"]),
-            network=Network(_file(files, "model.onnx", where), where),
-            transform=ConditionTransform(
-                config["condition_flags"], NormalScores.from_arrays(arrays, "conditions")
-            ),
-            scores=NormalScores.from_arrays(arrays, "outputs"),
-            atoms=Atoms.from_json(config["atoms"]),
-            integer=tuple(config["integer"]),
-            noise=(config["noise"]["uniforms"], config["noise"]["normals"]),
-            where=where,
-        )
+        model = _built(config, files, where)
+        _try(model)
     except KeyError as error:
         raise ArtefactError(f"{where} lacks {error}") from error
+    except ArtefactError:
+        raise
+    except Exception as error:  # whatever a stranger's tables and shapes may lead to
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ArtefactError(f"{where}: its parts do not fit together ({reason})") from error
+    return model
+
+
+def _try(model: Model) -> None:
+    """Run a model on one row, so that wrong shapes are found before the first event."""
+    if isinstance(model, Translator):
+        return
+    row = {name: np.zeros(1) for name in model.conditions}
+    if isinstance(model, Classifier):
+        shape = model.predict(row).shape
+        if shape != (1, len(model.classes)):
+            raise ValueError(f"{shape} probabilities for {len(model.classes)} classes")
+        return
+    for name, values in model.draw(row, np.full((1, model.n_uniforms), 0.5)).items():
+        if values.shape != (1,):
+            raise ValueError(f"output {name} has the shape {values.shape}")
+
+
+def _built(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Model:
+    if config["kind"] == "classifier":
+        if config["family"] == "booster":
+            weights = _file(files, "model.ubj", where)
+            check_booster(weights, where, len(config["conditions"]), len(config["classes"]))
+            run = _booster_probabilities(weights, where)
+        else:
+            run = _network_probabilities(config, files, where)
+        return Classifier(tuple(config["conditions"]), tuple(config["classes"]), run, where)
+    if config["kind"] == "translator":
+        return _translator(config, files, where)
+    if config["kind"] != "generator":
+        raise ArtefactError(f"{where}: unknown kind of model {config['kind']!r}")
+    arrays = _arrays(files, where)
+    return Generator(
+        conditions=tuple(config["conditions"]),
+        outputs=tuple(config["outputs"]),
+        network=Network(_file(files, "model.onnx", where), where),
+        transform=ConditionTransform(
+            config["condition_flags"], NormalScores.from_arrays(arrays, "conditions")
+        ),
+        scores=NormalScores.from_arrays(arrays, "outputs"),
+        atoms=Atoms.from_json(config["atoms"]),
+        integer=tuple(config["integer"]),
+        noise=(config["noise"]["uniforms"], config["noise"]["normals"]),
+        where=where,
+    )
 
 
 def load_model(path: Path | str | Artefact) -> Model:

@@ -41,6 +41,10 @@ class BadEventError(SourceError):
         self.event = event
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[BadEventError], tuple[str, int, str]]:
+        # Exceptions come back from worker processes with the arguments of their base otherwise.
+        return type(self), (self.source, self.event, self.reason)
+
 
 class SchemaError(LamarrLikeError):
     """A column is missing, has the wrong unit, type or length."""
@@ -77,3 +81,6 @@ class DecayError(LamarrLikeError):
         self.reason = reason
         self.text = text
         self.position = position
+
+    def __reduce__(self) -> tuple[type[DecayError], tuple[str, str, int]]:
+        return type(self), (self.reason, self.text, self.position)

@@ -79,9 +79,9 @@ def grouped_histogram(
 ) -> Histogram:
     """Histogram of rows that share generated events.
 
-    The generated events are independent, their draws are not: the variance of a bin is the sum over
-    groups of the square of what a group puts into it, for a Poisson number of groups.  With one draw
-    a group and one row a draw that is the usual sum of squared weights.
+    The generated events are independent, their draws are not: the variance of a bin is the sum
+    over groups of the square of what a group puts into it, for a Poisson number of groups.  With
+    one draw a group and one row a draw that is the usual sum of squared weights.
 
     Args:
         x: values, shape ``(n,)``.
@@ -104,5 +104,5 @@ def grouped_histogram(
     cell, index = np.unique(number * n + place[inside], return_inverse=True)
     sums = np.bincount(index.ravel(), w[inside], minlength=len(cell))
     bins = cell % n
-    values = np.bincount(bins, sums, minlength=n)
+    values = np.bincount(bins, sums, minlength=n).astype(np.float64)
     return Histogram(edges, values, np.sqrt(np.bincount(bins, sums**2, minlength=n)))

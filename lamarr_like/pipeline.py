@@ -16,7 +16,7 @@ from .engine import load_model
 from .errors import ArtefactError, PipelineError, SchemaError
 from .events import EventBatch, Table
 from .resources import find_model
-from .stages import STAGES, TRAINED_STAGES, AbstractModelStage, AbstractStage
+from .stages import STAGES, AbstractModelStage, AbstractStage, find_stage, find_trained
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -147,7 +147,7 @@ def _build(
     """One stage with its model; notes the digest of the model."""
     name, model_name, options = entry
     if model_name is None:
-        return STAGES[name](**options)
+        return find_stage(name)(**options)
     stage, artefact = load_stage(model_name, models, **options)
     if stage.name != name:
         raise PipelineError(f"stage {name!r}: model {model_name!r} was trained for {stage.name!r}")
@@ -170,9 +170,11 @@ def load_stage(
     """
     artefact = read_artefact(find_model(model, models))
     name = artefact.config["stage"]
-    if name not in TRAINED_STAGES:
-        raise ArtefactError(f"model {model!r} is for the unknown stage {name!r}")
-    return TRAINED_STAGES[name](load_model(artefact), artefact.config, **options), artefact
+    try:
+        stage = find_trained(name)
+    except PipelineError as error:
+        raise ArtefactError(f"model {model!r} is for an unknown stage: {error}") from error
+    return stage(load_model(artefact), artefact.config, **options), artefact
 
 
 def completed(batch: EventBatch) -> EventBatch:

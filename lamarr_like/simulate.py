@@ -7,8 +7,8 @@ import multiprocessing
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,11 +24,15 @@ from .stages.stage import AbstractModelStage
 
 if TYPE_CHECKING:
     from .decays.request import DecayRequest
+    from .io.ntuple import EventWriter
+    from .io.numbered import NumberedWriter
+    from .io.truth import TruthSource
 
 Convert = Callable[[EventBatch], EventBatch]
 Progress = Callable[[int], None]
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 _TYPE_NAMES = {code: name for name, code in TRACK_TYPES.items() if code}
 
 
@@ -47,6 +51,8 @@ class RunConfig:
         root_format: ``"ttree"`` or ``"rntuple"``.
         command: command line, kept in the file.
         decays: decays to be reconstructed; each gets a folder with its ``DecayTree``.
+        split_events: events in each of the numbered files that are written instead of `output`
+            (``out.root`` becomes ``out-000000.root``, ...); 0 for one file.
     """
 
     source: str
@@ -59,6 +65,7 @@ class RunConfig:
     root_format: str = "ttree"
     command: str = ""
     decays: tuple[DecayRequest, ...] = ()
+    split_events: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,12 @@ class RunSummary:
         particles: generated particles written.
         tracks: reconstructed tracks by type.
         wall: duration [s].
-        seconds: part of it spent on each step, reading and writing included.
+        seconds: part of it spent on each step, reading and writing included; of all workers.
         skipped: (event, reason) of the events that were left out.
         notes: remarks of the source.
+        workers: processes that made the events.
+        memory: highest peak memory of any of the processes [MB]; 0 where it was not taken.
+        outputs: files written, in order.
     """
 
     events: int
@@ -82,6 +92,9 @@ class RunSummary:
     seconds: dict[str, float] = field(default_factory=dict)
     skipped: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
+    workers: int = 1
+    memory: float = 0.0
+    outputs: tuple[Path, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -107,7 +120,7 @@ def simulate(
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
     chain = Pipeline.load(pipeline, models)
-    source = _open(config)
+    source = open_run(config)
 
     def convert(batch: EventBatch) -> EventBatch:
         return chain(batch, seed=config.seed, is_gun=source.is_gun)
@@ -137,7 +150,7 @@ def simulate_detailed(
     if prob_nn is not None:
         provenance["models"] = _identity(prob_nn)[1]
     convert = functools.partial(_detailed, seed=config.seed, prob_nn=prob_nn)
-    return _run(config, _open(config), convert, provenance, {}, progress, workers)
+    return _run(config, open_run(config), convert, provenance, {}, progress, workers)
 
 
 def identify(sample: Path, output: Path, prob_nn: str = PROB_NN, step_size: int = 1000) -> int:
@@ -182,7 +195,12 @@ def _identity(prob_nn: str) -> tuple[AbstractModelStage, dict[str, dict[str, str
     return stage, {"prob_nn": {"model": artefact.folder.name, "digest": artefact.digest}}
 
 
-def _open(config: RunConfig) -> Any:
+def open_run(config: RunConfig) -> TruthSource:
+    """The source of a run.
+
+    Raises:
+        LamarrLikeError: if the source or the size of the chunks makes no sense.
+    """
     from .decays.source import open_source
 
     if config.chunk_size < 1:
@@ -198,7 +216,7 @@ def _open(config: RunConfig) -> Any:
 
 def _run(
     config: RunConfig,
-    source: Any,
+    source: TruthSource,
     convert: Convert,
     provenance: dict[str, Any],
     seconds: dict[str, float],
@@ -206,18 +224,42 @@ def _run(
     workers: int = 1,
 ) -> RunSummary:
     """Stream the source through a conversion into the output file and count."""
-    from .decays.writer import DecayTrees
-    from .io.ntuple import EventWriter
+    steps = {"reading": 0.0, "writing": 0.0}
+    chunks = rebatch(timed(source, steps, "reading"), config.chunk_size)
+    batches = _mapped(convert, chunks, workers)
+    summary = record(config, source, batches, provenance, steps, progress)
+    inner = seconds or {"detector": summary.wall - sum(steps.values())}
+    listed = {"reading": steps["reading"], **inner, "writing": steps["writing"]}
+    return replace(summary, seconds=listed, workers=workers)
 
-    start, steps = time.perf_counter(), {"reading": 0.0, "writing": 0.0}
+
+def record(
+    config: RunConfig,
+    source: TruthSource,
+    batches: Iterable[EventBatch],
+    provenance: dict[str, Any],
+    steps: dict[str, float],
+    progress: Progress | None,
+) -> RunSummary:
+    """Write the events of a run and count.
+
+    Args:
+        config: what to write.
+        source: where they come from.
+        batches: the events as they are to be written, in order.
+        provenance: what identifies the conversion.
+        steps: the time spent on writing is added to ``"writing"``.
+        progress: called with the number of events of each batch.
+
+    Raises:
+        LamarrLikeError: from the batches, or if the output cannot be written; then nothing is
+            left under its name.
+    """
+    start = time.perf_counter()
     events, particles, tracks = 0, 0, Counter[str]()
-    chunks = rebatch(_timed(source, steps, "reading"), config.chunk_size)
-    metadata = {**_provenance(config, source), **provenance}
-    trees = DecayTrees(config.decays) if config.decays else None
-    with EventWriter(
-        config.output, metadata=metadata, root_format=config.root_format, further=trees
-    ) as writer:
-        for batch in _mapped(convert, chunks, workers):
+    writer = _writer(config, {**_provenance(config, source), **provenance})
+    with writer:
+        for batch in batches:
             began = time.perf_counter()
             writer.write(batch)
             steps["writing"] += time.perf_counter() - began
@@ -228,20 +270,33 @@ def _run(
                 progress(len(batch))
         began = time.perf_counter()
     steps["writing"] += time.perf_counter() - began  # closing the file writes the last rows
-    wall = time.perf_counter() - start
-    inner = seconds or {"detector": wall - sum(steps.values())}
     return RunSummary(
         events=events,
         particles=particles,
         tracks={name: tracks[name] for name in _TYPE_NAMES.values()},
-        wall=wall,
-        seconds={"reading": steps["reading"], **inner, "writing": steps["writing"]},
+        wall=time.perf_counter() - start,
         skipped=tuple(source.skipped),
         notes=tuple(source.notes),
+        outputs=tuple(writer.outputs),
     )
 
 
-def _provenance(config: RunConfig, source: Any) -> dict[str, Any]:
+def _writer(config: RunConfig, metadata: dict[str, Any]) -> EventWriter | NumberedWriter:
+    """What writes the one file or the numbered ones."""
+    from .decays.writer import DecayTrees
+    from .io.ntuple import EventWriter
+    from .io.numbered import NumberedWriter
+
+    def one(path: Path) -> EventWriter:
+        trees = DecayTrees(config.decays) if config.decays else None
+        return EventWriter(path, metadata=metadata, root_format=config.root_format, further=trees)
+
+    if not config.split_events:
+        return one(config.output)
+    return NumberedWriter(config.output, config.split_events, one)
+
+
+def _provenance(config: RunConfig, source: TruthSource) -> dict[str, Any]:
     out = {"program": f"lamarr_like {__version__}", "source": source.name, "seed": config.seed}
     if config.pileup is not None:
         out["pileup"] = config.pileup
@@ -250,7 +305,7 @@ def _provenance(config: RunConfig, source: Any) -> dict[str, Any]:
     return {**out, "command": config.command}
 
 
-def _timed(items: Iterable[_T], steps: dict[str, float], step: str) -> Iterator[_T]:
+def timed(items: Iterable[_T], steps: dict[str, float], step: str) -> Iterator[_T]:
     """The same items; the time spent on getting them is added to a step."""
     iterator = iter(items)
     while True:
@@ -270,18 +325,32 @@ def _mapped(convert: Convert, chunks: Iterable[EventBatch], workers: int) -> Ite
         yield from map(convert, chunks)
         return
     context = multiprocessing.get_context("spawn")
-    pending: deque[Future[EventBatch]] = deque()
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        try:
-            for chunk in chunks:
-                pending.append(pool.submit(convert, chunk))
-                if len(pending) > 2 * workers:
-                    yield pending.popleft().result()
-            while pending:
+        yield from in_order(pool, convert, chunks, 2 * workers)
+
+
+def in_order(
+    pool: Executor, function: Callable[[_T], _R], items: Iterable[_T], ahead: int
+) -> Iterator[_R]:
+    """Results of a function in the order of its arguments, made by the workers of a pool.
+
+    Args:
+        pool: the workers.
+        function: what they do.
+        items: arguments, taken one by one.
+        ahead: most results that are under way or wait for those before them.
+    """
+    pending: deque[Future[_R]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > ahead:
                 yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
 
 
 def _track_counts(batch: EventBatch) -> dict[str, int]:

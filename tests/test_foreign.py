@@ -65,6 +65,16 @@ def test_rows_become_events(tmp_path, table, mapping):
     )
 
 
+def test_columns_of_the_event(tmp_path, table):
+    tables = {**MAPPING["tables"], "event": {"columns": {"n_spd_hits": {"product": ["evt", 2]}}}}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump({**MAPPING, "tables": tables}))
+    table.to_parquet(tmp_path / "t.parquet")
+    event = read_foreign(tmp_path / "t.parquet", tmp_path / "m.yaml").event
+    assert event["n_spd_hits"].tolist() == [6, 14]
+    assert event["n_spd_hits"].dtype == np.int32
+    assert event["event_id"].tolist() == [3, 7]
+
+
 def test_root_reads_like_parquet(tmp_path, table, mapping):
     table.to_parquet(tmp_path / "t.parquet")
     with uproot.recreate(tmp_path / "t.root") as file:

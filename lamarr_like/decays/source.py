@@ -287,8 +287,7 @@ def open_source(
         SourceError: naming what is wrong with `text` or with the first bad file.
         DecayError: for a bad decay.
     """
-    host, *rest = re.split(r"\+(gun|decay):", text)
-    extras = list(zip(rest[::2], rest[1::2], strict=True))
+    host, extras = split_additions(text)
     guns = [what for kind, what in extras if kind == "gun"]
     decays = [what for kind, what in extras if kind == "decay"]
     if host.startswith("decay:"):
@@ -306,6 +305,12 @@ def open_source(
             plain, n_events=n_events, seed=seed, pileup=pileup, skip_bad=skip_bad
         )
     return with_decays(text, source, decays, seed, skip_bad)
+
+
+def split_additions(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Cut ``SOURCE+gun:...+decay:...`` into the source and (kind, what) of each addition."""
+    host, *rest = re.split(r"\+(gun|decay):", text)
+    return host, list(zip(rest[::2], rest[1::2], strict=True))
 
 
 def with_decays(

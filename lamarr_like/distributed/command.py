@@ -35,13 +35,27 @@ def batch(
     job_script: Annotated[
         bool, typer.Option("--job-script", help="Show what the batch system would get, and end.")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Write plan.json, the number of units in it, and end.")
+    ] = False,
+    unit: Annotated[
+        int, typer.Option(help="Make this unit of a planned production only, and end.")
+    ] = -1,
 ) -> None:
     """Run a production: units of events by many processes, each event exactly once."""
     from .cluster import job_script as script
     from .config import ClusterConfig, load_production
-    from .produce import run_production
+    from .produce import make_unit, plan_production, run_production
 
     production = load_production(config)
+    if plan:
+        planned = plan_production(production)
+        typer.echo(f"{production.output}: {len(planned.units)} units, {planned.events} events")
+        return
+    if unit >= 0:
+        part = make_unit(production, unit)
+        typer.echo(f"{production.output}: unit {unit}, {part.events} events")
+        return
     if job_script:
         typer.echo(script(production.cluster or ClusterConfig()))
         return

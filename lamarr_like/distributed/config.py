@@ -12,7 +12,7 @@
       - {pythia: minbias, events: 100000, pileup: 1.6}
       - {pythia: cards/dimuon.cmnd, events: 5000, add: ["gun:mu-,mu+?n=2"]}
       - {gun: "K-?p=3-100", events: 2000}
-      - {files: ["data/*.hepmc.gz"], options: collisions=event}
+      - {files: ["data/*.hepmc.gz", "root://host//eos/mc/*.root"], options: collisions=event}
     cluster: {kind: htcondor, jobs: 50, memory: 2 GB}
 
 Optional: ``models``, ``retries`` (2), ``chunk_size`` (1000), ``skip_bad`` (false), ``root_format``
@@ -23,7 +23,6 @@ every message starts with the file and the path of the item, as ``minbias.yaml: 
 
 from __future__ import annotations
 
-import glob
 import math
 import re
 from collections.abc import Mapping
@@ -31,13 +30,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ..documents import read_yaml
+from ..errors import SourceError
+from ..io.locations import Location, is_url, matching
 from ..io.ntuple import ROOT_FORMATS
 from ..io.pythia import PROCESSES
 from .errors import ProductionError
 
 PRODUCTION_SCHEMA = 1
+
+MAX_EVENTS = 10_000_000_000
+"""Most events of a source; the seeds of Pythia repeat after a few times as many."""
 
 KINDS = ("pythia", "gun", "decay", "files")
 """Kinds of sources."""
@@ -111,7 +114,7 @@ class SourceConfig:
 
     kind: str
     text: str
-    files: tuple[Path, ...] = ()
+    files: tuple[Location, ...] = ()
     events: int = 0
     pileup: float | None = None
     add: tuple[str, ...] = ()
@@ -171,12 +174,7 @@ def load_production(path: str | Path) -> ProductionConfig:
         ProductionError: if there is none, it is no YAML, or an item is wrong.
     """
     path = Path(path)
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ProductionError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    document, _ = read_yaml(path, ProductionError)
     return parse_production(document, str(path), path.absolute().parent)
 
 
@@ -192,6 +190,8 @@ def parse_production(document: object, where: str, folder: Path) -> ProductionCo
         ProductionError: with the path of the item that is wrong.
     """
     prefix = f"{where}: "
+    if isinstance(document, dict):
+        _check_version(document.get("schema_version"), prefix)
     top = _structure(document, _KEYS, where, prefix)
     for key in _REQUIRED:
         if key not in top:
@@ -230,12 +230,15 @@ def _structure(value: object, keys: Mapping[str, type], where: str, prefix: str)
     return value
 
 
-def _check_top(top: Mapping[str, Any], prefix: str) -> None:
-    version = top["schema_version"]
-    if version != PRODUCTION_SCHEMA:
+def _check_version(version: object, prefix: str) -> None:
+    """Before all else, because another version has other items."""
+    if isinstance(version, int) and version != PRODUCTION_SCHEMA:
         raise ProductionError(
             f"{prefix}schema_version is {version}, this version reads {PRODUCTION_SCHEMA}"
         )
+
+
+def _check_top(top: Mapping[str, Any], prefix: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", top["name"]):
         raise ProductionError(f"{prefix}name: use letters, digits and . _ + - only")
     for key, least in (("unit_events", 1), ("chunk_size", 1), ("retries", 0)):
@@ -246,6 +249,10 @@ def _check_top(top: Mapping[str, Any], prefix: str) -> None:
     merge = top.get("merge", "")
     if merge and not re.fullmatch(r"(?!part-)[A-Za-z0-9][A-Za-z0-9._+-]*\.root", merge):
         raise ProductionError(f"{prefix}merge: expected a plain name such as all.root, no part-*")
+    if any("\0" in top.get(key, "") for key in ("output", "pipeline", "models")):
+        raise ProductionError(f"{prefix}a name of a file or folder has a zero byte in it")
+    if not 0 <= top.get("seed", 1) < 1 << 63:
+        raise ProductionError(f"{prefix}seed: {top['seed']} is not within 0 and 2^63")
     if not top["sources"]:
         raise ProductionError(f"{prefix}sources is empty")
 
@@ -256,8 +263,8 @@ def _source(entry: Mapping[str, Any], where: str, folder: Path) -> SourceConfig:
         raise ProductionError(f"{where}: give exactly one of {', '.join(KINDS)}")
     kind = kinds[0]
     events = entry.get("events", 0)
-    if "events" in entry and events < 1:
-        raise ProductionError(f"{where}.events: ask for at least 1")
+    if "events" in entry and not 1 <= events <= MAX_EVENTS:
+        raise ProductionError(f"{where}.events: ask for at least 1 and at most {MAX_EVENTS}")
     if kind != "files" and not events:
         raise ProductionError(f"{where}.events is missing: a generator has no end")
     if kind != "files" and "split" in entry:
@@ -292,23 +299,31 @@ def _card(text: str, where: str, folder: Path) -> str:
     return f"{path}{mark}{tail}"
 
 
-def _files(items: list[Any], where: str, folder: Path) -> tuple[Path, ...]:
-    """Files that the items name, globs resolved in sorted order, each once."""
-    found: dict[Path, None] = {}
+def _files(items: list[Any], where: str, folder: Path) -> tuple[Location, ...]:
+    """Files and URLs that the items name, globs resolved in sorted order, each once."""
+    found: dict[Location, None] = {}
     for k, item in enumerate(items):
         if not isinstance(item, str) or not item:
             raise ProductionError(f"{where}[{k}]: expected the name of a file")
         path = folder / item
-        if path.is_file():
-            matches = [path]
-        else:
-            matches = sorted(p for p in map(Path, glob.glob(str(path))) if p.is_file())
+        matches: list[Location] = [path]
+        if is_url(item):
+            matches = _listed(item, f"{where}[{k}]")
+        elif not path.is_file():
+            matches = matching(str(path))
         if not matches:
             raise ProductionError(f"{where}[{k}]: no file matches {item!r}")
         found |= dict.fromkeys(matches)
     if not found:
         raise ProductionError(f"{where} is empty")
     return tuple(found)
+
+
+def _listed(url: str, where: str) -> list[Location]:
+    try:
+        return matching(url)
+    except SourceError as error:
+        raise ProductionError(f"{where}: {error}") from None
 
 
 def _cluster(entry: Mapping[str, Any], where: str) -> ClusterConfig:

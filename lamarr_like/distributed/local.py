@@ -45,7 +45,7 @@ class LocalWorkers:
     def submit(self, unit: Unit) -> Future[Outcome]:
         """Start a unit; there must be a free worker."""
         slot = min(set(range(self.slots)) - set(self._running.values()))
-        with _one_thread():
+        with one_thread():
             pool = self._pools[slot] or _pool()
             self._pools[slot] = pool
             future = pool.submit(run_unit, self.job, unit)
@@ -82,10 +82,10 @@ class LocalWorkers:
 
 def _pool() -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
+    return ProcessPoolExecutor(1, mp_context=context, initializer=begin_worker)
 
 
-def _begin() -> None:
+def begin_worker() -> None:
     """First thing in a worker: leave Ctrl-C to the parent, and end when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent: Any = multiprocessing.parent_process()
@@ -98,7 +98,7 @@ def _follow(sentinel: int) -> None:
 
 
 @contextmanager
-def _one_thread() -> Any:
+def one_thread() -> Any:
     """Processes that start meanwhile run numerical libraries on one thread."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))

@@ -23,7 +23,7 @@ from .merge import merge_parts
 from .parts import PLAN, PartReport, read_json, remove_scratch, sound_part, write_json
 from .stop import Stopped, StopRequest
 from .units import InputFile, Plan, Unit, make_plan
-from .work import Job, Outcome
+from .work import Job, Outcome, run_unit
 
 POLL_SECONDS = 0.2
 """Longest time between two looks at signals."""
@@ -135,22 +135,77 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
 
 
+def plan_production(config: ProductionConfig) -> Plan:
+    """Write the plan of a production, or check the one that is there, and make nothing.
+
+    Args:
+        config: the production.
+
+    Raises:
+        LamarrLikeError: if the production cannot begin, or the folder holds another one.
+    """
+    _make_folder(config.output)
+    with FolderLock(config.output), StopRequest() as stop:
+        try:
+            return _prepare(config, True, stop)[0]
+        except Stopped as signal:
+            raise ProductionError(f"{config.output}: stopped by {signal}, no plan") from None
+
+
+def make_unit(config: ProductionConfig, number: int) -> PartReport:
+    """Make one unit of a production that was planned, unless its part is there and sound.
+
+    For workflow managers, which run many at a time; what they made is checked and joined by
+    `run_production` with `resume`.
+
+    Args:
+        config: the production.
+        number: of the unit.
+
+    Raises:
+        LamarrLikeError: if there is no plan or no such unit, or the unit fails.
+    """
+    stored = read_json(config.output / PLAN)
+    if stored is None:
+        raise ProductionError(f"{config.output}: no plan is there; write it with --plan first")
+    plan, job = _planned(config, stored, lambda: None)
+    if not 0 <= number < len(plan.units):
+        raise ProductionError(f"no unit {number}; there are 0 to {len(plan.units) - 1}")
+    unit = plan.units[number]
+    part = sound_part(config.output, unit, plan.digest)
+    if part is None:
+        outcome = run_unit(job, unit)
+        part = outcome.report
+        if part is None:
+            raise ProductionError(f"unit {number}: {outcome.reason}")
+    return part
+
+
 def _prepare(config: ProductionConfig, resume: bool, stop: StopRequest) -> tuple[Plan, Job]:
-    """The plan, which must be that of what is in the folder, and what its units share."""
+    """The plan, written down, and what its units share; needs the lock."""
     folder = config.output
     stored = read_json(folder / PLAN)
     if not resume and (stored or any(folder.glob("part-*.root"))):
         raise ProductionError(
             f"{folder}: holds a production already; go on with --resume or choose another output"
         )
+    plan, job = _planned(config, stored, stop.check)
+    remove_scratch(folder)
+    values = {"digest": plan.digest, "units": len(plan.units), "identity": plan.identity}
+    write_json(folder / PLAN, {**values, "inputs": [asdict(i) for i in plan.inputs]})
+    return plan, job
+
+
+def _planned(
+    config: ProductionConfig, stored: dict[str, Any] | None, each: Callable[[], None]
+) -> tuple[Plan, Job]:
+    """The plan, which must be that of what is in the folder, and what its units share."""
+    folder = config.output
     provenance = Pipeline.load(config.pipeline, config.models).provenance
-    known = [InputFile(**entry) for entry in (stored or {}).get("inputs", [])]
-    plan = make_plan(config, provenance, known, stop.check)
+    known = _known_inputs(folder, stored or {})
+    plan = make_plan(config, provenance, known, each)
     if stored and stored.get("digest") != plan.digest:
         raise ProductionError(_difference(folder, stored.get("identity", {}), plan.identity))
-    remove_scratch(folder)
-    values = {"digest": plan.digest, "identity": plan.identity}
-    write_json(folder / PLAN, {**values, "inputs": [asdict(i) for i in plan.inputs]})
     metadata: dict[str, Any] = {"program": f"lamarr_like {__version__}"}
     metadata |= {"production": config.name, "seed": config.seed}
     job = Job(
@@ -166,6 +221,13 @@ def _prepare(config: ProductionConfig, resume: bool, stop: StopRequest) -> tuple
         plan=plan.digest,
     )
     return plan, job
+
+
+def _known_inputs(folder: Path, stored: dict[str, Any]) -> list[InputFile]:
+    try:
+        return [InputFile(**entry) for entry in stored.get("inputs", [])]
+    except TypeError:
+        raise ProductionError(f"{folder / PLAN}: is damaged; delete it to plan anew") from None
 
 
 def _difference(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> str:

@@ -118,10 +118,24 @@ def open_range(
     generated = text.startswith(("pythia:", "gun:", "decay:"))
     limit = stop if stop is None or not generated else stop + shift
     whole = open_source(text, n_events=limit, seed=seed, pileup=pileup, skip_bad=skip_bad)
+    return range_of(whole, add, first, stop, shift, seed=seed, skip_bad=skip_bad)
+
+
+def range_of(
+    whole: TruthSource,
+    add: Sequence[str],
+    first: int,
+    stop: int | None,
+    shift: int,
+    *,
+    seed: int,
+    skip_bad: bool = False,
+) -> TruthSource:
+    """A range of a source that is open already; arguments as for `RangeSource`, `open_range`."""
     source: TruthSource = RangeSource(whole, first, stop, shift)
     guns = [a.removeprefix("gun:") for a in add if a.startswith("gun:")]
     decays = [a.removeprefix("decay:") for a in add if a.startswith("decay:")]
-    name = "+".join((text, *add))
+    name = "+".join((whole.name, *add))
     if guns:
         source = EmbeddedSource(name, source, guns, seed, skip_bad)
     return with_decays(name, source, decays, seed, skip_bad)

@@ -21,6 +21,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import SourceError
+from ..io.locations import Location
 from ..io.pythia import BLOCK
 from ..rng import stage_key
 from .config import ProductionConfig, SourceConfig
@@ -28,6 +29,9 @@ from .errors import ProductionError
 
 N_SEEDS = 900_000_000
 """Seeds that Pythia takes."""
+
+MAX_UNITS = 1_000_000
+"""Most units of a production: their numbers have six digits."""
 
 PLAN_SCHEMA = 1
 
@@ -119,7 +123,7 @@ class Plan:
         return sum(unit.events for unit in self.units)
 
 
-def look_at(path: Path, text: str = "", skip_bad: bool = False) -> InputFile:
+def look_at(path: Location, text: str = "", skip_bad: bool = False) -> InputFile:
     """Checksum of a file and, for a file of events, their number.
 
     Args:
@@ -136,7 +140,7 @@ def look_at(path: Path, text: str = "", skip_bad: bool = False) -> InputFile:
         status = path.stat()
         checksum = sha256(path)
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
+        raise SourceError(f"{path}: cannot be read ({error})") from None
     facts = (str(path), status.st_size, status.st_mtime_ns, checksum)
     if not text:
         return InputFile(*facts)
@@ -148,7 +152,7 @@ def look_at(path: Path, text: str = "", skip_bad: bool = False) -> InputFile:
         return InputFile(*facts, problem=str(error))
 
 
-def sha256(path: Path) -> str:
+def sha256(path: Location) -> str:
     """Checksum of a file, read in pieces."""
     total = hashlib.sha256()
     with path.open("rb") as file:
@@ -178,19 +182,27 @@ def make_plan(
     inputs: dict[str, InputFile] = {}
     before = {(i.path, i.size, i.mtime_ns): i for i in known}
 
-    def look(path: Path, text: str) -> InputFile:
+    def look(path: Location, text: str) -> InputFile:
         each()
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read ({error})") from None
         found = before.get((str(path), status.st_size, status.st_mtime_ns))
         inputs[str(path)] = found or look_at(path, text, config.skip_bad)
         return inputs[str(path)]
 
     units: list[Unit] = []
-    shift = 0
+    shift, n_units = 0, 0
     for source in config.sources:
         whole = source.kind == "files" and not source.split
         for text, file, n in _pieces(source, look):
             size = n if whole else config.unit_events
+            n_units += -(-n // (size or 1))
+            if n_units > MAX_UNITS:
+                raise ProductionError(
+                    f"{config.name}: more than {MAX_UNITS} units; raise unit_events"
+                )
             for first in range(0, n, size or 1):
                 stop = min(first + size, n)
                 unit = Unit(len(units), text, source.add, first, stop, shift, source.pileup)
@@ -205,7 +217,7 @@ def make_plan(
 
 
 def _pieces(
-    source: SourceConfig, look: Callable[[Path, str], InputFile]
+    source: SourceConfig, look: Callable[[Location, str], InputFile]
 ) -> Iterator[tuple[str, InputFile | None, int]]:
     """Text, file and number of events of each piece of a source that is numbered in one go."""
     if source.kind != "files":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import os
 import resource
 import socket
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 
 from ..errors import OutputError, PipelineError, SourceError
 from ..events import EventBatch, rebatch
+from ..io.locations import location
 from ..io.ntuple import EventWriter, content_digest
 from ..io.truth import TruthSource
 from ..pipeline import Pipeline
@@ -171,9 +171,9 @@ def _check_file(unit: Unit) -> None:
     if unit.file is None:
         return
     try:
-        status = os.stat(unit.file)
+        status = location(unit.file).stat()
     except OSError as error:
-        raise SourceError(f"{unit.file}: cannot be read ({error.strerror})") from None
+        raise SourceError(f"{unit.file}: cannot be read ({error})") from None
     if (status.st_size, status.st_mtime_ns) != (unit.size, unit.mtime_ns):
         raise SourceError(f"{unit.file}: was changed since the production was planned")
 

@@ -18,8 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +26,8 @@ from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
 from ..particles import SPEED_OF_LIGHT
 from .hepmc_ascii import GenEvents, parse
-from .hepmc_text import MalformedTextError, event_texts, sniff
+from .hepmc_text import MAX_EVENT, MalformedTextError, event_texts, sniff
+from .locations import Location
 from .selection import RawTruth, select_particles
 from .truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
 
@@ -40,6 +39,9 @@ MAX_COLLISIONS = 30
 
 BLOCK = 32
 """GenEvents that are parsed together."""
+
+BLOCK_BYTES = 1 << 23
+"""Length of text after which no further GenEvent is parsed with it."""
 
 OPTIONS = {
     "collisions": "auto, event (each GenEvent is one event) or file (a file is one event)",
@@ -76,7 +78,7 @@ class HepmcSource(TruthSource):
     def __init__(
         self,
         name: str,
-        paths: list[Path],
+        paths: list[Location],
         n_events: int | None,
         options: Mapping[str, str],
         skip_bad: bool = False,
@@ -112,7 +114,7 @@ class HepmcSource(TruthSource):
 class _File:
     """One file of a source while it is read."""
 
-    def __init__(self, path: Path, source: HepmcSource) -> None:
+    def __init__(self, path: Location, source: HepmcSource) -> None:
         self.path = path
         self.source = source
         self.version = sniff(path)
@@ -132,6 +134,9 @@ class _File:
             texts, broken = block.texts, block.broken
             for more in blocks:
                 texts, broken = texts + more.texts, more.broken
+                if sum(map(len, texts)) > MAX_EVENT:
+                    broken = f"all collisions together are longer than {MAX_EVENT >> 20} MiB"
+                    break
             yield self._one_event(texts, broken, first_id)
             return
         position = 0
@@ -147,13 +152,17 @@ class _File:
         last = False
         while not last:
             held: list[bytes] = []
-            broken = None
+            broken, size = None, 0
+            last = True  # unless enough events are there
             try:
-                # extend keeps what came before the text ends in an error.
-                held.extend(islice(texts, BLOCK))
+                for text in texts:
+                    held.append(text)
+                    size += len(text)
+                    if len(held) == BLOCK or size > BLOCK_BYTES:
+                        last = False
+                        break
             except MalformedTextError as error:
                 broken = str(error)
-            last = len(held) < BLOCK
             yield _Block(held, broken, last)
 
     def _no_event(self) -> None:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError
+from .locations import Location
 
 _MARKS = {b"HepMC::IO_GenEvent-START": 2, b"HepMC::Asciiv3-START": 3}
 _CHUNK = 1 << 18
+_MAX_FIELDS = 64
 _SNIFF = 4096
 _WHOLE = ("barcode", "origin", "pdg_id", "status", "end", "n_orphans", "n_out")
+
+
+MAX_EVENT = 1 << 25
+"""Longest text of an event [bytes]; a collision of lead ions has about 7 million."""
 
 
 class MalformedTextError(Exception):
     """The text of an event is not what HepMC prescribes; only used inside `io`."""
 
 
-def sniff(path: Path) -> int:
+def sniff(path: Location) -> int:
     """HepMC version (2 or 3) of a file by its content, plain or gzip; 0 if it is neither.
 
     Raises:
@@ -35,7 +40,7 @@ def sniff(path: Path) -> int:
     return next((version for mark, version in _MARKS.items() if mark in head), 0)
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _chunks(path: Location) -> Iterator[bytes]:
     with path.open("rb") as plain:
         zipped = plain.read(2) == b"\x1f\x8b"
         plain.seek(0)
@@ -49,26 +54,32 @@ def _chunks(path: Path) -> Iterator[bytes]:
                 yield chunk
 
 
-def event_texts(path: Path) -> Iterator[bytes]:
+def event_texts(path: Location) -> Iterator[bytes]:
     """The text of each GenEvent from its ``E`` line on, ending in a newline.
 
     Raises:
         MalformedTextError: after the last whole event, if the file is cut short or damaged.
     """
-    held, started = b"\n", False
+    held, started, seen = bytearray(b"\n"), False, 0
     try:
         for chunk in _chunks(path):
-            *whole, held = (held + chunk.replace(b"\r", b"")).split(b"\nE ")
-            for piece in whole:
+            held += chunk.replace(b"\r", b"")
+            while (end := held.find(b"\nE ", seen)) >= 0:
                 if started:
-                    yield b"E " + piece + b"\n"
-                started = True
+                    yield bytes(held[1 : end + 1])
+                del held[:end]
+                started, seen = True, 1
+            # The mark of the next event may have begun at the end of the chunk.
+            seen = max(len(held) - 2, 1)
+            if len(held) > MAX_EVENT:
+                what = "an event" if started else "what stands before the first event"
+                raise MalformedTextError(f"{what} is longer than {MAX_EVENT >> 20} MiB")
     except (EOFError, OSError, zlib.error) as error:
         raise MalformedTextError(f"the compressed file is cut short or damaged ({error})") from None
     if started:
         if not held.endswith(b"\n"):
             raise MalformedTextError("the file ends in the middle of a line")
-        yield b"E " + held
+        yield bytes(held[1:])
 
 
 class Lines:
@@ -109,6 +120,8 @@ class Lines:
         """
         if len(lines) and self.n_fields[lines].min() < least:
             raise MalformedTextError(f"a line has fewer than {least} fields")
+        if len(lines) and self.n_fields[lines].max() > _MAX_FIELDS:
+            raise MalformedTextError(f"a line has more than {_MAX_FIELDS} fields")
         wanted = [name for name in names if name != "_"]
         columns = {n: np.zeros(len(lines), _arrow_type(n)) for n in wanted}
         for width in np.unique(self.n_fields[lines]):

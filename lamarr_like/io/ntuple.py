@@ -79,6 +79,7 @@ class EventWriter:
         if root_format not in ROOT_FORMATS:
             raise OutputError(f"format {root_format!r}; it can be {', '.join(ROOT_FORMATS)}")
         self.path = Path(path)
+        self.outputs = [self.path]
         self.metadata = dict(metadata)
         self.root_format = root_format
         self.further = further

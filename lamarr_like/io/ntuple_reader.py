@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import schema
-from ..errors import SchemaError, SourceError
+from ..documents import parse_json
+from ..errors import LamarrLikeError, SchemaError, SourceError
 from ..events import EventBatch, Table
+from .locations import Location, Url, location
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -24,27 +26,65 @@ STEP_SIZE = 1000
 """Events that `read_events` reads at a time unless told otherwise."""
 
 
-def open_root(path: str | Path) -> Any:
-    """Open a ROOT file for reading.
+@contextmanager
+def damaged(path: str | Location) -> Iterator[None]:
+    """What libraries raise at a damaged file, of many kinds, becomes a `SourceError`."""
+    try:
+        yield
+    except LamarrLikeError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SourceError(f"{path}: is damaged ({reason[:500]})") from error
+
+
+@contextmanager
+def open_root(path: str | Location) -> Iterator[Any]:
+    """Open a ROOT file for reading; use it as a context manager.
 
     Raises:
-        SourceError: if there is none or it is damaged.
+        SourceError: if there is none or it is damaged, also while it is read.
     """
     import uproot
 
+    where = location(path)
     try:
-        return uproot.open(Path(path))
+        if isinstance(where, Url):
+            where.system()  # says what is missing where a package is
+            file = uproot.open(where.text)
+        else:
+            file = uproot.open(where)
+    except SourceError:
+        raise
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file") from None
     except Exception as error:  # uproot raises many kinds for a damaged file
         raise SourceError(f"{path}: not a readable ROOT file ({error})") from None
+    with file, damaged(path):
+        yield file
 
 
-def _tree(file: Any, path: str | Path) -> Any:
+def _tree(file: Any, path: str | Location) -> Any:
     if TREE not in file:
         there = ", ".join(file.keys()) or "nothing"
         raise SchemaError(f"{path}: has no tree {TREE!r}; it has {there}")
     return file[TREE]
+
+
+def _check_version(file: Any, path: str | Location) -> None:
+    """Refuse what a later version wrote; a user's own file has no version."""
+    if "schema" not in file:
+        return
+    try:
+        stored = parse_json(str(file["schema"]), str(path), SchemaError)
+    except SchemaError:
+        return
+    version = stored.get("schema_version") if isinstance(stored, dict) else None
+    if isinstance(version, int) and version > schema.SCHEMA_VERSION:
+        raise SchemaError(
+            f"{path}: has schema version {version}, this lamarr_like reads up to "
+            f"{schema.SCHEMA_VERSION}; install a newer one"
+        )
 
 
 def branch_names(tree: Any) -> list[str]:
@@ -55,11 +95,17 @@ def branch_names(tree: Any) -> list[str]:
 def read_arrays(tree: Any, branches: Sequence[str], start: int, stop: int) -> dict[str, ak.Array]:
     """Some entries of some branches of a TTree or an RNTuple, as awkward arrays."""
     arrays = tree.arrays(list(branches), entry_start=start, entry_stop=stop)
-    return {name: arrays[name] for name in branches}
+    found = {name: arrays[name] for name in branches}
+    for name, array in found.items():
+        if len(array) != stop - start:
+            raise SourceError(
+                f"branch {name} ends after {start + len(array)} of {tree.num_entries} entries"
+            )
+    return found
 
 
 def read_events(
-    path: str | Path | Sequence[str | Path],
+    path: str | Location | Sequence[str | Location],
     tables: Iterable[str] | Mapping[str, Iterable[str]] | None = None,
     step_size: int = STEP_SIZE,
 ) -> Iterator[EventBatch]:
@@ -77,10 +123,11 @@ def read_events(
     Raises:
         SourceError: if a file cannot be read.
         SchemaError: if a table or column is missing, is jagged where it must not be or the other
-            way round, or has another type or length than declared.
+            way round, or has another type or length than declared, or a later version wrote it.
     """
-    for one in [path] if isinstance(path, (str, Path)) else path:
+    for one in [path] if isinstance(path, (str, Path, Url)) else path:
         with open_root(one) as file:
+            _check_version(file, one)
             tree = _tree(file, one)
             wanted = _wanted(one, set(branch_names(tree)), tables)
             branches = [c.branch for columns in wanted.values() for c in columns]
@@ -91,7 +138,7 @@ def read_events(
 
 
 def _wanted(
-    path: str | Path,
+    path: str | Location,
     branches: set[str],
     tables: Iterable[str] | Mapping[str, Iterable[str]] | None,
 ) -> dict[str, list[schema.Column]]:
@@ -122,7 +169,7 @@ def _wanted(
 
 
 def _batch(
-    path: str | Path,
+    path: str | Location,
     wanted: Mapping[str, Sequence[schema.Column]],
     arrays: Mapping[str, ak.Array],
     start: int,
@@ -160,7 +207,7 @@ def _batch(
     return EventBatch(tables)
 
 
-def _cast(path: str | Path, column: schema.Column, values: np.ndarray) -> np.ndarray:
+def _cast(path: str | Location, column: schema.Column, values: np.ndarray) -> np.ndarray:
     want = np.dtype(column.dtype)
     as_flag = want.kind == "b" and values.dtype.kind in "iu"
     if values.dtype.kind not in "biuf" or not (
@@ -173,7 +220,7 @@ def _cast(path: str | Path, column: schema.Column, values: np.ndarray) -> np.nda
     return cast
 
 
-def read_provenance(path: str | Path) -> dict[str, Any]:
+def read_provenance(path: str | Location) -> dict[str, Any]:
     """How a file was made, as given to `EventWriter`.
 
     Raises:
@@ -183,23 +230,22 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     return _read_json(path, "provenance")
 
 
-def read_schema(path: str | Path) -> dict[str, Any]:
+def read_schema(path: str | Location) -> dict[str, Any]:
     """Table, unit, type and meaning of every branch, as stored in the file."""
     return _read_json(path, "schema")
 
 
-def _read_json(path: str | Path, name: str) -> dict[str, Any]:
+def _read_json(path: str | Location, name: str) -> dict[str, Any]:
     with open_root(path) as file:
         if name not in file:
             raise SchemaError(f"{path}: carries no {name}")
-        try:
-            found: dict[str, Any] = json.loads(str(file[name]))
-        except json.JSONDecodeError as error:
-            raise SchemaError(f"{path}: its {name} is not JSON ({error})") from None
+        found = parse_json(str(file[name]), f"{path}: its {name}", SchemaError)
+        if not isinstance(found, dict):
+            raise SchemaError(f"{path}: its {name} is no JSON object")
         return found
 
 
-def content_digest(path: str | Path) -> str:
+def content_digest(path: str | Location) -> str:
     """SHA-256 of the names and values of all branches, whatever the baskets and the format.
 
     Two files have the same digest if and only if they hold the same events, bit for bit.

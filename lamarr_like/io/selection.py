@@ -38,6 +38,7 @@ BEAM_STATUSES = (3, 4)
 """Status of a particle without a mother that marks it as a beam (4 in HepMC; 3 in LHCb files)."""
 
 _MAX_DOUBLINGS = 24
+_DEEP = 10
 
 
 @dataclass
@@ -139,9 +140,21 @@ def select_particles(raw: RawTruth) -> tuple[Table, dict[int, str]]:
     event = raw.event_index
     for k in np.unique(event[circular]):
         bad.setdefault(int(k), "the chain of mothers of a particle runs in a circle")
+    for k in np.unique(event[_is_deep(parent)]):
+        bad.setdefault(int(k), f"a particle has more than {1 << _DEEP} generations of mothers")
     parent[np.isin(event, list(bad))] = -1
     rows = _ordered(_with_ancestors(_can_matter(raw), parent), parent, event)
     return _table(raw, rows, parent, event), bad
+
+
+def _is_deep(parent: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Rows whose line of mothers is too long to be followed one by one; real ones have tens."""
+    n = len(parent)
+    jump = np.append(np.where(parent < 0, n, parent), n)
+    for _ in range(_DEEP):
+        jump = jump[jump]
+    deep: NDArray[np.bool_] = jump[:n] < n
+    return deep
 
 
 def _unphysical(raw: RawTruth) -> dict[int, str]:

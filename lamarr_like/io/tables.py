@@ -11,7 +11,6 @@ particle), or else where the first particle of the collision without a mother wa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from .. import schema
 from ..errors import SchemaError, SourceError
 from ..events import EventBatch, Table
 from ..particles import masses
-from .ntuple_reader import TREE, branch_names, open_root, read_arrays, read_events
+from .locations import Location, Url
+from .ntuple_reader import TREE, branch_names, damaged, open_root, read_arrays, read_events
 from .selection import RawTruth, select_particles
 from .truth import PARTICLE_COLUMNS, VERTEX_COLUMNS, TruthSource, drop_bad, make_batch
 
@@ -36,6 +36,9 @@ STEP_ROWS = 100_000
 
 STEP_EVENTS = 500
 """Entries of a jagged table that are read at a time."""
+
+MAX_ROWS = 1_000_000
+"""Most particles of an event."""
 
 _READ = (*PARTICLE_COLUMNS, "mc_x", "mc_y", "mc_z", "mc_t", "mc_weight", "event_id")
 _Flat = dict[str, np.ndarray]
@@ -57,7 +60,7 @@ class TableSource(TruthSource):
     """
 
     def __init__(
-        self, name: str, paths: list[Path], n_events: int | None, skip_bad: bool = False
+        self, name: str, paths: list[Location], n_events: int | None, skip_bad: bool = False
     ) -> None:
         super().__init__(name, n_events)
         self.paths = paths
@@ -85,7 +88,7 @@ class TableSource(TruthSource):
 
     def _sound(
         self,
-        path: Path,
+        path: Location,
         next_id: int,
         n: int,
         weight: NDArray[np.float64],
@@ -102,18 +105,25 @@ class TableSource(TruthSource):
         return batch
 
 
-def is_table(path: Path) -> bool:
+def is_table(path: Location) -> bool:
     """Whether a file is ROOT or Parquet, by its first bytes."""
     with path.open("rb") as file:
         return file.read(4) in (b"root", b"PAR1")
 
 
 def _parts(
-    path: Path,
+    path: Location,
 ) -> Iterator[tuple[range, NDArray[np.float64], tuple[RawTruth, dict[int, str]], Table]]:
     """Some events at a time: their range, weights, particles (with broken ones) and vertices."""
     with path.open("rb") as file:
         is_parquet = file.read(4) == b"PAR1"
+    with damaged(path):
+        yield from _pieces(path, is_parquet)
+
+
+def _pieces(
+    path: Location, is_parquet: bool
+) -> Iterator[tuple[range, NDArray[np.float64], tuple[RawTruth, dict[int, str]], Table]]:
     if not is_parquet and _is_ours(path):
         needed = {"particle": PARTICLE_COLUMNS, "vertex": VERTEX_COLUMNS}
         for batch in read_events(path, needed, STEP_EVENTS):
@@ -131,18 +141,18 @@ def _parts(
         yield range(len(first)), weight, raw, _vertices(columns, raw[0])
 
 
-def _is_ours(path: Path) -> bool:
+def _is_ours(path: Location) -> bool:
     with open_root(path) as file:
         return TREE in file and "GenPart_pdgId" in branch_names(file[TREE])
 
 
-def _parquet(path: Path) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
+def _parquet(path: Location) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
     import awkward as ak
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path.open() if isinstance(path, Url) else path)
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"{path}: not a readable Parquet file ({error})") from None
     with file:
@@ -160,7 +170,7 @@ def _parquet(path: Path) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
         yield from _cut(path, chunks, jagged)
 
 
-def _root(path: Path) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
+def _root(path: Location) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
     with open_root(path) as file:
         trees = [k for k, kind in file.classnames().items() if "TTree" in kind or "RNTuple" in kind]
         found = [k for k in trees if "mc_pdg_id" in branch_names(file[k])]
@@ -179,12 +189,12 @@ def _root(path: Path) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
         yield from _cut(path, chunks, jagged)
 
 
-def _check_columns(path: Path, names: list[str]) -> None:
+def _check_columns(path: Location, names: list[str]) -> None:
     schema.require("particle", names, REQUIRED, str(path))
 
 
 def _cut(
-    path: Path, chunks: Iterator[dict[str, ak.Array]], jagged: bool
+    path: Location, chunks: Iterator[dict[str, ak.Array]], jagged: bool
 ) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
     """Flat columns and event offsets of each chunk; no event is cut in two."""
     import awkward as ak
@@ -192,6 +202,10 @@ def _cut(
     if jagged:
         for chunk in chunks:
             counts = ak.to_numpy(ak.num(chunk["mc_px"], axis=1))
+            if np.ma.is_masked(counts):
+                raise SchemaError(f"{path}: column mc_px has missing lists")
+            counts = np.asarray(counts)
+            _check_length(path, int(counts.max(initial=0)))
             offsets = np.concatenate([[0], np.cumsum(counts)])
             flat = {k: _numbers(path, k, v, counts) for k, v in chunk.items()}
             yield flat, offsets
@@ -202,17 +216,23 @@ def _cut(
         rows = {k: np.concatenate([held[k], v]) for k, v in new.items()} if held else new
         last = _starts(path, rows)[-1] if len(rows["mc_px"]) else 0
         held = {k: v[last:] for k, v in rows.items()}
+        _check_length(path, len(held["mc_px"]))
         if last:
             yield _grouped(path, {k: v[:last] for k, v in rows.items()})
     if held and len(held["mc_px"]):
         yield _grouped(path, held)
 
 
-def _grouped(path: Path, rows: _Flat) -> tuple[_Flat, NDArray[np.int64]]:
+def _check_length(path: Location, rows: int) -> None:
+    if rows > MAX_ROWS:
+        raise SourceError(f"{path}: an event has more than {MAX_ROWS} particles")
+
+
+def _grouped(path: Location, rows: _Flat) -> tuple[_Flat, NDArray[np.int64]]:
     return rows, np.append(_starts(path, rows), len(rows["mc_px"]))
 
 
-def _starts(path: Path, rows: _Flat) -> NDArray[np.int64]:
+def _starts(path: Location, rows: _Flat) -> NDArray[np.int64]:
     if "event_id" not in rows:
         raise SchemaError(f"{path}: a flat table needs the column event_id")
     step = np.diff(rows["event_id"])
@@ -222,7 +242,7 @@ def _starts(path: Path, rows: _Flat) -> NDArray[np.int64]:
 
 
 def _numbers(
-    path: Path, name: str, array: ak.Array, counts: NDArray[np.int64] | None
+    path: Location, name: str, array: ak.Array, counts: NDArray[np.int64] | None
 ) -> np.ndarray:
     import awkward as ak
 
@@ -246,7 +266,9 @@ def _numbers(
     return np.asarray(values)
 
 
-def _raw(path: Path, columns: _Flat, offsets: NDArray[np.int64]) -> tuple[RawTruth, dict[int, str]]:
+def _raw(
+    path: Location, columns: _Flat, offsets: NDArray[np.int64]
+) -> tuple[RawTruth, dict[int, str]]:
     counts = np.diff(offsets)
     event = np.repeat(np.arange(len(counts)), counts)
     n = len(event)

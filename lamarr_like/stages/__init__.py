@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
+from .. import plugins, schema
+from ..errors import PipelineError, SchemaError
 from .acceptance import Acceptance
 from .calo_pid import CaloPid
 from .covariance import Covariance
@@ -54,6 +59,56 @@ REFERENCE_STAGES: dict[str, type[AbstractModelStage]] = {ProbNn.name: ProbNn}
 TRAINED_STAGES = MODEL_STAGES | REFERENCE_STAGES
 """Everything that can be trained."""
 
+
+def find_stage(name: str) -> type[AbstractStage]:
+    """The stage of a name: ours, or that of a plug-in (see `lamarr_like.plugins`).
+
+    Raises:
+        PipelineError: if there is none, or the plug-in cannot be imported or is no stage.
+    """
+    if name in STAGES:
+        return STAGES[name]
+    if name not in TRAINED_STAGES:
+        found = plugins.load(plugins.STAGE_GROUP, name, PipelineError)
+        if found is not None:
+            return _checked(name, found)
+    known = (*STAGES, *(n for n in plugins.installed(plugins.STAGE_GROUP) if n not in STAGES))
+    raise PipelineError(f"no stage {name!r}; there are {', '.join(known)}")
+
+
+def find_trained(name: str) -> type[AbstractModelStage]:
+    """The stage of a name that has a model: ours, or that of a plug-in.
+
+    Raises:
+        PipelineError: as `find_stage` does, and if the stage has no model.
+    """
+    stage = TRAINED_STAGES.get(name) or find_stage(name)
+    if not issubclass(stage, AbstractModelStage):
+        raise PipelineError(f"stage {name!r} has no model")
+    return stage
+
+
+def _checked(name: str, found: Any) -> type[AbstractStage]:
+    """A plug-in, if it is a stage that a pipeline can use."""
+    where = f"plug-in {name!r}"
+    if not (isinstance(found, type) and issubclass(found, AbstractStage)):
+        raise PipelineError(f"{where} is {found!r}, no class derived from AbstractStage")
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
+        raise PipelineError(f"{where}: {found.__name__} does not define {missing}")
+    for attribute in ("name", "requires", "provides"):
+        if not hasattr(found, attribute):
+            raise PipelineError(f"{where}: {found.__name__} has no attribute {attribute!r}")
+    if found.name != name:
+        raise PipelineError(f"{where}: the stage calls itself {found.name!r}; names must agree")
+    try:
+        for table, column in sorted(found.requires | found.provides):
+            schema.column(table, column)
+    except SchemaError as error:
+        raise PipelineError(f"{where}: {error}; see lamarr_like.plugins.declare") from None
+    return found
+
+
 __all__ = [
     "MODEL_STAGES",
     "REFERENCE_STAGES",
@@ -78,4 +133,6 @@ __all__ = [
     "RichPid",
     "VertexFinding",
     "VertexResolution",
+    "find_stage",
+    "find_trained",
 ]

@@ -104,8 +104,8 @@ def read_mapping(mapping: Path | str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("mapping_schema") != MAPPING_SCHEMA:
         raise SchemaError(f"mapping {mapping} must have 'mapping_schema: {MAPPING_SCHEMA}'")
     tables = content.get("tables")
-    if not isinstance(tables, dict) or not {"particle", "track"} >= set(tables):
-        raise SchemaError(f"mapping {mapping}: 'tables' may hold 'particle' and 'track'")
+    if not isinstance(tables, dict) or not {"event", "particle", "track"} >= set(tables):
+        raise SchemaError(f"mapping {mapping}: 'tables' may hold 'event', 'particle' and 'track'")
     for table, spec in tables.items():
         for name in spec.get("columns", {}):
             schema.column(table, name)
@@ -141,7 +141,7 @@ def read_foreign(path: Path | str, mapping: Path | str) -> EventBatch:
     Returns:
         A batch with the tables ``event``, ``particle`` and ``track``; each track is linked to the
         particle of its row.  Momentum components, pT and eta of the tracks follow from p and the
-        slopes.
+        slopes; columns of the event are those of its first row.
 
     Raises:
         SourceError: if a file cannot be read.
@@ -163,8 +163,14 @@ def read_foreign(path: Path | str, mapping: Path | str) -> EventBatch:
     offsets = np.append(first, len(event_id))
     event: dict[str, np.ndarray] = {"event_id": ids.astype(np.int64)}
     event["run_number"] = np.zeros(len(ids), dtype=np.int32)
-    tables = {"event": Table(event, np.arange(len(ids) + 1))}
+    tables: dict[str, Table] = {}
     for name, table in spec["tables"].items():
+        if name == "event":
+            # What holds for an event is repeated in its rows.
+            for column, expression in table["columns"].items():
+                raw = evaluate(expression, f"{name}.{column}")[first]
+                event[column] = _declared(name, column, raw, path)
+            continue
         rows = evaluate(table["rows"], "rows") != 0 if "rows" in table else local >= 0
         full = Table({"mcparticle_id": local.astype(np.int32)}, offsets).select(rows)
         values = {"mcparticle_id": full["mcparticle_id"]}
@@ -176,7 +182,7 @@ def read_foreign(path: Path | str, mapping: Path | str) -> EventBatch:
             values["track_id"] = (np.arange(len(full)) - starts).astype(np.int32)
             values |= _track_momenta(values)
         tables[name] = Table(values, full.offsets)
-    return EventBatch(tables)
+    return EventBatch({"event": Table(event, np.arange(len(ids) + 1)), **tables})
 
 
 def _declared(table: str, name: str, values: np.ndarray, path: Path) -> np.ndarray:

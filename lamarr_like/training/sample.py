@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TrainingError
+from ..errors import PipelineError, TrainingError
 from ..events import EventBatch, Table, concatenate
 from ..io.ntuple import read_events
 from ..pipeline import completed
-from ..stages import TRAINED_STAGES, AbstractModelStage, Propagation
+from ..stages import TRAINED_STAGES, AbstractModelStage, Propagation, find_trained
 from .foreign import read_foreign
 
 _PROPAGATED = Propagation.provides
@@ -128,8 +128,8 @@ def stage_class(name: str) -> type[AbstractModelStage]:
         TrainingError: if there is no such stage or it has no model.
     """
     try:
-        return TRAINED_STAGES[name]
-    except KeyError:
+        return find_trained(name)
+    except PipelineError as error:
         raise TrainingError(
-            f"no stage {name!r} to train; there are all, {', '.join(TRAINED_STAGES)}"
-        ) from None
+            f"no stage {name!r} to train; there are all, {', '.join(TRAINED_STAGES)} ({error})"
+        ) from error

@@ -149,10 +149,23 @@ def train(
         )
 
 
+def recipe(stage: str) -> Settings:
+    """Settings of a stage; plug-ins get those that suit a few outputs of a track.
+
+    Raises:
+        TrainingError: if there is no such stage or it has no model.
+    """
+    known = RECIPES | REFERENCE_RECIPES
+    if stage in known:
+        return known[stage]
+    if issubclass(stage_class(stage), AbstractClassifierStage):
+        return ClassifierConfig()
+    return GeneratorConfig(weight_decay=0.02)
+
+
 def _check_extra(requests: Sequence[Request]) -> None:
     """Fail now rather than after the boosters that come first; those do without."""
-    recipes = RECIPES | REFERENCE_RECIPES
-    if all(isinstance(recipes.get(one.stage), BoosterConfig) for one in requests):
+    if all(isinstance(recipe(one.stage), BoosterConfig) for one in requests):
         return
     for module in ("tensorflow", "keras", "onnx"):
         if find_spec(module) is None:
@@ -282,7 +295,7 @@ def _settings(request: Request, n_rows: int) -> Settings:
 
     The nets of events and vertices are small enough as they are.
     """
-    settings = replace((RECIPES | REFERENCE_RECIPES)[request.stage], seed=request.seed)
+    settings = replace(recipe(request.stage), seed=request.seed)
     if isinstance(settings, GeneratorConfig) and request.family == "gan":
         settings = GeneratorConfig(family="gan", steps=12_000, seed=request.seed)
     if isinstance(settings, GeneratorConfig) and stage_class(request.stage).table == "track":

@@ -1,0 +1,191 @@
+"""Files by path or by URL: ``root://``, ``https://``, ``s3://`` and all else that fsspec opens.
+
+`Url` has of `pathlib.Path` what the readers use, and the same errors: whatever a protocol raises
+becomes an `OSError`, and a package that it needs and that is not there a `SourceError`.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+
+from ..errors import SourceError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_T = TypeVar("_T")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::[A-Za-z0-9+.-]+)*://")
+_PACKAGES = {"root": "fsspec-xrootd", "roots": "fsspec-xrootd", "http": "aiohttp requests"}
+_PACKAGES |= {"https": "aiohttp requests", "s3": "s3fs", "gs": "gcsfs", "dav": "webdav4"}
+_BUFFER = 1 << 20
+
+
+class Status(NamedTuple):
+    """What is known of a remote file, called as in `os.stat_result`; 0 for what is not."""
+
+    st_size: int
+    st_mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Url:
+    """A file that fsspec opens.
+
+    Args:
+        text: its URL.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def name(self) -> str:
+        """What follows the last slash."""
+        return self.text.rstrip("/").rpartition("/")[2]
+
+    def open(self, mode: str = "rb") -> io.BufferedReader:
+        """Open it for reading.
+
+        Raises:
+            OSError: if it cannot be opened; later, if it cannot be read.
+            SourceError: if a package is missing.
+        """
+        system, path = self.system()
+        with _os_errors():
+            return io.BufferedReader(_Raw(system.open(path, mode)), _BUFFER)
+
+    def stat(self) -> Status:
+        """Size and time of the last change.
+
+        Raises:
+            OSError: if there is no such file.
+            SourceError: if a package is missing.
+        """
+        system, path = self.system()
+        with _os_errors():
+            size = int(system.info(path).get("size") or 0)
+        try:
+            changed = int(system.modified(path).timestamp() * 1e9)
+        except Exception:  # few protocols tell
+            changed = 0
+        return Status(size, changed)
+
+    def matches(self) -> list[Url]:
+        """Files that the URL names as a pattern, sorted.
+
+        Raises:
+            SourceError: if they cannot be listed, or a package is missing.
+        """
+        system, path = self.system()
+        try:
+            with _os_errors():
+                found = sorted(system.glob(path))
+        except OSError as error:
+            raise SourceError(f"{self}: cannot be listed ({error})") from None
+        return [Url(system.unstrip_protocol(one)) for one in found]
+
+    def system(self) -> tuple[Any, str]:
+        """The file system of fsspec and the path in it.
+
+        Raises:
+            SourceError: if there is none for the protocol, or it lacks a package.
+        """
+        import fsspec
+
+        protocol = self.text.partition(":")[0]
+        try:
+            system, path = fsspec.core.url_to_fs(self.text)
+        except ImportError as error:
+            package = _PACKAGES.get(protocol, f"fsspec[{protocol}]")
+            raise SourceError(
+                f"{self}: {protocol}:// needs {package}: pip install {package} ({error})"
+            ) from None
+        except Exception as error:  # each protocol has errors of its own
+            raise SourceError(f"{self}: cannot be opened ({_one_line(error)})") from None
+        return system, str(path)
+
+
+Location: TypeAlias = Path | Url
+"""Where a file is."""
+
+
+def is_url(text: object) -> bool:
+    """Whether a text is a URL rather than a path."""
+    return bool(_URL.match(str(text)))
+
+
+def location(text: str | Path | Url) -> Location:
+    """A path, or a URL where the text is one."""
+    if isinstance(text, (Path, Url)):
+        return text
+    return Url(text) if is_url(text) else Path(text)
+
+
+def matching(text: str) -> list[Location]:
+    """The files that a path or URL with wildcards names, sorted; itself without wildcards.
+
+    Raises:
+        SourceError: if a remote folder cannot be listed.
+    """
+    if is_url(text):
+        url = Url(text)
+        return list(url.matches()) if glob.has_magic(text) else [url]
+    return [p for p in map(Path, sorted(glob.glob(text))) if p.is_file()]
+
+
+class _Raw(io.RawIOBase):
+    """A file of fsspec, its errors made ours."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(_checked(self._file.seekable))
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        data = _checked(lambda: self._file.read(len(view)))
+        view[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(_checked(lambda: self._file.seek(offset, whence)))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SourceError):
+        raise
+    except Exception as error:  # each protocol has errors of its own
+        raise OSError(_one_line(error)) from None
+
+
+def _checked(call: Callable[[], _T]) -> _T:
+    with _os_errors():
+        return call()
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,100 @@
+"""Stages and sources of third parties, found by entry points, and the columns that they add.
+
+A distribution that declares ::
+
+    [project.entry-points."lamarr_like.stages"]
+    torch = "lamarr_torch:Torch"
+
+    [project.entry-points."lamarr_like.sources"]
+    particles = "lamarr_torch:ParticleList"
+
+makes the stage ``torch`` and the source ``particles:...`` known wherever it is installed.  Entry
+points are looked up only for names that are not ours: they cost nothing otherwise, and no name of
+ours can be taken by a plug-in.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import numpy as np
+
+from . import schema
+from .errors import LamarrLikeError, SchemaError
+
+STAGE_GROUP = "lamarr_like.stages"
+"""Entry points of stages: classes derived from `lamarr_like.stages.AbstractStage`."""
+
+SOURCE_GROUP = "lamarr_like.sources"
+"""Entry points of sources: what `lamarr_like.io.sources.SourceFactory` describes."""
+
+
+def installed(group: str) -> list[str]:
+    """Names of the plug-ins of a group, sorted; nothing is imported."""
+    return sorted({point.name for point in entry_points(group=group)})
+
+
+def load(group: str, name: str, error: type[LamarrLikeError]) -> Any:
+    """Import a plug-in.
+
+    Args:
+        group: `STAGE_GROUP` or `SOURCE_GROUP`.
+        name: name of its entry point.
+        error: what to raise.
+
+    Returns:
+        The object that the entry point names; None if there is no such entry point.
+
+    Raises:
+        LamarrLikeError: as `error`, if two distributions offer the name or the import fails.
+    """
+    points = list(entry_points(group=group, name=name))
+    if not points:
+        return None
+    if len({point.value for point in points}) > 1:
+        owners = " and ".join(sorted(describe(point) for point in points))
+        raise error(f"plug-in {name!r} is offered by {owners}; uninstall one of them")
+    try:
+        return points[0].load()
+    except Exception as failure:  # a plug-in may fail in any way
+        raise error(
+            f"plug-in {name!r} of {describe(points[0])} cannot be imported: "
+            f"{type(failure).__name__}: {failure}"
+        ) from failure
+
+
+def describe(point: EntryPoint) -> str:
+    """Distribution and object of an entry point, for messages."""
+    owner = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
+    return f"{owner} ({point.value})"
+
+
+def declare(*columns: schema.Column) -> None:
+    """Make columns of a plug-in known to the whole package, so that they are written and read.
+
+    To be called where the module of the plug-in is imported; declaring a column again as it is
+    does nothing.
+
+    Raises:
+        SchemaError: if a table does not exist, a type is none that can be stored, or a column or
+            branch of that name means something else already.
+    """
+    for column in columns:
+        where = f"column {column.table}.{column.name}"
+        if column.table not in schema.TABLES:
+            raise SchemaError(f"{where}: there is no such table; it can be {schema.TABLES}")
+        try:
+            storable = np.dtype(column.dtype).kind in "biuf"
+        except TypeError:
+            storable = False
+        if not storable:
+            raise SchemaError(f"{where}: type {column.dtype!r} is no NumPy number")
+        if schema.COLUMNS.get((column.table, column.name), column) != column:
+            raise SchemaError(f"{where} is declared already with another meaning")
+        other = schema.by_branch().get(column.branch, column)
+        if other != column:
+            raise SchemaError(
+                f"{where}: branch {column.branch} is that of {other.table}.{other.name}"
+            )
+        schema.COLUMNS[column.table, column.name] = column

@@ -1,0 +1,301 @@
+"""Every reader of what strangers write, as a function of bytes, and what may come out of it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import random
+import shutil
+import struct
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from chain_fakes import fake_stages, truth_events
+from hepmc_samples import write_sample
+from tiny_models import write_models
+
+from lamarr_like.config import load_config
+from lamarr_like.distributed.config import load_production
+from lamarr_like.distributed.units import make_plan
+from lamarr_like.engine import load_model
+from lamarr_like.errors import LamarrLikeError
+from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
+from lamarr_like.io.sources import open_source
+from lamarr_like.pipeline import Pipeline, load_stage
+
+PIPELINE = b"""schema_version: 1
+name: tiny
+stages:
+  - stage: propagation
+    options: {polarity: -1}
+  - {stage: acceptance, model: acceptance-tiny-1}
+"""
+PRODUCTION = b"""schema_version: 1
+name: tiny
+seed: 7
+pipeline: reference
+output: out
+unit_events: 30
+retries: 1
+sources:
+  - {gun: "K-?p=3-100", events: 200, add: ["decay:B0 -> K+ pi-"]}
+  - {pythia: minbias, events: 10, pileup: 1.6}
+cluster: {kind: slurm, jobs: 2, options: {a: [1, 2]}}
+"""
+
+
+def _truth(name: str):
+    def read(data: bytes, folder: Path) -> None:
+        path = folder / name
+        path.write_bytes(data)
+        for skip_bad in (False, True):
+            try:
+                for batch in open_source(str(path), n_events=None, seed=1, skip_bad=skip_bad):
+                    assert len(batch) >= 0
+            except LamarrLikeError:
+                if skip_bad:
+                    raise
+
+    return read
+
+
+def _ntuple(data: bytes, folder: Path) -> None:
+    path = folder / "n.root"
+    path.write_bytes(data)
+    failed = None
+    for read in (read_provenance, read_schema, lambda p: list(read_events(p))):
+        try:
+            read(path)
+        except LamarrLikeError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _pipeline(data: bytes, folder: Path) -> None:
+    path = folder / "p.yaml"
+    path.write_bytes(data)
+    load_config(path)
+
+
+def _production(data: bytes, folder: Path) -> None:
+    path = folder / "p.yaml"
+    path.write_bytes(data)
+    make_plan(load_production(path), {})
+
+
+def _model(data: bytes, folder: Path) -> None:
+    """An artefact as one string: name, length and content of each file; checksums are made good."""
+    home = folder / "outer" / "acceptance-tiny-1"
+    home.mkdir(parents=True)
+    files = unpack(data)
+    sums = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in files.items())
+    (home / "SHA256SUMS").write_text(sums, encoding="utf-8", errors="replace")
+    for name, content in files.items():
+        try:
+            (home / name).write_bytes(content)
+        except (OSError, ValueError):
+            continue
+    load_stage(str(home))
+    load_model(home)
+
+
+def pack(files: dict[str, bytes]) -> bytes:
+    """The files of an artefact as one string."""
+    parts = [struct.pack("<BI", len(n), len(c)) + n.encode() + c for n, c in files.items()]
+    return b"".join(parts)
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """Inverse of `pack`, for any bytes; names are plain or refused by the file system."""
+    files, at = {}, 0
+    while at + 5 <= len(data) and len(files) < 8:
+        size, length = struct.unpack_from("<BI", data, at)
+        name = data[at + 5 : at + 5 + size].decode("latin-1").replace("/", "_")
+        at += 5 + size
+        files[name] = data[at : at + length]
+        at += length
+    return files
+
+
+READERS = {
+    "hepmc2": _truth("a.hepmc"),
+    "hepmc3": _truth("a.hepmc"),
+    "hepmc2 gzip": _truth("a.hepmc.gz"),
+    "hepmc3 gzip": _truth("a.hepmc.gz"),
+    "root table": _truth("a.root"),
+    "rntuple table": _truth("a.root"),
+    "root ntuple": _ntuple,
+    "parquet flat": _truth("a.parquet"),
+    "parquet jagged": _truth("a.parquet"),
+    "pipeline yaml": _pipeline,
+    "production yaml": _production,
+    "generator model": _model,
+    "classifier model": _model,
+}
+
+
+def samples(folder: Path) -> dict[str, bytes]:
+    """A sound input of each reader."""
+    import awkward as ak
+
+    found: dict[str, bytes] = {}
+    for version in (2, 3):
+        path = write_sample(folder / f"{version}.hepmc", 3, version=version)
+        found[f"hepmc{version}"] = path.read_bytes()
+        found[f"hepmc{version} gzip"] = gzip.compress(path.read_bytes(), mtime=0)
+    events = next(iter(open_source(str(folder / "3.hepmc"), n_events=None, seed=1)))
+    for name, kind in (("root table", "ttree"), ("rntuple table", "rntuple")):
+        with EventWriter(folder / "a.root", metadata={}, root_format=kind) as writer:
+            writer.write(events)
+        found[name] = (folder / "a.root").read_bytes()
+    found["root ntuple"] = found["root table"]
+    frame = events.to_pandas("particle").reset_index(drop=True)
+    frame["event_id"] = events.event_ids("particle")
+    frame.to_parquet(folder / "flat.parquet")
+    found["parquet flat"] = (folder / "flat.parquet").read_bytes()
+    counts = events.particle.counts
+    jagged = {k: ak.unflatten(v, counts) for k, v in events.particle.columns.items()}
+    ak.to_parquet(ak.Array(jagged), folder / "jagged.parquet")
+    found["parquet jagged"] = (folder / "jagged.parquet").read_bytes()
+    found["pipeline yaml"], found["production yaml"] = PIPELINE, PRODUCTION
+    write_models(folder / "models", Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
+    for kind, stage in (("generator model", "resolution"), ("classifier model", "acceptance")):
+        home = folder / "models" / f"{stage}-tiny-1"
+        files = {p.name: p.read_bytes() for p in home.iterdir() if p.name != "SHA256SUMS"}
+        found[kind] = pack(files)
+    return found
+
+
+TOKENS = (b"0", b"-1", b"1e400", b"nan", b"99999999999999999999", b"\n", b" ", b"E ", b"P ", b"V ")
+TOKENS += (b"\x00", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"[]", b"{}", b"&a", b"*a", b"<<: ")
+TOKENS += (b"!!int x", b"../../x", b"/etc/passwd", b'"', b"- ", b": ", b"null", b"1e9", b"[1,2]")
+
+
+def mutate(data: bytes, rng: random.Random) -> bytes:
+    """One change of one to eight places: bits, tokens, cuts, copies, exchanges."""
+    changed = bytearray(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
+        n = len(changed)
+        if n == 0:
+            return bytes(changed)
+        at, size = rng.randrange(n), min(n, 1 << rng.randrange(10))
+        kind = rng.randrange(7)
+        if kind == 0:
+            changed[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            changed[at] = rng.randrange(256)
+        elif kind == 2:
+            changed[at:at] = rng.choice(TOKENS)
+        elif kind == 3:
+            token = rng.choice(TOKENS)
+            changed[at : at + len(token)] = token
+        elif kind == 4:
+            del changed[at : at + size]
+        elif kind == 5:
+            changed[at:at] = changed[at : at + size]
+        else:
+            del changed[at + size * 4 :]
+    return bytes(changed)
+
+
+def recompressed(data: bytes, rng: random.Random) -> bytes:
+    """A change of what is in a gzip file, rather than of its own bytes."""
+    return gzip.compress(mutate(gzip.decompress(data), rng), mtime=0)
+
+
+def repacked(data: bytes, rng: random.Random) -> bytes:
+    """A change of one file of an artefact, or of one item of its configuration."""
+    files = unpack(data)
+    name = rng.choice(sorted(files))
+    if name == "config.json" and rng.random() < 0.8:
+        files[name] = json.dumps(_changed(json.loads(files[name]), rng)).encode()
+    elif name == "transforms.npz" and rng.random() < 0.8:
+        files[name] = _changed_tables(files[name], rng)
+    else:
+        files[name] = mutate(files[name], rng)
+    return pack(files)
+
+
+def _changed(config: dict, rng: random.Random) -> dict:
+    key = rng.choice(sorted(config))
+    strange = (None, [], {}, -1, 10**30, 1e308, "x", [1, "x", None], {"x": 1}, [[]], True, "../x")
+    value = config[key]
+    if rng.random() < 0.2:
+        del config[key]
+    elif isinstance(value, dict) and value and rng.random() < 0.7:
+        config[key] = _changed(value, rng)
+    elif isinstance(value, list) and value and rng.random() < 0.7:
+        value[rng.randrange(len(value))] = rng.choice(strange)
+    else:
+        config[key] = rng.choice(strange)
+    return config
+
+
+def _changed_tables(data: bytes, rng: random.Random) -> bytes:
+    with np.load(io.BytesIO(data)) as archive:
+        tables = dict(archive)
+    key = rng.choice(sorted(tables))
+    old = tables[key]
+    wrong = (old[:0], old[..., None], np.zeros(3), np.full_like(old, np.nan), old[..., :1])
+    tables[key] = rng.choice((*wrong, old.astype("U5")))
+    out = io.BytesIO()
+    np.savez(out, **tables)
+    return out.getvalue()
+
+
+def variant(name: str, sample: bytes, seed: int) -> bytes:
+    """The input of a reader that a number stands for."""
+    rng = random.Random(seed)
+    if name.endswith("gzip") and rng.random() < 0.5:
+        return recompressed(sample, rng)
+    if name.endswith("model") and rng.random() < 0.9:
+        return repacked(sample, rng)
+    return mutate(sample, rng)
+
+
+def run(name: str, data: bytes, folder: Path) -> str:
+    """Read bytes; the class of our error that came, or an empty text.
+
+    Raises:
+        Exception: any that is not ours.
+        AssertionError: if a file was made outside of the reader's own folder.
+    """
+    inside = folder / "a" / "b"
+    inside.mkdir(parents=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            READERS[name](data, inside)
+        return ""
+    except LamarrLikeError as error:
+        str(error).encode()
+        return type(error).__name__
+    finally:
+        outside = [p for p in folder.rglob("*") if inside not in p.parents and p != inside]
+        shutil.rmtree(folder / "a")
+        assert outside == [folder / "a"], outside
+
+
+def zip_of_zeros(n: int) -> bytes:
+    """A table of zeros that is small on disk."""
+    header = io.BytesIO()
+    shape = {"descr": "<f8", "fortran_order": False, "shape": (n // 8,)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("conditions_knots.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(header.getvalue())
+        for _ in range(n >> 20):
+            file.write(bytes(1 << 20))
+    return out.getvalue()

@@ -1,0 +1,326 @@
+"""Hostile input: whatever the bytes, one of our errors, bounded time and memory, nothing outside.
+
+``python tests/fuzz/run.py --seconds 600`` is the long version, each reader in its own process.
+"""
+
+import gzip
+import json
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
+
+import readers
+
+from lamarr_like.artefact import ArtefactError, read_artefact
+from lamarr_like.booster_file import check_booster
+from lamarr_like.config import load_config
+from lamarr_like.distributed.config import load_production
+from lamarr_like.distributed.errors import ProductionError
+from lamarr_like.distributed.units import make_plan
+from lamarr_like.errors import LamarrLikeError, PipelineError, SourceError
+from lamarr_like.io.hepmc_text import MAX_EVENT
+from lamarr_like.io.sources import open_source
+
+EXAMPLES = int(os.environ.get("LAMARR_LIKE_FUZZ_EXAMPLES", "60"))
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return readers.samples(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(autouse=True)
+def no_hang():
+    """A test that takes too long fails."""
+
+    def late(signum, frame):
+        raise TimeoutError(f"longer than {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("name", list(readers.READERS))
+def test_sound_input_is_read(sound, folder, name):
+    assert readers.run(name, sound[name], folder) == ""
+
+
+@pytest.mark.parametrize("name", list(readers.READERS))
+def test_changed_input_is_read_or_refused(sound, folder, name):
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
+    @given(st.integers(0, 2**40))
+    def fuzz(number):
+        signal.alarm(SECONDS)
+        readers.run(name, readers.variant(name, sound[name], number), folder)
+
+    fuzz()
+
+
+@pytest.mark.parametrize("name", list(readers.READERS))
+def test_any_bytes_are_refused(folder, name):
+    @settings(
+        max_examples=20,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.data_too_large],
+    )
+    @given(st.binary(max_size=200), st.sampled_from([b"", b"root", b"PAR1", b"\x1f\x8b\x08\x00"]))
+    def fuzz(data, head):
+        signal.alarm(SECONDS)
+        readers.run(name, head + data, folder)
+
+    fuzz()
+
+
+# --- bombs, in a process of their own with little memory
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
+from lamarr_like.errors import LamarrLikeError
+from lamarr_like.io.sources import open_source
+try:
+    for batch in open_source(sys.argv[1], n_events=None, seed=1, skip_bad={skip}):
+        pass
+except LamarrLikeError as error:
+    print(type(error).__name__, error)
+"""
+LIMIT = 4 << 30
+"""Address space of the process [bytes]; importing the libraries takes half of it."""
+
+
+def limited(path, skip=False):
+    start = time.monotonic()
+    code = LIMITED.format(limit=LIMIT, skip=skip)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < 50
+    return done.stdout
+
+
+HEAD3 = b"HepMC::Version 3.02\nHepMC::Asciiv3-START_EVENT_LISTING\n"
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        (b"\0", "longer than 32 MiB"),
+        (b"E 0 1 1\n" + b"P " + b" " * 100, "longer than 32 MiB"),
+    ],
+)
+def test_gzip_bomb(tmp_path, unit, message):
+    path = tmp_path / "bomb.hepmc.gz"
+    with gzip.open(path, "wb", compresslevel=9) as file:
+        file.write(HEAD3 + unit)
+        for _ in range(300):
+            file.write(unit[-1:] * (1 << 20))
+    assert path.stat().st_size < 1_000_000
+    assert message in limited(path)
+
+
+def test_long_event_with_dense_text(tmp_path):
+    """Text in which each byte costs most: fields of one letter."""
+    path = tmp_path / "dense.hepmc.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(HEAD3 + b"E 0 1 1\nU GEV MM\n")
+        file.write(b"P 1 1 1 1 1 1 1 1 1\n" * (MAX_EVENT // 20 - 10))
+        file.write(b"E 1 1 1\n")
+    assert "GenEvent 0" in limited(path)
+
+
+def test_chain_of_a_million_mothers(tmp_path):
+    """Mothers behind their daughters, one for each generation: a loop over them would not end."""
+    n = 300_000
+    path = tmp_path / "chain.hepmc"
+    lines = [f"P {k + 1} {k + 2 if k + 1 < n else 0} 211 1 1 9 9.2 0.1 1\n" for k in range(n)]
+    path.write_text(f"{HEAD3.decode()}E 0 0 {n}\nU GEV MM\n{''.join(lines)}")
+    assert "generations of mothers" in limited(path)
+
+
+def test_parquet_bomb(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    n = 30_000_000
+    one = pa.array(np.ones(n, np.int32))
+    names = ("event_id", "mc_pdg_id", "mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz")
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table(dict.fromkeys(names, one)), path, row_group_size=n)
+    assert path.stat().st_size < 1_000_000
+    assert "more than 1000000 particles" in limited(path)
+
+
+def test_model_bombs(tmp_path, sound):
+    files = readers.unpack(sound["generator model"])
+    data = readers.pack({**files, "transforms.npz": readers.zip_of_zeros(1 << 29)})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert readers.run("generator model", data, tmp_path) == "ArtefactError"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+    home = write_model(tmp_path / "m", files)
+    with (home / "model.onnx").open("ab") as file:
+        file.truncate(1 << 40)  # sparse: no disk is needed
+    with pytest.raises(ArtefactError, match="more than any model"):
+        read_artefact(home)
+
+
+def write_model(home, files):
+    home.mkdir(parents=True)
+    for name, content in files.items():
+        (home / name).write_bytes(content)
+    sums = [f"{readers.hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in files.items()]
+    (home / "SHA256SUMS").write_text("".join(sums))
+    return home
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../b", "..", ".", "", "a\0b", "-x"])
+def test_names_in_the_checksum_list(tmp_path, sound, name):
+    home = write_model(tmp_path / "m", readers.unpack(sound["classifier model"]))
+    with (home / "SHA256SUMS").open("a") as file:
+        file.write(f"{'0' * 64}  {name}\n")
+    with pytest.raises(ArtefactError, match=r"no allowed file name|no checksum line"):
+        read_artefact(home)
+
+
+def test_links_folders_and_pipes_in_a_model(tmp_path, sound):
+    files = readers.unpack(sound["classifier model"])
+    for number, make in enumerate(
+        (
+            lambda path: path.symlink_to("/etc/passwd"),
+            lambda path: path.symlink_to(tmp_path / "absent"),
+            lambda path: path.mkdir(),
+            os.mkfifo,
+        )
+    ):
+        home = write_model(tmp_path / str(number), files)
+        (home / "card.md").unlink()
+        make(home / "card.md")
+        signal.alarm(SECONDS)
+        with pytest.raises(ArtefactError, match="is no plain file"):
+            read_artefact(home)
+        (home / "SHA256SUMS").unlink()
+        make(home / "SHA256SUMS")
+        with pytest.raises(ArtefactError):
+            read_artefact(home)
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new"),
+    [
+        ("left_children", -1, -2),  # each of them ends an interpreter without check_booster
+        ("left_children", 1, 200),
+        ("right_children", 2, 1),
+        ("parents", 2**31 - 1, 0),
+        ("parents", 1, 0x2A61),
+        ("split_indices", 0, 1000),
+    ],
+)
+def test_trees_that_are_none(sound, key, old, new):
+    files = readers.unpack(sound["classifier model"])
+    model = files["model.ubj"]
+    start = model.index(key.encode() + b"[$l#L") + len(key) + 13
+    place = model.index(struct.pack(">i", old), start)
+    changed = model[:place] + struct.pack(">i", new) + model[place + 4 :]
+    config = json.loads(files["config.json"])
+    sizes = len(config["conditions"]), len(config["classes"])
+    check_booster(model, "m", *sizes)
+    with pytest.raises(ArtefactError, match="no sound boosted model"):
+        check_booster(changed, "m", *sizes)
+    for cut in (0, 1, 100, len(model) - 1):
+        with pytest.raises(ArtefactError):
+            check_booster(model[:cut], "m", *sizes)
+    with pytest.raises(ArtefactError, match="not made for 3 features"):
+        check_booster(model, "m", 3, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x]\nb: &b [*a, *a]\n" * 3,
+        "[" * 5000,
+        "{a: " * 3000,
+        "seed: " + "9" * 5000,
+        "when: 2020-99-99",
+        "a: !!bool maybe",
+        "a: !!timestamp x",
+        "a: !!binary =",
+        "a: !!python/object/apply:os.system [ls]",
+        "? [1, 2]\n: 3",
+        "a: b\n" * 300_000,
+        "\xff\xfe",
+        "a: &a {<<: *a}",
+    ],
+)
+def test_strange_yaml(tmp_path, text):
+    path = tmp_path / "p.yaml"
+    path.write_bytes(text.encode("latin-1"))
+    signal.alarm(SECONDS)
+    with pytest.raises(PipelineError):
+        load_config(path)
+    with pytest.raises(ProductionError):
+        load_production(path)
+
+
+def test_merge_keys_that_multiply(tmp_path):
+    lines = ["a0: &a0 {x: 1, y: 2}"]
+    lines += [f"a{k}: &a{k} {{<<: [{', '.join([f'*a{k - 1}'] * 9)}]}}" for k in range(1, 12)]
+    path = tmp_path / "p.yaml"
+    path.write_text("\n".join(lines))
+    signal.alarm(SECONDS)
+    with pytest.raises(PipelineError, match="merge keys"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ({"unit_events": 1, "events": 9_000_000_000}, "more than 1000000 units"),
+        ({"events": 10**30}, "at most 10000000000"),
+        ({"seed": 10**30}, "not within 0 and 2"),
+        ({"output": "a\0b"}, "zero byte"),
+    ],
+)
+def test_productions_that_are_too_much(tmp_path, items, message):
+    values = {"schema_version": 1, "name": "a", "pipeline": "reference", "output": "o"}
+    events = items.pop("events", 5)
+    values |= {"sources": [{"gun": "pi+", "events": events}], **items}
+    path = tmp_path / "p.yaml"
+    path.write_text(json.dumps(values))
+    signal.alarm(SECONDS)
+    with pytest.raises(LamarrLikeError, match=message):
+        make_plan(load_production(path), {})
+
+
+def test_a_truth_file_that_is_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.hepmc")
+    signal.alarm(SECONDS)
+    with pytest.raises(SourceError, match="no such file"):
+        open_source(str(tmp_path / "pipe.hepmc"), n_events=None, seed=1)
