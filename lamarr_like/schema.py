@@ -97,7 +97,7 @@ particle mc_ecal_x mm float32 ecalX | x at the ECAL plane after the dipole kick
 particle mc_ecal_y mm float32 ecalY | y at the ECAL plane after the dipole kick
 particle mc_t3_x mm float32 t3X | x at the last tracking station after the dipole kick
 particle reconstructible_long - bool isRecbleLong | leaves the hits of a long track (detailed only)
-particle in_acceptance - bool inAcceptance | reconstructible as a long, upstream or downstream track
+particle in_acceptance - bool inAcceptance | reconstructible if nothing disturbs its path on the way
 particle track_type - int8 trackType | 0 not reconstructed, 3 long, 4 upstream, 5 downstream
 track weight - float64 weight | statistical weight (sWeight) of the track, for trainings
 track track_id - int32 id | position of the track in its event

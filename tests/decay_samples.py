@@ -22,9 +22,16 @@ def decay_events(text, n, seed=1):
     return reconstructed(concatenate(list(open_source(text, n_events=n, seed=seed))), seed)
 
 
-def reconstructed(batch: EventBatch, seed=1) -> EventBatch:
-    """Add tracks, vertices and clusters with Gaussian errors to generated events."""
-    batch = batch.with_table("track", _tracks(batch, seed))
+def reconstructed(batch: EventBatch, seed=1, *, scale=1.0, lost=0.0) -> EventBatch:
+    """Add tracks, vertices and clusters with Gaussian errors to generated events.
+
+    Args:
+        batch: generated events.
+        seed: two seeds are two draws of one law.
+        scale: factor of the residuals of tracks, whose covariances stay.
+        lost: share of the kaons that are not found.
+    """
+    batch = batch.with_table("track", _tracks(batch, seed, scale, lost))
     batch = batch.with_table("reco_vertex", _vertices(batch, seed))
     cluster, link = _clusters(batch, seed)
     batch = batch.with_table("cluster", cluster).with_table("cluster_link", link)
@@ -50,9 +57,11 @@ def _declared(name, columns, counts):
     )
 
 
-def _tracks(batch, seed):
+def _tracks(batch, seed, scale, lost):
     table = batch.particle
     seen = is_tracked(table["mc_pdg_id"]) & table["mc_stable"] & (table["mc_pz"] > 0)
+    u = uniforms(seed, "toy/lost", batch.event_ids("particle"), table["mcparticle_id"], 1)[:, 0]
+    seen &= (np.abs(table["mc_pdg_id"]) != 321) | (u >= lost)
     rows, event_id, counts, number = _rows(batch, seen)
     px, py, pz, vx, vy, vz = (table[f"mc_{c}"][rows] for c in ("px", "py", "pz", "vx", "vy", "vz"))
     q = table["mc_charge"][rows].astype(float)
@@ -69,7 +78,7 @@ def _tracks(batch, seed):
     root[:, np.arange(5), np.arange(5)] = 1.0
     root *= sigma[:, :, None]
     covariance = root @ root.swapaxes(1, 2)
-    noise = normals(seed, "toy/noise", event_id, table["mcparticle_id"][rows], 5)
+    noise = normals(seed, "toy/noise", event_id, table["mcparticle_id"][rows], 5) * scale
     state = np.stack([x, y, tx, ty, q / p], axis=1) + np.einsum("nij,nj->ni", root, noise)
     x, y, tx, ty, qop = state.T
     p = 1.0 / np.abs(qop)

@@ -20,7 +20,7 @@ def test_showers_look_like_those_of_geant4(name, is_photon):
     every = shower_curves.geant4_showers(GEANT4 / f"{name}.npz")
     geant4 = shower_curves.Showers(*(a[:3000] for a in every))
     own = shower_curves.own_showers(geant4, is_photon)
-    edges = np.array([0.0, 5, 10, 20, 40, 80])
+    edges = np.array([0.0, 5, 10, 20, 40, 80, 130])
     expected = shower_curves.lateral_profile(geant4, edges)
     assert shower_curves.lateral_profile(own, edges) == pytest.approx(expected, rel=0.12)
     radius = [shower_curves.radius_90(s) for s in (geant4, own)]

@@ -9,11 +9,15 @@ import pytest
 from detector_samples import MUON_MASS, follow, sheet
 from scipy import stats
 
-from lamarr_like.detailed import matter, random
+from lamarr_like.detailed import geometry, matter, random
 from lamarr_like.detailed.parameters import DEFAULT
 
 CALM = replace(
     DEFAULT, scattering_tail=0.0, ionisation_per_x0=0.0, interaction_per_x0=0.0, outlier_fraction=0
+)
+HADRONS = (
+    *((matter.PION, 1.0), (matter.PION, -1.0), (matter.KAON, 1.0), (matter.KAON, -1.0)),
+    *((matter.PROTON, 1.0), (matter.PROTON, -1.0)),
 )
 N = 20_000
 
@@ -135,7 +139,7 @@ def test_photons_convert_in_seven_ninths_of_a_radiation_length():
 def test_hadrons_interact_and_leptons_do_not():
     par = replace(CALM, interaction_per_x0=0.33)
     t = 0.5
-    expected = 1.0 - np.exp(-t * np.sqrt(1.01) * 0.33)
+    expected = 1.0 - np.exp(-t * np.sqrt(1.01) * 0.33 * par.interaction_of[4])
     sim = follow(matter.PROTON, 5000, p=50_000.0, par=par, planes=sheet(t), charge=1.0)
     stopped = (sim.end_z[sim.generation == 0] == 100.0).mean()
     assert stopped == pytest.approx(expected, abs=4 * np.sqrt(expected / 5000))
@@ -144,6 +148,46 @@ def test_hadrons_interact_and_leptons_do_not():
     assert np.median(total[total > 0]) < 50_000.0
     sim = follow(matter.MUON, 500, p=50_000.0, par=par, planes=sheet(t))
     assert (sim.end_z == 12_300.0).all()
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_interaction_length_by_species(index):
+    species, charge = HADRONS[index]
+    sections = [0.1] * 6
+    sections[index] = 1.0
+    par = replace(CALM, interaction_per_x0=0.5, interaction_of=tuple(sections))
+    sim = follow(species, 3000, p=1e5, par=par, planes=sheet(1.0), charge=charge)
+    expected = 1.0 - np.exp(-0.5 * np.sqrt(1.01))
+    stopped = (sim.end_z[sim.generation == 0] == 100.0).mean()
+    assert stopped == pytest.approx(expected, abs=4 * np.sqrt(0.25 / 3000))
+
+
+def test_elastic_scatters_turn_hadrons_by_their_momentum_transfer():
+    alone = replace(CALM, interaction_per_x0=1e-6, elastic_share=1e9, elastic_kick=140.0)
+    sim = follow(matter.PROTON, N, p=2e4, par=alone, planes=sheet(1e-3), charge=1.0)
+    angle = sim.rich[sim.generation == 0, 0, 1] / np.sqrt(1.01)
+    share = 1.0 - np.exp(-np.sqrt(1.01))
+    # The mean square is that of the kicks, weighted with their share, and of Highland.
+    expected = share * (140.0 / 2e4) ** 2 + matter.highland(2e4, 938.27, 1e-3) ** 2
+    assert np.mean(angle**2) == pytest.approx(expected, rel=0.06)
+    muon = follow(matter.MUON, N, p=2e4, par=alone, planes=sheet(1e-3))
+    assert width(muon.rich[:, 0, 1]) < 1e-4
+
+
+def test_wall_of_the_beam_pipe_is_met_at_a_grazing_angle():
+    det = geometry.detector(DEFAULT)
+
+    def path(angle):
+        x, z = angle * DEFAULT.pipe_z, DEFAULT.pipe_z
+        return matter.material_on_path(
+            *(geometry.PIPE, DEFAULT.pipe_x0, x, 0.0, z, angle, 0.0, det)
+        )
+
+    assert path(0.008) == 0.0  # inside the beam pipe all the way
+    assert path(0.03) == 0.0  # outside its first cone
+    assert path(0.012) == pytest.approx(DEFAULT.pipe_x0 / 0.014, rel=1e-3)
+    assert path(0.012) < path(0.018) < path(0.024)
+    assert path(0.024) == pytest.approx(DEFAULT.pipe_x0 / DEFAULT.pipe_least, rel=1e-3)
 
 
 @pytest.mark.parametrize(

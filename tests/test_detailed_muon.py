@@ -343,10 +343,6 @@ def test_no_likelihood_without_is_muon():
         assert (values == 0.0).all()
 
 
-@pytest.mark.xfail(
-    reason="D^2 became narrower when tracks were carried through the end of the field; the medians "
-    "in parameters.py are to be fitted again together with the next samples"
-)
 def test_share_of_muons_is_uniform(muon_gun):
     ids, arrived, tracks, pdg = muon_gun
     columns = simulate_muons(arrived, tracks, ids, 1, DEFAULT)

@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 
 from lamarr_like import rng
-from lamarr_like.detailed import matter, rich
+from lamarr_like.detailed import geometry, matter, rich, rings, transport
 from lamarr_like.detailed.parameters import DEFAULT
 
 C4F10, CF4 = rich.radiators(DEFAULT)
 E, MU, PI, K, P, BT = range(6)
+HONEST = replace(
+    DEFAULT,
+    rich_tail=0.0,
+    rich_shadow=0.0,
+    rich_ring_error=(0.0, 0.0),
+    rich_assumed=(1.0, 1.0),
+    rich_expected=DEFAULT.rich_yield,
+)
 
 
 @pytest.mark.parametrize("radiator", [C4F10, CF4])
@@ -62,22 +70,27 @@ def test_acceptance():
         assert rich.acceptance(0.0, 1.1 * radiator.slope_y, radiator) == 0.0
 
 
-def dlls(species, p, *, n=200, others=0, par=DEFAULT, seed=1):
-    """DLLs of one track of `species` in each of `n` events with `others` further pions."""
+def dlls(species, p, *, n=200, others=0, known=None, par=DEFAULT, seed=1):
+    """DLLs of one track of `species` in each of `n` events with `others` further pions.
+
+    The likelihood knows `known` of these, all where not given.
+    """
     directions = rng.uniforms(seed, "tests/dll", np.arange(n), 0, 2 + 3 * others)
     out = np.empty((n, 6))
     for e in range(n):
         u = directions[e]
-        tracks = np.zeros((1 + others, 2, 3))
+        tracks = np.ones((1 + others, 2, 6))
         angles = 2.0 * np.pi * np.append(u[0], u[2::3])
         slopes = np.append(0.06, 0.02 + 0.1 * u[3::3])
         tracks[:, :, 0] = (slopes * np.cos(angles))[:, None]
         tracks[:, :, 1] = (slopes * np.sin(angles))[:, None]
         tracks[:, :, 2] = np.append(p, 4e3 + 3e4 * u[4::3])[:, None]
+        tracks[:, :, 3:5] = tracks[:, :, :2]
         kinds = np.full(1 + others, matter.PION)
         kinds[0] = species
         keys = rng.stream_keys(seed, "tests/dll-event", np.full(2, e), np.arange(2))
-        out[e] = rich.rich_dlls(keys, tracks, np.stack([kinds, kinds], axis=1), tracks, par)[0]
+        seen = tracks if known is None else tracks[: 1 + known]
+        out[e] = rich.rich_dlls(keys, tracks, np.stack([kinds, kinds], axis=1), seen, par)[0]
     return out
 
 
@@ -97,12 +110,12 @@ def test_hypotheses_below_threshold_are_exactly_equal():
 
 
 def test_no_radiator_no_information():
-    tracks = np.zeros((3, 2, 3))
-    tracks[0, :, :] = (0.06, 0.0, 2e4)
+    tracks = np.zeros((3, 2, 6))
+    tracks[0, :, :] = (0.06, 0.0, 2e4, 0.06, 0.0, 1.0)
     keys = rng.stream_keys(1, "tests/none", np.zeros(2, np.int64), np.arange(2))
     emitters = tracks.copy()
-    tracks[1, :, :] = (0.06, 0.0, 0.0)  # never came
-    tracks[2, :, :] = (0.5, 0.5, 2e4)  # outside
+    tracks[1, :, :] = (0.06, 0.0, 0.0, 0.06, 0.0, 1.0)  # never came
+    tracks[2, :, :] = (0.06, 0.0, 2e4, 0.5, 0.5, 1.0)  # outside
     dll = rich.rich_dlls(keys, emitters, np.full((3, 2), matter.PION), tracks, DEFAULT)
     assert (dll[0, [E, MU, K, P, BT]] != 0.0).all()
     assert (dll[1:] == 0.0).all()
@@ -111,7 +124,7 @@ def test_no_radiator_no_information():
 
 def test_no_tracks():
     keys = rng.stream_keys(1, "tests/none", np.zeros(2, np.int64), np.arange(2))
-    nobody = np.zeros((0, 2, 3))
+    nobody = np.zeros((0, 2, 6))
     assert rich.rich_dlls(keys, nobody, np.zeros((0, 2), np.int64), nobody, DEFAULT).shape == (0, 6)
 
 
@@ -148,8 +161,72 @@ def test_each_species_likes_itself_best_on_average():
 
 def test_the_likelihood_is_honest_where_the_model_is():
     """P(DLLK > c | pion) <= exp(-c) P(DLLK > c | kaon) for a true likelihood ratio."""
-    par = replace(DEFAULT, rich_tail=0.0)
-    kaon = dlls(matter.KAON, 90e3, n=1500, par=par, seed=1)[:, K]
-    pion = dlls(matter.PION, 90e3, n=1500, par=par, seed=2)[:, K]
+    kaon = dlls(matter.KAON, 90e3, n=1500, par=HONEST, seed=1)[:, K]
+    pion = dlls(matter.PION, 90e3, n=1500, par=HONEST, seed=2)[:, K]
     for cut in (1.0, 2.0):
         assert (pion > cut).mean() < 1.6 * np.exp(-cut) * (kaon > cut).mean() + 0.01
+
+
+def test_errors_that_the_likelihood_does_not_know_of_make_it_overconfident():
+    shares = {}
+    for name, par in (("honest", HONEST), ("shipped", DEFAULT)):
+        kaon = dlls(matter.KAON, 90e3, n=600, par=par, seed=1)[:, K]
+        pion = dlls(matter.PION, 90e3, n=600, par=par, seed=2)[:, K]
+        shares[name] = (pion > 2.0).mean(), (kaon > 4.0).mean()
+    # Both grow: the wrong-side tail of pions and the efficiency of a hard cut.
+    assert shares["shipped"][0] > 2.0 * shares["honest"][0]
+    assert shares["shipped"][1] > shares["honest"][1]
+
+
+def test_hidden_rings_look_like_kaons():
+    """Below the kaon threshold a pion without photons is taken for a kaon."""
+    clear, hidden = (
+        (dlls(matter.PION, 7e3, n=500, par=replace(DEFAULT, rich_shadow=s))[:, K] > 5.0).mean()
+        for s in (0.0, 0.5)
+    )
+    assert clear < 0.01
+    assert 0.03 < hidden < 0.3
+
+
+def test_a_larger_believed_yield_makes_missing_rings_worth_more():
+    """Kaons below the threshold are told by what a pion should have given."""
+    par = replace(DEFAULT, rich_expected=DEFAULT.rich_yield)
+    fewer, more = (dlls(matter.KAON, 7e3, others=40, par=q)[:, K].mean() for q in (par, DEFAULT))
+    assert more > 1.2 * fewer > 0.0
+
+
+def test_rings_without_a_track_cost_separation():
+    known, unknown = (separation(40e3, n=300, others=60, known=k) for k in (60, 0))
+    assert unknown < 0.97 * known
+
+
+def test_emitters_shine_over_their_path():
+    sim = transport._empty(4)
+    sim.rich[:] = (0.05, 0.02, 2e4, 100.0, 40.0)
+    sim.start[1, 2] = 1525.0  # half of the first radiator
+    sim.start[2, 2] = 3000.0
+    sim.end_z[3] = 10_600.0  # half of the second one
+    planes = geometry.build_planes(DEFAULT)
+    out = rings.emitters(sim, planes, DEFAULT)
+    assert out.shape == (4, 2, 6)
+    assert out[:, 0, 5].tolist() == pytest.approx([1.0, 0.5, 0.0, 1.0])
+    assert out[:, 1, 5].tolist() == pytest.approx([1.0, 1.0, 1.0, 0.5])
+    z = [planes.z[planes.kind == kind][0] for kind in (geometry.RICH1, geometry.RICH2)]
+    assert out[0, :, 3] == pytest.approx(100.0 / np.array(z))
+    assert out[0, :, 4] == pytest.approx(40.0 / np.array(z))
+
+
+def test_a_short_path_looks_like_no_ring():
+    """A pion that shines over a quarter of the gas is taken for a kaon below its threshold."""
+    means = []
+    for share in (1.0, 0.25):
+        tracks = np.zeros((1, 2, 6))
+        tracks[0, :] = (0.06, 0.0, 7e3, 0.06, 0.0, share)
+        kinds = np.full((1, 2), matter.PION)
+        keys = rng.stream_keys(1, "tests/path", np.repeat(np.arange(200), 2), np.tile([0, 1], 200))
+        pairs = keys.reshape(-1, 2)
+        means.append(
+            np.mean([rich.rich_dlls(k, tracks, kinds, tracks, HONEST)[0, K] for k in pairs])
+        )
+    assert means[0] < -20.0
+    assert means[1] > 5.0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from detector_samples import muons, particles_of
 
 from lamarr_like import schema
+from lamarr_like.detailed import occupancy
+from lamarr_like.detailed.parameters import DEFAULT
 from lamarr_like.detailed.simulate import REQUIRED, simulate_detailed
 from lamarr_like.errors import SchemaError
 from lamarr_like.events import EventBatch, Table, concatenate
@@ -73,6 +77,51 @@ def test_tables_are_consistent(whole):
         assert np.isfinite(column.astype(np.float64)).all(), name
 
 
+def test_interactions_and_decays_are_no_matter_of_acceptance():
+    n, p = 300, 4000.0
+    slope, phi = 1.0 / np.sinh(3.2), np.linspace(0, 2 * np.pi, n, endpoint=False)
+    shares = {}
+    for pdg in (13, 211, 321):
+        out = simulate_detailed(
+            particles_of(pdg, p, slope * np.cos(phi), slope * np.sin(phi)), seed=1
+        )
+        shares[pdg] = [out.particle[c].mean() for c in ("in_acceptance", "reconstructible_long")]
+    for pdg in (211, 321):
+        assert shares[pdg][0] == pytest.approx(shares[13][0], abs=0.01)
+        assert shares[pdg][1] < shares[13][1] - 0.1
+    # Beside the detector and made behind TT nothing is in acceptance.
+    wide = simulate_detailed(particles_of(211, p, np.full(50, 0.6), 0.0), seed=1)
+    late = simulate_detailed(particles_of(211, p, np.full(50, 0.1), 0.0, z=4000.0, x=400.0), 1)
+    assert not wide.particle["in_acceptance"].any()
+    assert not late.particle["in_acceptance"].any()
+
+
+def test_segments_of_backward_particles_follow_the_forward_ones():
+    ids = np.arange(20_000)
+    slope, constant, k = DEFAULT.backward_law
+    for forward, collisions in ((20, 1), (60, 3)):
+        n = occupancy.backward_segments(
+            np.full(len(ids), forward), np.full(len(ids), collisions), ids, 1, DEFAULT
+        )
+        mean = slope * forward + constant * collisions
+        variance = mean + mean**2 / (k * collisions)
+        assert n.mean() == pytest.approx(mean, abs=4 * np.sqrt(variance / len(ids)))
+        assert n.var() == pytest.approx(variance, rel=0.08)
+
+
+def test_stray_segments_have_a_source_of_their_own():
+    ids = np.arange(20_000)
+    none = occupancy.stray_segments(np.zeros(len(ids), np.int64), ids, 1, DEFAULT)
+    # A Poisson number of collisions, each an exponential number: variance 2 n m^2 + n m.
+    n, m = 2.0 * DEFAULT.spill_collisions, DEFAULT.spill_segments
+    variance = 2.0 * n * m**2 + n * m
+    assert none.mean() == pytest.approx(n * m, abs=4 * np.sqrt(variance / len(ids)))
+    assert none.var() == pytest.approx(variance, rel=0.1)
+    busy = occupancy.stray_segments(np.full(len(ids), 200), ids, 1, DEFAULT)
+    own = 200 * DEFAULT.clone_share + 400 * DEFAULT.ghost_segments
+    assert busy.mean() - none.mean() == pytest.approx(own, abs=0.2)
+
+
 def test_occupancy_follows_the_event(whole):
     charged = np.bincount(
         whole.particle.event_index[whole.particle["in_acceptance"]], minlength=len(whole)
@@ -123,7 +172,12 @@ def empty_events(n):
 def test_events_without_particles():
     out = simulate_detailed(empty_events(40), seed=1)
     assert len(out.track) == 0
-    assert (out.event["n_tracks"] == 0).all()
+    # What is left of neighbouring crossings, and nothing else.
+    spilt = 2.0 * DEFAULT.spill_collisions * DEFAULT.spill_segments
+    spread = np.sqrt(spilt * (1.0 + 2.0 * DEFAULT.spill_segments) / len(out))
+    assert out.event["n_tracks"].mean() == pytest.approx(spilt, abs=4 * spread)
+    without = simulate_detailed(empty_events(40), 1, replace(DEFAULT, spill_segments=0.0))
+    assert (without.event["n_tracks"] == 0).all()
     assert (out.event["n_pvs"] == 0).all()
     assert 0 < out.event["n_spd_hits"].mean() < 4  # noise
 

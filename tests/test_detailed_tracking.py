@@ -132,6 +132,19 @@ def test_low_momentum_particles_are_upstream_and_late_ones_downstream():
     assert (np.abs(dz) < 2000.0).all()
 
 
+def test_particles_whose_t_hits_lie_elsewhere_are_lost():
+    """Electrons radiate in the magnet: the search forward ends away from their hits."""
+    sharp = replace(DEFAULT, forward_low_p=0.0, forward_found=1.0, occupancy_loss=0.0)
+    wide = replace(sharp, forward_window_tx=(1e3, 0.0), forward_window_y=(1e6, 0.0))
+
+    def found(pdg, par):
+        out = simulate_detailed(muons(1500, p=2e4, pdg=pdg), seed=1, par=par)
+        return (out.particle["track_type"] == 3)[out.particle["reconstructible_long"]].mean()
+
+    assert found(13, sharp) > found(13, wide) - 0.01
+    assert found(11, sharp) < found(11, wide) - 0.02
+
+
 def test_efficiency_falls_with_occupancy():
     from lamarr_like.events import EventBatch, Table
 

@@ -61,7 +61,7 @@ def test_types_of_tracks_know_what_they_have_hits_of():
 def test_flight_beyond_the_foil_meets_no_foil():
     p = np.array([2e3])
     inside = sigma(p, 2)
-    outside = sigma(p, 2, ctb_d=6.0)
+    outside = sigma(p, 2, ctb_d=7.0)
     assert outside < 0.9 * inside
 
 

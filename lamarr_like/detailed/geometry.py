@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .parameters import Parameters
 
-VELO, TT, T, PASSIVE, RICH1, RICH2, SPD = range(7)
+VELO, TT, T, PASSIVE, RICH1, RICH2, SPD, PIPE = range(8)
 """Kinds of plane; the RICH planes only note the state in the middle of the radiator."""
 
 N_VELO, N_TT, N_T = 42, 4, 24
@@ -66,9 +66,14 @@ class Detector(NamedTuple):
     foil_radius: float
     foil_x0: float
     beam_pipe_slope: float
+    pipe_angle: float
+    pipe_least: float
     scattering_tail: float
     scattering_tail_scale: float
     interaction_per_x0: float
+    interaction_of: tuple[float, ...]
+    elastic_share: float
+    elastic_kick: float
     ionisation_per_x0: float
     aperture_x: float
     aperture_y: float
@@ -86,6 +91,7 @@ def build_planes(par: Parameters) -> Planes:
         rows.append((z, VELO, 2 * i, 0.0, par.velo_x0))
     rows.append((par.velo_exit_z, PASSIVE, -1, 0.0, par.velo_exit_x0))
     rows += [(z, PASSIVE, -1, 0.0, x0) for z, x0 in par.passive]
+    rows.append((par.pipe_z, PIPE, -1, 0.0, par.pipe_x0))
     stereo = (0.0, par.stereo_angle, -par.stereo_angle, 0.0)
     for i, z in enumerate(par.tt_z):
         rows.append((z, TT, FIRST_TT + i, stereo[i], par.tt_x0))

@@ -2,6 +2,7 @@
 
 Multiple scattering follows Highland's formula as in Lynch and Dahl, NIM B58 (1991) 6, with a tail
 of single large-angle scatters; electrons lose by Bethe and Heitler, -ln(E'/E) ~ Gamma(t / ln 2).
+Hadrons interact, or scatter elastically off nuclei by angles of some 200 MeV / p.
 Secondaries go on a stack, one row each: x, y, z, tx, ty, p, species, charge, generation.
 """
 
@@ -12,7 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .geometry import VELO
+from .geometry import PIPE, VELO
 from .random import exponential, gamma, normal, poisson, uniform
 
 ELECTRON, MUON, PION, KAON, PROTON, PHOTON = range(6)
@@ -187,14 +188,27 @@ def cross_sheet(tx, ty, p, species, path, det, state):  # type: ignore[no-untype
 
 @njit(cache=True)
 def material_on_path(kind, x0, x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
-    """Radiation lengths met at a plane; none in the beam pipe and beside the VELO sensors."""
+    """Radiation lengths met at a plane; none in the beam pipe and beside the VELO sensors.
+
+    The wall of the conical pipe is met at the difference of its angle and that of the particle.
+    """
     r2 = x * x + y * y
     if kind == VELO:
         if r2 < det.velo_r_min * det.velo_r_min or r2 > 1.2 * det.velo_r_max * det.velo_r_max:
             return 0.0
     elif r2 < (det.beam_pipe_slope * z) ** 2:
         return 0.0
+    if kind == PIPE:
+        angle = det.pipe_angle - math.sqrt(r2) / z
+        return x0 / max(angle, det.pipe_least) if angle > 0.0 else 0.0
     return x0 * math.sqrt(1.0 + tx * tx + ty * ty)
+
+
+@njit(cache=True, inline="always")
+def interaction_lengths(species, charge, path, det):  # type: ignore[no-untyped-def]
+    """Interaction lengths that a hadron meets in `path` radiation lengths."""
+    index = 2 * (species - PION) + (1 if charge < 0.0 else 0)
+    return path * det.interaction_per_x0 * det.interaction_of[index]
 
 
 @njit(cache=True)
@@ -212,7 +226,7 @@ def _convert(stack, depth, x, y, z, tx, ty, p, generation, state):  # type: igno
 
 @njit(cache=True)
 def cross_plane(  # type: ignore[no-untyped-def]
-    stack, depth, x, y, z, tx, ty, p, species, generation, path, det, state
+    stack, depth, x, y, z, tx, ty, p, species, charge, generation, path, det, state
 ):
     """All that the material of a plane does to a particle.
 
@@ -221,6 +235,7 @@ def cross_plane(  # type: ignore[no-untyped-def]
         depth: rows of the stack in use.
         x, y, z, tx, ty, p: the particle.
         species: its species.
+        charge: its charge.
         generation: its generation.
         path: radiation lengths along its path.
         det: `geometry.Detector`.
@@ -239,8 +254,12 @@ def cross_plane(  # type: ignore[no-untyped-def]
         depth = _push(*(stack, depth, x, y, z, tx, ty, before - p, PHOTON, 0.0, generation + 1))
     if p < MIN_P:
         return depth, tx, ty, 0.0
-    if species >= PION and uniform(state) < 1.0 - math.exp(-path * det.interaction_per_x0):
-        if generation < _MAX_GENERATION:
-            depth = _interact(stack, depth, x, y, z, tx, ty, p, generation + 1, state)
-        return depth, tx, ty, 0.0
+    if species >= PION:
+        lengths = interaction_lengths(species, charge, path, det)
+        if uniform(state) < 1.0 - math.exp(-lengths):
+            if generation < _MAX_GENERATION:
+                depth = _interact(stack, depth, x, y, z, tx, ty, p, generation + 1, state)
+            return depth, tx, ty, 0.0
+        if uniform(state) < 1.0 - math.exp(-lengths * det.elastic_share):
+            tx, ty = _deflect(tx, ty, det.elastic_kick / p, state)
     return depth, tx, ty, p

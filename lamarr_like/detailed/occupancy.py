@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.stats import gamma, poisson
 
 from .. import rng
 from ..events import EventBatch
@@ -31,6 +31,59 @@ def unused_segments(
     t[tracks.t_row[tracks.track_type != UPSTREAM]] = False
     segments = np.concatenate([event[velo], event[t]])
     return np.bincount(segments, minlength=n_events)
+
+
+def backward_segments(
+    forward: NDArray[np.int64],
+    collisions: NDArray[np.int64],
+    event_ids: NDArray[np.int64],
+    seed: int,
+    par: Parameters,
+) -> NDArray[np.int64]:
+    """VELO segments of particles that fly away from the spectrometer, by event.
+
+    They are not among the generated particles that are kept.  Their number follows that of the
+    forward ones of the same collisions, by a negative binomial law.
+
+    Args:
+        forward: VELO segments of generated particles, shape ``(n_events,)``.
+        collisions: collisions of each event.
+        event_ids: identifiers of the events.
+        seed: seed of the run.
+        par: parameters.
+    """
+    slope, constant, k = par.backward_law
+    u = rng.uniforms(seed, "detailed/backward-segments", event_ids, 0, 2)
+    shape = np.maximum(k * collisions, 1e-9)
+    mean = (slope * forward + constant * collisions) * gamma.ppf(u[:, 0], shape) / shape
+    count: NDArray[np.int64] = poisson.ppf(u[:, 1], mean).astype(np.int64)
+    return count
+
+
+def stray_segments(
+    n_tracks: NDArray[np.int64], event_ids: NDArray[np.int64], seed: int, par: Parameters
+) -> NDArray[np.int64]:
+    """Segments that are no particle of the event, by event.
+
+    Clones and wrong combinations grow with the segments of the event itself; the straws of the
+    outer tracker, read out over 75 ns, and slow signals of the silicon hold segments of the
+    crossings before and after, which the SPD does not see.  A neighbouring crossing has a Poisson
+    number of interactions, and each an exponential number of segments.
+
+    Args:
+        n_tracks: tracks and segments of particles, shape ``(n_events,)``.
+        event_ids: identifiers of the events.
+        seed: seed of the run.
+        par: parameters.
+    """
+    u = rng.uniforms(seed, "detailed/stray-segments", event_ids, 0, 4)
+    wrong = par.clone_share * n_tracks + par.ghost_segments * n_tracks**2 / 100.0
+    count = poisson.ppf(u[:, 0], wrong)
+    collisions = poisson.ppf(u[:, 1], 2.0 * par.spill_collisions)
+    spilt = gamma.ppf(u[:, 2], np.maximum(collisions, 1e-9))
+    count += poisson.ppf(u[:, 3], par.spill_segments * spilt)
+    result: NDArray[np.int64] = count.astype(np.int64)
+    return result
 
 
 def spd_hits(

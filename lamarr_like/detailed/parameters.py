@@ -30,17 +30,18 @@ class Parameters:
         *np.arange(-175.0, 276.0, 30.0).tolist(),
         *(435.0, 585.0, 635.0, 685.0, 735.0),
     )
-    velo_r_min: float = 8.2
+    velo_r_min: float = 9.8  # 8.2 [D]; beams off the middle and inner strips of no use (chosen:
+    # distance of first hits, by the covariance of the 2016 parametrisation)
     velo_r_max: float = 42.0
     velo_pitch_inner: float = 0.038  # strip pitch at r_min and r_max
     velo_pitch_outer: float = 0.100
-    velo_resolution: float = 0.27  # over pitch: 10-27 um with alignment (chosen: IP at high pT)
+    velo_resolution: float = 0.275  # over pitch: 10-28 um with alignment (chosen: IP at high pT)
     velo_efficiency: float = 0.985
-    velo_x0: float = 0.0095  # radiation lengths of one station: 2 x 0.3 mm silicon and support
-    foil_radius: float = 5.5  # RF foil, 0.3 mm aluminium, corrugated [D]
-    foil_x0: float = 0.075  # chosen: IP slope against 1/pT; folds make many crossings
+    velo_x0: float = 0.0108  # radiation lengths of one station: 2 x 0.3 mm silicon and support
+    foil_radius: float = 6.6  # RF foil, 0.3 mm aluminium, corrugated, 5.5 to 8 mm [D]
+    foil_x0: float = 0.045  # chosen: IP slope against 1/pT; folds make many crossings
     velo_exit_z: float = 790.0
-    velo_exit_x0: float = 0.022  # 2 mm aluminium window [D]
+    velo_exit_x0: float = 0.016  # 2 mm aluminium window [D]
 
     # --- TT [D]: four silicon layers x u v x, +-5 degrees
     tt_z: tuple[float, ...] = (2330.0, 2370.0, 2600.0, 2640.0)
@@ -49,7 +50,7 @@ class Parameters:
     tt_hole: float = 38.0
     tt_resolution: float = 0.075  # 0.053 [P] and alignment (chosen)
     tt_efficiency: float = 0.985
-    tt_x0: float = 0.024  # with cables and box
+    tt_x0: float = 0.011  # with cables and box
 
     # --- T stations [D]: three stations of x u v x; silicon inside, straw double layers outside
     t_centres: tuple[float, ...] = (7948.0, 8630.0, 9315.0)
@@ -59,9 +60,9 @@ class Parameters:
     it_half_x: tuple[float, ...] = (625.0, 265.0)  # two boxes that make the cross
     it_half_y: tuple[float, ...] = (105.0, 210.0)
     t_hole: float = 75.0
-    it_resolution: float = 0.100  # 0.055 [P] and alignment (chosen: dp/p at 100-200 GeV)
+    it_resolution: float = 0.122  # 0.055 [P] and alignment (chosen: dp/p at 100-200 GeV)
     it_efficiency: float = 0.985
-    ot_resolution: float = 0.245  # 0.205 [P] and alignment (chosen)
+    ot_resolution: float = 0.268  # 0.205 [P] and alignment (chosen)
     ot_efficiency: float = 0.92  # per monolayer, gaps between straws included
     t_x0: float = 0.0135  # one layer of either kind, frames included
     stereo_angle: float = 0.0872665  # 5 degrees
@@ -74,61 +75,106 @@ class Parameters:
     # --- passive material as thin sheets (z, radiation lengths); components [D, sec. 2.1], their
     # sum upstream of the T stations chosen: dp/p = 0.5 % below 20 GeV
     passive: tuple[tuple[float, float], ...] = (
-        (1000.0, 0.025),  # RICH1 entrance and VELO flange
-        (1500.0, 0.072),  # C4F10 and beam pipe
-        (2050.0, 0.051),  # RICH1 mirror, carbon fibre
-        (2165.0, 0.025),  # RICH1 exit
-        (4000.0, 0.022),  # air and beam-pipe supports in the magnet
-        (6000.0, 0.022),
+        (1000.0, 0.017),  # RICH1 entrance and VELO flange
+        (1500.0, 0.026),  # C4F10 and beam pipe
+        (2050.0, 0.021),  # RICH1 mirror, carbon fibre
+        (2165.0, 0.012),  # RICH1 exit
+        (4000.0, 0.025),  # air and beam-pipe supports in the magnet
+        (6000.0, 0.025),
         (9500.0, 0.020),  # RICH2 entrance
         (10700.0, 0.020),  # CF4
         (11700.0, 0.110),  # RICH2 mirrors and exit
         (12100.0, 0.060),  # M1
     )
     beam_pipe_slope: float = 0.0105  # particles below this angle stay in the pipe (10 mrad) [D]
+    # the first section of the pipe is a cone of 25 mrad about the beam, 1 mm of beryllium [D]:
+    # particles below that angle cross its wall at a grazing angle (flanges and bellows, and the
+    # rounding off at the edge of the cone, chosen: efficiency at eta > 4.4)
+    pipe_z: float = 1350.0
+    pipe_angle: float = 0.026
+    pipe_x0: float = 0.0036  # of the wall at normal incidence
+    pipe_least: float = 0.006  # rad, least angle between particle and wall
 
     # --- physics of matter [PDG]
-    scattering_tail: float = 0.02  # single large-angle scatters on top of Highland's core
-    scattering_tail_scale: float = 2.8
-    interaction_per_x0: float = 0.33  # nuclear interaction lengths per radiation length: 60 % X0
-    # and 20 % lambda up to RICH2 [D, sec. 2]
+    scattering_tail: float = 0.03  # single large-angle scatters on top of Highland's core
+    scattering_tail_scale: float = 3.0
+    interaction_per_x0: float = 0.41  # nuclear interaction lengths of a pion per radiation length:
+    # silicon 0.2, carbon fibre and gas 0.4-0.5, beryllium 0.8 [PDG]; 20 % lambda up to RICH2 [D]
+    interaction_of: tuple[float, ...] = (1.0, 1.0, 0.75, 0.87, 1.0, 1.12)  # cross-sections of pi+,
+    # pi-, K+, K-, p, pbar over that of pions: kaons below, antiprotons above; protons, larger by a
+    # third in truth, taken as pions (chosen: the 2016 parametrisation has one for all hadrons)
+    elastic_share: float = 0.45  # elastic and quasi-elastic over inelastic cross-section (chosen:
+    # losses at low against high momentum)
+    elastic_kick: float = 140.0  # MeV, transverse in each projection: slopes of 25-50 / GeV^2
     ionisation_per_x0: float = 50.0  # MeV lost by a minimum-ionising particle per X0
 
     # --- pattern recognition (chosen so that the published efficiencies come out)
     velo_min_stations: int = 3
     velo_found: float = 0.995
-    forward_found: float = 0.995
-    forward_low_p: float = 900.0  # MeV: search windows are too small below a few GeV
+    forward_found: float = 0.99
+    forward_low_p: float = 330.0  # MeV: share lost is about this over p, windows end somewhere
+    # windows of the direction at T2 and of y [mm] there about the path that VELO and x give:
+    # constant, and MeV, mm MeV over p as scattering goes
+    forward_window_tx: tuple[float, float] = (2.2e-3, 40.0)
+    forward_window_y: tuple[float, float] = (20.0, 320e3)
     upstream_found: float = 0.75
-    upstream_low_p: float = 500.0
-    downstream_found: float = 0.78
+    upstream_low_p: float = 1800.0
+    upstream_high_p: float = 40e3  # MeV: TT alone cannot tell the momentum of stiff tracks
+    downstream_found: float = 0.65
     downstream_low_p: float = 1500.0
     occupancy_loss: float = 0.02  # efficiency lost per 100 VELO segments
     chi2_max: float = 4.0  # chi2 per degree of freedom [P: < 4 in the best-track selection]
-    ghost_window_y: float = 110.0  # mm at T2 between a VELO line and a T segment
-    ghost_window_x: float = 110.0  # mm between their straight lines in the middle of the magnet
+    ghost_window_y: float = 210.0  # mm at T2 between a VELO line and a T segment
+    ghost_window_x: float = 210.0  # mm between their straight lines in the middle of the magnet
     ghost_accept: float = 1.0
     ghost_tt_found: float = 0.5  # chance that a stray TT hit is picked up, per layer
     ghost_tt_spread: float = 0.35  # mm, of such hits about the trajectory
 
+    # --- segments that are no particle of the event (chosen: nTracks of triggered events, and how
+    # loosely it goes with nSPDHits)
+    # segments of particles that fly backward: slope and constant against the forward ones of a
+    # collision, and k of the negative binomial (Pythia, 2500 inelastic collisions at 13 TeV,
+    # straight lines through these stations)
+    backward_law: tuple[float, float, float] = (0.46, 1.5, 2.5)
+    clone_share: float = 0.02  # clones of segments
+    ghost_segments: float = 0.01  # wrong segments, per segment and 100 segments of the event
+    spill_collisions: float = 1.1  # visible interactions of a crossing in Run 2
+    spill_segments: float = 5.0  # segments that one in a neighbouring crossing leaves
+
     # --- RICH [R]; saturated yields and resolutions per photon are published
     rich_index: tuple[float, float] = (1.0014, 1.0005)  # C4F10, CF4
     rich_yield: tuple[float, float] = (20.0, 16.0)
-    rich_resolution: tuple[float, float] = (1.48e-3, 0.622e-3)  # core; with its tail the
-    # published width 1.618 and 0.68 mrad comes out
+    rich_expected: tuple[float, float] = (28.3, 22.7)  # that the likelihood believes in: yields of
+    # LHCb's simulation [R, table of the yields]
+    rich_resolution: tuple[float, float] = (1.457e-3, 0.587e-3)  # core; with its tail and the
+    # common error of a ring the published width 1.618 and 0.68 mrad comes out
+    rich_ring_error: tuple[float, float] = (0.5e-3, 0.28e-3)  # that all photons of a ring share:
+    # alignment of mirrors and photon detectors, refractive index (chosen: mis-ID at high momentum)
+    rich_assumed: tuple[float, float] = (0.65, 0.60)  # error per photon in the likelihood over the
+    # true one (chosen: efficiency of kaons at high momentum)
     rich_track_error: tuple[float, float] = (0.3e-3, 0.15e-3)  # direction, constant part
     rich_track_scatter: tuple[float, float] = (2.5, 1.8)  # rad MeV: sigma = value / p
-    rich_theta_min: tuple[float, float] = (0.025, 0.015)  # polar acceptance
-    rich_slope_x: tuple[float, float] = (0.300, 0.120)
+    rich_theta_min: tuple[float, float] = (0.025, 0.015)  # polar acceptance [D]
+    rich_slope_x: tuple[float, float] = (0.300, 0.120)  # x/z in the middle of the gas
     rich_slope_y: tuple[float, float] = (0.250, 0.100)
+    rich_gas: tuple[tuple[float, float], ...] = ((1000.0, 2050.0), (9500.0, 11700.0))  # entrance
+    # window to mirrors
     rich_noise: tuple[float, float] = (20.0, 12.0)  # dark counts and scattered light an event
-    rich_background: tuple[float, float] = (0.10, 0.10)  # stray photons per Cherenkov photon
-    rich_tail: float = 0.10  # photons with wrong emission point or reflection
+    rich_background: tuple[float, float] = (0.07, 0.07)  # stray photons per Cherenkov photon
+    rich_cell: tuple[float, float] = (0.056, 0.0175)  # photon detectors: 75 mm over the focal
+    # length of the mirrors, 1.35 and 4.3 m [D]
+    rich_floor: tuple[float, float] = (800.0, 1500.0)  # 1/rad^2, least background that the
+    # likelihood assumes (chosen)
+    rich_shadow: float = 0.07  # rings of which a part meets dead tubes, gaps or edges (chosen)
+    rich_tail: float = 0.06  # photons with wrong emission point or reflection
     rich_tail_scale: float = 3.0
 
     # errors of a T segment in x and y at the middle station [mm] and of its slopes, from the hit
     # resolutions above over a lever arm of 1.4 m with stereo angles of 5 degrees
-    t_segment_error: tuple[tuple[float, float], tuple[float, float]] = ((0.08, 1.0), (1.5e-4, 1e-3))
+    t_segment_error: tuple[tuple[float, float], tuple[float, float]] = (
+        (0.088, 1.1),
+        (1.65e-4, 1.1e-3),
+    )
 
     # --- SPD [D]
     spd_z: float = 12300.0
@@ -138,7 +184,7 @@ class Parameters:
     spd_hole_y: float = 240.0
     spd_efficiency: float = 0.98
     spd_noise: float = 1.5  # noise cells an event
-    spd_backsplash: float = 1.1  # further cells lit by each particle that showers behind (chosen:
+    spd_backsplash: float = 0.95  # further cells lit by each particle that showers behind (chosen:
     # nSPDHits over nTracks of LHCb events)
     spd_backsplash_radius: float = 250.0
 
@@ -166,9 +212,10 @@ class Parameters:
     calo_moliere: float = 39.0  # mm, scale of the core (fitted: lateral profile)
     calo_tail_scale: float = 1.0  # scale of the tail against the core (fitted)
     calo_grain: float = 25.0  # MeV, independent portions of a shower (fitted: spread of barycentre)
-    calo_sampling: float = 0.083  # sqrt(GeV), stochastic term of a whole shower (fitted)
+    calo_sampling: float = 0.081  # sqrt(GeV), stochastic term of a whole shower (fitted)
     calo_constant: float = 0.005  # calibration of cells, adds to leakage to make 0.8 % [D]
-    calo_cut: float = 0.05  # MeV, mean energy below which a cell is left out
+    calo_cut: float = 0.025  # MeV, mean energy below which a cell is left out (fitted: tail of the
+    # lateral profile of Geant4, which ends sooner than the formula)
 
     # --- minimum-ionising particles and hadrons in the calorimeters
     calo_mip: tuple[float, float] = (320.0, 20.0)  # MeV at the scale of electromagnetic showers,
@@ -205,7 +252,7 @@ class Parameters:
     # per unit of ln E and of ln(1 + preshower energy / MeV) (fitted: photons at an angle)
     calo_place: tuple[tuple[float, float], ...] = ((6.0, 17.0), (2.6, 9.0), (1.35, 6.2))  # mm,
     # mm sqrt(GeV): errors of x and y by region (fitted to photons)
-    calo_track_error: tuple[float, float, float] = (0.6, 4.1, 6e3)  # mm in x, in y, mm MeV of
+    calo_track_error: tuple[float, float, float] = (0.66, 4.5, 6e3)  # mm in x, in y, mm MeV of
     # scattering behind the T stations: errors of an extrapolated track, from t_segment_error
     calo_merged_width: float = 1.0  # spread over that of a photon: wider ones are tried
     calo_merged_scale: float = 1.13  # of the mass of the halves, which share cells (fitted: pi0)
@@ -237,10 +284,12 @@ class Parameters:
     # energy (chosen: some 20 to 30 % of pions of 30 GeV leave hits behind 7 interaction lengths)
     muon_leak: float = 0.25
     muon_leak_power: float = 0.85
-    muon_leak_radius: float = 120.0  # mm, mean distance of leaking particles from the axis (chosen)
-    muon_cascade: float = 0.021  # muons above 1 GeV from decays in a shower: 3 pions per unit of
-    # rapidity, 0.2 m of iron over 56 m of decay length per GeV, twice that for the kaons among them
-    muon_stray: tuple[float, ...] = (0.12, 0.05, 0.03, 0.03)  # low-energy hits for each hadron that
+    muon_leak_radius: float = 100.0  # mm, mean distance of leaking particles from the axis (chosen)
+    muon_cascade: float = 0.05  # muons above 1 GeV from decays in a shower: 3 pions per unit of
+    # rapidity, 0.2 m of iron over 56 m of decay length per GeV, twice that for the kaons among
+    # them, is 0.02; the gap of half a metre behind the ECAL, where pions of showers that start
+    # there fly freely, makes it two to three times as much (chosen: mis-ID above 10 GeV)
+    muon_stray: tuple[float, ...] = (0.24, 0.10, 0.06, 0.06)  # low-energy hits for each hadron that
     # arrives, by station (chosen: mis-ID of protons and its growth with occupancy)
     muon_stray_p: float = 1000.0  # MeV, of hadrons that count for them
     muon_noise: tuple[float, ...] = (1.5, 0.7, 0.5, 0.7)  # hits of every event (chosen)
@@ -261,21 +310,23 @@ class Parameters:
     muon_field_scale: float = 1.2
     # likelihoods: the cumulative of D^2 is 1 / (1 + (D^2 / m)^-b), a tanh of its logarithm; fitted
     # to muons, 2.5-100 GeV, among minimum-bias events: m = a + (p0/p)^k, b = b0 + b1 / m by region
-    # at M2; and to protons that pass isMuon, 3-100 GeV: m and b by region alone, as at LHCb [M]
-    muon_d2_floor: tuple[float, ...] = (1.30, 1.22, 1.20, 1.11)  # a, set by the size of the pads
-    muon_d2_p: tuple[float, ...] = (87.4e3, 41.8e3, 19.8e3, 10.3e3)  # p0 [MeV]: scattering
-    muon_d2_power: tuple[float, ...] = (1.74, 1.89, 2.17, 2.62)  # k
-    muon_d2_shape: tuple[float, float] = (1.37, 1.18)  # b0, b1
-    muon_bg_d2: tuple[float, ...] = (206.0, 104.0, 58.2, 47.5)  # m of other tracks
-    muon_bg_shape: tuple[float, ...] = (0.97, 0.97, 1.18, 1.33)  # b of other tracks
-    muon_around: tuple[float, float] = (0.64, 2.08)  # mean number of further hits about muons and
+    # at M2; and to protons that pass isMuon, 2.5-60 GeV, rounded: m and b by region alone, as at
+    # LHCb [M]
+    muon_d2_floor: tuple[float, ...] = (0.785, 0.671, 0.643, 0.639)  # a, set by the pads
+    muon_d2_p: tuple[float, ...] = (66.5e3, 34.0e3, 17.4e3, 9.45e3)  # p0 [MeV]: scattering
+    muon_d2_power: tuple[float, ...] = (1.875, 1.975, 2.076, 2.377)  # k
+    muon_d2_shape: tuple[float, float] = (1.353, 0.988)  # b0, b1
+    muon_bg_d2: tuple[float, ...] = (340.0, 150.0, 53.0, 46.0)  # m of other tracks
+    muon_bg_shape: tuple[float, ...] = (1.23, 1.23, 1.11, 1.21)  # b of other tracks
+    muon_around: tuple[float, float] = (0.72, 2.09)  # mean number of further hits about muons and
     # other tracks that pass isMuon (same samples)
-    muon_missing: tuple[float, float] = (0.010, 0.38)  # chance that M4 or M5 has no hit for muons
+    muon_missing: tuple[float, float] = (0.009, 0.49)  # chance that M4 or M5 has no hit for muons
     # and others that pass isMuon at 6-10 GeV (same samples)
 
     # --- primary vertices
     pv_min_tracks: int = 5  # [P]
-    velo_only_pt: float = 400.0  # MeV, assumed for VELO segments without momentum [P]
+    velo_only_pt: float = 500.0  # MeV, assumed for VELO segments without momentum (400 [P]; chosen:
+    # vertices along z)
 
 
 DEFAULT = Parameters()

@@ -83,8 +83,12 @@ def find(
     keep = np.clip(1.0 - par.occupancy_loss * occupancy, 0.0, 1.0)
     p = sim.start[:, 5]
     velo = able.velo & (uniforms[:, 0] < par.velo_found * keep)
-    forward = par.forward_found * keep * -np.expm1(-p / par.forward_low_p)
-    up = par.upstream_found * keep * -np.expm1(-p / par.upstream_low_p)
+    forward = par.forward_found * keep
+    whole = np.flatnonzero(velo & able.t)
+    forward[whole] *= _forward(sim, whole, par)
+    # Electrons have lost momentum on their way to TT.
+    up = par.upstream_found * keep * -np.expm1(-sim.rich[:, 0, 2] / par.upstream_low_p)
+    up /= 1.0 + p / par.upstream_high_p
     down = par.downstream_found * keep * -np.expm1(-p / par.downstream_low_p)
     t = able.t & (uniforms[:, 3] < 0.95 * keep)
     return Found(
@@ -94,6 +98,56 @@ def find(
         downstream=able.t & able.tt & (uniforms[:, 2] < down),
         t=t,
     )
+
+
+def _forward(sim: Simulated, rows: NDArray[np.int64], par: Parameters) -> NDArray[np.float64]:
+    """Chance that the search forward from a VELO segment ends at the T hits of its particle.
+
+    The search knows the line in the VELO and tries a momentum, which gives x at T; the direction
+    there and y then follow.  Where the particle lost energy in the magnet, decayed or was kicked,
+    its hits lie elsewhere: the chance falls as a Gaussian with the distance in units of the search
+    windows.  Windows end at a deflection, so that soft tracks are lost too.
+
+    Args:
+        sim: the followed particles.
+        rows: particles with both segments.
+        par: parameters.
+    """
+    seeds = sim.start[rows].copy()
+    seeds[:, 5] = sim.charge[rows] / seeds[:, 5]
+    off = np.empty((len(rows), 3))
+    _mismatch(seeds, sim.t2[rows], _t2_plane(par), geometry.magnet(par), off)
+    inverse_p = np.abs(off[:, 2])
+    pairs = ((off[:, 0], par.forward_window_tx), (off[:, 1], par.forward_window_y))
+    miss = sum((d / (constant + slope * inverse_p)) ** 2 for d, (constant, slope) in pairs)
+    result: NDArray[np.float64] = np.exp(-0.5 * miss) / (1.0 + par.forward_low_p * inverse_p)
+    return np.where(np.isfinite(result), result, 0.0)
+
+
+@njit(cache=True)
+def _mismatch(seeds, t2, zt, magnet, off):  # type: ignore[no-untyped-def]
+    """Distances in tx and y at T2 from the path that joins a seed with x there, and its q/p."""
+    for i in range(len(seeds)):
+        s = seeds[i]
+        q = s[5]
+        x, y, tx, _ = propagate(s[0], s[1], s[3], s[4], q, s[2], zt, magnet)
+        for _ in range(3):
+            step = 0.01 * q
+            xn = propagate(s[0], s[1], s[3], s[4], q + step, s[2], zt, magnet)[0]
+            if xn == x:  # starts at the plane: nothing to learn
+                break
+            # Secant, at most a factor of two at a time.
+            change = (t2[i, 0] - x) / (xn - x) * step
+            q += min(max(change, -0.5 * abs(q)), abs(q))
+            x, y, tx, _ = propagate(s[0], s[1], s[3], s[4], q, s[2], zt, magnet)
+            if abs(t2[i, 0] - x) < 1.0:
+                break
+        off[i, 0], off[i, 1], off[i, 2] = t2[i, 2] - tx, t2[i, 1] - y, q
+
+
+def _t2_plane(par: Parameters) -> float:
+    """Plane [mm] of `transport.Simulated.t2`."""
+    return par.t_centres[1] + par.t_layer_dz[0] - 2.75
 
 
 class Ghosts(NamedTuple):
@@ -152,7 +206,7 @@ def find_ghosts(
         par: parameters.
     """
     t_ok = found.t & np.isfinite(sim.t2[:, 0])
-    zt = par.t_centres[1] + par.t_layer_dz[0] - 2.75
+    zt = _t2_plane(par)
     windows = (par.ghost_window_x, par.ghost_window_y)
     pairs = _pairs(
         *(offsets, found.velo & ~found.long, t_ok, sim.start, sim.t2),

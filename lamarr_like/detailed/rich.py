@@ -5,13 +5,14 @@ of the photons: a track's photons lie on a cone of the Cherenkov angle about its
 Photons of all charged particles of the event and noise share the plane; for a track the others'
 photons are background, which therefore grows with occupancy by itself.  The likelihood is the
 global one of LHCb (EPJC 73 (2013) 2431, sec. 5): each track's hypothesis is varied while the others
-are kept at their best one, twice over.
+are kept at their best one, twice over, and the background is what the tracks do not explain in each
+photon detector.  Like a real one it is not quite true: it believes in the yields of the simulation,
+in smaller errors than there are, in independent photons and in rings that are seen whole.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from .matter import MASS
 from .parameters import Parameters
+from .radiator import Radiator, acceptance, cherenkov_angle, expected_yield, radiators
 from .random import normal, poisson, uniform
 
 HYPOTHESES = ("e", "mu", "pi", "k", "p", "bt")
@@ -26,78 +28,9 @@ _PION = 2
 _N_HYP = 6
 _WINDOW_SIGMAS = 6.0
 _TURNS = 2  # of the global likelihood
-_CELL = 0.02  # rad, grid on which the density of photons is averaged
-_GRID = 40
-_HALF_GRID = 20
-
-
-class Radiator(NamedTuple):
-    """Numbers of one radiator for the kernels.
-
-    Attributes:
-        n: refractive index.
-        yield_: detected photons of a saturated track.
-        sigma: resolution per photon [rad].
-        track_error, track_scatter: error of the track direction, constant [rad] and per momentum
-            [rad MeV].
-        theta_min, slope_x, slope_y: acceptance.
-        noise: noise photons an event.
-        background: stray photons per Cherenkov photon.
-        tail, tail_scale: share and widening of badly measured photons, which the likelihood
-            does not know of.
-    """
-
-    n: float
-    yield_: float
-    sigma: float
-    track_error: float
-    track_scatter: float
-    theta_min: float
-    slope_x: float
-    slope_y: float
-    noise: float
-    background: float
-    tail: float
-    tail_scale: float
-
-
-def radiators(par: Parameters) -> tuple[Radiator, Radiator]:
-    """C4F10 of RICH 1 and CF4 of RICH 2."""
-    made = [
-        Radiator(
-            *(par.rich_index[i], par.rich_yield[i], par.rich_resolution[i]),
-            *(par.rich_track_error[i], par.rich_track_scatter[i], par.rich_theta_min[i]),
-            *(par.rich_slope_x[i], par.rich_slope_y[i], par.rich_noise[i]),
-            *(par.rich_background[i], par.rich_tail, par.rich_tail_scale),
-        )
-        for i in (0, 1)
-    ]
-    return made[0], made[1]
-
-
-@njit(cache=True)
-def cherenkov_angle(p, mass, n):  # type: ignore[no-untyped-def]
-    """Cherenkov angle [rad], 0 below threshold: cos(theta) = 1 / (n beta)."""
-    cos = math.sqrt(p * p + mass * mass) / (n * p)
-    return math.acos(cos) if cos < 1.0 else 0.0
-
-
-@njit(cache=True)
-def expected_yield(p, mass, rad):  # type: ignore[no-untyped-def]
-    """Detected photons from Frank and Tamm: the saturated yield times sin^2 over its maximum."""
-    s = math.sin(cherenkov_angle(p, mass, rad.n))
-    return rad.yield_ * s * s / (1.0 - 1.0 / (rad.n * rad.n))
-
-
-@njit(cache=True)
-def acceptance(tx, ty, rad):  # type: ignore[no-untyped-def]
-    """Share of the ring that the photon detectors see, falling at the edges."""
-    r = math.sqrt(tx * tx + ty * ty)
-    inner = (r - 0.8 * rad.theta_min) / (0.4 * rad.theta_min)
-    outer_x = (1.05 * rad.slope_x - abs(tx)) / (0.12 * rad.slope_x)
-    outer_y = (1.05 * rad.slope_y - abs(ty)) / (0.12 * rad.slope_y)
-    a = min(max(inner, 0.0), 1.0)
-    return a * min(max(outer_x, 0.0), 1.0) * min(max(outer_y, 0.0), 1.0)
+_GRID = 24  # cells a side of the plane of photon detectors
+_HALF_GRID = 12
+_RING_POINTS = 36  # at which a ring is looked up on that grid
 
 
 @njit(cache=True)
@@ -107,15 +40,16 @@ def _unit(tx, ty):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _emit(photons, n, direction, species, rad, state):  # type: ignore[no-untyped-def]
-    """Photons of one particle; `direction` is tx, ty, p.  Returns the new count."""
-    tx, ty, p = direction
-    a = acceptance(tx, ty, rad)
+def _emit(photons, n, emitter, species, rad, state):  # type: ignore[no-untyped-def]
+    """Photons of one particle (see `rich_dlls`).  Returns the new count."""
+    tx, ty, p = emitter[:3]
     mass = MASS[species]
-    mean = expected_yield(p, mass, rad) * a
-    if mean <= 0.0:
+    mean = expected_yield(p, mass, rad) * acceptance(emitter[3], emitter[4], rad) * emitter[5]
+    if not mean > 0.0:
         return n
-    theta_c = cherenkov_angle(p, mass, rad.n)
+    if uniform(state) < rad.shadow:
+        mean *= uniform(state)
+    theta_c = cherenkov_angle(p, mass, rad.n) + rad.ring_error * normal(state)
     dx, dy, dz = _unit(tx, ty)
     e = 1.0 / math.sqrt(dz * dz + dx * dx)
     ax, az = dz * e, -dx * e
@@ -141,29 +75,48 @@ def _emit(photons, n, direction, species, rad, state):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _cell(photon):  # type: ignore[no-untyped-def]
-    i = math.floor(photon[0] / (photon[2] * _CELL)) + _HALF_GRID
-    j = math.floor(photon[1] / (photon[2] * _CELL)) + _HALF_GRID
+def _cell(x, y, z, cell):  # type: ignore[no-untyped-def]
+    i = math.floor(x / (z * cell)) + _HALF_GRID
+    j = math.floor(y / (z * cell)) + _HALF_GRID
     return min(max(i, 0), _GRID - 1), min(max(j, 0), _GRID - 1)
 
 
 @njit(cache=True)
-def _background(photons, n, explained):  # type: ignore[no-untyped-def]
-    """Density of unexplained photons [1/rad^2] at each photon, from 3 x 3 cells of a grid."""
+def _counts(photons, n, rad):  # type: ignore[no-untyped-def]
+    """Photons in each detector."""
     grid = np.zeros((_GRID, _GRID))
     for g in range(n):
-        i, j = _cell(photons[g])
+        i, j = _cell(photons[g, 0], photons[g, 1], photons[g, 2], rad.cell)
         grid[i, j] += 1.0
-    share = min(max(1.0 - explained / max(n, 1), 0.08), 1.0)
+    return grid
+
+
+@njit(cache=True)
+def _expected(tracks, theta, mean, best, rad):  # type: ignore[no-untyped-def]
+    """Photons in each detector that the best hypotheses of all tracks expect."""
+    grid = np.zeros((_GRID, _GRID))
+    for t in range(len(best)):
+        h = best[t]
+        if mean[t, h] <= 0.0:
+            continue
+        # Flat approximation: detectors are far larger than the error of it.
+        angle = math.tan(theta[t, h])
+        for k in range(_RING_POINTS):
+            phi = 2.0 * math.pi * (k + 0.5) / _RING_POINTS
+            x, y = tracks[t, 0] + angle * math.cos(phi), tracks[t, 1] + angle * math.sin(phi)
+            i, j = _cell(x, y, 1.0, rad.cell)
+            grid[i, j] += mean[t, h] / _RING_POINTS
+    return grid
+
+
+@njit(cache=True)
+def _background(photons, n, counts, expected, rad):  # type: ignore[no-untyped-def]
+    """Density of background [1/rad^2] at each photon: what tracks do not explain in its cell."""
     density = np.empty(n)
     for g in range(n):
-        i, j = _cell(photons[g])
-        total, cells = 0.0, 0
-        for a in range(max(i - 1, 0), min(i + 2, _GRID)):
-            for b in range(max(j - 1, 0), min(j + 2, _GRID)):
-                total += grid[a, b]
-                cells += 1
-        density[g] = share * total / (cells * _CELL * _CELL)
+        i, j = _cell(photons[g, 0], photons[g, 1], photons[g, 2], rad.cell)
+        excess = counts[i, j] - expected[i, j]
+        density[g] = max(excess / (rad.cell * rad.cell), rad.floor)
     return density
 
 
@@ -178,11 +131,13 @@ def _hypotheses(tracks, rad):  # type: ignore[no-untyped-def]
         p = tracks[t, 2]
         if p <= 0.0:
             continue
-        a = acceptance(tracks[t, 0], tracks[t, 1], rad)
-        sigma[t] = math.sqrt(rad.sigma**2 + rad.track_error**2 + (rad.track_scatter / p) ** 2)
+        a = acceptance(tracks[t, 3], tracks[t, 4], rad)
+        sigma[t] = rad.assumed * math.sqrt(
+            rad.sigma**2 + rad.track_error**2 + (rad.track_scatter / p) ** 2
+        )
         for h in range(_N_HYP - 1):
             theta[t, h] = cherenkov_angle(p, MASS[h], rad.n)
-            mean[t, h] = expected_yield(p, MASS[h], rad) * a
+            mean[t, h] = expected_yield(p, MASS[h], rad) * a * (rad.expected / rad.yield_)
     return theta, mean, sigma
 
 
@@ -277,11 +232,10 @@ def _likelihood(tracks, photons, n_photons, rad, dll):  # type: ignore[no-untype
     signal = _signals(first, angles, theta, mean, sigma)
     best = np.full(n, _PION)
     logs = np.zeros((n, _N_HYP))
+    counts = _counts(photons, n_photons, rad)
     for _ in range(_TURNS):
-        explained = 0.0
-        for t in range(n):
-            explained += mean[t, best[t]]
-        total = _background(photons, n_photons, explained)
+        expected = _expected(tracks, theta, mean, best, rad)
+        total = _background(photons, n_photons, counts, expected, rad)
         _improve(best, logs, total, first, photon, signal, mean)
     for t in range(n):
         if mean[t, 0] > 0.0:
@@ -321,17 +275,17 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
 
 
 @njit(cache=True)
-def _isolated(keys, direction, species, rad):  # type: ignore[no-untyped-def]
+def _isolated(keys, emitter, species, rad):  # type: ignore[no-untyped-def]
     """Photons of lone tracks: number of each and all angles to their track."""
     state = np.zeros(1, dtype=np.uint64)
     photons = np.empty((256, 3))
     counts = np.zeros(len(keys), np.int64)
     angles = np.empty(256 * len(keys))
     m = 0
-    dx, dy, dz = _unit(direction[0], direction[1])
+    dx, dy, dz = _unit(emitter[0], emitter[1])
     for i in range(len(keys)):
         state[0] = keys[i]
-        n = _emit(photons, 0, direction, species, rad, state)
+        n = _emit(photons, 0, emitter, species, rad, state)
         counts[i] = n
         for g in range(n):
             c2 = (photons[g, 0] - dx) ** 2 + (photons[g, 1] - dy) ** 2 + (photons[g, 2] - dz) ** 2
@@ -357,7 +311,8 @@ def photon_angles(
     Returns:
         Photons of each track, shape ``(n,)``, and the angle of every photon to its track [rad].
     """
-    return _isolated(keys, direction, species, radiator._replace(background=0.0))
+    emitter = np.array([*direction, direction[0], direction[1], 1.0])
+    return _isolated(keys, emitter, species, radiator._replace(background=0.0, shadow=0.0))
 
 
 def rich_dlls(
@@ -371,11 +326,12 @@ def rich_dlls(
 
     Args:
         keys: stream keys of the two detectors, shape ``(2,)``.
-        emitters: tx, ty, p [MeV] of all charged particles in the middle of each radiator, p = 0
-            where they are not there, shape ``(n, 2, 3)``.
+        emitters: tx, ty, p [MeV], x/z, y/z of all charged particles in the middle of each
+            radiator, and the share of it in which they fly; p = 0 where they are not there, shape
+            ``(n, 2, 6)``.
         species: their species there (`matter`), shape ``(n, 2)``.
         tracks: the same of the reconstructed tracks with their fitted momentum, shape
-            ``(m, 2, 3)``.
+            ``(m, 2, 6)``.
         par: parameters.
 
     Returns:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,14 +20,16 @@ from . import (
     occupancy,
     pattern,
     reconstruction,
-    rich,
+    rings,
     transport,
     vertexing,
 )
 from .calorimeter.simulate import CaloResult, simulate_calorimeter
 from .parameters import DEFAULT, Parameters
-from .reconstruction import DOWNSTREAM, UPSTREAM, Tracks
+from .reconstruction import Tracks
 
+_MATTER = ("velo_x0", "foil_x0", "velo_exit_x0", "tt_x0", "t_x0", "pipe_x0")
+_EFFICIENCIES = ("velo_efficiency", "tt_efficiency", "it_efficiency", "ot_efficiency")
 _MIN_PHOTON = 100.0  # MeV: softer photons make no electrons that reach anything
 
 REQUIRED = (
@@ -62,7 +67,7 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     found = pattern.find(sim, able, event, u, len(batch), par)
     ghosts = pattern.find_ghosts(sim, found, offsets, event_id, seed, par)
     tracks = reconstruction.reconstruct(sim, found, ghosts, event, event_id, seed, planes, par)
-    dll = _rich(batch, sim, tracks, event, offsets, seed, par)
+    dll = rings.rich_of_tracks(batch, sim, found, tracks, event, seed, planes, par)
     track_event = event[tracks.velo_row]
     table = reconstruction.track_table(batch, rows, sim, tracks, dll, track_event)
     link = batch.particle["mcparticle_id"][rows[sim.row]].astype(np.int64)
@@ -73,7 +78,12 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     vertices = vertexing.vertex_table(velo, len(batch), par)
     n_tracks = np.bincount(track_event, minlength=len(batch))
     n_tracks += occupancy.unused_segments(found, tracks, event, len(batch))
-    out = _with_truth(batch, rows, sim, able, tracks)
+    forward = np.bincount(event[found.velo & (sim.generation == 0)], minlength=len(batch))
+    ids = batch.event["event_id"].astype(np.int64)
+    n_tracks += occupancy.backward_segments(forward, batch.vertex.counts, ids, seed, par)
+    n_tracks += occupancy.stray_segments(n_tracks, ids, seed, par)
+    accepted = _acceptance(batch, rows, sim, able, par)
+    out = _with_truth(batch, rows, sim, able, accepted, tracks)
     return (
         out.with_table("track", table)
         .with_table("reco_vertex", vertices)
@@ -115,34 +125,6 @@ def _transport(
     return rows, transport.follow(keys, initial, planes, par)
 
 
-def _rich(
-    batch: EventBatch,
-    sim: transport.Simulated,
-    tracks: Tracks,
-    event: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    seed: int,
-    par: Parameters,
-) -> NDArray[np.float64]:
-    """RICH log-likelihood differences of all tracks, shape ``(n, 6)``."""
-    measured = np.stack([sim.rich[tracks.velo_row, 0], sim.rich[tracks.t_row, 1]], axis=1)
-    p = 1.0 / np.abs(tracks.fit.state[:, 5])
-    measured[:, :, 2] = np.where(measured[:, :, 2] > 0.0, p[:, None], 0.0)
-    measured[tracks.track_type == DOWNSTREAM, 0, 2] = 0.0
-    measured[tracks.track_type == UPSTREAM, 1, 2] = 0.0
-    track_offsets = np.searchsorted(event[tracks.velo_row], np.arange(len(batch) + 1))
-    ids = batch.event["event_id"]
-    keys = np.stack([rng.stream_keys(seed, "detailed/rich", ids, r) for r in (0, 1)], axis=1)
-    parts = [np.zeros((0, 6))]
-    for e in range(len(batch)):
-        here = slice(offsets[e], offsets[e + 1])
-        mine = slice(track_offsets[e], track_offsets[e + 1])
-        parts.append(
-            rich.rich_dlls(keys[e], sim.rich[here], sim.rich_species[here], measured[mine], par)
-        )
-    return np.concatenate(parts)
-
-
 def _behind_the_trackers(
     batch: EventBatch,
     sim: transport.Simulated,
@@ -182,19 +164,48 @@ def _with_identity(table: Table, calo: CaloResult, muons: dict[str, np.ndarray])
     return table.with_columns(**found, **combined_dlls({**table.columns, **found}))
 
 
+def _acceptance(
+    batch: EventBatch,
+    rows: NDArray[np.int64],
+    sim: transport.Simulated,
+    able: pattern.Reconstructible,
+    par: Parameters,
+) -> NDArray[np.bool_]:
+    """Charged particles whose undisturbed path is that of a long, upstream or downstream track.
+
+    Those that were not reconstructible fly once more as muons through an empty detector without
+    inefficient sensors: what they lost by interactions, decays and scattering is no matter of
+    acceptance.  Shape ``(n_particles,)``.
+    """
+    accepted = np.zeros(len(batch.particle), np.bool_)
+    charged = np.flatnonzero((sim.generation == 0) & (sim.charge != 0))
+    ok = able.any_track[charged]
+    accepted[rows[sim.row[charged[ok]]]] = True
+    again = charged[~ok]
+    initial = np.column_stack(
+        [sim.start[again], np.full(len(again), float(matter.MUON)), sim.charge[again]]
+    )
+    nothing: dict[str, Any] = dict.fromkeys(_MATTER, 0.0) | dict.fromkeys(_EFFICIENCIES, 1.0)
+    empty = replace(par, **nothing, passive=(), outlier_fraction=0.0)
+    keys = np.zeros(len(again), np.uint64)
+    ghost = transport.follow(keys, initial, geometry.build_planes(empty), empty)
+    clear = pattern.reconstructible(ghost, par).any_track
+    accepted[rows[sim.row[again[ghost.row[clear]]]]] = True
+    return accepted
+
+
 def _with_truth(
     batch: EventBatch,
     rows: NDArray[np.int64],
     sim: transport.Simulated,
     able: pattern.Reconstructible,
+    accepted: NDArray[np.bool_],
     tracks: Tracks,
 ) -> EventBatch:
     """Add acceptance, track type and the true closest point to the beam to the particles."""
     table = batch.particle
-    accepted = np.zeros(len(table), np.bool_)
     primary = sim.generation == 0
     charged = sim.charge != 0
-    accepted[rows[sim.row[primary & charged & able.any_track]]] = True
     whole = np.zeros(len(table), np.bool_)
     whole[rows[sim.row[primary & charged & able.velo & able.t]]] = True
     track_type = np.zeros(len(table), np.int8)

@@ -40,8 +40,8 @@ class Simulated(NamedTuple):
         angle: angle of the measured coordinate to x [rad], same shape.
         error: error assigned to the measured coordinate [mm], same shape.
         hit: whether there is a hit, same shape.
-        rich: tx, ty, p in the middle of RICH 1 and 2, p = 0 where it never came, shape
-            ``(n, 2, 3)``.
+        rich: tx, ty, p, x, y in the middle of RICH 1 and 2, p = 0 where it never came, shape
+            ``(n, 2, 5)``.
         rich_species: species there, shape ``(n, 2)``: a pion may have become a muon.
         t2: x, y [mm], tx, ty at the second T station, shape ``(n, 4)``; NaN where it never came.
         spd: x, y [mm], tx, ty, p [MeV] at the SPD, NaN where it never came, shape ``(n, 5)``.
@@ -118,7 +118,8 @@ def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-u
             species, tx, ty, p = decayed(tx, ty, p, species, state)
         if p >= MIN_P and not outside_foil and z_plane < _FOIL_END:
             outside_foil, depth, x, y, z, tx, ty, p = _foil(
-                *(stack, depth, x, y, z, tx, ty, p, species, generation, z_plane, det, state)
+                *(stack, depth, x, y, z, tx, ty, p, species, charge, generation, z_plane),
+                *(det, state),
             )
         if p < MIN_P:
             break
@@ -140,7 +141,8 @@ def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-u
         path = material_on_path(kind, planes.x0[j], x, y, z, tx, ty, det)
         if path > 0.0:
             depth, tx, ty, p = cross_plane(
-                *(stack, depth, x, y, z, tx, ty, p, species, generation, path, det, state)
+                *(stack, depth, x, y, z, tx, ty, p, species, charge, generation, path),
+                *(det, state),
             )
             if p < MIN_P:
                 break
@@ -161,7 +163,7 @@ def _record(k, kind, m, angle, x, y, tx, ty, p, species, det, out, state):  # ty
     """Note what the plane sees of a charged particle: hits or the state in a radiator."""
     if kind in (_RICH1, _RICH2):
         rich = out.rich[k, kind - _RICH1]
-        rich[0], rich[1], rich[2] = tx, ty, p
+        rich[0], rich[1], rich[2], rich[3], rich[4] = tx, ty, p, x, y
         out.rich_species[k, kind - _RICH1] = species
     elif m >= 0:
         measure(k, kind, m, angle, x, y, det, out, state)
@@ -171,7 +173,7 @@ def _record(k, kind, m, angle, x, y, tx, ty, p, species, det, out, state):  # ty
 
 
 @njit(cache=True)
-def _foil(stack, depth, x, y, z, tx, ty, p, species, generation, z_plane, det, state):  # type: ignore[no-untyped-def]
+def _foil(stack, depth, x, y, z, tx, ty, p, species, charge, generation, z_plane, det, state):  # type: ignore[no-untyped-def]
     """Cross the RF foil if that comes before `z_plane`.
 
     Returns:
@@ -184,7 +186,8 @@ def _foil(stack, depth, x, y, z, tx, ty, p, species, generation, z_plane, det, s
     dz = _crossing(x, y, tx, ty, det.foil_radius)
     x, y, z = x + tx * dz, y + ty * dz, z + dz
     depth, tx, ty, p = cross_plane(
-        *(stack, depth, x, y, z, tx, ty, p, species, generation, det.foil_x0, det, state)
+        *(stack, depth, x, y, z, tx, ty, p, species, charge, generation, det.foil_x0),
+        *(det, state),
     )
     return True, depth, x, y, z, tx, ty, p
 
@@ -237,7 +240,7 @@ def _empty(n: int) -> Simulated:
         angle=np.zeros((n, _N_MEAS)),
         error=np.zeros((n, _N_MEAS)),
         hit=np.zeros((n, _N_MEAS), np.bool_),
-        rich=np.zeros((n, 2, 3)),
+        rich=np.zeros((n, 2, 5)),
         rich_species=np.zeros((n, 2), integer),
         t2=np.full((n, 4), np.nan),
         spd=np.full((n, 5), np.nan),

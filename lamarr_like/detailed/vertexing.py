@@ -18,7 +18,7 @@ from .. import schema
 from ..events import Table
 from .parameters import Parameters
 
-_ANNEALING = np.array([400.0, 100.0, 36.0, 16.0, 16.0, 16.0, 16.0, 16.0])
+_ANNEALING = np.array([400.0, 100.0, 36.0, 16.0, 12.0, 12.0, 12.0, 12.0])
 _MAX_RADIUS = 0.4  # mm from the z axis, several times the beam size
 _MAX_VERTICES = 32
 

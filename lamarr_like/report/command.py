@@ -12,6 +12,7 @@ import typer
 from ..errors import SchemaError
 
 if TYPE_CHECKING:
+    from ..decays.request import DecayRequest
     from ..pipeline import Pipeline
 
 Detailed = Annotated[
@@ -39,6 +40,13 @@ Models = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(help="Folder of your own models, searched before those that ship."),
 ]
+Decays = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        help='Decay to compare, such as "NAME: B+ -> (J/psi(1S) -> mu+ mu-) K+" (as in `decays`);'
+        " may be given more than once."
+    ),
+]
 Events = Annotated[Optional[int], typer.Option("-n", "--events", min=1, help="How many events.")]  # noqa: UP045
 Calibration = Annotated[
     Optional[Path],  # noqa: UP045
@@ -55,6 +63,7 @@ def validate(
     cut: Cuts = None,
     verdict: Thresholds = None,
     pidcalib: Calibration = None,
+    decay: Decays = None,
     events: Events = None,
     seed: Annotated[int, typer.Option(help="Seed of the chain, of halves and of folds.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the classifier.")] = 1,
@@ -88,6 +97,7 @@ def validate(
         config,
         thresholds=verdict,
         pidcalib=pidcalib,
+        decays=_decays(decay),
         events=events,
         every=all_plots,
     )
@@ -102,6 +112,7 @@ def run(
     *,
     thresholds: Path | None = None,
     pidcalib: Path | None = None,
+    decays: Sequence[DecayRequest] = (),
     events: int | None = None,
     every: bool = False,
 ) -> int:
@@ -114,6 +125,7 @@ def run(
         config: what to look at, a `compute.ReportConfig`.
         thresholds: file of thresholds, the shipped one where None.
         pidcalib: folder of measured maps to overlay.
+        decays: truth-matched decays to compare.
         events: how many events to take, None for all.
         every: draw every efficiency ratio.
 
@@ -137,6 +149,7 @@ def run(
             seed=config.seed,
             is_gun=chain is not None and all(_is_gun(p) for p in detailed),
             events=events,
+            decays=decays,
             progress=advance,
         )
         facts = _facts(detailed, fast, config.seed)
@@ -156,6 +169,15 @@ def _species(names: Sequence[str] | None) -> tuple[str, ...]:
         if name not in SPECIES:
             raise SchemaError(f"no species {name!r}; there are {', '.join(SPECIES)}")
     return tuple(names or SPECIES)
+
+
+def _decays(texts: Sequence[str] | None) -> list[DecayRequest]:
+    from ..decays.candidates import check_names
+    from ..decays.request import DecayRequest
+
+    found = [DecayRequest.parse(text) for text in texts or ()]
+    check_names(found)
+    return found
 
 
 def _facts(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, seed: int) -> dict[str, Any]:

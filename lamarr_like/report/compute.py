@@ -13,6 +13,7 @@ from ..validation.metrics import halves
 from . import efficiency, tell_apart
 from .binning import SCHEMES
 from .columns import SPECIES
+from .decays import DecayComparison, compare_decays, decay_measurements
 from .distributions import Correlation, Distance, Width, correlations, distances, widths
 from .efficiency import VARIABLES, Ratio, WorkingPoint
 from .gather import Sample
@@ -60,6 +61,7 @@ class Part:
         widths: of residuals and pulls.
         correlations: of pairs of variables.
         slices: of joint vectors.
+        decays: those that were asked for.
     """
 
     ratios: tuple[Ratio, ...]
@@ -67,6 +69,7 @@ class Part:
     widths: tuple[Width, ...]
     correlations: tuple[Correlation, ...]
     slices: tuple[Sliced, ...]
+    decays: tuple[DecayComparison, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,8 @@ def compare(
     say("physics")
     shown = physics(detailed, fast, config.species)
     found = measurements(whole.ratios, whole.distances, whole.widths, whole.correlations, told)
-    verdict = judge([*found, duplicates(detailed, fast)], thresholds)
+    own = decay_measurements(whole.decays)
+    verdict = judge([*found, *own, duplicates(detailed, fast)], thresholds)
     return Report(
         detailed=detailed,
         fast=fast,
@@ -180,6 +184,7 @@ def _part(one: Sample, two: Sample, config: ReportConfig) -> Part:
         widths=tuple(widths(one, two, config.species)),
         correlations=tuple(correlations(one, two, config.species, config.variables)),
         slices=tuple(sliced(one, two, config.species, config.seed)),
+        decays=tuple(compare_decays(one, two)),
     )
 
 

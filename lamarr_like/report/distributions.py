@@ -142,7 +142,8 @@ def distance(species: str, variable: str, one: Columns, two: Columns) -> Distanc
     effect = float(np.average(variance[told] / independent[told])) if told.any() else 0.0
     size = 1.0 / (1.0 / n[0] + 1.0 / n[1])
     p = float(stats.kstwobign.sf(ks * np.sqrt(size / effect))) if effect > 0.0 else float(ks == 0)
-    present = share > 0.0
+    # Where every event adds the same to both samples there is nothing to tell.
+    present = (psi != 0.0).any(axis=0)
     covariance = psi[:, present].T @ psi[:, present]
     return Distance(
         *(species, variable, n[0], n[1], ks, p),

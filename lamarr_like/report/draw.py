@@ -22,6 +22,7 @@ from .canvas import (
 from .columns import SPECIES
 from .compute import Report
 from .distributions import Distance, title
+from .draw_decays import decay_drawings
 from .draw_physics import physics_drawings
 from .efficiency import Binned, Ratio
 from .tell_apart import Telling
@@ -43,7 +44,7 @@ def drawings(report: Report, every: bool = False) -> Iterator[Drawing]:
         every: draw every efficiency ratio, not only the `MAIN` and the worst ones.
     """
     yield from _efficiencies(report, every)
-    for part in (_distributions, _classifiers, physics_drawings):
+    for part in (_distributions, _classifiers, physics_drawings, decay_drawings):
         yield from part(report)
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import schema
+from ..decays.candidates import check_names
+from ..decays.candidates import needed_columns as decay_columns
+from ..decays.request import DecayRequest
 from ..errors import SchemaError, SourceError
 from ..events import EventBatch
 from ..io.ntuple_reader import TREE, branch_names, open_root, read_events
@@ -18,6 +23,7 @@ from ..pipeline import TRUTH, Pipeline, check_finite
 from ..validation.objects import truth_of
 from . import columns as columns_of
 from .columns import GROUPS, PULLS, SPECIES, Columns, Mask
+from .decay_rows import DecayGatherer, DecayRows
 from .influence import Rows
 
 _REQUIRED = {
@@ -55,6 +61,7 @@ class Sample:
         pair: ``mass`` and ``least_et`` [MeV] of pairs of unmatched clusters.
         signature: number that tells generated events apart, shape ``(n_events,)``.
         fingerprint: the same for reconstructed tracks of any kind, shape ``(n_tracks,)``.
+        decays: the decays that were asked for.
     """
 
     name: str
@@ -65,6 +72,7 @@ class Sample:
     pair: Columns
     signature: NDArray[np.uint64]
     fingerprint: NDArray[np.uint64]
+    decays: tuple[DecayRows, ...] = ()
 
     @property
     def n_events(self) -> int:
@@ -95,12 +103,15 @@ class Sample:
             chosen: by unit, shape ``(n_units,)``; units are those after `paired`.
             name: name of the part.
         """
-        parts = {
+        parts: dict[str, Any] = {
             key: where(getattr(self, key), chosen[getattr(self, key)["unit"]])
             for key in ("event", "particle", "track", "vertex", "pair")
         }
         kept = chosen[self.event["unit"]]
-        return Sample(name, **parts, signature=self.signature[kept], fingerprint=self.fingerprint)
+        parts["decays"] = tuple(
+            d.mapped(lambda columns: where(columns, chosen[columns["unit"]])) for d in self.decays
+        )
+        return replace(self, name=name, **parts, signature=self.signature[kept])
 
 
 def where(columns: Columns, mask: Mask) -> Columns:
@@ -121,12 +132,15 @@ def of_species(columns: Columns, species: str) -> Columns:
 # --- reading
 
 
-def needed_columns(paths: Sequence[Path], truth: bool) -> dict[str, list[str]]:
+def needed_columns(
+    paths: Sequence[Path], truth: bool, decays: Sequence[DecayRequest] = ()
+) -> dict[str, list[str]]:
     """Columns to read from files: all required ones and the optional ones that all have.
 
     Args:
         paths: the files.
         truth: whether a chain is to run on the generated events.
+        decays: decays that are to be reconstructed.
 
     Raises:
         SourceError: if a file cannot be read.
@@ -151,21 +165,27 @@ def needed_columns(paths: Sequence[Path], truth: bool) -> dict[str, list[str]]:
             del wanted[table]
     if "vertex" not in wanted:
         wanted.pop("reco_vertex", None)
+    for table, needed in (decay_columns(decays) if decays else {}).items():
+        have = wanted.setdefault(table, [])
+        have.extend(c for c in needed if c not in have)
     return wanted
 
 
-def stream(paths: Sequence[Path], truth: bool = False) -> Iterator[EventBatch]:
+def stream(
+    paths: Sequence[Path], truth: bool = False, decays: Sequence[DecayRequest] = ()
+) -> Iterator[EventBatch]:
     """Events of files with the columns that the report needs.
 
     Args:
         paths: the files.
         truth: whether a chain is to run on the generated events.
+        decays: decays that are to be reconstructed.
 
     Raises:
         SourceError: if a file cannot be read or holds no events.
         SchemaError: naming the file, event and column that is missing or not a number.
     """
-    wanted = needed_columns(paths, truth)
+    wanted = needed_columns(paths, truth, decays)
     for path in paths:
         n = 0
         for batch in read_events(path, wanted):
@@ -182,10 +202,12 @@ class Gatherer:
 
     Args:
         name: name of the sample.
+        decays: decays to reconstruct in its events.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, decays: Sequence[DecayRequest] = ()) -> None:
         self.name = name
+        self._decays = DecayGatherer(name, decays)
         self.n_events = 0
         self._parts: dict[str, list[Columns]] = defaultdict(list)
         self._signature: list[NDArray[np.uint64]] = []
@@ -214,6 +236,7 @@ class Gatherer:
             columns["weight"] = weight[columns["unit"]] * own
             columns["unit"] = columns["unit"] + self.n_events
             self._parts[group].append(columns)
+        self._decays.add(batch, weight, self.n_events)
         self._signature.append(columns_of.signatures(batch))
         self._fingerprint.append(columns_of.fingerprints(batch))
         self.n_events += len(batch)
@@ -224,6 +247,7 @@ class Gatherer:
         Raises:
             SourceError: if it has no events.
             SchemaError: if the weights do not add up to something positive.
+            DecayError: if none of the generated decays is one that was asked for.
         """
         if not self.n_events:
             raise SourceError(f"{self.name} sample: holds no events")
@@ -236,6 +260,7 @@ class Gatherer:
             **joined,
             signature=np.concatenate(self._signature),
             fingerprint=np.concatenate(self._fingerprint),
+            decays=self._decays.rows(),
         )
         _check_weights(sample)
         return sample
@@ -261,6 +286,7 @@ def read_samples(
     seed: int = 1,
     is_gun: bool = False,
     events: int | None = None,
+    decays: Sequence[DecayRequest] = (),
     progress: Callable[[int], None] = lambda n: None,
 ) -> tuple[Sample, Sample]:
     """Read the detailed sample and the fast one, or make it from the same generated events.
@@ -271,6 +297,7 @@ def read_samples(
         seed: seed of the chain.
         is_gun: whether the events come from a particle gun.
         events: how many of the detailed and of the fast events to take, None for all.
+        decays: decays to reconstruct in both.
         progress: called with the number of events done.
 
     Returns:
@@ -278,16 +305,18 @@ def read_samples(
 
     Raises:
         SourceError, SchemaError: for files that cannot be compared.
+        DecayError: for decays with one name, or that a sample does not hold.
     """
-    one, two = Gatherer("detailed"), Gatherer("fast")
+    check_names(decays)
+    one, two = Gatherer("detailed", decays), Gatherer("fast", decays)
     if isinstance(fast, Pipeline):
-        for batch in _first(stream(detailed, truth=True), events):
+        for batch in _first(stream(detailed, True, decays), events):
             one.add(batch)
             two.add(fast(truth_of(batch), seed=seed, is_gun=is_gun))
             progress(len(batch))
     else:
         for gatherer, paths in ((one, detailed), (two, fast)):
-            for batch in _first(stream(paths), events):
+            for batch in _first(stream(paths, decays=decays), events):
                 gatherer.add(batch)
                 progress(len(batch))
     return paired(one.sample(), two.sample())
@@ -317,13 +346,16 @@ def paired(detailed: Sample, fast: Sample) -> tuple[Sample, Sample]:
         (detailed, number[: detailed.n_events]),
         (fast, number[detailed.n_events :]),
     ):
-        groups = {
-            g: {**getattr(sample, g), "unit": numbers[getattr(sample, g)["unit"]]}
+        own: dict[str, Any] = {
+            g: _renumbered(getattr(sample, g), numbers)
             for g in ("event", "particle", "track", "vertex", "pair")
         }
-        result.append(
-            Sample(
-                sample.name, **groups, signature=sample.signature, fingerprint=sample.fingerprint
-            )
+        own["decays"] = tuple(
+            d.mapped(partial(_renumbered, numbers=numbers)) for d in sample.decays
         )
+        result.append(replace(sample, **own))
     return result[0], result[1]
+
+
+def _renumbered(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
+    return {**columns, "unit": numbers[columns["unit"]]}

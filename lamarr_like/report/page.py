@@ -11,6 +11,7 @@ from .compute import Part, Report
 from .distributions import title
 from .efficiency import Ratio
 from .influence import Chi2, trials
+from .page_decays import DECAY_NOTES, decay_tables
 from .verdict import Status
 
 _MARKS = {Status.passed: "pass", Status.failed: "fail", Status.unknown: "unknown"}
@@ -108,6 +109,7 @@ def _sections(report: Report, images: list[Image]) -> list[Section]:
         ("distributions", "Distributions and correlations", _DISTANCE_NOTES, _distances(report)),
         ("classifier", "Can a classifier tell?", _CLASSIFIER_NOTES, _tellings(report)),
         ("physics", "Physics", _PHYSICS_NOTES, []),
+        ("decays", "Decays", DECAY_NOTES, [Table(*t) for t in decay_tables(report)]),
         ("pages", "Distributions in boxes of P and eta", [], []),
         ("pidcalib", "Measured calibration data", _PIDCALIB_NOTES, []),
     ]

@@ -26,7 +26,7 @@ from .influence import LEAST_UNITS, Floats
 VERDICT_SCHEMA = 1
 GROUPS = (
     *("acceptance", "tracking", "identification", "distributions", "resolution", "pulls"),
-    *("correlations", "classifier", "duplicates"),
+    *("correlations", "classifier", "duplicates", "decays"),
 )
 """Kinds of checks, in the order in which they are shown."""
 

@@ -19,6 +19,7 @@ from .binning import Bins
 from .canvas import Drawing
 from .columns import SPECIES
 from .compute import Part, Report
+from .decays import DecayComparison
 from .draw import drawings
 from .efficiency import Binned, Ratio
 from .gather import Sample
@@ -167,6 +168,20 @@ def _part(part: Part) -> dict[str, Any]:
         "widths": [asdict(w) for w in part.widths],
         "correlations": [asdict(c) for c in part.correlations],
         "slices": [asdict(s) for s in part.slices],
+        "decays": [_decay(d) for d in part.decays],
+    }
+
+
+def _decay(one: DecayComparison) -> dict[str, Any]:
+    by_tau = None
+    if one.by_tau is not None:
+        by_tau = {"boxes": one.by_tau.bins.seen[:, 0], **_shares(one.by_tau)}
+    return {
+        **{k: getattr(one, k) for k in ("name", "text", "head", "generated", "candidates")},
+        **{k: _columns(getattr(one, k)) for k in ("per_event", "of_all", "of_accepted")},
+        "by_tau": by_tau,
+        "widths": [asdict(w) for w in one.widths],
+        "distances": [asdict(d) | {"chi2": d.chi2._asdict()} for d in one.distances],
     }
 
 

@@ -27,19 +27,21 @@ _MAGNET_Z, _MAGNET_WIDTH = 5200.0, 1520.0
 
 _T_STATIONS = (9315.0, 8630.0, 7948.0)
 _T_HALF = (2980.0, 2417.0)
-_T_WEIGHTS = ((4.0 * 0.985 / 0.100**2), (4.0 * 2.0 * 0.92 / 0.245**2))
+_T_WEIGHTS = ((4.0 * 0.985 / 0.122**2), (4.0 * 2.0 * 0.92 / 0.268**2))
 """Information [1/mm^2] on x of a station of silicon and of straws: four layers."""
 _T_X0 = 4 * 0.0135
 _STEREO = 0.0872665
 _TT_LAYERS = ((2640.0, 0.0), (2600.0, -_STEREO), (2370.0, _STEREO), (2330.0, 0.0))
-_TT_HALF, _TT_HOLE, _TT_ERROR, _TT_X0 = (760.0, 650.0), 38.0, 0.075, 0.024
-_VELO_ERROR, _VELO_X0 = 0.27, 0.0095
+_TT_HALF, _TT_HOLE, _TT_ERROR, _TT_X0 = (760.0, 650.0), 38.0, 0.075, 0.011
+_VELO_ERROR, _VELO_X0 = 0.275, 0.0108
 """Error of a VELO hit over the pitch of its strips, radiation lengths of a station."""
-_FOIL_RADIUS, _FOIL_X0 = 5.5, 0.075
-_MAGNET_X0 = 0.022
+_FOIL_RADIUS, _FOIL_X0 = 6.6, 0.045
+_MAGNET_X0 = 0.025
 """Radiation lengths on either side of the centre of the magnet."""
-_BEFORE_TT = ((2165.0, 0.025), (2050.0, 0.051), (1500.0, 0.072), (1000.0, 0.025), (790.0, 0.022))
+_BEFORE_TT = ((2165.0, 0.012), (2050.0, 0.021), (1500.0, 0.026), (1000.0, 0.017), (790.0, 0.016))
 """z [mm] and radiation lengths: RICH 1, VELO exit window."""
+_PIPE = (1350.0, 0.0036, 0.026, 0.006)
+"""Cone of the beam pipe: z [mm], radiation lengths of its wall, its angle, the least one to it."""
 _FRINGE_Z = 1750.0
 """Mean z [mm] of the field before the TT."""
 _MAIN_Z = 5350.0
@@ -190,7 +192,12 @@ def _filtered(track: Columns) -> Floats:
     f.forget(kind == TRACK_TYPES["upstream"])
     _tt(f)
     f.bend(_FRINGE_Z, _field_before(_TT_LAYERS[-1][0]))
+    z_pipe, wall, cone, least = _PIPE
+    angle = cone - np.sqrt(f.slope2)
     for z, x0 in _BEFORE_TT:
+        if z < z_pipe < f.z:
+            f.drift(z_pipe)
+            f.scatter(wall / np.maximum(angle, least) / f.norm * (angle > 0.0) * f.open)
         f.drift(z)
         f.scatter(x0 * f.open)
     _velo(f, track["vz"], has_velo)

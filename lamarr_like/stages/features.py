@@ -20,8 +20,9 @@ TRUTH_COLUMNS: ColumnKeys = keys(
 ) | keys("particle", "mc_t3_x", "mc_ecal_x")
 """Columns that `truth` reads."""
 
-VELO_INNER, VELO_OUTER = 8.2, 42.0
-"""Radii [mm] between which the VELO is sensitive (JINST 3 (2008) S08005)."""
+VELO_INNER, VELO_OUTER = 9.8, 42.0
+"""Radii [mm] between which the VELO is sensitive: JINST 3 (2008) S08005 has 8.2 to 42, the first
+hits of tracks begin farther out."""
 VELO_STATIONS = np.array([*np.arange(-175.0, 276.0, 30.0), 435.0, 585.0, 635.0, 685.0, 735.0])
 """z [mm] of the VELO stations (JINST 3 (2008) S08005)."""
 VELO_PITCH = (0.038, 0.100)

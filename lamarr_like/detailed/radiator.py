@@ -1,0 +1,94 @@
+"""The two gas radiators of the RICH detectors: numbers, angle, yield and acceptance."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from numba import njit
+
+from .parameters import Parameters
+
+
+class Radiator(NamedTuple):
+    """Numbers of one radiator for the kernels.
+
+    Attributes:
+        n: refractive index.
+        yield_: detected photons of a saturated track.
+        sigma: resolution per photon [rad].
+        track_error, track_scatter: error of the track direction, constant [rad] and per momentum
+            [rad MeV].
+        theta_min, slope_x, slope_y: acceptance.
+        noise: noise photons an event.
+        background: stray photons per Cherenkov photon.
+        tail, tail_scale: share and widening of badly measured photons, which the likelihood
+            does not know of.
+        cell: side of a photon detector [rad].
+        floor: least density of background that the likelihood assumes [1/rad^2].
+        assumed: error per photon in the likelihood over the true one.
+        ring_error: error of the angle that all photons of a ring share [rad].
+        expected: detected photons of a saturated track in the likelihood.
+        shadow: share of rings of which a part is not seen.
+    """
+
+    n: float
+    yield_: float
+    sigma: float
+    track_error: float
+    track_scatter: float
+    theta_min: float
+    slope_x: float
+    slope_y: float
+    noise: float
+    background: float
+    tail: float
+    tail_scale: float
+    cell: float
+    floor: float
+    assumed: float
+    ring_error: float
+    expected: float
+    shadow: float
+
+
+def radiators(par: Parameters) -> tuple[Radiator, Radiator]:
+    """C4F10 of RICH 1 and CF4 of RICH 2."""
+    made = []
+    for i in (0, 1):
+        numbers = (
+            *(par.rich_index[i], par.rich_yield[i], par.rich_resolution[i]),
+            *(par.rich_track_error[i], par.rich_track_scatter[i], par.rich_theta_min[i]),
+            *(par.rich_slope_x[i], par.rich_slope_y[i], par.rich_noise[i]),
+            *(par.rich_background[i], par.rich_tail, par.rich_tail_scale),
+            *(par.rich_cell[i], par.rich_floor[i], par.rich_assumed[i]),
+            *(par.rich_ring_error[i], par.rich_expected[i], par.rich_shadow),
+        )
+        # Compiled code wants one type for both.
+        made.append(Radiator(*(float(number) for number in numbers)))
+    return made[0], made[1]
+
+
+@njit(cache=True)
+def cherenkov_angle(p, mass, n):  # type: ignore[no-untyped-def]
+    """Cherenkov angle [rad], 0 below threshold: cos(theta) = 1 / (n beta)."""
+    cos = math.sqrt(p * p + mass * mass) / (n * p)
+    return math.acos(cos) if cos < 1.0 else 0.0
+
+
+@njit(cache=True)
+def expected_yield(p, mass, rad):  # type: ignore[no-untyped-def]
+    """Detected photons from Frank and Tamm: the saturated yield times sin^2 over its maximum."""
+    s = math.sin(cherenkov_angle(p, mass, rad.n))
+    return rad.yield_ * s * s / (1.0 - 1.0 / (rad.n * rad.n))
+
+
+@njit(cache=True)
+def acceptance(sx, sy, rad):  # type: ignore[no-untyped-def]
+    """Share of the ring that is seen from x/z and y/z of the track, falling at the edges."""
+    r = math.sqrt(sx * sx + sy * sy)
+    inner = (r - 0.8 * rad.theta_min) / (0.4 * rad.theta_min)
+    outer_x = (1.05 * rad.slope_x - abs(sx)) / (0.12 * rad.slope_x)
+    outer_y = (1.05 * rad.slope_y - abs(sy)) / (0.12 * rad.slope_y)
+    a = min(max(inner, 0.0), 1.0)
+    return a * min(max(outer_x, 0.0), 1.0) * min(max(outer_y, 0.0), 1.0)
