@@ -23,7 +23,6 @@ from .validation.reference.command import detailed_check
 
 if TYPE_CHECKING:
     from .decays.request import DecayRequest
-    from .detailed.figures import Figure
     from .simulate import RunConfig, RunSummary
 
 app = typer.Typer(
@@ -324,30 +323,6 @@ def objects(
 
 
 @app.command()
-def figures(
-    sample: Annotated[
-        Path, typer.Argument(metavar="SAMPLE", help="Detailed sample.", show_default=False)
-    ],
-    output: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--output", "-o", help="Folder for plots and figures.json."),
-    ] = None,
-) -> None:
-    """Compare a detailed sample with the published performance of LHCb; draw it with -o."""
-    from .detailed.figures import published_figures
-    from .validation import detector_plots
-
-    batch = detector_plots.read_sample(sample)
-    if output is None:
-        rows = published_figures(batch)
-    else:
-        rows, files = detector_plots.write_plots(batch, output)
-    _show_figures(rows, len(batch))
-    if output is not None:
-        typer.echo(f"wrote {len(files)} files to {output}")
-
-
-@app.command()
 def inspect(
     model: Annotated[
         str, typer.Argument(help="Name or folder of a trained model.", show_default=False)
@@ -461,27 +436,6 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
         typer.echo(f"skipped {len(summary.skipped)} broken events, the first:")
         for event, reason in summary.skipped[:5]:
             typer.echo(f"  event {event}: {reason}")
-
-
-def _show_figures(rows: list[Figure], events: int) -> None:
-    """The table of published figures."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("quantity", box=None, pad_edge=False)
-    for head in ("published", "ours", "ratio", "entries"):
-        table.add_column(head, justify="right")
-    table.add_column("source")
-    for row in rows:
-        ours = f"{row.ours:.4g} +- {row.error:.2g}"
-        cells = (f"{row.published:g}", ours, f"{row.ratio:.2f}", str(row.n), escape(row.source))
-        table.add_row(escape(row.quantity), *cells)
-    typer.echo(f"{events} events of the reference detector")
-    console = Console()
-    # A pipe or file has no width of its own and would get rows broken at 80 columns.
-    Console(width=None if console.is_terminal else 120).print(table)
-    typer.echo("[P] arXiv:1412.6352, [R] EPJC 73 (2013) 2431")
 
 
 _EXTRAS = {

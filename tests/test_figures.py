@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import numpy as np
 import pytest
 from detector_samples import muons
 
-from lamarr_like import cli
 from lamarr_like.detailed.figures import core_width, published_figures
 from lamarr_like.detailed.simulate import simulate_detailed
-from lamarr_like.errors import OutputError, SchemaError
+from lamarr_like.errors import OutputError
 from lamarr_like.events import concatenate
-from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.io.sources import open_source
 from lamarr_like.validation import detector_curves as curves
 from lamarr_like.validation import detector_plots
@@ -102,57 +97,17 @@ def test_pulls_of_a_real_sample(sample):
         assert core_width(pull) == pytest.approx(1.0, abs=0.15), name
 
 
-def test_write_plots(sample, tmp_path):
-    rows, files = detector_plots.write_plots(sample, tmp_path / "new")
-    assert {f.name for f in files} == {f"{n}.png" for n in detector_plots.PLOTS} | {"figures.json"}
-    for path in files[:-1]:
+def test_plots_are_drawn(sample, tmp_path):
+    files = detector_plots.draw_pages(sample, tmp_path / "new")
+    assert {f.name for f in files} == {f"{n}.png" for n in detector_plots.PLOTS}
+    for path in files:
         assert path.read_bytes().startswith(PNG)
         assert path.stat().st_size > 10_000
-    table = json.loads(files[-1].read_text())
-    assert table["events"] == len(sample)
-    assert [r["quantity"] for r in table["figures"]] == [f.quantity for f in rows]
-    assert table["figures"][0]["ratio"] == pytest.approx(rows[0].ratio)
 
 
 def test_plots_of_hardly_anything(tmp_path):
     """A few muons have no kaons, no vertices and no ghosts; every plot is still drawn."""
     batch = simulate_detailed(muons(30, p=1e4), seed=1)
-    detector_plots.write_plots(batch, tmp_path)
+    files = detector_plots.draw_pages(batch, tmp_path)
     with pytest.raises(OutputError, match="cannot be written"):
-        detector_plots.write_plots(batch, tmp_path / "figures.json")
-
-
-def _run(monkeypatch, capsys, *words):
-    monkeypatch.setattr(sys, "argv", ["lamarr-like", *map(str, words)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    return stop.value.code, capsys.readouterr()
-
-
-def test_command(monkeypatch, capsys, tmp_path, sample):
-    path = tmp_path / "sample.root"
-    with EventWriter(path, metadata={}) as writer:
-        writer.write(sample.events(0, 100))
-    code, printed = _run(monkeypatch, capsys, "figures", path)
-    assert code == 0
-    assert "100 events of the reference detector" in printed.out
-    for figure in published_figures(sample.events(0, 100)):
-        assert figure.quantity in printed.out
-    code, printed = _run(monkeypatch, capsys, "figures", path, "-o", tmp_path / "plots")
-    assert code == 0
-    assert "wrote 11 files" in printed.out
-    assert (tmp_path / "plots" / "track_pulls.png").is_file()
-
-
-def test_command_refuses_a_fast_or_truth_file(monkeypatch, capsys, tmp_path):
-    path = tmp_path / "truth.root"
-    with EventWriter(path, metadata={}) as writer:
-        writer.write(muons(3, p=1e4))
-    code, printed = _run(monkeypatch, capsys, "figures", path)
-    assert code == 2
-    assert "truth.root" in printed.err
-    with pytest.raises(SchemaError):
-        detector_plots.read_sample(path)
-    code, printed = _run(monkeypatch, capsys, "figures", tmp_path / "absent.root")
-    assert code == 2
-    assert "no such file" in printed.err
+        detector_plots.draw_pages(batch, files[0])

@@ -1,9 +1,7 @@
-"""Plots of the reference detector and its table of published figures, from a detailed sample."""
+"""Plots of the reference detector from a detailed sample."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +11,10 @@ from numpy.typing import NDArray
 
 from .. import rng
 from ..detailed import matter, rich
-from ..detailed.figures import Figure, core_width, published_figures
+from ..detailed.figures import core_width
 from ..detailed.parameters import DEFAULT, Parameters
-from ..errors import OutputError, SourceError
-from ..events import EventBatch, concatenate
-from ..io.ntuple import read_events
+from ..errors import OutputError
+from ..events import EventBatch
 from . import detector_curves as curves
 from .detector_curves import Curve, Floats
 
@@ -35,46 +32,6 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 _AXIS_LABELS = {"x": "x", "y": "y", "tx": "$t_x$", "ty": "$t_y$", "qop": "q/p"}
-
-
-def read_sample(path: Path) -> EventBatch:
-    """Read what the figures and plots need of a detailed sample.
-
-    Raises:
-        SourceError: if the file cannot be read or holds no events.
-        SchemaError: if it is not a detailed sample.
-    """
-    batches = list(read_events(path, curves.NEEDED))
-    if not batches:
-        raise SourceError(f"{path}: holds no events")
-    return concatenate(batches)
-
-
-def write_plots(
-    batch: EventBatch, folder: Path, par: Parameters = DEFAULT
-) -> tuple[list[Figure], list[Path]]:
-    """Write every plot as PNG and the table of published figures as ``figures.json``.
-
-    Args:
-        batch: events of the reference detector.
-        folder: where to write; made if need be.
-        par: the parameters that made the events.
-
-    Returns:
-        The table of published figures and the files.
-
-    Raises:
-        OutputError: if the folder cannot be written.
-    """
-    figures = published_figures(batch, par)
-    files = draw_pages(batch, folder, par)
-    try:
-        table = [{**dataclasses.asdict(f), "ratio": f.ratio} for f in figures]
-        files.append(folder / "figures.json")
-        files[-1].write_text(json.dumps({"events": len(batch), "figures": table}, indent=1) + "\n")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error})") from None
-    return figures, files
 
 
 def draw_pages(batch: EventBatch, folder: Path, par: Parameters = DEFAULT) -> list[Path]:

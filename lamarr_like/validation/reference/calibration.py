@@ -23,6 +23,7 @@ P_RANGE = (3e3, 1e5)
 
 MEAN_LIMIT, SLICE_LIMIT, SLOPE_BAND = 0.03, 0.06, 0.30
 _LEAST = 5.0  # effective entries of a bin that counts
+_P_GROUP = 4  # bins of momentum that share a shape in eta
 _ISMUON = "K: isMuon among DLLK > 4"
 
 
@@ -73,7 +74,13 @@ def _kinematic_weights(tracks: Columns, measured: Map) -> Floats:
     for j in range(len(measured.eta) - 1):
         mine = slices == j
         weight[mine] = in_bin_weights(np.log(p[mine]), np.log(measured.p), by_p[:, j])
-    return weight * in_bin_weights(eta, measured.eta, measured.total.sum(axis=(0, 2)))
+    # Tracks of high momentum lie nearer to the beam: the shape in eta is that of neighbouring bins.
+    place, n = bins_of(p, measured.p), len(measured.p) - 1
+    for group in np.array_split(np.arange(n), max(n // _P_GROUP, 1)):
+        mine = (place >= group[0]) & (place <= group[-1])
+        by_eta = measured.total[group].sum(axis=(0, 2))
+        weight[mine] *= in_bin_weights(eta[mine], measured.eta, by_eta)
+    return weight
 
 
 def spectrum_weights(tracks: Columns, measured: Map) -> Floats:
