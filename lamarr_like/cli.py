@@ -128,14 +128,17 @@ def simulate(
     split_events: Annotated[
         int, typer.Option(min=0, help="Events in each of several numbered files; 0 for one file.")
     ] = 0,
+    oversample: Annotated[
+        int, typer.Option(min=1, help="Draws of the detector for each generated event.")
+    ] = 1,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
     from .distributed.share import simulate_shared
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
     requests = _requests(decay, combinatorial, swap, mass)
-    config = replace(config, decays=requests, split_events=split_events)
-    with _progress(events) as advance:
+    config = replace(config, decays=requests, split_events=split_events, oversample=oversample)
+    with _progress(None if events is None else events * oversample) as advance:
         summary = simulate_shared(config, workers, pipeline, models, advance)
     _show(config, summary)
 
@@ -429,6 +432,11 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
         typer.echo(
             f"{summary.workers} workers, whose times are added above; peak memory of a process "
             f"{summary.memory:.0f} MB"
+        )
+    if summary.out_of_range:
+        typer.echo(
+            f"{summary.out_of_range} tracks lie outside the training sample of the models: "
+            "Track_outOfRange"
         )
     for note in summary.notes:
         typer.echo(f"note: {note}")

@@ -35,8 +35,7 @@ def oversampled(batch: EventBatch, draws: int) -> EventBatch:
     Raises:
         SchemaError: if `draws` is not from 1 to `MOST`, or an event number gets too large.
     """
-    if not 1 <= draws <= MOST:
-        raise SchemaError(f"{draws} draws of each event: ask for 1 to {MOST}")
+    check_draws(draws)
     group = batch.event["event_id"].astype(np.int64)
     if len(group) and int(np.abs(group).max()) >= np.iinfo(np.int64).max // MOST:
         raise SchemaError(f"event {int(np.abs(group).max())} cannot be numbered anew: too large")
@@ -49,6 +48,16 @@ def oversampled(batch: EventBatch, draws: int) -> EventBatch:
         mc_weight=weight / draws,
     )
     return EventBatch(tables)
+
+
+def check_draws(draws: int) -> None:
+    """Refuse a number of draws that makes no sense.
+
+    Raises:
+        SchemaError: if it is not from 1 to `MOST`.
+    """
+    if not 1 <= draws <= MOST:
+        raise SchemaError(f"{draws} draws of each event: ask for 1 to {MOST}")
 
 
 def _repeated(table: Table, draws: int) -> Table:

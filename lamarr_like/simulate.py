@@ -17,6 +17,7 @@ import numpy as np
 from . import __version__
 from .errors import OutputError, PipelineError
 from .events import EventBatch, rebatch
+from .oversampling import check_draws, oversampled
 from .pipeline import Pipeline, load_stage
 from .resources import PROB_NN
 from .schema import TRACK_TYPES
@@ -53,6 +54,7 @@ class RunConfig:
         decays: decays to be reconstructed; each gets a folder with its ``DecayTree``.
         split_events: events in each of the numbered files that are written instead of `output`
             (``out.root`` becomes ``out-000000.root``, ...); 0 for one file.
+        oversample: draws of the detector for each generated event (`oversampling.oversampled`).
     """
 
     source: str
@@ -66,6 +68,12 @@ class RunConfig:
     command: str = ""
     decays: tuple[DecayRequest, ...] = ()
     split_events: int = 0
+    oversample: int = 1
+
+    @property
+    def generated_chunk(self) -> int:
+        """Generated events at a time: their draws together are a chunk."""
+        return max(self.chunk_size // self.oversample, 1)
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,7 @@ class RunSummary:
         workers: processes that made the events.
         memory: highest peak memory of any of the processes [MB]; 0 where it was not taken.
         outputs: files written, in order.
+        out_of_range: tracks outside the training sample of the models.
     """
 
     events: int
@@ -95,6 +104,7 @@ class RunSummary:
     workers: int = 1
     memory: float = 0.0
     outputs: tuple[Path, ...] = ()
+    out_of_range: int = 0
 
     @property
     def rate(self) -> float:
@@ -123,9 +133,14 @@ def simulate(
     source = open_run(config)
 
     def convert(batch: EventBatch) -> EventBatch:
-        return chain(batch, seed=config.seed, is_gun=source.is_gun)
+        return chain(drawn_often(config, batch), seed=config.seed, is_gun=source.is_gun)
 
     return _run(config, source, convert, chain.provenance, chain.seconds, progress)
+
+
+def drawn_often(config: RunConfig, batch: EventBatch) -> EventBatch:
+    """Generated events as often as the run draws each of them."""
+    return batch if config.oversample == 1 else oversampled(batch, config.oversample)
 
 
 def simulate_detailed(
@@ -205,6 +220,7 @@ def open_run(config: RunConfig) -> TruthSource:
 
     if config.chunk_size < 1:
         raise OutputError(f"a chunk of {config.chunk_size} events; ask for at least 1")
+    check_draws(config.oversample)
     return open_source(
         config.source,
         n_events=config.n_events,
@@ -225,7 +241,7 @@ def _run(
 ) -> RunSummary:
     """Stream the source through a conversion into the output file and count."""
     steps = {"reading": 0.0, "writing": 0.0}
-    chunks = rebatch(timed(source, steps, "reading"), config.chunk_size)
+    chunks = rebatch(timed(source, steps, "reading"), config.generated_chunk)
     batches = _mapped(convert, chunks, workers)
     summary = record(config, source, batches, provenance, steps, progress)
     inner = seconds or {"detector": summary.wall - sum(steps.values())}
@@ -256,7 +272,7 @@ def record(
             left under its name.
     """
     start = time.perf_counter()
-    events, particles, tracks = 0, 0, Counter[str]()
+    events, particles, outside, tracks = 0, 0, 0, Counter[str]()
     writer = _writer(config, {**_provenance(config, source), **provenance})
     with writer:
         for batch in batches:
@@ -266,6 +282,8 @@ def record(
             events += len(batch)
             particles += len(batch.particle)
             tracks.update(_track_counts(batch))
+            if "track" in batch.tables and "out_of_range" in batch.track:
+                outside += int(batch.track["out_of_range"].sum())
             if progress is not None:
                 progress(len(batch))
         began = time.perf_counter()
@@ -278,6 +296,7 @@ def record(
         skipped=tuple(source.skipped),
         notes=tuple(source.notes),
         outputs=tuple(writer.outputs),
+        out_of_range=outside,
     )
 
 
@@ -300,6 +319,8 @@ def _provenance(config: RunConfig, source: TruthSource) -> dict[str, Any]:
     out = {"program": f"lamarr_like {__version__}", "source": source.name, "seed": config.seed}
     if config.pileup is not None:
         out["pileup"] = config.pileup
+    if config.oversample > 1:
+        out["oversample"] = config.oversample
     if config.decays:
         out["decays"] = {r.decay.name: r.decay.text for r in config.decays}
     return {**out, "command": config.command}

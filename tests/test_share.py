@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,13 @@ from lamarr_like.decays.request import Selection
 from lamarr_like.distributed import share
 from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.share import _make, _Range, simulate_shared
-from lamarr_like.errors import BadEventError, DecayError, OutputError, PipelineError
+from lamarr_like.errors import (
+    BadEventError,
+    DecayError,
+    OutputError,
+    PipelineError,
+    SchemaError,
+)
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
 from lamarr_like.pipeline import Pipeline
@@ -201,3 +208,22 @@ def test_candidates_of_a_shared_run(tmp_path, on_the_spot):
                 n += sum(file[k].num_entries for k in trees)
         entries.append(n)
     assert entries[0] == entries[1] == entries[2] > 0
+
+
+def test_oversampled_runs(tmp_path, models, on_the_spot):
+    """Each generated event drawn three times, however many processes and whatever the chunks."""
+    common = {"n_events": 20, "seed": 4, "command": "x", "oversample": 3}
+    path = models / "tiny.yaml"
+    alone = simulate(RunConfig(f"gun:{GUN}", tmp_path / "a.root", **common), path, models)
+    small = RunConfig(f"gun:{GUN}", tmp_path / "b.root", chunk_size=7, **common)
+    shared = run(replace(small, output=tmp_path / "c.root"), models)
+    simulate(small, path, models)
+    digests = {content_digest(tmp_path / f"{name}.root") for name in "abc"}
+    assert len(digests) == 1
+    assert alone.events == shared.events == 60
+    assert alone.out_of_range == shared.out_of_range
+    (batch,) = read_events(tmp_path / "a.root", step_size=100)
+    assert (batch.event["group_id"] == np.repeat(np.arange(20), 3)).all()
+    assert read_provenance(tmp_path / "a.root")["oversample"] == 3
+    with pytest.raises(SchemaError, match="draws of each event"):
+        simulate(replace(small, oversample=0), path, models)

@@ -3,6 +3,10 @@ import runpy
 from pathlib import Path
 
 import pytest
+from plugin_fakes import install
+
+from lamarr_like.errors import SourceError
+from lamarr_like.io.sources import open_source
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
 README = Path(__file__).parents[1] / "README.md"
@@ -43,3 +47,53 @@ def test_example_of_the_readme(tmp_path, monkeypatch, capsys):
     runpy.run_path(str(script))
     printed = capsys.readouterr().out
     assert re.fullmatch(r"20 events, \d+ long tracks, \d+\.\d% of them kaon-like\n", printed)
+
+
+def test_new_stage(tmp_path, monkeypatch, capsys):
+    tomllib = pytest.importorskip("tomllib")
+    import matplotlib
+
+    matplotlib.use("agg")
+    package = TUTORIALS / "new_stage"
+    points = tomllib.loads((package / "pyproject.toml").read_text())["project"]["entry-points"]
+    monkeypatch.syspath_prepend(str(package))
+    stages, sources = points["lamarr_like.stages"], points["lamarr_like.sources"]
+    install(monkeypatch, tmp_path / "site", "lamarr_torch", stages, sources)
+    picture = runpy.run_path(str(TUTORIALS / "new_stage.py"))["main"](40, tmp_path)
+    assert picture.stat().st_size > 5000
+    pattern = r"pions of 2-5 GeV: mass squared (\S+) .*\nkaons of 2-5 GeV: mass squared (\S+) "
+    found = re.search(pattern, capsys.readouterr().out)
+    assert found and abs(float(found[1]) - 0.0195) < 0.01
+    assert abs(float(found[2]) - 0.2437) < 0.03
+
+
+def test_source_of_the_new_stage(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(TUTORIALS / "new_stage"))
+    sources = {"particles": "lamarr_torch:ParticleList"}
+    install(monkeypatch, tmp_path / "site", "lamarr_torch", sources=sources)
+    text = "3 211 1 0 10 0 0 1\n3 -13 0 1 20 0 0 1\n8 22 0 1 5 0 0 -2\n"
+    (tmp_path / "list.txt").write_text(text)
+    source = f"particles:{tmp_path / 'list.txt'}?scale=1000"
+    (batch,) = open_source(source, n_events=None, seed=1)
+    assert batch.particle["mc_pdg_id"].tolist() == [211, -13, 22]
+    assert batch.particle["mc_pz"].tolist() == [10e3, 20e3, 5e3]
+    assert batch.particle["mc_charge"].tolist() == [1, 1, 0]
+    assert batch.vertex["mc_z"].tolist() == [1.0, -2.0]
+    assert [len(b) for b in open_source(source, n_events=1, seed=1)] == [1]
+    (tmp_path / "list.txt").write_text("1 2 3\n")
+    for bad in (source, f"particles:{tmp_path / 'absent'}", source + "&x=1"):
+        with pytest.raises(SourceError, match="particles:"):
+            open_source(bad, n_events=None, seed=1)
+
+
+def test_own_simulation(tmp_path, capsys):
+    pytest.importorskip("tensorflow")
+    import matplotlib
+
+    matplotlib.use("agg")
+    main = runpy.run_path(str(TUTORIALS / "own_simulation.py"))["main"]
+    assert main(120, tmp_path, 600).stat().st_size > 5000
+    printed = capsys.readouterr().out
+    widths = dict(re.findall(r"(.*): momenta within (\S+) %", printed))
+    assert float(widths["full"]) > 3 * float(widths["fast, reference"])
+    assert 0.6 < float(widths["fast, mine"]) / float(widths["full"]) < 1.7

@@ -29,6 +29,7 @@ from ..simulate import (
     Progress,
     RunConfig,
     RunSummary,
+    drawn_often,
     in_order,
     open_run,
     record,
@@ -151,11 +152,11 @@ def _pieces(
 ) -> Iterator[_Range | EventBatch]:
     """Work for one call of a worker each."""
     if not _is_generated(config):
-        yield from rebatch(timed(source, steps, "reading"), config.chunk_size)
+        yield from rebatch(timed(source, steps, "reading"), config.generated_chunk)
         return
     assert config.n_events is not None
     # Pythia makes whole blocks, and a worker would throw away what is not in its range.
-    size = -(-config.chunk_size // BLOCK) * BLOCK
+    size = -(-config.generated_chunk // BLOCK) * BLOCK
     for first in range(0, config.n_events, size):
         yield _Range(first, min(first + size, config.n_events))
 
@@ -188,7 +189,7 @@ def _make(task: _Task, piece: _Range | EventBatch) -> _Made:
         source = _range(task, piece)
         given = rebatch(timed(source, steps, "reading"), piece.stop - piece.first)
         skipped, notes = source.skipped, source.notes
-    batches = [chain(b, seed=config.seed, is_gun=task.is_gun) for b in given]
+    batches = [chain(drawn_often(config, b), seed=config.seed, is_gun=task.is_gun) for b in given]
     seconds = {**steps, **{k: v - before[k] for k, v in chain.seconds.items()}}
     return _Made(batches, skipped, notes, seconds, peak_memory())
 

@@ -1,0 +1,114 @@
+import base64
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from lamarr_like import schema
+from lamarr_like.cli import app
+from lamarr_like.decays.branches import BRANCHES
+from lamarr_like.stages import STAGES
+
+TOP = Path(__file__).parents[1]
+TUTORIALS = TOP / "tutorials"
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return dict(runpy.run_path(str(TUTORIALS / "site" / "pages.py"))["pages"]())
+
+
+def test_every_column_is_in_the_dictionary(pages):
+    text = pages["columns.md"]
+    for column in schema.COLUMNS.values():
+        (row,) = re.findall(rf"^\| `{column.branch}` \| `{column.name}` \|.*$", text, re.MULTILINE)
+        assert column.doc in row and column.dtype in row
+    for name, stage in STAGES.items():
+        table, column = min(stage.provides)
+        branch = schema.column(table, column).branch
+        assert re.search(rf"^\| `{branch}` .*\b{name}\b.*\|$", text, re.MULTILINE)
+    assert re.search(r"^\| `GenPart_pdgId` .*\| \*source\* \|$", text, re.MULTILINE)
+
+
+def test_every_branch_of_a_decay_is_in_the_dictionary(pages):
+    for branch in BRANCHES:
+        assert f"| `{branch.export}` |" in pages["decay-branches.md"]
+
+
+def test_every_command_and_option_is_in_the_reference(pages):
+    text = pages["cli.md"]
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__
+        assert f"\n## {name}\n" in text
+        section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+        shown = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", result.output)) - {"--help"}
+        assert shown and shown <= set(re.findall(r"--[a-z][a-z0-9-]+", section))
+    assert "`--cite`" in text and "`--version`" in text
+
+
+def test_every_model_has_a_page(pages):
+    for card in (TOP / "models").glob("*/card.md"):
+        name = card.parent.name
+        assert pages[f"models/{name}.md"] == card.read_text()
+        assert f"]({name}.md)" in pages["models/index.md"]
+
+
+def test_navigation_names_pages_that_exist(pages):
+    def names(item):
+        if isinstance(item, str):
+            return [item]
+        return [
+            n for value in (item if isinstance(item, list) else item.values()) for n in names(value)
+        ]
+
+    found = names(yaml.safe_load((TOP / "mkdocs.yml").read_text())["nav"])
+    assert len(set(found)) == len(found)
+    for name in found:
+        assert name in pages or (TUTORIALS / name).is_file(), name
+
+
+def test_links_of_the_readme_lead_somewhere(pages):
+    for name in ("index.md", "changelog.md"):
+        for target in re.findall(r"\]\(([^)#]+)", pages[name]):
+            assert "://" in target or (TUTORIALS / target).is_file(), target
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("material")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    result = subprocess.run(
+        command, cwd=TOP, capture_output=True, text=True, env=environment, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "columns" / "index.html").read_text()
+    assert "Track_RichDLLk" in page
+
+
+def test_notebook_is_that_of_the_tutorial(tmp_path, monkeypatch):
+    tool = runpy.run_path(str(TUTORIALS / "site" / "notebook.py"))
+    markdown = (TUTORIALS / "first_ntuple.md").read_text()
+    kept = json.loads((TUTORIALS / "first_ntuple.ipynb").read_text())
+    wanted = tool["cells"](markdown)
+    message = "run tutorials/site/notebook.py tutorials/first_ntuple.md"
+    assert [(c["cell_type"], "".join(c["source"])) for c in kept["cells"]] == wanted, message
+    monkeypatch.chdir(tmp_path)
+    few, replaced = re.subn("n_events=300", "n_events=20", markdown)
+    assert replaced == 1
+    made = tool["notebook"](few)
+    for notebook in (made, kept):
+        outputs = [o for c in notebook["cells"] for o in c.get("outputs", [])]
+        printed = "".join("".join(o["text"]) for o in outputs if o["output_type"] == "stream")
+        assert "long tracks with RichDLLk > 5" in printed and "MeV  momentum" in printed
+        (picture,) = [o["data"]["image/png"] for o in outputs if "data" in o]
+        assert base64.b64decode(picture)[:4] == b"\x89PNG"
+    assert (kept["nbformat"], kept["nbformat_minor"]) == (4, 5)
