@@ -37,7 +37,8 @@ def figures(sample):
         ("PV x, 23-27 tracks [um]", 0.7, 1.5),
         ("PV y, 23-27 tracks [um]", 0.7, 1.5),
         ("PV z, 23-27 tracks [um]", 0.7, 1.7),
-        ("long efficiency, 5-200 GeV, 2 < eta < 4.9", 0.96, 1.04),
+        # Published for muons; hadrons that scatter off nuclei are found less often.
+        ("long efficiency, 5-200 GeV, 2 < eta < 4.9", 0.78, 0.97),
         ("kaon ID, DLLK > 0, 2-100 GeV", 0.93, 1.05),
         ("pion mis-ID, DLLK > 0", 0.7, 1.3),
         ("kaon ID, DLLK > 5", 0.7, 1.1),
