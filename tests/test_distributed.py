@@ -22,7 +22,6 @@ from production_samples import (
 )
 
 from lamarr_like.distributed import produce, work
-from lamarr_like.distributed.digest import ContentHash
 from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.lock import FolderLock
 from lamarr_like.distributed.parts import remove_scratch, scratch_name
@@ -32,6 +31,7 @@ from lamarr_like.distributed.units import N_SEEDS, Unit, make_plan
 from lamarr_like.distributed.work import Outcome, run_unit
 from lamarr_like.errors import ArtefactError, OutputError, SourceError
 from lamarr_like.events import concatenate
+from lamarr_like.io.digest import ContentHash
 from lamarr_like.io.ntuple import EventWriter, content_digest, read_events, read_provenance
 from lamarr_like.io.pythia import BLOCK, PythiaSource
 from lamarr_like.rng import stage_key

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from ..errors import OutputError
 from ..events import EventBatch, Table
+from ..io.output import RootOutput
 from . import branches
 from .candidates import POLARITY, check_names, make_candidates, make_generated
 from .request import DecayRequest
@@ -100,11 +98,8 @@ class DecayTrees:
             self.codes[name][int(code)] = self.codes[name].get(int(code), 0) + int(n)
 
 
-class DecayWriter:
+class DecayWriter(RootOutput):
     """Write the candidates of batches of events to a file; use it as a context manager.
-
-    The file is written under a temporary name in the same folder and takes its own name when it is
-    closed without an error; otherwise nothing is left behind.
 
     Args:
         path: where to write; an existing file is replaced at the end.
@@ -116,47 +111,18 @@ class DecayWriter:
     """
 
     def __init__(self, path: str | Path, trees: DecayTrees, metadata: Mapping[str, Any]) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self.trees = trees
         self.metadata = dict(metadata)
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        self._file: Any = None
-
-    def __enter__(self) -> DecayWriter:
-        import uproot
-
-        if self.path.is_dir():
-            raise OutputError(f"{self.path}: is a folder; name a file")
-        if not self.path.parent.is_dir():
-            raise OutputError(f"{self.path}: there is no folder {self.path.parent}")
-        try:
-            self._file = uproot.recreate(self._temporary, compression=uproot.LZ4(1))
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error})") from None
-        return self
 
     def write(self, batch: EventBatch) -> None:
         """Append the candidates of some events."""
         try:
             self.trees.fill(self._file, batch)
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error})") from None
+            raise self._failed(error) from None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None:
-                self.trees.flush(self._file)
-                self._file["branches"] = self.trees.described()
-                self._file["provenance"] = json.dumps(self.metadata, indent=1, sort_keys=True)
-                self._file.close()
-                os.replace(self._temporary, self.path)
-        except OSError as failure:
-            raise OutputError(f"{self.path}: cannot be written ({failure})") from None
-        finally:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
+    def _finish(self) -> None:
+        self.trees.flush(self._file)
+        self._file["branches"] = self.trees.described()
+        self._file["provenance"] = json.dumps(self.metadata, indent=1, sort_keys=True)

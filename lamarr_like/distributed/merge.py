@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
+from ..io.digest import ContentHash
 from ..io.ntuple import EventWriter, content_digest, read_events
-from .digest import ContentHash
 from .parts import scratch_name
 
 STEP = 1000

@@ -15,11 +15,11 @@ from typing import Any
 
 from ..errors import OutputError, PipelineError, SourceError
 from ..events import EventBatch, rebatch
+from ..io.digest import ContentHash
 from ..io.locations import location
 from ..io.ntuple import EventWriter, content_digest
 from ..io.truth import TruthSource
 from ..pipeline import Pipeline
-from .digest import ContentHash
 from .parts import PartReport, scratch_name, write_report
 from .ranges import open_range
 from .units import Unit, sha256

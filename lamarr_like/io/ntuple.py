@@ -9,10 +9,8 @@ type and meaning of every branch) and ``provenance`` (how the file was made).
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,6 +19,7 @@ from .. import schema
 from ..errors import OutputError, SchemaError
 from ..events import EventBatch, Table, concatenate
 from .ntuple_reader import TREE, content_digest, read_events, read_provenance, read_schema
+from .output import RootOutput
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -51,11 +50,8 @@ class FurtherTrees(Protocol):
         """Write what is held, once more before the file is closed."""
 
 
-class EventWriter:
+class EventWriter(RootOutput):
     """Write batches of events to a ROOT file; use it as a context manager.
-
-    The file is written under a temporary name in the same folder and takes its own name when it is
-    closed without an error; otherwise nothing is left behind.
 
     Args:
         path: where to write; an existing file is replaced at the end.
@@ -78,45 +74,15 @@ class EventWriter:
     ) -> None:
         if root_format not in ROOT_FORMATS:
             raise OutputError(f"format {root_format!r}; it can be {', '.join(ROOT_FORMATS)}")
-        self.path = Path(path)
+        super().__init__(path)
         self.outputs = [self.path]
         self.metadata = dict(metadata)
         self.root_format = root_format
         self.further = further
         self._tree: Any = None
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._columns: dict[str, list[str]] | None = None
         self._held: list[EventBatch] = []
         self._held_rows = 0
-        self._file: Any = None
-
-    def __enter__(self) -> EventWriter:
-        import uproot
-
-        if self.path.is_dir():
-            raise OutputError(f"{self.path}: is a folder; name a file")
-        if not self.path.parent.is_dir():
-            raise OutputError(f"{self.path}: there is no folder {self.path.parent}")
-        try:
-            self._file = uproot.recreate(self._temporary, compression=uproot.LZ4(1))
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error})") from None
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        except OSError as failure:
-            raise OutputError(f"{self.path}: cannot be written ({failure})") from None
-        finally:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
 
     def write(self, batch: EventBatch) -> None:
         """Append the events of a batch; columns that the schema does not know are left out."""
@@ -149,7 +115,7 @@ class EventWriter:
             try:
                 self._flush()
             except OSError as error:
-                raise OutputError(f"{self.path}: cannot be written ({error})") from None
+                raise self._failed(error) from None
 
     def _flush(self) -> None:
         batch = concatenate(self._held)
@@ -174,8 +140,6 @@ class EventWriter:
             self.further.flush(self._file)
         self._file["schema"] = json.dumps(_described(self._columns), indent=1)
         self._file["provenance"] = json.dumps(self.metadata, indent=1, sort_keys=True)
-        self._file.close()
-        os.replace(self._temporary, self.path)
 
 
 def _described(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:

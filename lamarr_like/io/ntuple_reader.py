@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from .. import schema
 from ..documents import parse_json
 from ..errors import LamarrLikeError, SchemaError, SourceError
 from ..events import EventBatch, Table
+from .digest import ContentHash
 from .locations import Location, Url, location
 
 if TYPE_CHECKING:
@@ -252,26 +252,14 @@ def content_digest(path: str | Location) -> str:
     """
     import awkward as ak
 
-    hashes: dict[str, tuple[Any, Any]] = {}
+    found = ContentHash()
     with open_root(path) as file:
         tree = _tree(file, path)
         names = sorted(branch_names(tree))
         for start in range(0, tree.num_entries, STEP_SIZE):
             stop = min(start + STEP_SIZE, tree.num_entries)
             for name, array in read_arrays(tree, names, start, stop).items():
-                counts, values = hashes.setdefault(name, (hashlib.sha256(), hashlib.sha256()))
-                if array.ndim > 1:
-                    counts.update(ak.to_numpy(ak.num(array, axis=1)).astype("<i8").tobytes())
-                    array = ak.flatten(array, axis=1)  # noqa: PLW2901
-                flat = ak.to_numpy(array)
-                little = np.ascontiguousarray(flat.astype(flat.dtype.newbyteorder("<")))
-                # The type is hashed, too: 1 as an int32 is not 1 as a float32.
-                if start == 0:
-                    values.update(little.dtype.str.encode())
-                values.update(little.tobytes())
-    total = hashlib.sha256()
-    for name in sorted(hashes):
-        total.update(f"{name}\0".encode())
-        for part in hashes[name]:
-            total.update(part.digest())
-    return total.hexdigest()
+                counts = ak.to_numpy(ak.num(array, axis=1)) if array.ndim > 1 else None
+                flat = array if counts is None else ak.flatten(array, axis=1)
+                found.add(name, ak.to_numpy(flat), counts)
+    return found.hexdigest()

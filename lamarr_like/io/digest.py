@@ -1,4 +1,4 @@
-"""The digest of a file's contents, taken of events in memory."""
+"""The digest of the contents of a file, or of events in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..events import EventBatch
 
 
 class ContentHash:
-    """What `lamarr_like.io.ntuple.content_digest` would say of a file with these events.
+    """SHA-256 of the names and values of all branches, whatever the baskets and the format.
 
     It is taken while the events are written, so that a file that is read back and gives the same
     digest is known to hold exactly what was computed.
@@ -28,14 +28,22 @@ class ContentHash:
             table = batch[name]
             counts = None if name == "event" else table.counts
             if counts is not None:
-                self._add(f"n{schema.EXPORT_PREFIX[name]}", counts.astype(np.int32), None)
+                self.add(f"n{schema.EXPORT_PREFIX[name]}", counts.astype(np.int32), None)
             for column in schema.table_columns(name):
                 if column.name in table:
                     values = schema.as_declared(name, column.name, table[column.name])
-                    self._add(column.branch, values, counts)
+                    self.add(column.branch, values, counts)
         self.events += len(batch)
 
-    def _add(self, branch: str, values: np.ndarray, counts: np.ndarray | None) -> None:
+    def add(self, branch: str, values: np.ndarray, counts: np.ndarray | None) -> None:
+        """Append values of a branch.
+
+        Args:
+            branch: its name; its type must not change.
+            values: flat values.
+            counts: values of each event, None for one an event.
+        """
+        # The type is hashed, too: 1 as an int32 is not 1 as a float32.
         little = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<")))
         if branch not in self._hashes:
             self._hashes[branch] = hashlib.sha256(), hashlib.sha256(little.dtype.str.encode())
