@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamarr_like.engine import Session
 from lamarr_like.errors import TrainingError
+from lamarr_like.network import Session
 from lamarr_like.sequences import Sources, cut
 
 tf = pytest.importorskip("tensorflow")

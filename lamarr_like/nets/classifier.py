@@ -157,7 +157,7 @@ def _train_network(
     progress: bool,
     width: int,
 ) -> tuple[bytes, list[dict[str, float]]]:
-    from ..engine import Network
+    from ..network import Network
     from .mlp import MlpTrainer
 
     trainer = MlpTrainer(x.shape[1], width, config)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cluster_layout import Clusters, Layout, encoder_feed, listed, source_places
-from ..engine import Session
 from ..errors import TrainingError
+from ..network import Session
 from ..sequences import Block, Pieces, Sources, blocks, cut, padded_length
 from ..translation import Drawn
 from .sample import prepare_outputs, stream

@@ -24,7 +24,8 @@ _QUALITY = ("n_dof", "chi2_per_dof", "ghost_prob")
 class Resolution(AbstractGeneratorStage):
     """Draws the residuals of the state closest to the beam and the quality of the fit.
 
-    The frame of the residuals (`frames`) is ``frame`` in the configuration of the artefact.
+    The frame of the residuals (`frames`) is ``frame`` in the configuration of the artefact, and
+    ``training_range`` what it was trained on; without it every track counts as out of range.
 
     Raises:
         ArtefactError: if that frame is unknown.
