@@ -153,7 +153,8 @@ class Translator:
                 into = _absorbers(found[2], owns, slots, own[rows], u[:, 1])
                 start = pieces.offsets[pieces.of_source[rows]]
                 at = pieces.order[start + np.maximum(into, 0)]
-                pointer[rows] = np.where(into < 0, -1, at)
+                # Background zones are no particles: nothing absorbs them.
+                pointer[rows] = np.where((into < 0) | sources.zone[rows], -1, at)
             state = found[1]
             if not states.shape[1]:
                 states = np.zeros((n, state.shape[1]), np.float32)
