@@ -233,6 +233,16 @@ def train(
             _test_model(folder, test, columns, long_only, command)
 
 
+def _without_output(words: list[str]) -> str:
+    """The command line without the folder that it writes to, which says nothing about figures."""
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if word not in ("-o", "--output") and before not in ("-o", "--output")
+    ]
+    return shlex.join(["lamarr-like", *kept])
+
+
 def _test_model(
     folder: Path, data: list[Path], columns: Path | None, long_only: bool, command: str
 ) -> None:
@@ -291,7 +301,7 @@ def fidelity(
     if cards:
         from .validation.cards import write_figures
 
-        for path in write_figures(report, models, shlex.join(["lamarr-like", *sys.argv[1:]])):
+        for path in write_figures(report, models, _without_output(sys.argv[1:])):
             typer.echo(f"wrote the figures into {path}")
 
 
