@@ -37,9 +37,7 @@ _LOG_SIGMA = (-7.0, 3.0)
 
 
 class GaussianBase:
-    """Each output in turn Gaussian; mean and log width are linear in the earlier outputs.
-
-    The coefficients of these are functions of the conditions.
+    """Each output a linear function of the earlier ones, with Gaussian errors, given conditions.
 
     Args:
         rng: source of the initial weights.
@@ -49,17 +47,16 @@ class GaussianBase:
 
     def __init__(self, rng: np.random.Generator, n_in: int, n_out: int) -> None:
         self.n_out = n_out
-        self.widths = [n_in, *_BASE_WIDTHS, 2 * n_out * (n_out + 1)]
+        self.widths = [n_in, *_BASE_WIDTHS, n_out * (n_out + 2)]
         self.net = Mlp(rng, self.widths, out_scale=0.1)
 
     def residuals(self, given: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Errors in units of their width, and log widths, both of the shape of `y`."""
         n = self.n_out
-        mean, log_sigma, slopes, tilts = tf.split(self.net(given), [n, n, n * n, n * n], axis=1)
-        below = tf.constant(np.tri(n, k=-1, dtype=np.float32))
-        slopes, tilts = (tf.reshape(m, [-1, n, n]) * below for m in (slopes, tilts))
-        expected = mean + tf.linalg.matvec(slopes, y)
-        log_sigma = tf.clip_by_value(log_sigma + tf.linalg.matvec(tilts, y), *_LOG_SIGMA)
+        mean, log_sigma, slopes = tf.split(self.net(given), [n, n, n * n], axis=1)
+        log_sigma = tf.clip_by_value(log_sigma, *_LOG_SIGMA)
+        earlier = tf.reshape(slopes, [-1, n, n]) * tf.constant(np.tri(n, k=-1, dtype=np.float32))
+        expected = mean + tf.linalg.matvec(earlier, y)
         return (y - expected) * tf.exp(-log_sigma), log_sigma
 
     def outputs(
@@ -74,24 +71,16 @@ class GaussianBase:
         h = given
         for i in range(layers):
             h = graph.dense(graph.silu(h) if i else h, arrays[i], arrays[layers + i])
-        known = ""
-        for i in range(n):
-            mean, log_sigma = (graph.slice(h, at + i, at + i + 1) for at in (0, n))
-            if known:
-                mean, log_sigma = (
-                    graph.op("Add", value, self._linear(graph, h, at + i * n, i, known))
-                    for value, at in ((mean, 2 * n), (log_sigma, 2 * n + n * n))
-                )
-            sigma = graph.op("Exp", graph.clip(log_sigma, *_LOG_SIGMA))
-            error = graph.op("Mul", sigma, graph.slice(residuals, i, i + 1))
-            value = masked(graph.op("Add", mean, error), i)
-            known = graph.concat(known, value) if known else value
+        sigma = graph.op("Exp", graph.clip(graph.slice(h, n, 2 * n), *_LOG_SIGMA))
+        own = graph.op("Add", graph.slice(h, 0, n), graph.op("Mul", sigma, residuals))
+        known = masked(graph.slice(own, 0, 1), 0)
+        for i in range(1, n):
+            row = graph.slice(h, (2 + i) * n, (2 + i) * n + i)
+            product = graph.op("Mul", row, known)
+            linear = graph.op("ReduceSum", product, graph.constant([1], np.int64), keepdims=1)
+            value = graph.op("Add", graph.slice(own, i, i + 1), linear)
+            known = graph.concat(known, masked(value, i))
         return known
-
-    def _linear(self, graph: Graph, h: str, at: int, size: int, known: str) -> str:
-        """Sum of the earlier outputs times the coefficients that start at a column."""
-        product = graph.op("Mul", graph.slice(h, at, at + size), known)
-        return graph.op("ReduceSum", product, graph.constant([1], np.int64), keepdims=1)
 
 
 class ResidualNet:
