@@ -336,7 +336,8 @@ def test_sections_without_foreign_data(report):
     assert "--data" in skipped["showers"]
     assert report.samples[0].events == 150
     rows = {r.quantity: r for s in report.sections for r in s.rows}
-    assert rows["dp/p, long, 5-20 GeV [%]"].verdict == PASS
+    # The detector lies near the lower end of the accepted range; 150 events do not tell the side.
+    assert 0.42 < rows["dp/p, long, 5-20 GeV [%]"].ours < 0.50
     assert rows["photons, CF4"].verdict == PASS
     assert rows["isMuon efficiency, p > 3 GeV"].ours > 0.9
     assert rows["K: DLLK > 4: mean |difference|"].n > 100
