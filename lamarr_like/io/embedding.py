@@ -8,6 +8,7 @@ of the collisions, and no one vertex collects all of them.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -42,9 +43,9 @@ class EmbeddingSource(TruthSource):
         # One set of books: what the host skips and remarks is what this source does.
         self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
 
+    @abstractmethod
     def added(self, batch: EventBatch) -> EventBatch:
         """Some events, all with a primary vertex, with the particles added."""
-        raise NotImplementedError
 
     def batches(self) -> Iterator[EventBatch]:
         """The events of the host with the particles added."""
