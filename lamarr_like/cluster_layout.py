@@ -19,8 +19,10 @@ from .sequences import (
     slots_of,
 )
 
-MOST_OWN = 3
+MOST_CLUSTERS = 7
 """Clusters that a source may own."""
+MOST_OWN = 3
+"""From this number on, the decoder is told the same of a source that owns so many."""
 CLUSTER_FEATURES = (
     *("log_energy", "log_owner_share", "number_2", "number_3", "owner_has", "absorbed"),
     *(
@@ -44,7 +46,7 @@ class Clusters(NamedTuple):
         number: 0 for its first cluster, and so on; shape ``(m,)``.
         has: clusters of its owner, shape ``(m,)``.
         of_source: cluster that absorbed each source, -1 for none; shape ``(n,)``.
-        outcome: 0 lost, 1 to 3 owned clusters, 4 absorbed; shape ``(n,)``.
+        outcome: 0 lost, 1, 2, 3 or more owned clusters, 4 absorbed; shape ``(n,)``.
     """
 
     owner: Ints
@@ -69,7 +71,7 @@ def listed(own: Ints, pointer: Ints) -> Clusters:
         number=np.arange(len(owner)) - first[owner],
         has=own[owner],
         of_source=np.where(absorbed, first[pointer], -1),
-        outcome=np.where(absorbed, MOST_OWN + 1, own),
+        outcome=np.where(absorbed, MOST_OWN + 1, np.minimum(own, MOST_OWN)),
     )
 
 

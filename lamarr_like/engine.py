@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from .artefact import MAX_BYTES, Artefact, read_artefact
 from .atoms import Atoms
 from .booster_file import check_booster
-from .cluster_layout import CLUSTER_FEATURES, MOST_OWN
+from .cluster_layout import CLUSTER_FEATURES, MOST_CLUSTERS, MOST_OWN
 from .errors import ArtefactError, SchemaError
 from .network import Network, Session
 from .preprocessing import ConditionTransform, NormalScores
@@ -222,11 +222,14 @@ def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
         "the encoder's features": (encoder.inputs.get("features", ()), len(conditions)),
         "the decoder's features": (decoder.inputs.get("features", ()), given),
         "the tables of outputs": (scores.knots.shape[:1], len(config["outputs"])),
-        "the probabilities": (encoder.outputs.get("probabilities", ()), MOST_OWN + 1),
     }
     for what, (shape, size) in wanted.items():
         if not shape or shape[-1] != size:
             raise ArtefactError(f"{where}: {what} have shape {shape}, expected width {size}")
+    shape = encoder.outputs.get("probabilities", ())
+    # Sources of earlier models own three clusters at the most.
+    if not shape or shape[-1] not in (MOST_OWN + 1, MOST_CLUSTERS + 1):
+        raise ArtefactError(f"{where}: the probabilities have shape {shape}")
     if not set(copied) <= set(conditions) or not 3 <= config["longest"] <= 96:
         raise ArtefactError(f"{where}: config.json copies unknown conditions or has a wrong length")
     return Translator(

@@ -13,8 +13,8 @@ Floats32: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
 
-LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 144, 288)
-"""Lengths that sequences are padded to."""
+LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 144, 288, 672)
+"""Lengths that sequences are padded to; the last for 96 sources with 7 clusters each."""
 SLOTS = 1024
 """Sources in a block, about."""
 

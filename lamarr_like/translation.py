@@ -31,7 +31,7 @@ Noise: TypeAlias = Callable[[Ints, Ints, int, int], Floats]
 """Owner, number of the cluster, attempt, size to uniform numbers ``(m, size)``."""
 Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], NDArray[np.bool_]]
 """Event, place, values and a uniform number of each cluster to those that are drawn again."""
-ATTEMPTS = 4
+ATTEMPTS = 8
 """How often a cluster is measured again at the most."""
 
 
@@ -58,9 +58,9 @@ class Translator:
         conditions: names of the features of sources, in order.
         copied: those that clusters take over from their owner.
         outputs: names of what is measured of a cluster.
-        encoder: sources to probabilities ``(b, l, 4)`` of the number of clusters, states
-            ``(b * l, d)`` and, with pointers, logits ``(b, l, 1 + l)`` of being lost and of being
-            absorbed by each, if that owns a cluster.
+        encoder: sources to probabilities ``(b, l, 4)`` or ``(b, l, 8)`` of the number of clusters,
+            states ``(b * l, d)`` and, with pointers, logits ``(b, l, 1 + l)`` of being lost and of
+            being absorbed by each, if that owns a cluster.
         decoder: clusters to conditions of the head ``(b * m, c)``.
         head: conditions, uniforms and normals to scores and the class of atoms, row by row.
         scores: normal scores of the outputs to physical values.

@@ -9,6 +9,8 @@ from lamarr_like.stages.ecal_spacing import (
     LEAK_EDGES,
     crowded,
     leaked_parts,
+    mean_parts,
+    nearest_cluster,
     pair_factors,
 )
 from lamarr_like.stages.ecal_tables import _with_neighbours
@@ -105,7 +107,9 @@ def test_neighbours_get_what_the_owner_did_not_give():
     alone = np.where(owner % 3 == 0, 1.0, 0.95)
     leak = leaked_parts(*leaking())
     links = (owner, owner % 2, alone)
-    cluster, particle, weight = _with_neighbours(links, np.stack([x, y, energy]), event, leak)
+    none = (np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+    places = np.stack([x, y, energy])
+    cluster, particle, weight = _with_neighbours(links, places, event, leak, none)
     total = np.bincount(cluster, weight)
     assert total.max() <= 1.0 + 1e-12
     # A cluster that is wholly its owner's stays so.
@@ -113,6 +117,24 @@ def test_neighbours_get_what_the_owner_did_not_give():
     neighbour = particle != cluster % 2
     expected = 0.05 * energy[cluster ^ 1] / energy[cluster]
     assert neighbour.sum() > 0.9 * (alone < 1.0).sum()
-    assert (weight[neighbour] <= np.minimum(0.05, 3.0 * expected[neighbour]) + 1e-12).all()
-    far = _with_neighbours(links, np.stack([3.0 * x, y, energy]), event, leak)
+    assert (weight[neighbour] <= np.minimum(0.05, 6.0 * expected[neighbour]) + 1e-12).all()
+    far = _with_neighbours(links, np.stack([3.0 * x, y, energy]), event, leak, none)
     assert len(far[0]) == len(owner)
+
+
+def test_the_nearest_cluster_is_of_the_same_event():
+    x, y = np.array([2500.0, 2500.0, 3500.0]), np.array([500.0, 900.0, 500.0])
+    event = np.array([0, 1, 1])
+    places = (np.full(3, 2500.0), np.array([500.0 + CELLS[0], 500.0, 2200.0]), np.array([0, 1, 1]))
+    row, distance = nearest_cluster(x, y, event, places)
+    assert row.tolist() == [0, 1, -1]
+    assert distance[:2] == pytest.approx([1.0, 400.0 / CELLS[0]])
+    assert nearest_cluster(x[:0], y[:0], event[:0], places)[0].tolist() == [-1, -1, -1]
+
+
+def test_mean_parts_by_distance():
+    rng = np.random.default_rng(9)
+    distance = rng.uniform(0.0, 6.0, 5000)
+    found = mean_parts(distance, np.where(distance < 1.0, 0.5, 2.0))
+    assert found == pytest.approx([0.5] + [1.0] * (len(LEAK_EDGES) - 2))
+    assert mean_parts(distance[:100], distance[:100]) == []

@@ -9,7 +9,7 @@ from scipy import stats
 
 from lamarr_like import schema
 from lamarr_like.artefact import read_artefact
-from lamarr_like.cluster_layout import describe, listed
+from lamarr_like.cluster_layout import MOST_CLUSTERS, MOST_OWN, describe, listed
 from lamarr_like.engine import build_model, load_model
 from lamarr_like.errors import ArtefactError, PipelineError, SchemaError, TrainingError
 from lamarr_like.events import EventBatch, concatenate
@@ -26,7 +26,7 @@ from lamarr_like.stages.ecal_sources import (
     region_of,
     source_rows,
 )
-from lamarr_like.stages.ecal_tables import OUTPUTS, RESOLUTION, Rules, cluster_tables
+from lamarr_like.stages.ecal_tables import OUTPUTS, RESOLUTION, Rules, cluster_tables, off_face
 from lamarr_like.stages.ecal_truth import expected_resolution, outcomes
 from lamarr_like.stages.features import ECAL_Z
 from lamarr_like.translation import Drawn
@@ -356,3 +356,48 @@ def test_positions_stay_on_the_face():
     x, y = (np.abs(cluster[a]) * CELL_Z / ECAL_Z for a in "xy")
     assert (x < BORDERS[0][0]).all() and (y < BORDERS[0][1]).all()
     assert ((x > HOLE[0]) | (y > HOLE[1])).all()
+
+
+def test_clusters_off_the_face_are_drawn_again():
+    x, y = np.array([3900.0, 1000.0, 300.0, 340.0, 0.0]), np.array([0.0, 3200.0, 200.0, 0.0, 0.0])
+    assert off_face(x, y).tolist() == [True, True, True, False, True]
+    place = np.stack([x, y, np.full(5, 40.4)], axis=1)
+    values = {c: np.zeros(5) for c in ("dx", "dy")}
+    known = (np.arange(5), place, values, np.full(5, 0.5))
+    assert Rules(least_et=75.0).again(*known).tolist() == off_face(x, y).tolist()
+    assert not Rules().again(*known).any()
+
+
+def test_fewer_clusters_are_off_the_face(stage, fresh):
+    cluster = stage(fresh, 5)["cluster"]
+    x, y = (np.abs(cluster[a]) * CELL_Z / ECAL_Z for a in "xy")
+    # What stays off after all attempts is put just behind the edge.
+    moved = np.isclose(x, BORDERS[0][0] - 20.0) | np.isclose(y, BORDERS[0][1] - 20.0)
+    assert moved.mean() < 0.02
+
+
+def test_a_source_may_own_many_clusters(sample):
+    assert ecal_sample(sample).own.max() <= MOST_CLUSTERS
+    clusters = listed(np.array([MOST_CLUSTERS, 1]), np.array([-1, -1]))
+    assert clusters.number.tolist() == [*range(MOST_CLUSTERS), 0]
+    assert clusters.outcome.tolist() == [MOST_OWN, 1]
+
+
+def test_showers_without_a_cluster_are_linked_to_the_nearest():
+    x = np.array([2000.0, 2050.0, 2060.0, 3000.0])
+    energy = np.array([1e4, 2e3, 300.0, 2e3])
+    sources = Sources(
+        *(np.array([0, 4]), np.zeros((4, 1), np.float32), x, np.zeros(4)),
+        *(np.full(4, 121.2), energy, np.zeros(4, bool)),
+    )
+    clusters = listed(np.array([1, 0, 0, 0]), np.full(4, -1))
+    values = {name: np.zeros(1) for name in OUTPUTS}
+    values["owner_share"] = np.array([0.7])
+    drawn = Drawn(np.array([0, 1]), clusters, describe(sources, clusters, [])[0], values)
+    leak = [0.05] * 11
+    made = cluster_tables(sources, drawn, np.arange(4), Rules(leak=leak, stray=[0.5] * 11))
+    # The hard shower nearby gives a half of its energy; the softest and the far one are not seen.
+    assert made["cluster_link"]["mcparticle_id"].tolist() == [0, 1]
+    assert made["cluster_link"]["weight"] == pytest.approx([0.7, 0.3 * 1.0], abs=0.01)
+    without = cluster_tables(sources, drawn, np.arange(4), Rules(leak=leak))
+    assert without["cluster_link"]["mcparticle_id"].tolist() == [0]

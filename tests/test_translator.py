@@ -170,7 +170,7 @@ def test_too_few_events():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"most_own": 4}, {"longest": 200}, {"heads": 5}, {"layers": 0}]
+    "changes", [{"most_own": 8}, {"longest": 200}, {"heads": 5}, {"layers": 0}]
 )
 def test_settings_that_do_not_fit(changes):
     with pytest.raises(TrainingError):

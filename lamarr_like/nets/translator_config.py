@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..cluster_layout import MOST_CLUSTERS
 from ..errors import TrainingError
 
 
@@ -22,7 +23,7 @@ class TranslatorConfig:
         neighbours: features of pairs that are summed over the sources nearby.
         pointer: width of the queries and keys of the pointers; 0 for no absorption.
         reach: distance, in the larger of the two cells, up to which a source may be absorbed.
-        most_own: clusters that a source may own, 1 to 3.
+        most_own: clusters that a source may own, 1 to 7.
         zones: whether there are background zones.
         head_state: numbers of the decoder's state that the head sees.
         head_hidden, head_depth: width and number of the hidden layers of the head.
@@ -54,7 +55,7 @@ class TranslatorConfig:
     neighbours: int = 6
     pointer: int = 16
     reach: float = 4.0
-    most_own: int = 3
+    most_own: int = MOST_CLUSTERS
     zones: bool = True
     head_state: int = 32
     head_hidden: int = 48
@@ -78,8 +79,10 @@ class TranslatorConfig:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.most_own <= 3:
-            raise TrainingError(f"a source owns 1 to 3 clusters at the most, not {self.most_own}")
+        if not 1 <= self.most_own <= MOST_CLUSTERS:
+            raise TrainingError(
+                f"a source owns 1 to {MOST_CLUSTERS} clusters at the most, not {self.most_own}"
+            )
         if not 3 <= self.longest <= 96:
             raise TrainingError(f"pieces hold 3 to 96 sources, not {self.longest}")
         if self.pointer and not self.layers:

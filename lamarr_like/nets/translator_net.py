@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cluster_layout import MOST_OWN
+from ..cluster_layout import MOST_CLUSTERS, MOST_OWN
 from .translator_config import TranslatorConfig
 from .translator_ops import Ops
 
@@ -68,7 +68,7 @@ def initial_weights(
         made["neighbours.shift"] = np.full((config.neighbours, 1), -0.3)
         dense("neighbours", config.neighbours, d)
     norm("encoder.norm")
-    dense("own", d, MOST_OWN + 1, 0.3)
+    dense("own", d, MOST_CLUSTERS + 1, 0.3)
     if config.pointer:
         for part in ("query", "key"):
             dense(f"pointer.{part}", d, config.pointer)
@@ -112,7 +112,7 @@ class Network:
             mask: 1 for sources, 0 for padding, shape ``(b, l)``.
 
         Returns:
-            Logits ``(b, l, 4)``; states ``(b * l, width)``; logits of being lost and of being
+            Logits ``(b, l, 8)``; states ``(b * l, width)``; logits of being lost and of being
             absorbed by each source, ``(b, l, 1 + l)``, or None without pointers.
         """
         ops, config = self.ops, self.config
@@ -127,8 +127,8 @@ class Network:
         for i in range(config.layers):
             h = self._layer(h, f"encoder{i}", self._channels(pairs, i), mask)
         states = ops.norm(h, "encoder.norm")
-        logits = ops.like(self._dense(states, "own"), mask, [MOST_OWN + 1])
-        allowed = np.zeros(MOST_OWN + 1, np.float32)
+        logits = ops.like(self._dense(states, "own"), mask, [MOST_CLUSTERS + 1])
+        allowed = np.zeros(MOST_CLUSTERS + 1, np.float32)
         allowed[1 + config.most_own :] = FAR
         logits = ops.binary("Add", logits, ops.constant(allowed))
         if not config.pointer:

@@ -26,7 +26,7 @@ class TranslatorSample:
 
     Args:
         sources: the sources of all events.
-        own: clusters that each source owns, 0 to 3; shape ``(n,)``.
+        own: clusters that each source owns, 0 to `MOST_CLUSTERS`; shape ``(n,)``.
         pointer: source that it was absorbed into, -1 for none; it must own a cluster.
         values: what is measured of each cluster, in order of owner and number; shapes ``(m,)``.
         conditions: names of the sources' features.

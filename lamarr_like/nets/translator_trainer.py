@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..cluster_layout import MOST_OWN
+from ..cluster_layout import MOST_CLUSTERS
 from ..preprocessing import ConditionTransform, NormalScores
 from .armdn import ArmdnTrainer
 from .config import GeneratorConfig
@@ -144,7 +144,7 @@ class TranslatorTrainer:
         place, mask = graph.input("place", PLACE, lead=lead), graph.input("mask", lead=lead)
         net = Network(ops, self.config, self.scales)
         logits, states, pointers = net.encode(features, place, mask)
-        graph.output("probabilities", ops.softmax(logits), MOST_OWN + 1, lead=lead)
+        graph.output("probabilities", ops.softmax(logits), MOST_CLUSTERS + 1, lead=lead)
         graph.output("states", states, self.config.width)
         if pointers is not None:
             graph.output("pointers", pointers, "absorbers", lead=lead)

@@ -17,6 +17,9 @@ from .ecal_sources import make_sources, numbered, source_rows
 from .ecal_tables import OUTPUTS, PLAIN, Rules, cluster_tables
 from .stage import AbstractModelStage, Columns, Floats, Mask, Model, keys
 
+_FURTHER = 1 << 40
+"""Added to the number of a cluster behind the fourth of its source, for its random numbers."""
+
 
 class Ecal(AbstractModelStage):
     """Makes the clusters of each event and their links to generated particles.
@@ -81,7 +84,8 @@ class Ecal(AbstractModelStage):
         def noise(
             owner: NDArray[np.int64], k: NDArray[np.int64], attempt: int, size: int
         ) -> Floats:
-            index = 4 * number[owner] + k
+            # Four numbers a source as in earlier versions, the further ones out of their way.
+            index = 4 * number[owner] + k + np.where(k < 4, 0, _FURTHER)
             return rng.uniforms(seed, f"ecal/cluster/{attempt}", event_id[owner], index, size)
 
         uniforms = rng.uniforms(seed, self.name, event_id, number, 2)

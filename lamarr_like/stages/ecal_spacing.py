@@ -113,6 +113,52 @@ def leaked_parts(
     return found
 
 
+def nearest_cluster(
+    x: Floats, y: Floats, event: Ints, places: tuple[Floats, Floats, Ints]
+) -> tuple[Ints, Floats]:
+    """The cluster of the same event that is nearest to each of some places.
+
+    Args:
+        x, y: the clusters, in the plane of the cells [mm], shape ``(n,)``.
+        event: event of each, shape ``(n,)``.
+        places: x, y and event of the places, shapes ``(k,)``.
+
+    Returns:
+        Row of the cluster, -1 for none within the last of `LEAK_EDGES`, and the distance in the
+        larger of the two cells; shapes ``(k,)``.
+    """
+    px, py, of = places
+    row, distance = np.full(len(px), -1), np.full(len(px), np.inf)
+    if len(x) and len(px):
+        tree = cKDTree(np.stack([x, y, 1e5 * event], axis=1))
+        reach = LEAK_EDGES[-1] * CELLS[0]
+        found, at = tree.query(np.stack([px, py, 1e5 * of], axis=1), distance_upper_bound=reach)
+        some = np.flatnonzero(np.isfinite(found))
+        cells, at = np.asarray(CELLS), at[some]
+        unit = np.maximum(cells[region_of(x, y)][at], cells[region_of(px, py)][some])
+        distance[some] = found[some] / unit
+        row[some] = np.where(distance[some] < LEAK_EDGES[-1], at, -1)
+    return row, distance
+
+
+def mean_parts(distance: Floats, part: Floats) -> list[float]:
+    """Mean of the parts for each bin of `LEAK_EDGES`; none where there are too few to tell.
+
+    Args:
+        distance: shape ``(n,)``; those beyond the last edge do not count.
+        part: part of the energy of a particle, shape ``(n,)``.
+    """
+    bins = np.searchsorted(LEAK_EDGES, distance, "right") - 1
+    inside = bins < len(LEAK_EDGES) - 1
+    if inside.sum() < _LEAST_PAIRS:
+        return []
+    n = len(LEAK_EDGES) - 1
+    total = np.bincount(bins[inside], np.clip(part[inside], 0.0, 1.0), minlength=n)
+    counts = np.bincount(bins[inside], minlength=n)
+    found: list[float] = (total / np.maximum(counts, 1)).round(5).tolist()
+    return found
+
+
 def near_pairs(x: Floats, y: Floats, event: Ints, reach: float) -> tuple[Ints, Ints, Floats]:
     """Pairs of clusters of one event that are near each other.
 

@@ -13,10 +13,10 @@ from .. import schema
 from ..events import Table
 from ..sequences import Sources
 from ..translation import Again, Drawn
-from .ecal_sources import BORDERS, CELL_Z, CELLS, HOLE, region_of
-from .ecal_spacing import LEAK_EDGES, crowded, near_pairs
+from .ecal_sources import BORDERS, CELL_Z, CELLS, HOLE, MIP, region_of
+from .ecal_spacing import LEAK_EDGES, crowded, near_pairs, nearest_cluster
 from .features import ECAL_Z
-from .stage import Columns, Floats
+from .stage import Columns, Floats, Mask
 
 Ints = NDArray[np.int64]
 
@@ -44,7 +44,7 @@ _LEAST_SHARE = 1e-6
 """What gave no more of a cluster's energy has no link to it."""
 _LEAST_NEIGHBOUR = 0.01
 """Least share of a neighbour: the reference detector keeps no links below."""
-_MOST_LEAK = 3.0
+_MOST_LEAK = 6.0
 """Showers leak more than the mean of their distance, but not more than by about this factor."""
 _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
@@ -60,6 +60,8 @@ class Rules(NamedTuple):
             clusters drawn nearer to each other are one.
         spacing: see `ecal_spacing.pair_factors`.
         leak: see `ecal_spacing.leaked_parts`.
+        stray: part of the energy of a shower without a cluster that the nearest cluster holds, for
+            each bin of `ecal_spacing.LEAK_EDGES`.
     """
 
     resolution: Mapping[str, Any] = RESOLUTION
@@ -67,6 +69,7 @@ class Rules(NamedTuple):
     least_distance: float = 0.0
     spacing: Sequence[float] = ()
     leak: Sequence[float] = ()
+    stray: Sequence[float] = ()
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Rules:
@@ -75,8 +78,8 @@ class Rules(NamedTuple):
 
     @property
     def again(self) -> Again:
-        """Which clusters are to be drawn again (`ecal_spacing.crowded`)."""
-        return partial(crowded, self.spacing)
+        """Clusters to be drawn again: off the face (`off_face`) or `ecal_spacing.crowded`."""
+        return partial(_again, self)
 
 
 def cluster_tables(
@@ -127,7 +130,8 @@ def cluster_tables(
     if len(rules.leak):
         final = np.repeat(np.arange(len(counts)), counts)
         places = np.stack([x, y, energy])[:, order]
-        links = _with_neighbours(links, places, final, rules.leak)
+        strays = _strays(sources, drawn, number, places, final, rules.stray)
+        links = _with_neighbours(links, places, final, rules.leak, strays)
     cluster, particle, weight = links
     best = np.lexsort((-particle, weight, cluster))
     columns["mcparticle_id"], columns["mc_share"] = np.full(len(order), -1), np.zeros(len(order))
@@ -144,6 +148,24 @@ def cluster_tables(
         "cluster": _table("cluster", columns, counts),
         "cluster_link": _table("cluster_link", table, link_counts),
     }
+
+
+def _again(
+    rules: Rules, event: Ints, place: Floats, values: Mapping[str, Floats], chance: Floats
+) -> Mask:
+    """See `Rules.again` and `translation.Again`."""
+    again = crowded(rules.spacing, event, place, values, chance)
+    if rules.least_et > 0.0:
+        x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
+        again |= off_face(x, y)
+    return again
+
+
+def off_face(x: Floats, y: Floats) -> Mask:
+    """Whether places in the plane of the cells are beyond the face or in its hole."""
+    ax, ay = np.abs(x), np.abs(y)
+    off: Mask = (ax > BORDERS[0][0]) | (ay > BORDERS[0][1]) | ((ax < HOLE[0]) & (ay < HOLE[1]))
+    return off
 
 
 def _sums(index: Ints, values: Floats, size: int) -> Floats:
@@ -237,19 +259,61 @@ def _summed(cluster: Ints, particle: Ints, weight: Floats) -> tuple[Ints, Ints, 
     return cluster[new], particle[new], _sums(np.cumsum(new) - 1, weight, int(new.sum()))
 
 
+def _strays(
+    sources: Sources,
+    drawn: Drawn,
+    number: Ints,
+    places: Floats,
+    event: Ints,
+    stray: Sequence[float],
+) -> tuple[Ints, Ints, Floats]:
+    """Clusters, particles and shares of showers that have no cluster, each in the nearest one.
+
+    Args:
+        sources, drawn, number: see `cluster_tables`.
+        places: x, y, energy of the clusters, shape ``(3, n)``.
+        event: event of each, shape ``(n,)``.
+        stray: see `Rules`.
+    """
+    lost = np.zeros(0, np.int64)
+    if len(stray):
+        lost = lost_showers(sources, drawn.clusters.outcome == 0)
+    of = np.searchsorted(sources.offsets, lost, "right") - 1
+    x, y, energy = places
+    at, distance = nearest_cluster(x, y, event, (sources.x[lost], sources.y[lost], of))
+    lost, at, distance = lost[at >= 0], at[at >= 0], distance[at >= 0]
+    if not len(lost):
+        return at, lost, distance
+    part = np.asarray(stray)[np.searchsorted(LEAK_EDGES, distance, "right") - 1]
+    return at, number[lost], part * sources.energy[lost] / energy[at]
+
+
+def lost_showers(sources: Sources, lost: Mask) -> Ints:
+    """Sources that shower, of those that are lost."""
+    # What does not shower stands for `MIP` at the most.
+    rows: Ints = np.flatnonzero(lost & ~sources.zone & (sources.energy > MIP))
+    return rows
+
+
 def _with_neighbours(
-    links: tuple[Ints, Ints, Floats], places: Floats, event: Ints, leak: Sequence[float]
+    links: tuple[Ints, Ints, Floats],
+    places: Floats,
+    event: Ints,
+    leak: Sequence[float],
+    strays: tuple[Ints, Ints, Floats],
 ) -> tuple[Ints, Ints, Floats]:
     """Links to the owners of neighbouring clusters as well, whose showers reach into the cluster.
 
-    What the owner did not give is divided among the absorbed and the neighbours by the energy that
-    is expected of them, as far as that is not more than `_MOST_LEAK` times as much.
+    What the owner did not give is divided among the absorbed, the neighbours and showers without a
+    cluster nearby by the energy that is expected of them, as far as that is not more than
+    `_MOST_LEAK` times as much.
 
     Args:
         links: cluster, particle and share of its energy, in order of the cluster.
         places: x, y, energy of the clusters, shape ``(3, n)``.
         event: event of each, shape ``(n,)``.
         leak: `ecal_spacing.leaked_parts`.
+        strays: `_strays`.
     """
     cluster, particle, weight = links
     x, y, energy = places
@@ -262,7 +326,10 @@ def _with_neighbours(
     part = np.asarray(leak)[np.searchsorted(LEAK_EDGES, distance, "right") - 1]
     share = np.concatenate([part, part]) * energy[of] / energy[to]
     able = (owner[to] >= 0) & (owner[of] >= 0) & (owner[to] != owner[of])
-    to, of, share = to[able], of[able], share[able]
+    to, giver, share = to[able], owner[of[able]], share[able]
+    known = owner[strays[0]] >= 0
+    joined = zip((to, giver, share), strays, strict=True)
+    to, giver, share = (np.concatenate([a, b[known]]) for a, b in joined)
     rest = np.maximum(1.0 - largest, 0.0)
     is_owner = particle == owner[cluster]
     expected = _sums(to, share, n) + _sums(cluster[~is_owner], weight[~is_owner], n)
@@ -272,7 +339,7 @@ def _with_neighbours(
     kept = share > _LEAST_NEIGHBOUR
     return _summed(
         np.concatenate([cluster, to[kept]]),
-        np.concatenate([particle, owner[of[kept]]]),
+        np.concatenate([particle, giver[kept]]),
         np.concatenate([weight, share[kept]]),
     )
 

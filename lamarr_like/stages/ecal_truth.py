@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cluster_layout import MOST_CLUSTERS
 from ..errors import SchemaError
 from ..events import EventBatch, Table
 from ..sequences import Sources
-from .ecal_sources import CELL_Z, ZONES, make_sources, numbered, region_of
-from .ecal_spacing import leaked_parts, near_pairs, pair_factors
-from .ecal_tables import OUTPUTS, PLAIN, RESOLUTION, Rules
+from .ecal_sources import CELL_Z, ZONES, make_sources, numbered, region_of, source_rows
+from .ecal_spacing import leaked_parts, mean_parts, near_pairs, nearest_cluster, pair_factors
+from .ecal_tables import OUTPUTS, PLAIN, RESOLUTION, Rules, lost_showers
 from .features import ECAL_Z
 from .stage import Columns, Floats, Mask
 
@@ -22,7 +23,7 @@ ABSORBED_PART = 0.2
 """Part of its energy that a source without a cluster must have put into another's."""
 REACH = 3.9
 """Distance, in the larger of the two cells, up to which a source counts as absorbed."""
-MOST = 3
+MOST = MOST_CLUSTERS
 """Clusters of a source; the softest beyond are left out."""
 NEAREST_SHARE = 5e-3
 """Share of the clusters that have another nearer than the least distance."""
@@ -226,6 +227,7 @@ def rules(batch: EventBatch) -> Rules:
         least_distance=float(np.quantile(nearest, NEAREST_SHARE)) if len(nearest) > 1000 else 0.0,
         spacing=pair_factors(x, y, cluster.event_index),
         leak=_leak(batch, x, y),
+        stray=_stray(batch, x, y),
     )
 
 
@@ -244,6 +246,25 @@ def _leak(batch: EventBatch, x: Floats, y: Floats) -> list[float]:
     }
     owner = np.where(mine >= 0, first[event] + mine, -1)
     return leaked_parts(x, y, energy, event, owner, given)
+
+
+def _stray(batch: EventBatch, x: Floats, y: Floats) -> list[float]:
+    """`ecal_tables.Rules.stray` of a sample."""
+    rows = source_rows(batch)
+    sources = make_sources(batch, rows, ("x",), True)
+    found = outcomes(batch, rows, zones=True)
+    lost = lost_showers(sources, (found.own == 0) & (found.pointer < 0))
+    event = np.searchsorted(sources.offsets, lost, "right") - 1
+    places = (sources.x[lost], sources.y[lost], event)
+    at, distance = nearest_cluster(x, y, batch["cluster"].event_index, places)
+    lost, at, distance = lost[at >= 0], at[at >= 0], distance[at >= 0]
+    link = _Links(batch, rows, numbered(batch, rows, True), sources)
+    given = np.zeros(len(sources.x))
+    nearest = np.full(len(sources.x), -1)
+    nearest[lost] = at
+    mine = nearest[link.source] == link.cluster
+    np.add.at(given, link.source[mine], link.energy[mine])
+    return mean_parts(distance, given[lost] / sources.energy[lost])
 
 
 def _nearest(x: Floats, y: Floats, event: Ints) -> Floats:
