@@ -264,25 +264,29 @@ def test_command_tells_what_is_wrong(files, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_table_of_the_tutorial(truth, tmp_path, monkeypatch, capsys):
-    from lamarr_like.report import write
-    from lamarr_like.report.draw_decays import decay_drawings
-
-    monkeypatch.setattr(write, "drawings", lambda report, every: decay_drawings(report))
+def test_page_of_the_tutorial(truth, tmp_path, capsys):
     script = Path(__file__).parents[1] / "tutorials" / "decays_check.py"
     tutorial = runpy.run_path(str(script))
     for text, _ in tutorial["DECAYS"].values():
         DecayRequest.parse(text)
     # A sample that is there is taken; the toy is not what the models were trained on.
     written(tmp_path / "Bplus_JpsiK.root", toy(truth.events(0, 120), 11))
-    table = tutorial["main"]([str(tmp_path), "--decay", "Bplus_JpsiK"])
-    assert (tmp_path / "decays.md").read_text() == table + "\n"
-    assert (tmp_path / "Bplus_JpsiK" / "index.html").exists()
-    cells = [c.strip() for c in table.splitlines()[2].strip("|").split("|")]
-    assert len(cells) == len(table.splitlines()[0].strip("|").split("|")) == 8
-    assert cells[0] == f"`{BPLUS}`"
-    assert re.fullmatch(r"\d+ / \d+", cells[1])
-    assert re.fullmatch(r"[\d.]+ \+- [\d.]+", cells[6])
+    words = [str(tmp_path), "-o", str(tmp_path / "page"), "--decay", "Bplus_JpsiK"]
+    text = tutorial["main"]([*words, "--decays", "240"])
+    assert (tmp_path / "page" / "check.md").read_text() == text
+    assert (tmp_path / "page" / "Bplus_JpsiK.png").stat().st_size > 10_000
+    assert "240 generated decays of each kind, 2 in each of 120 events" in text
+    assert re.search(r"Models: occupancy-pp13-1 \([0-9a-f]{8}\), ", text)
+    tables = [part.split("\n\n")[0].splitlines() for part in text.split("\n\n|")[1:]]
+    rows = [[c.strip() for c in line.strip("|").split("|")] for t in tables for line in t]
+    heads = [row for row in rows if row[0] == "decay"]
+    assert len(heads) == 4
+    (yields, *others) = (row for row in rows if row[0] == f"`{BPLUS}`")
+    assert len(yields) == len(heads[0]) == 7
+    assert {len(row) for row in others} <= {len(head) for head in heads}
+    assert re.fullmatch(r"\d+ / \d+", yields[2])
+    assert re.fullmatch(r"[\d.]+ \+- [\d.]+", yields[4])
+    assert yields[6] in {"pass", "fail", "cannot tell"}
 
 
 def test_report_without_decays_has_no_section(truth):

@@ -3,7 +3,8 @@
 =====================================  ============================================================
 ``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, one event each; options in `OPTIONS`
 ``SOURCE+decay:B0 -> K+ pi-?OPTIONS``  the events of another source with signal decays added, each
-                                       from one of the collisions of its event
+                                       from one of the collisions of its event, drawn in
+                                       proportion to the charged particles that it sends forward
 anything else                          as `lamarr_like.io.sources.open_source` takes it
 =====================================  ============================================================
 """
@@ -213,6 +214,9 @@ class DecaySource(TruthSource):
 class EmbeddedDecays(EmbeddingSource):
     """The events of another source with signal decays added, each from one of its collisions.
 
+    A collision with twice the charged particles is taken twice as often: heavy particles are made
+    in hard collisions, hardly ever in those that leave the detector empty.
+
     Args:
         name: the source as its user wrote it.
         host: the source that decays are added to.
@@ -254,7 +258,7 @@ def embed(batch: EventBatch, generator: DecayGenerator, seed: int, stage: str) -
         seed: seed of the run.
         stage: name of the stream of random numbers; two generators need two names.
     """
-    start = origins(batch, generator.n, seed, stage)
+    start = origins(batch, generator.n, seed, stage, _activity(batch))
     added = generator.generate(
         *(seed, stage, start.event_id, start.number, start.point, start.pv_id)
     )
@@ -264,6 +268,15 @@ def embed(batch: EventBatch, generator: DecayGenerator, seed: int, stage: str) -
     mother = new["mc_mother_id"]
     new["mc_mother_id"] = np.where(mother < 0, -1, mother + before)
     return with_particles(batch, new, added.event_index)
+
+
+def _activity(batch: EventBatch) -> Floats:
+    """Charged particles that fly forward from each collision, shape ``(n_vertices,)``."""
+    particle = batch.particle
+    own = (particle["mc_pv_id"] >= 0) & particle["mc_stable"].astype(bool)
+    own &= (particle["mc_charge"] != 0) & (particle["mc_pz"] > 0.0)
+    place = batch.vertex.offsets[particle.event_index[own]] + particle["mc_pv_id"][own]
+    return np.bincount(place, minlength=len(batch.vertex)).astype(np.float64)
 
 
 def open_source(

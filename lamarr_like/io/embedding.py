@@ -106,14 +106,36 @@ class Origins(NamedTuple):
     pv_id: NDArray[np.int64]
 
 
-def origins(batch: EventBatch, n: int, seed: int, stage: str) -> Origins:
-    """One of the primary vertices of its event for each of `n` particles in every event."""
+def origins(
+    batch: EventBatch,
+    n: int,
+    seed: int,
+    stage: str,
+    weight: NDArray[np.float64] | None = None,
+) -> Origins:
+    """One of the primary vertices of its event for each of `n` particles in every event.
+
+    Args:
+        batch: the events.
+        n: particles in each.
+        seed: seed of the run.
+        stage: name of the stream of random numbers.
+        weight: relative chance of each vertex, shape ``(n_vertices,)``; equal ones if None or
+            where all of an event are 0.
+    """
     vertex = batch.vertex
     event = np.repeat(np.arange(len(batch)), n)
     number = np.tile(np.arange(n), len(batch))
     event_id = batch.event["event_id"][event]
     u = uniforms(seed, f"{stage}/vertex", event_id, number)[:, 0]
     row = vertex.offsets[event] + (u * vertex.counts[event]).astype(np.int64)
+    if weight is not None:
+        # Sums within each event, so that the choice does not depend on those before it.
+        for k in np.flatnonzero(np.diff(vertex.offsets) > 1):
+            total = np.cumsum(weight[vertex.offsets[k] : vertex.offsets[k + 1]])
+            if total[-1] > 0.0:
+                mine = event == k
+                row[mine] = vertex.offsets[k] + np.searchsorted(total, u[mine] * total[-1], "right")
     point = np.stack([vertex[name][row] for name in ("mc_x", "mc_y", "mc_z", "mc_t")], axis=1)
     return Origins(event, event_id, number, point, vertex["mc_pv_id"][row])
 

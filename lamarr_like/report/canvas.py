@@ -66,7 +66,7 @@ def set_range(axes: Axes, axis: str, edges: np.ndarray) -> None:
         from matplotlib.ticker import FuncFormatter, NullFormatter
 
         axes.set_xscale("log")
-        ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200) if edges[0] <= t <= edges[-1]]
+        ticks = [t for t in (1, 3, 10, 30, 100, 300) if edges[0] <= t <= edges[-1]]
         axes.set_xticks(ticks)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())

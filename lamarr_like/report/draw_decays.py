@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .decay_rows import DecayRows
+
 _Pair = tuple[Columns, Columns]
 _Panel = Callable[["Axes", _Pair, str], None]
 PULLS = ("pull_M", "pull_X", "pull_Y", "pull_Z", "pull_TAU")
 LOGS = ("log_ip_chi2", "log_fd_chi2", "log_least_ip_chi2", "log_angle")
 OTHERS = ("IP", "chi2", "dX", "dY", "dZ", "dTAU")
 _BINS = 41
+_REACH = 8.0
+"""Half widths about the middle that an axis shows: decays with a foreign primary vertex are far."""
 
 
 def decay_drawings(report: Report) -> Iterator[Drawing]:
@@ -53,6 +57,38 @@ def decay_drawings(report: Report) -> Iterator[Drawing]:
             yield Drawing(f"decay-{one.name}-efficiency", "decays", caption, figure)
 
 
+def decay_summary(one: DecayComparison, detailed: DecayRows, fast: DecayRows) -> Figure:
+    """Mass, impact, flight, decay time and their pulls in one figure, as far as there are any.
+
+    Args:
+        one: the comparison of both.
+        detailed, fast: the decay in each sample.
+    """
+    head = one.head
+    panels: dict[str, _Panel] = {
+        **{f"{head}:dM": _overlay, f"{head}:pull_M": _pull, "IP": _powers},
+        **dict.fromkeys(("log_ip_chi2", "log_fd_chi2"), _logarithm),
+        **{"dTAU": _overlay, "pull_TAU": _pull},
+    }
+    pair = detailed.candidate, fast.candidate
+    sides = {v: (known(pair[0], v), known(pair[1], v)) for v in panels}
+    have = [v for v in panels if min(effective(c) for c in sides[v]) >= MIN_PARTICLES]
+    n = len(have) + (one.by_tau is not None)
+    columns = min(max(n, 1), 4)
+    figure = new_figure(max(-(-n // 4), 1), columns, 3.0, 2.5)
+    grid = [figure.add_subplot(-(-n // 4), columns, i + 1) for i in range(n)]
+    for axes, variable in zip(grid, have, strict=False):
+        panels[variable](axes, sides[variable], variable)
+        _labels(axes, one, variable)
+    if have:
+        grid[0].legend(frameon=False, fontsize=7)
+    if one.by_tau is not None:
+        _efficiency(grid[-1], one.by_tau)
+        grid[-1].set_xlabel("true decay time [ps]", fontsize=8)
+        grid[-1].tick_params(labelsize=7)
+    return figure
+
+
 def _panels(
     pair: _Pair, one: DecayComparison, kinds: tuple[str, ...], panel: _Panel
 ) -> Figure | None:
@@ -69,13 +105,8 @@ def _panels(
     figure = new_figure(height, columns, 3.0, 2.6)
     for i, (variable, sides) in enumerate(found):
         axes = figure.add_subplot(height, columns, i + 1)
-        panel(axes, sides, variable)
-        label = decay_title(variable)
-        axes.set_xlabel(
-            label.removeprefix("lg ").strip("()") if kinds is LOGS else label, fontsize=8
-        )
-        axes.tick_params(labelsize=7)
-        _figures(axes, one, variable)
+        (_powers if variable == "IP" else panel)(axes, sides, variable)
+        _labels(axes, one, variable)
         if i == 0:
             axes.legend(frameon=False, fontsize=7)
     return figure
@@ -83,6 +114,16 @@ def _panels(
 
 def _order(kinds: tuple[str, ...]) -> Callable[[str], int]:
     return lambda variable: kinds.index(plain(variable))
+
+
+def _labels(axes: Axes, one: DecayComparison, variable: str) -> None:
+    """Title of the axis and of the panel; the axis of a logarithm shows powers of ten."""
+    label = decay_title(variable)
+    if label.startswith("lg "):
+        label = label.removeprefix("lg ").removeprefix("(").replace(")", "", 1)
+    axes.set_xlabel(label, fontsize=8)
+    axes.tick_params(labelsize=7)
+    _figures(axes, one, variable)
 
 
 def _figures(axes: Axes, one: DecayComparison, variable: str) -> None:
@@ -117,7 +158,9 @@ def _stairs(axes: Axes, sides: _Pair, variable: str, edges: np.ndarray) -> None:
 
 def _edges(sides: _Pair, variable: str, tail: float) -> np.ndarray:
     both = np.concatenate([c[variable] for c in sides])
-    low, high = np.quantile(both, [tail, 1.0 - tail])
+    low, left, middle, right, high = np.quantile(both, [tail, 0.16, 0.5, 0.84, 1.0 - tail])
+    low = max(low, middle - _REACH * (middle - left))
+    high = min(high, middle + _REACH * (right - middle))
     return np.linspace(low, high if high > low else low + 1.0, _BINS)
 
 
@@ -134,6 +177,12 @@ def _logarithm(axes: Axes, sides: _Pair, variable: str) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"$10^{{{x:.0f}}}$"))
 
 
+def _powers(axes: Axes, sides: _Pair, variable: str) -> None:
+    """The logarithm of what is positive."""
+    one, two = ({**c, variable: np.log10(np.maximum(c[variable], 1e-9))} for c in sides)
+    _logarithm(axes, (one, two), variable)
+
+
 def _pull(axes: Axes, sides: _Pair, variable: str) -> None:
     edges = np.linspace(-5.0, 5.0, _BINS)
     _stairs(axes, sides, variable, edges)
@@ -145,23 +194,32 @@ def _pull(axes: Axes, sides: _Pair, variable: str) -> None:
 def _by_tau(binned: Binned) -> Figure:
     figure = new_figure(1, 1, 4.6, 4.2)
     upper, lower = figure.subplots(2, 1, height_ratios=(2, 1), sharex=True)
+    s, edges = binned.shares, _efficiency(upper, binned)
+    good = s.judged & np.isfinite(s.ratio)
+    error = np.where(good, s.ratio_error, np.nan)
+    points(lower, edges, np.where(good, s.ratio, np.nan), error, fast=True, shift=False)
+    ratio_band(lower)
+    lower.set_xlabel("true decay time [ps]")
+    chi2 = binned.chi2
+    text = f"chi2 {chi2.value:.1f} / {chi2.bins}, p = {chi2.p:.2g}"
+    lower.set_title(text if chi2.bins else "too few to judge", fontsize=8)
+    return figure
+
+
+def _efficiency(axes: Axes, binned: Binned) -> np.ndarray:
+    """Efficiency of both samples against the decay time; returns the edges of the bins [ps]."""
+    from matplotlib.ticker import NullFormatter
+
     s = binned.shares
     edges = np.concatenate([binned.bins.seen[:, 0, 0], binned.bins.seen[-1:, 0, 1]])
     # Decay times reach down to nothing; the axis is logarithmic.
     edges[0] = max(edges[0], 0.02 * edges[1])
     for share, n, fast in ((s.detailed, s.n_detailed, False), (s.fast, s.n_fast, True)):
         error = np.sqrt(np.clip(share * (1.0 - share), 1e-6, None) / np.maximum(n, 1.0))
-        points(upper, edges, share, error, fast=fast, shift=True)
-    good = s.judged & np.isfinite(s.ratio)
-    error = np.where(good, s.ratio_error, np.nan)
-    points(lower, edges, np.where(good, s.ratio, np.nan), error, fast=True, shift=False)
-    ratio_band(lower)
-    upper.set_ylabel("efficiency in the acceptance", fontsize=9)
-    upper.set_ylim(0.0, 1.3 * upper.get_ylim()[1])
-    upper.legend(frameon=False, fontsize=7)
-    lower.set_xlabel("true decay time [ps]")
-    lower.set_xscale("log")
-    chi2 = binned.chi2
-    text = f"chi2 {chi2.value:.1f} / {chi2.bins}, p = {chi2.p:.2g}"
-    lower.set_title(text if chi2.bins else "too few to judge", fontsize=8)
-    return figure
+        points(axes, edges, share, error, fast=fast, shift=True)
+    axes.set_ylabel("efficiency in the acceptance", fontsize=9)
+    axes.set_ylim(0.0, 1.3 * axes.get_ylim()[1])
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.legend(frameon=False, fontsize=7)
+    return edges

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..events import EventBatch, Table
-from . import features
+from . import features, vertex_pull
 from .stage import (
     AbstractClassifierStage,
     AbstractGeneratorStage,
@@ -74,11 +74,15 @@ class VertexFinding(AbstractClassifierStage):
 
 
 class VertexResolution(AbstractGeneratorStage):
-    """Draws position, uncertainties and number of tracks of each reconstructed vertex."""
+    """Draws position, uncertainties and number of tracks of each reconstructed vertex.
+
+    A vertex follows its tracks: a part of its error is theirs (see `vertex_pull`), and what the
+    model draws is the rest, narrower by as much.
+    """
 
     name = "vertices"
     table = "reco_vertex"
-    requires = _CONDITION_COLUMNS | keys("reco_vertex", "mc_pv_id")
+    requires = _CONDITION_COLUMNS | keys("reco_vertex", "mc_pv_id") | vertex_pull.NEEDED
     provides = keys("reco_vertex", "x", "y", "z", "n_tracks", "sigma_x", "sigma_y", "sigma_z")
     target_columns = provides
     outputs = ("n_tracks", "log_sigma_z", "log_sigma_x", "log_sigma_y", "dx", "dy", "dz")
@@ -113,10 +117,36 @@ class VertexResolution(AbstractGeneratorStage):
         place = _collision_rows(batch, rows)
         unit = _units(batch, place)
         columns = {"n_tracks": np.maximum(np.rint(drawn["n_tracks"]), 0.0)}
-        for a in "xyz":
-            columns[a] = batch.vertex[f"mc_{a}"][place] + np.asarray(drawn[f"d{a}"]) * unit[a]
-            columns[f"sigma_{a}"] = np.exp(np.asarray(drawn[f"log_sigma_{a}"])) * unit[a]
+        error = np.stack([np.asarray(drawn[f"d{a}"]) * unit[a] for a in "xyz"], axis=1)
+        sigma = np.stack(
+            [np.exp(np.asarray(drawn[f"log_sigma_{a}"])) * unit[a] for a in "xyz"], axis=1
+        )
+        error = _with_tracks(batch, place, error, sigma)
+        for i, a in enumerate("xyz"):
+            columns[a] = batch.vertex[f"mc_{a}"][place] + error[:, i]
+            columns[f"sigma_{a}"] = sigma[:, i]
         return batch.with_columns("reco_vertex", **typed("reco_vertex", columns))
+
+
+def _with_tracks(
+    batch: EventBatch, place: NDArray[np.int64], drawn: Floats, sigma: Floats
+) -> Floats:
+    """Errors of vertices [mm], of which tracks explain a part.
+
+    Args:
+        batch: events.
+        place: rows of the collisions of the vertices, shape ``(n,)``.
+        drawn: errors drawn without regard to the tracks, shape ``(n, 3)``.
+        sigma: uncertainties, shape ``(n, 3)``.
+    """
+    row, _, _, able, _ = _own(batch)
+    near = np.zeros(len(batch.particle), dtype=bool)
+    near[row[able]] = True
+    known, variance = (a[place] for a in vertex_pull.explained(batch, near))
+    part = variance / sigma**2
+    shrunk = np.sqrt(np.minimum(vertex_pull.MOST / np.maximum(part, 1e-12), 1.0))
+    rest = np.sqrt(1.0 - np.minimum(part, vertex_pull.MOST))
+    return vertex_pull.SCALE * shrunk * known + rest * drawn
 
 
 def _is_linked(batch: EventBatch) -> Mask:
@@ -139,8 +169,15 @@ def _units(batch: EventBatch, place: NDArray[np.int64]) -> dict[str, Floats]:
     return {"x": sigma, "y": sigma, "z": 1.0 / np.sqrt(along + _FLOOR / 25.0)}
 
 
-def _own_sums(batch: EventBatch) -> Columns:
-    """Sums over the stable charged particles born at each collision, shape ``(n_vertices,)``."""
+def _own(
+    batch: EventBatch,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Columns, Mask, Floats]:
+    """Stable charged particles born at a collision.
+
+    Returns:
+        Their rows, rows of the collisions, `features.velo`, whether they leave a VELO track that
+        goes forward, and pT [MeV], shapes ``(n,)``.
+    """
     particle, vertex = batch.particle, batch.vertex
     own = (particle["mc_pv_id"] >= 0) & (particle["mc_charge"] != 0)
     own &= particle["mc_stable"].astype(bool)
@@ -151,11 +188,16 @@ def _own_sums(batch: EventBatch) -> Columns:
     row, place = row[near], place[near]
     px, py, pz = (particle[c][row] for c in features.MOMENTUM)
     pt = np.maximum(np.hypot(px, py), 1.0)
-    code, velo = particle["track_type"][row], features.velo(particle, row)
-    able = (velo["velo_stations"] >= 3) & (pz > 0.0)
-    # Vertices are fitted with VELO segments, which carry no momentum: their errors grow with the
-    # radius of the first measurement, while the true ones go as 1 / pT.
-    weight = able / (0.010 + 0.008 * velo["velo_first_r"].clip(5.0, 42.0)) ** 2
+    velo = features.velo(particle, row)
+    return row, place, velo, (velo["velo_stations"] >= 3) & (pz > 0.0), pt
+
+
+def _own_sums(batch: EventBatch) -> Columns:
+    """Sums over the stable charged particles born at each collision, shape ``(n_vertices,)``."""
+    row, place, velo, able, pt = _own(batch)
+    particle, vertex = batch.particle, batch.vertex
+    pz, code = particle[features.MOMENTUM[2]][row], particle["track_type"][row]
+    weight = able * vertex_pull.velo_weight(velo["velo_first_r"])
     sums = {
         "n_velo": able,
         "n_velo_tracks": np.isin(code, _VELO_TRACKS),

@@ -1,0 +1,154 @@
+"""How tracks pull the primary vertex that they are part of.
+
+A primary vertex is a fit of VELO tracks: where one is measured too far to the left, so is the
+vertex.  Impact parameters and flight distances of prompt particles are therefore smaller than those
+of tracks and vertices that err on their own, and displaced tracks pull the vertex towards their
+decay.  Here the vertex of a collision gets the part of its error that its reconstructed tracks
+explain::
+
+    v = H^-1 sum w_i W_i J_i^T r_i,    H = sum W_i J_i^T J_i
+
+with r_i the distance of the track from the true collision in x and y, J_i its derivative by the
+vertex, W_i the weight of the VELO track, w_i Tukey's weight of the adaptive fit, and H summed over
+all particles that the VELO sees.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import schema
+from ..events import EventBatch
+from . import features
+from .stage import Floats, keys
+
+MAX_CHI2 = 12.0
+"""Chi2 at which a track drops out of the fit of LHCb (LHCb-PUB-2014-044)."""
+
+SCALE = 1.25
+"""Error of the vertex over that of the formula: the least-squares slope in minimum-bias events of
+the reference detector (1.2 to 1.4 in x, y and z, for few and for many tracks)."""
+
+MOST = 0.8
+"""Largest part of the variance of a vertex that its tracks may explain."""
+
+_AXES = ("x", "y", "tx", "ty")
+NEEDED = keys("track", "mcparticle_id", "track_type", *_AXES, "z") | keys(
+    "track", *(f"cov{j}{i}" for i in range(4) for j in range(i + 1))
+)
+"""Columns of tracks that this takes."""
+
+_VELO_TRACKS = (schema.TRACK_TYPES["long"], schema.TRACK_TYPES["upstream"])
+_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+
+
+def velo_weight(radius: Floats) -> Floats:
+    """Weight [1/mm^2] of a VELO track in a vertex, by the radius of its first measurement [mm].
+
+    Vertices are fitted with VELO segments, which carry no momentum: their errors grow with the
+    radius of the first measurement, while the true ones go as 1 / pT.
+    """
+    return 1.0 / (0.010 + 0.008 * radius.clip(5.0, 42.0)) ** 2
+
+
+def explained(batch: EventBatch, near: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Part of the error of each collision's vertex that its reconstructed tracks explain.
+
+    Args:
+        batch: events with the columns of `NEEDED`.
+        near: particles that are born at their collision and leave a VELO track, by row of the
+            table of particles.
+
+    Returns:
+        Errors [mm] in x, y, z, and their variances [mm^2], shapes ``(n_vertices, 3)``.
+    """
+    n = len(batch.vertex)
+    rows, particle = _tracks(batch)
+    place = _collisions(batch, particle)
+    residual, slope, spread = _at_collision(batch, rows, place)
+    weight = velo_weight(features.velo(batch.particle, particle)["velo_first_r"])
+    chi2 = weight * (residual**2).sum(axis=1)
+    weight = weight * np.clip(1.0 - chi2 / MAX_CHI2, 0.0, None) ** 2
+    # Particles of the collision without a track add to the vertex, but nobody knows what.
+    other = near.copy()
+    other[particle] = False
+    unseen = np.flatnonzero(other)
+    px, py, pz = (batch.particle[c][unseen].astype(np.float64) for c in features.MOMENTUM)
+    unseen_weight = velo_weight(features.velo(batch.particle, unseen)["velo_first_r"])
+    matrix = _summed(place, _normal(weight, slope), n)
+    matrix += _summed(
+        _collisions(batch, unseen),
+        _normal(unseen_weight, np.stack([px / pz, py / pz], axis=1)),
+        n,
+    )
+    matrix += np.diag([4.0, 4.0, 4.0 / 25.0])  # a collision without tracks is somewhere
+    inverse = np.linalg.inv(matrix)
+    pull = np.stack([*residual.T, -(slope * residual).sum(axis=1)], axis=1) * weight[:, None]
+    gradient = np.stack([np.bincount(place, pull[:, i], minlength=n) for i in range(3)], axis=1)
+    noise = _summed(place, _carried(weight, slope, spread), n)
+    error = np.einsum("nij,nj->ni", inverse, gradient)
+    variance = np.einsum("nij,njk,nik->ni", inverse, noise, inverse)
+    return error, variance
+
+
+def _tracks(batch: EventBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of VELO tracks of particles from collisions, and rows of those particles."""
+    track, particle = batch.track, batch.particle
+    rows = np.flatnonzero(
+        np.isin(track["track_type"], _VELO_TRACKS) & (track["mcparticle_id"] >= 0)
+    )
+    owner = particle.offsets[track.event_index[rows]] + track["mcparticle_id"][rows]
+    have = (particle["mc_pv_id"][owner] >= 0) & (particle["mc_pz"][owner] > 0.0)
+    return rows[have], owner[have].astype(np.int64)
+
+
+def _collisions(batch: EventBatch, particle: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the collisions of some particles."""
+    table = batch.particle
+    start = batch.vertex.offsets[table.event_index[particle]]
+    place: NDArray[np.int64] = start + table["mc_pv_id"][particle]
+    return place
+
+
+def _at_collision(
+    batch: EventBatch, rows: NDArray[np.int64], place: NDArray[np.int64]
+) -> tuple[Floats, Floats, Floats]:
+    """Distances in x and y, slopes and covariances of tracks in the plane of their collision."""
+    track, vertex = batch.track, batch.vertex
+    state = {a: track[a][rows].astype(np.float64) for a in (*_AXES, "z")}
+    dz = vertex["mc_z"][place] - state["z"]
+    slope = np.stack([state["tx"], state["ty"]], axis=1)
+    at = np.stack([state["x"], state["y"]], axis=1) + dz[:, None] * slope
+    residual = at - np.stack([vertex["mc_x"][place], vertex["mc_y"][place]], axis=1)
+    full = np.empty((len(rows), 4, 4))
+    for i in range(4):
+        for j in range(i + 1):
+            full[:, i, j] = full[:, j, i] = track[f"cov{j}{i}"][rows]
+    transport = np.zeros((len(rows), 2, 4))
+    transport[:, 0, 0] = transport[:, 1, 1] = 1.0
+    transport[:, 0, 2] = transport[:, 1, 3] = dz
+    return residual, slope, transport @ full @ transport.swapaxes(1, 2)
+
+
+def _normal(weight: Floats, slope: Floats) -> Floats:
+    """W J^T J with the derivative J = (1, 0, -tx; 0, 1, -ty), in the order of `_PAIRS`."""
+    tx, ty = slope.T
+    zero = np.zeros_like(tx)
+    return weight * np.stack([zero + 1.0, zero, -tx, zero + 1.0, -ty, tx * tx + ty * ty])
+
+
+def _carried(weight: Floats, slope: Floats, spread: Floats) -> Floats:
+    """W J^T C J W, in the order of `_PAIRS`."""
+    tx, ty = slope.T
+    a, b, c = spread[:, 0, 0], spread[:, 0, 1], spread[:, 1, 1]
+    ux, uy = a * tx + b * ty, b * tx + c * ty
+    return weight**2 * np.stack([a, b, -ux, c, -uy, tx * ux + ty * uy])
+
+
+def _summed(place: NDArray[np.int64], terms: Floats, n: int) -> Floats:
+    """Symmetric matrices summed by collision, shape ``(n, 3, 3)``."""
+    out = np.empty((n, 3, 3))
+    for (i, j), values in zip(_PAIRS, terms, strict=True):
+        out[:, i, j] = out[:, j, i] = np.bincount(place, values, minlength=n)
+    return out
