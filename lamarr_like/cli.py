@@ -134,7 +134,10 @@ def simulate(
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
     from .distributed.share import simulate_shared
+    from .lean import import_xgboost
 
+    if workers == 1:  # else the workers do
+        import_xgboost()
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
     requests = _requests(decay, combinatorial, swap, mass)
     config = replace(config, decays=requests, split_events=split_events, oversample=oversample)

@@ -151,8 +151,38 @@ def _build(
     stage, artefact = load_stage(model_name, models, **options)
     if stage.name != name:
         raise PipelineError(f"stage {name!r}: model {model_name!r} was trained for {stage.name!r}")
-    digests[name] = {"model": artefact.folder.name, "digest": artefact.digest}
+    digests[name] = _named(artefact)
     return stage
+
+
+def identity(name: str | Path, models: Path | str | None = None) -> dict[str, Any]:
+    """What identifies a pipeline and its models, as `Pipeline.provenance`, in a tenth of the time.
+
+    The checksums of the models are verified and the stages of plug-ins imported, with the columns
+    that they declare, but no model is loaded.
+
+    Args:
+        name: name of a shipped pipeline or path of a YAML file.
+        models: folder to search for artefacts before the others.
+
+    Raises:
+        PipelineError: if the file is wrong or names an unknown stage.
+        ArtefactError: if a model is absent or altered.
+    """
+    config = load_config(name)
+    digests: dict[str, Any] = {}
+    for stage, model, _ in _entries(config):
+        if model is None:
+            find_stage(stage)
+        else:
+            artefact = read_artefact(find_model(model, models))
+            find_trained(artefact.config["stage"])
+            digests[stage] = _named(artefact)
+    return {"pipeline": config.name, "pipeline_digest": config.digest, "models": digests}
+
+
+def _named(artefact: Artefact) -> dict[str, str]:
+    return {"model": artefact.folder.name, "digest": artefact.digest}
 
 
 def load_stage(

@@ -1,5 +1,6 @@
 """Productions: cutting, exactly once, retries, resuming, faults, merging."""
 
+import ctypes
 import json
 import os
 import resource
@@ -372,13 +373,43 @@ def test_output_that_cannot_be_written(tmp_path, models):
         path.write_text("x")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_read_only_output(tmp_path, models):
-    config = production(tmp_path, models)
-    config.output.mkdir()
-    config.output.chmod(0o555)
-    with pytest.raises(OutputError, match="cannot be written"):
-        run_production(config)
+def without_power():
+    """Before a program starts: take from root what lets it write everywhere."""
+    drop, override, read = 24, 1, 2  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    for power in (override, read):
+        ctypes.CDLL(None).prctl(drop, power, 0, 0, 0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux")
+def test_read_only_output(tmp_path, models, in_process):
+    path, out = write_production(tmp_path, models), tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o555)
+    status, _, err = finish(start(path, preexec_fn=without_power))
+    assert status == 2 and "out" in err and "cannot be written" in err
+    assert "Traceback" not in err and not list(out.iterdir())
+    out.chmod(0o755)
+    assert run_production(production(tmp_path, models)).status == "complete"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux")
+def test_output_that_becomes_read_only(tmp_path, models, in_process):
+    """The production stops, says why and goes on from there."""
+    path, out = write_production(tmp_path, models, unit_events=10, retries=0), tmp_path / "out"
+    process = start(path, preexec_fn=without_power)
+    end = time.monotonic() + 60
+    while not list(out.glob("part-*.json")) and time.monotonic() < end:
+        time.sleep(0.02)
+    out.chmod(0o555)
+    status, _, err = finish(process)
+    out.chmod(0o755)
+    assert status in (1, 2) and "cannot be written" in err and "Traceback" not in err, err
+    report = run_production(production(tmp_path, models, unit_events=10), resume=True, merge=True)
+    assert report.status == "complete" and report.made < report.units == 20
+    assert (
+        report.digest
+        == run_production(production(tmp_path / "calm", models, unit_events=10), merge=True).digest
+    )
 
 
 def test_killed_worker_is_replaced(tmp_path, models):

@@ -17,6 +17,8 @@ from lamarr_like.distributed.produce import run_production
 from lamarr_like.io.ntuple import content_digest, read_events
 
 RUNS = int(os.environ.get("LAMARR_LIKE_CHAOS_RUNS", "2"))
+UNITS = 7
+"""Of the production, see `production_samples.write_production`."""
 VICTIMS = ("main", "worker", "all")
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
@@ -54,10 +56,11 @@ def kill_at_random(process, output, rng):
     victim = rng.choice(VICTIMS)
     wait_until((output / "plan.json").exists, process)
     wait_until(lambda: len(children(process.pid)) > 1, process)
-    # The workers start for some seconds; few kills should go there.
-    if rng.random() < 0.8:
-        wait_until(lambda: list(output.glob(".*.tmp*")), process)
-    time.sleep(rng.uniform(0.0, 1.5))
+    # The workers start for some seconds and the end is empty; few kills should go there.
+    if rng.random() < 0.9:
+        made = rng.randrange(UNITS)
+        wait_until(lambda: len(list(output.glob("part-*.root"))) >= made, process)
+    time.sleep(rng.uniform(0.0, 0.2))
     done = len(list(output.glob("part-*.root")))
     if victim == "worker":
         found = children(process.pid)

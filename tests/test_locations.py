@@ -1,13 +1,16 @@
 """Truth by URL: every format over fsspec, wildcards, missing packages, productions."""
 
-from importlib.util import find_spec
+import sys
 
 import fsspec
 import numpy as np
 import pytest
 from hepmc_samples import write_sample
+from http_files import Quiet, served
 from production_samples import production, write_tiny
+from test_distributed import InProcess
 
+from lamarr_like.distributed import produce
 from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.produce import run_production
 from lamarr_like.errors import LamarrLikeError, SourceError
@@ -90,6 +93,47 @@ def test_bad_urls(remote, url, message):
     assert url in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["a2.hepmc", "a3.hepmc.gz", "t.root", "t.parquet"])
+def test_every_format_over_http(remote, name):
+    pytest.importorskip("aiohttp")
+    near = events(str(remote / name))
+    with served(remote) as url:
+        far = events(f"{url}/{name}")
+        assert location(f"{url}/{name}").stat().st_size == (remote / name).stat().st_size
+    for table in near.tables:
+        for column in near[table].columns:
+            np.testing.assert_array_equal(near[table][column], far[table][column])
+
+
+def test_a_run_over_http(remote, tmp_path_factory, monkeypatch):
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr(produce, "_workers", lambda config, job, n, scheduler: InProcess(job))
+    models, folder = write_tiny(tmp_path_factory.mktemp("models")), tmp_path_factory.mktemp("p")
+    near = RunConfig(f"{remote}/a*.hepmc*", folder / "near.root", seed=7)
+    simulate(near, models / "tiny.yaml", models)
+    with served(remote) as url:
+        far = RunConfig(f"{url}/a*.hepmc*", folder / "far.root", seed=7)
+        assert simulate(far, models / "tiny.yaml", models).events == 80
+        sources = [{"files": [f"{url}/a*.hepmc*"]}]
+        report = run_production(production(folder, models, sources=sources), merge=True)
+        with pytest.raises(SourceError, match=r"http://.*/none\.hepmc: no such file"):
+            events(f"{url}/none.hepmc")
+    digests = {content_digest(folder / f"{name}.root") for name in ("near", "far")}
+    assert digests == {report.digest}
+    with pytest.raises(SourceError, match=r"a2\.hepmc: "):
+        events(f"{url}/a2.hepmc")  # nobody answers any more
+
+
+def test_servers_that_give_whole_files_only(remote):
+    """What is read from its beginning on comes as it is, all else from a copy."""
+    pytest.importorskip("aiohttp")
+    with served(remote, Quiet) as url:
+        assert len(events(f"{url}/a3.hepmc.gz")) == 40
+        with pytest.raises(SourceError, match=r"t\.root: not a readable ROOT file"):
+            events(f"{url}/t.root")
+        assert len(events(f"simplecache::{url}/t.root")) == 40
+
+
 @pytest.mark.parametrize(
     ("url", "module", "package"),
     [
@@ -98,9 +142,13 @@ def test_bad_urls(remote, url, message):
         ("s3://bucket/a.hepmc", "s3fs", "s3fs"),
     ],
 )
-def test_missing_packages_are_named(url, module, package):
-    if find_spec(module):
-        pytest.skip(f"{module} is there")
+def test_missing_packages_are_named(url, module, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    # What fsspec has imported before is imported anew, and fails.
+    for name in [n for n in sys.modules if n == "fsspec.implementations.http"]:
+        monkeypatch.delitem(sys.modules, name)
+    registered = sys.modules["fsspec.registry"]._registry
+    monkeypatch.delitem(registered, url.partition(":")[0], raising=False)
     with pytest.raises(SourceError, match=f"needs {package}.*pip install {package}"):
         events(url)
 

@@ -8,17 +8,19 @@
     pipeline: reference
     output: minbias             # folder of the parts and of manifest.json
     unit_events: 1000           # events a unit, the grain of retries
-    sources:                    # exactly one of pythia, gun, decay, files each
+    sources:                    # exactly one of pythia, gun, decay, files, source each
       - {pythia: minbias, events: 100000, pileup: 1.6}
       - {pythia: cards/dimuon.cmnd, events: 5000, add: ["gun:mu-,mu+?n=2"]}
       - {gun: "K-?p=3-100", events: 2000}
       - {files: ["data/*.hepmc.gz", "root://host//eos/mc/*.root"], options: collisions=event}
+      - {source: "NAME:...+gun:mu-", events: 3000}   # a plug-in's, or any generator as above
     cluster: {kind: htcondor, jobs: 50, memory: 2 GB}
 
 Optional: ``models``, ``retries`` (2), ``chunk_size`` (1000), ``skip_bad`` (false), ``root_format``
-(ttree), ``merge`` (file name in the output folder), ``cluster``.  Paths count from the folder of
-the production file.  A file is checked in two steps, first its structure and then its meaning;
-every message starts with the file and the path of the item, as ``minbias.yaml: sources[1].gun``.
+(ttree), ``merge`` (file name in the output folder), ``oversample`` (1, draws of the detector for
+each generated event), ``cluster``.  Paths count from the folder of the production file.  A file is
+checked in two steps, first its structure and then its meaning; every message starts with the file
+and the path of the item, as ``minbias.yaml: sources[1].gun``.
 """
 
 from __future__ import annotations
@@ -30,11 +32,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import plugins
+from ..decays.source import split_additions
 from ..documents import read_yaml
-from ..errors import SourceError
+from ..errors import SchemaError, SourceError
 from ..io.locations import Location, is_url, matching
 from ..io.ntuple import ROOT_FORMATS
 from ..io.pythia import PROCESSES
+from ..oversampling import check_draws
 from .errors import ProductionError
 
 PRODUCTION_SCHEMA = 1
@@ -42,8 +47,11 @@ PRODUCTION_SCHEMA = 1
 MAX_EVENTS = 10_000_000_000
 """Most events of a source; the seeds of Pythia repeat after a few times as many."""
 
-KINDS = ("pythia", "gun", "decay", "files")
-"""Kinds of sources."""
+GENERATORS = ("pythia", "gun", "decay")
+"""Generators of ours, of which an event can be made without those before it."""
+
+KINDS = (*GENERATORS, "files", "source")
+"""Keys that name a source."""
 
 CLUSTERS = ("local", "htcondor", "slurm")
 """Kinds of clusters that Dask can start."""
@@ -61,6 +69,7 @@ _KEYS = {
     "skip_bad": bool,
     "root_format": str,
     "merge": str,
+    "oversample": int,
     "sources": list,
     "cluster": dict,
 }
@@ -70,6 +79,7 @@ _SOURCE_KEYS = {
     "gun": str,
     "decay": str,
     "files": list,
+    "source": str,
     "options": str,
     "events": int,
     "pileup": float,
@@ -103,13 +113,13 @@ class SourceConfig:
     """One source of a production.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `GENERATORS`, ``files`` or ``plugin``.
         text: what `lamarr_like.decays.source.open_source` takes; for files, their options only.
         files: the files in order, empty for generators.
         events: events to generate; for files the most that are taken of each, 0 for all.
         pileup: mean number of collisions of Pythia events, None for exactly one.
         add: ``gun:...`` and ``decay:...`` that are added to each event.
-        split: whether one file may be cut into several units.
+        split: whether one file, or the source of a plug-in, may be cut into several units.
     """
 
     kind: str
@@ -164,6 +174,7 @@ class ProductionConfig:
     skip_bad: bool = False
     root_format: str = "ttree"
     merge: str = ""
+    oversample: int = 1
     cluster: ClusterConfig | None = None
 
 
@@ -204,7 +215,7 @@ def parse_production(document: object, where: str, folder: Path) -> ProductionCo
     _check_top(top, prefix)
     sources = [_source(e, f"{prefix}sources[{i}]", folder) for i, e in enumerate(entries)]
     kept = ("name", "seed", "unit_events", "retries", "chunk_size", "skip_bad", "root_format")
-    options = {key: top[key] for key in (*kept, "merge") if key in top}
+    options = {key: top[key] for key in (*kept, "merge", "oversample") if key in top}
     return ProductionConfig(
         pipeline=_pipeline(top["pipeline"], folder),
         output=folder / top["output"],
@@ -249,6 +260,10 @@ def _check_top(top: Mapping[str, Any], prefix: str) -> None:
     merge = top.get("merge", "")
     if merge and not re.fullmatch(r"(?!part-)[A-Za-z0-9][A-Za-z0-9._+-]*\.root", merge):
         raise ProductionError(f"{prefix}merge: expected a plain name such as all.root, no part-*")
+    try:
+        check_draws(top.get("oversample", 1))
+    except SchemaError as error:
+        raise ProductionError(f"{prefix}oversample: {error}") from None
     if any("\0" in top.get(key, "") for key in ("output", "pipeline", "models")):
         raise ProductionError(f"{prefix}a name of a file or folder has a zero byte in it")
     if not 0 <= top.get("seed", 1) < 1 << 63:
@@ -261,31 +276,50 @@ def _source(entry: Mapping[str, Any], where: str, folder: Path) -> SourceConfig:
     kinds = [key for key in KINDS if key in entry]
     if len(kinds) != 1:
         raise ProductionError(f"{where}: give exactly one of {', '.join(KINDS)}")
-    kind = kinds[0]
-    events = entry.get("events", 0)
-    if "events" in entry and not 1 <= events <= MAX_EVENTS:
+    key = kinds[0]
+    options = entry.get("options", "")
+    tail = f"?{options}" if options else ""
+    kind, head, extras = key, "", []
+    if key != "files":
+        text, added = split_additions(entry[key] if key == "source" else f"{key}:{entry[key]}")
+        kind, head = _generator(text, f"{where}.{key}")
+        extras = [f"{k}:{what}" for k, what in added]
+    _check_source(entry, kind, where)
+    add = (*extras, *entry.get("add", []))
+    events, pileup = entry.get("events", 0), entry.get("pileup")
+    split = entry.get("split", False)
+    if kind == "files":
+        files = _files(entry["files"], f"{where}.files", folder)
+        return SourceConfig(kind, tail, files, events, add=add, split=split)
+    if kind == "plugin":
+        return SourceConfig(kind, f"{head}{tail}", (), events, add=add, split=split)
+    head = _card(head, where, folder) if kind == "pythia" else head
+    return SourceConfig(kind, f"{kind}:{head}{tail}", (), events, pileup, add)
+
+
+def _generator(text: str, where: str) -> tuple[str, str]:
+    """Kind of a source that is no file, and what it generates: all of the text for a plug-in."""
+    kind, colon, head = text.partition(":")
+    if colon and kind in GENERATORS:
+        return kind, head
+    if colon and kind in plugins.installed(plugins.SOURCE_GROUP):
+        return "plugin", text
+    raise ProductionError(f"{where}: {text!r} is no generator; the names of files go under files")
+
+
+def _check_source(entry: Mapping[str, Any], kind: str, where: str) -> None:
+    if "events" in entry and not 1 <= entry["events"] <= MAX_EVENTS:
         raise ProductionError(f"{where}.events: ask for at least 1 and at most {MAX_EVENTS}")
-    if kind != "files" and not events:
+    if kind in GENERATORS and "events" not in entry:
         raise ProductionError(f"{where}.events is missing: a generator has no end")
-    if kind != "files" and "split" in entry:
+    if kind in GENERATORS and "split" in entry:
         raise ProductionError(f"{where}.split is for files only; generators are always cut")
     pileup = entry.get("pileup")
     if pileup is not None and (kind != "pythia" or not 0 < pileup < math.inf):
         raise ProductionError(f"{where}.pileup: a positive number, for pythia only")
-    add = entry.get("add", [])
-    for k, text in enumerate(add):
+    for k, text in enumerate(entry.get("add", [])):
         if not isinstance(text, str) or not text.startswith(("gun:", "decay:")):
             raise ProductionError(f"{where}.add[{k}]: expected gun:... or decay:...")
-    options = entry.get("options", "")
-    tail = f"?{options}" if options else ""
-    split = entry.get("split", False)
-    if kind == "files":
-        files = _files(entry["files"], f"{where}.files", folder)
-        return SourceConfig(kind, tail, files, events, add=tuple(add), split=split)
-    head = _card(entry[kind], where, folder) if kind == "pythia" else entry[kind]
-    if "+gun:" in head or "+decay:" in head:
-        raise ProductionError(f"{where}.{kind}: put what is added to the events under add")
-    return SourceConfig(kind, f"{kind}:{head}{tail}", (), events, pileup, tuple(add))
 
 
 def _card(text: str, where: str, folder: Path) -> str:

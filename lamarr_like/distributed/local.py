@@ -87,9 +87,12 @@ def _pool() -> ProcessPoolExecutor:
 
 def begin_worker() -> None:
     """First thing in a worker: leave Ctrl-C to the parent, and end when the parent does."""
+    from ..lean import import_xgboost
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent: Any = multiprocessing.parent_process()
     threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+    import_xgboost()
 
 
 def _follow(sentinel: int) -> None:

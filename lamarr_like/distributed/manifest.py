@@ -112,6 +112,7 @@ def write_manifest(
     Raises:
         OutputError: if it cannot be written.
     """
+    draws = plan.identity.get("oversample", 1)
     values = {
         "manifest_schema": MANIFEST_SCHEMA,
         "status": report.status,
@@ -119,7 +120,7 @@ def write_manifest(
         "production": plan.identity,
         "plan": plan.digest,
         "inputs": [asdict(i) for i in plan.inputs],
-        "events": {"planned": plan.events, "written": report.events},
+        "events": {"planned": plan.events * draws, "written": report.events},
         "units": [_entry(u, parts[u.number], attempts) for u in plan.units if u.number in parts],
         "failures": [asdict(f) for f in report.failures],
         "merged": _merged(report),

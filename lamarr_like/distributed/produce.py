@@ -208,6 +208,8 @@ def _planned(
         raise ProductionError(_difference(folder, stored.get("identity", {}), plan.identity))
     metadata: dict[str, Any] = {"program": f"lamarr_like {__version__}"}
     metadata |= {"production": config.name, "seed": config.seed}
+    if config.oversample > 1:
+        metadata["oversample"] = config.oversample
     job = Job(
         folder=folder,
         pipeline=config.pipeline,
@@ -219,6 +221,7 @@ def _planned(
         provenance=provenance,
         metadata=metadata,
         plan=plan.digest,
+        oversample=config.oversample,
     )
     return plan, job
 

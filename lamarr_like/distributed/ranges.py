@@ -4,8 +4,8 @@ What reaching the first event of a range costs:
 
 * guns and decays: nothing, an event is a function of its number;
 * Pythia: at most 49 events, those of the same block of `lamarr_like.io.pythia.BLOCK` before it;
-* files: all that lies before it is read and thrown away, so a file is one unit unless its user
-  asks for less.
+* files and sources of plug-ins: all that lies before it is read and thrown away, so each is one
+  unit unless its user asks for less.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..io.embedding import EmbeddedSource
 from ..io.gun import GunSource
 from ..io.pythia import BLOCK, PythiaSource
 from ..io.truth import TruthSource
+from ..rng import stage_key
 
 STEP = 500
 """Events of a gun or of decays that are made at a time."""
@@ -117,8 +118,14 @@ def open_range(
     """
     generated = text.startswith(("pythia:", "gun:", "decay:"))
     limit = stop if stop is None or not generated else stop + shift
-    whole = open_source(text, n_events=limit, seed=seed, pileup=pileup, skip_bad=skip_bad)
+    own = seed if generated or not shift else _seed_of_plugin(seed, shift)
+    whole = open_source(text, n_events=limit, seed=own, pileup=pileup, skip_bad=skip_bad)
     return range_of(whole, add, first, stop, shift, seed=seed, skip_bad=skip_bad)
+
+
+def _seed_of_plugin(seed: int, shift: int) -> int:
+    """Seed of a source that counts its events from 0: no two of them draw the same numbers."""
+    return int(stage_key(seed, f"source from {shift}")) >> 1
 
 
 def range_of(

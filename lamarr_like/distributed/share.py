@@ -24,7 +24,7 @@ from ..errors import PipelineError
 from ..events import EventBatch, rebatch
 from ..io.pythia import BLOCK
 from ..io.truth import TruthSource
-from ..pipeline import Pipeline
+from ..pipeline import Pipeline, identity
 from ..simulate import (
     Progress,
     RunConfig,
@@ -97,7 +97,7 @@ def simulate_shared(
     """
     if workers <= 1:
         return simulate(config, pipeline, models, progress)
-    provenance = Pipeline.load(pipeline, models).provenance
+    provenance = identity(pipeline, models)
     source = open_run(config)
     task = _Task(
         config=replace(config, decays=()),  # these are made where the file is written

@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from .. import __version__
 from ..errors import SourceError
 from ..io.locations import Location
 from ..io.pythia import BLOCK
+from ..plugins import SOURCE_GROUP, describe
 from ..rng import stage_key
 from .config import ProductionConfig, SourceConfig
 from .errors import ProductionError
@@ -195,7 +197,8 @@ def make_plan(
     units: list[Unit] = []
     shift, n_units = 0, 0
     for source in config.sources:
-        whole = source.kind == "files" and not source.split
+        # Reaching the middle of what is not ours means reading all before it.
+        whole = source.kind in ("files", "plugin") and not source.split
         for text, file, n in _pieces(source, look):
             size = n if whole else config.unit_events
             n_units += -(-n // (size or 1))
@@ -220,11 +223,13 @@ def _pieces(
     source: SourceConfig, look: Callable[[Location, str], InputFile]
 ) -> Iterator[tuple[str, InputFile | None, int]]:
     """Text, file and number of events of each piece of a source that is numbered in one go."""
+    from .ranges import count_events
+
     if source.kind != "files":
         card = Path(source.text.partition(":")[2].partition("?")[0])
         if source.kind == "pythia" and card.is_file():
             look(card, "")
-        yield source.text, None, source.events
+        yield source.text, None, source.events or count_events(source.text)
     for path in source.files:
         text = f"{path}{source.text}"
         file = look(path, text)
@@ -269,8 +274,13 @@ def _identity(
         entry["files"] = [path.name for path in source.files]
         head, _, tail = source.text.partition(":")
         entry["text"] = f"{head}:{Path(tail).name}" if source.kind == "pythia" else source.text
+        if source.kind == "plugin":
+            points = entry_points(group=SOURCE_GROUP, name=head)
+            entry["plugin"] = sorted({describe(point) for point in points})
         sources.append(entry)
+    draws = {} if config.oversample == 1 else {"oversample": config.oversample}
     return {
+        **draws,
         "plan_schema": PLAN_SCHEMA,
         "program": f"lamarr_like {__version__}",
         "name": config.name,

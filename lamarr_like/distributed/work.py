@@ -19,6 +19,7 @@ from ..io.digest import ContentHash
 from ..io.locations import location
 from ..io.ntuple import EventWriter, content_digest
 from ..io.truth import TruthSource
+from ..oversampling import oversampled
 from ..pipeline import Pipeline
 from .parts import PartReport, scratch_name, write_report
 from .ranges import open_range
@@ -42,6 +43,7 @@ class Job:
         provenance: what identifies pipeline and models; a worker that finds others refuses.
         metadata: kept in each part, beside the provenance.
         plan: digest of the plan.
+        oversample: draws of the detector for each generated event.
     """
 
     folder: Path
@@ -54,6 +56,7 @@ class Job:
     provenance: dict[str, Any]
     metadata: dict[str, Any]
     plan: str
+    oversample: int = 1
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: Conte
     """Stream the events of a unit through the pipeline into a file; returns the tracks."""
     chain = _chain(job)
     tracks = 0
-    chunks = rebatch(_checked(source, unit), job.chunk_size)
+    chunks = rebatch(_checked(source, unit), max(job.chunk_size // job.oversample, 1))
     first = next(chunks, None)
     if first is None:
         return 0
@@ -139,7 +142,8 @@ def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: Conte
     with EventWriter(path, metadata=metadata, root_format=job.root_format) as writer:
         chunk: EventBatch | None = first
         while chunk is not None:
-            batch = chain(chunk, seed=job.seed, is_gun=source.is_gun)
+            drawn = chunk if job.oversample == 1 else oversampled(chunk, job.oversample)
+            batch = chain(drawn, seed=job.seed, is_gun=source.is_gun)
             writer.write(batch)
             written.update(batch)
             tracks += len(batch.track) if "track" in batch.tables else 0

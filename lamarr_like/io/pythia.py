@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import poisson
 
 from ..errors import SourceError
 from ..events import EventBatch, Table
@@ -150,6 +149,8 @@ class PythiaSource(TruthSource):
         self, ids: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Collisions of the process and of the minimum-bias overlay, for each event."""
+        from scipy.stats import poisson  # half a second that guns and files do not need
+
         one = np.ones(len(ids), dtype=np.int64)
         if self.pileup is None:
             return one, np.zeros_like(one)
