@@ -63,6 +63,8 @@ def test_pandas(ntuple, batch, candidates):
     flat = uproot.open(ntuple)[path].arrays(["D0_M", "Kminus_PIDK", "nTracks"], library="pd")
     assert isinstance(flat, pd.DataFrame)
     assert flat["D0_M"].tolist() == found["D0_M"].to_list()
+    # Only the fast chain knows what its models have not seen.
+    assert uproot.open(ntuple)[path]["Kminus_TRACK_outOfRange"].typename == "bool"
 
 
 def test_coffea(ntuple, batch):

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from chain_fakes import fake_stages, truth_events
 from hepmc_samples import write_sample
+from plugin_fakes import install
 from production_samples import GUN, write_tiny
 from tiny_models import write_models
 
@@ -19,6 +21,7 @@ from lamarr_like.distributed import share
 from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.share import _make, _Range, simulate_shared
 from lamarr_like.errors import (
+    ArtefactError,
     BadEventError,
     DecayError,
     OutputError,
@@ -27,7 +30,8 @@ from lamarr_like.errors import (
 )
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
-from lamarr_like.pipeline import Pipeline
+from lamarr_like.lean import import_xgboost
+from lamarr_like.pipeline import Pipeline, identity
 from lamarr_like.simulate import RunConfig, simulate
 
 
@@ -227,3 +231,39 @@ def test_oversampled_runs(tmp_path, models, on_the_spot):
     assert read_provenance(tmp_path / "a.root")["oversample"] == 3
     with pytest.raises(SchemaError, match="draws of each event"):
         simulate(replace(small, oversample=0), path, models)
+
+
+LEAN = """
+import sys
+from importlib.util import find_spec
+from lamarr_like.lean import import_xgboost
+import_xgboost()
+assert "xgboost" in sys.modules and "sklearn" not in sys.modules
+import xgboost, numpy
+data = xgboost.DMatrix(numpy.arange(20.0).reshape(10, 2), numpy.arange(10.0))
+assert len(xgboost.train({"nthread": 1}, data, 2).predict(data)) == 10
+assert "sklearn" not in sys.modules
+if find_spec("sklearn"):
+    import sklearn
+"""
+
+
+def test_workers_do_without_scikit_learn(tmp_path, monkeypatch):
+    """In a process of its own, as they are: this one has imported everything."""
+    subprocess.run([sys.executable, "-c", LEAN], check=True)
+    install(monkeypatch, tmp_path, "some_plugin", stages={"depth": "some_plugin:Depth"})
+    for name in ("xgboost", "sklearn"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import_xgboost()  # a plug-in may want what is left out
+    assert "xgboost" not in sys.modules
+
+
+def test_identity_is_that_of_the_loaded_pipeline(models, tmp_path):
+    assert identity("reference") == Pipeline.load("reference").provenance
+    path = models / "tiny.yaml"
+    assert identity(path, models) == Pipeline.load(path, models).provenance
+    with pytest.raises(ArtefactError, match="no model '.*-tiny-1'"):
+        identity(path, tmp_path)
+    (tmp_path / "p.yaml").write_text("schema_version: 1\nname: p\nstages: [{stage: nothing}]\n")
+    with pytest.raises(PipelineError, match="nothing"):
+        identity(tmp_path / "p.yaml")

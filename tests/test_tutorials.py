@@ -12,27 +12,31 @@ TUTORIALS = Path(__file__).parents[1] / "tutorials"
 README = Path(__file__).parents[1] / "README.md"
 
 
-@pytest.mark.parametrize("backend", ["agg"])
-def test_first_ntuple(tmp_path, monkeypatch, backend, capsys):
-    import matplotlib
-
-    matplotlib.use(backend)
-    main = runpy.run_path(str(TUTORIALS / "first_ntuple.py"))["main"]
-    picture = main(30, tmp_path)
-    assert picture.stat().st_size > 5000
-    assert (tmp_path / "first.root").exists()
-    assert "long tracks with RichDLLk > 5" in capsys.readouterr().out
-
-
-def test_decay_to_mass_fit(tmp_path, capsys):
+def run_script(name, folder, monkeypatch, n_events):
+    """Run the script of a tutorial with another number of events; the names it leaves."""
     import matplotlib
 
     matplotlib.use("agg")
-    tutorial = runpy.run_path(str(TUTORIALS / "decay_to_mass_fit.py"))
-    assert tutorial["main"](150, tmp_path).stat().st_size > 5000
-    found = re.search(r"peak at ([\d.]+) MeV, ([\d.]+) MeV wide", capsys.readouterr().out)
-    assert found and abs(float(found[1]) - 3097.0) < 8.0
-    assert 8.0 < float(found[2]) < 30.0
+    few, replaced = re.subn(r"n_events=\d+", f"n_events={n_events}", (TUTORIALS / name).read_text())
+    assert replaced == 1
+    (folder / name).write_text(few)
+    monkeypatch.chdir(folder)
+    return runpy.run_path(str(folder / name))
+
+
+def test_first_ntuple(tmp_path, monkeypatch, capsys):
+    run_script("first_ntuple.py", tmp_path, monkeypatch, 30)
+    assert (tmp_path / "first.png").stat().st_size > 5000
+    assert "long tracks with RichDLLk > 5" in capsys.readouterr().out
+
+
+def test_decay_to_mass_fit(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("iminuit")
+    fit = run_script("decay_to_mass_fit.py", tmp_path, monkeypatch, 200)["fit"]
+    assert (tmp_path / "jpsi.png").stat().st_size > 5000
+    assert fit.valid and abs(fit.values["mean"] - 3097.0) < 8.0
+    assert 8.0 < fit.values["sigma"] < 30.0
+    assert "candidates in the window" in capsys.readouterr().out
 
 
 def test_example_of_the_readme(tmp_path, monkeypatch, capsys):
@@ -97,3 +101,29 @@ def test_own_simulation(tmp_path, capsys):
     widths = dict(re.findall(r"(.*): momenta within (\S+) %", printed))
     assert float(widths["full"]) > 3 * float(widths["fast, reference"])
     assert 0.6 < float(widths["fast, mine"]) / float(widths["full"]) < 1.7
+
+
+def test_stability(tmp_path, capsys):
+    """The script at a tiny size: what it says, not how good models of ten steps are."""
+    pytest.importorskip("tensorflow")
+    import matplotlib
+
+    from lamarr_like.simulate import RunConfig, simulate_detailed
+
+    matplotlib.use("agg")
+    sample = tmp_path / "b.root"
+    source = "pythia:bbbar+gun:K-,K+,p,p~,pi+?n=6&p=3-60"
+    simulate_detailed(RunConfig(source, sample, 60), prob_nn=None)
+    main = runpy.run_path(str(TUTORIALS / "stability.py"))["main"]
+    words = ["--minbias", str(sample), "--apply", f"b={sample}", "--steps", "10"]
+    path = main([*words, "-o", str(tmp_path / "out")])
+    lines = path.read_text().splitlines()
+    assert lines[0].count("|") == 10 and lines[0].endswith("| minimum bias, P < 20 GeV |")
+    groups = {line.split("|")[2].strip() for line in lines[2:]}
+    assert groups >= {"all", "P < 20 GeV", "P > 20 GeV", "from b hadrons"}
+    shipped = re.search(
+        r"\| all \| K \| RichDLLk > 0 \| (\S+) \| (\S+) \+- (\S+) ", path.read_text()
+    )
+    assert shipped and abs(float(shipped[2]) - 1.0) < 5 * float(shipped[3])
+    assert (path.parent / "stability.png").stat().st_size > 5000
+    assert capsys.readouterr().out.startswith("| sample |")

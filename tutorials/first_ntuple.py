@@ -1,51 +1,43 @@
-"""From proton-proton collisions to a first look at an ntuple, in under a minute.
+"""First ntuple.
 
-python tutorials/first_ntuple.py [N_EVENTS] [FOLDER]
-
-The picture needs matplotlib: pip install -e '.[plot]'.
+Made from first_ntuple.md by site/notebook.py; files go to the current folder.
 """
 
-from __future__ import annotations
+from lamarr_like.simulate import RunConfig, simulate
 
-import sys
-from pathlib import Path
+summary = simulate(RunConfig("pythia:minbias", "first.root", n_events=300, pileup=1.6))
+print(f"{summary.events} events, tracks: {summary.tracks}")
+
+from lamarr_like.io.ntuple import read_provenance, read_schema
+
+branches = read_schema("first.root")["branches"]
+for name in ("nSPDHits", "GenPart_pdgId", "Track_p", "Track_RichDLLk", "PV_sigmaZ"):
+    column = branches[name]
+    print(f"{name:16} {column['unit']:4} {column['doc']}")
+print(read_provenance("first.root")["pipeline"])
+
+import uproot
+
+tree = uproot.open("first.root")["Events"]
+track = tree.arrays(["Track_type", "Track_p", "Track_RichDLLk", "Track_genPartIdx"])
+particle = tree.arrays(["GenPart_pdgId"])
+long = track["Track_type"] == 3
+print(track["Track_p"][:2])
+
+pdg = abs(particle["GenPart_pdgId"][track["Track_genPartIdx"]])[long]
+dll, p = track["Track_RichDLLk"][long], track["Track_p"][long] / 1e3
 
 import awkward as ak
 import matplotlib.pyplot as plt
 import numpy as np
-import uproot
 
-from lamarr_like.simulate import RunConfig, simulate
-
-
-def main(n_events: int = 500, folder: Path = Path(".")) -> Path:
-    """Simulate, open the file with uproot, draw; returns the picture."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ntuple = folder / "first.root"
-    summary = simulate(RunConfig("pythia:minbias", ntuple, n_events=n_events, pileup=1.6))
-    print(f"{summary.events} events, {summary.rate:.0f} a second, tracks: {summary.tracks}")
-    tree = uproot.open(ntuple)["Events"]
-    # Any branch is one array per event; all of a kind at once:
-    track = tree.arrays(["Track_type", "Track_p", "Track_RichDLLk", "Track_genPartIdx"])
-    particle = tree.arrays(["GenPart_pdgId"])
-    long = track["Track_type"] == 3
-    # The link to the truth counts rows of GenPart in the same event.
-    pdg = abs(particle["GenPart_pdgId"][track["Track_genPartIdx"]])[long]
-    dll, p = track["Track_RichDLLk"][long], track["Track_p"][long] / 1e3
-    figure, axis = plt.subplots()
-    for code, name in ((211, "pions"), (321, "kaons")):
-        chosen = (pdg == code) & (p > 5) & (p < 40)
-        values = ak.to_numpy(ak.flatten(dll[chosen]))
-        bins = np.linspace(-60, 60, 61)
-        axis.hist(values, bins, density=True, histtype="step", label=f"{len(values)} {name}")
-    axis.set(xlabel="RichDLLk", ylabel="density", title="long tracks, 5 < p < 40 GeV")
-    axis.legend()
-    picture = folder / "first.png"
-    figure.savefig(picture)
-    print(f"long tracks with RichDLLk > 5: {ak.sum(dll > 5)} of {ak.sum(long)}")
-    return picture
-
-
-if __name__ == "__main__":
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    main(count, Path(sys.argv[2]) if len(sys.argv) > 2 else Path("."))
+figure, axis = plt.subplots()
+for code, name in ((211, "pions"), (321, "kaons")):
+    chosen = (pdg == code) & (p > 5) & (p < 40)
+    values = ak.to_numpy(ak.flatten(dll[chosen]))
+    bins = np.linspace(-60, 60, 61)
+    axis.hist(values, bins, density=True, histtype="step", label=f"{len(values)} {name}")
+axis.set(xlabel="RichDLLk", ylabel="density", title="long tracks, 5 < p < 40 GeV")
+axis.legend()
+figure.savefig("first.png")
+print(f"long tracks with RichDLLk > 5: {ak.sum(dll > 5)} of {ak.sum(long)}")

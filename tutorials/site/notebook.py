@@ -1,8 +1,10 @@
-"""A notebook from a tutorial in Markdown: run its Python, keep what it prints and draws.
+"""Notebook, script and picture of a tutorial in Markdown, so that they cannot differ.
 
 python tutorials/site/notebook.py tutorials/first_ntuple.md
 
-The notebook is written beside the tutorial; files that the code writes stay in a temporary folder.
+The notebook (its Python run, with what it prints and draws) and the script (its Python alone) are
+written beside the tutorial, the last picture to ``figures/``; files that the code writes stay in a
+temporary folder.
 """
 
 from __future__ import annotations
@@ -26,6 +28,19 @@ def cells(markdown: str) -> list[tuple[str, str]]:
     parts = _CODE.split(markdown)
     kinds = ("markdown", "code")
     return [(kinds[k % 2], part.strip("\n")) for k, part in enumerate(parts) if part.strip()]
+
+
+def script(markdown: str, name: str) -> str:
+    """The code of a tutorial as a plain script.
+
+    Args:
+        markdown: the tutorial.
+        name: its name, without the ending.
+    """
+    title = markdown.partition("\n")[0].removeprefix("# ")
+    made = f"Made from {name}.md by site/notebook.py; files go to the current folder."
+    parts = [text for kind, text in cells(markdown) if kind == "code"]
+    return "\n\n".join([f'"""{title}.\n\n{made}\n"""', *parts]) + "\n"
 
 
 def run(source: str, names: dict[str, Any]) -> list[dict[str, Any]]:
@@ -67,14 +82,20 @@ def notebook(markdown: str) -> dict[str, Any]:
 
 
 def main(tutorial: Path) -> Path:
-    """Write the notebook of a tutorial beside it."""
+    """Write the notebook, the script and the picture of a tutorial; returns the notebook."""
     tutorial = tutorial.absolute()
+    markdown = tutorial.read_text()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        made = notebook(tutorial.read_text())
+        made = notebook(markdown)
         os.chdir(tutorial.parent)
     path = tutorial.with_suffix(".ipynb")
     path.write_text(json.dumps(made, indent=1) + "\n")
+    path.with_suffix(".py").write_text(script(markdown, tutorial.stem))
+    outputs = [o for cell in made["cells"] for o in cell.get("outputs", [])]
+    pictures = [o["data"]["image/png"] for o in outputs if "data" in o]
+    picture = tutorial.parent / "figures" / f"{tutorial.stem}.png"
+    picture.write_bytes(base64.b64decode(pictures[-1]))
     return path
 
 
