@@ -9,6 +9,7 @@ stacked product; a draw goes through them in order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +30,120 @@ DEFAULT_HIDDEN = 64
 DEFAULT_DEPTH = 3
 
 
+class MixtureLaw:
+    """Each output in turn a mixture of Gaussians, given the conditions and the earlier outputs.
+
+    Args:
+        rng: source of the initial weights.
+        n_given: width of the conditions, the class of atoms among them.
+        n_outputs: number of outputs.
+        hidden: widths of the hidden layers of each output's network.
+        components: Gaussians of a mixture.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        n_given: int,
+        n_outputs: int,
+        *,
+        hidden: Sequence[int],
+        components: int,
+    ) -> None:
+        self.n_given, self.n_outputs, self.components = n_given, n_outputs, components
+        m, k, width = components, n_outputs, n_given + n_outputs
+        self.widths = [width, *hidden, 3 * m]
+        self.net = Mlp(rng, self.widths, stack=k, out_scale=0.3)
+        self.mask = np.ones((k, width, 1), dtype=np.float32)
+        for i in range(k):
+            self.mask[i, n_given + i :] = 0.0
+        # Components start spread over the range of a normal score, with sigma about 0.6.
+        start = np.concatenate([np.zeros(m), np.linspace(-1.5, 1.5, m), np.full(m, 2.1)])
+        self.net.biases[-1].assign(np.broadcast_to(start, (k, 1, 3 * m)).astype(np.float32))
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the products of one draw."""
+        first, later = self.widths[1], sum(a * b for a, b in pairwise(self.widths[1:]))
+        return 2 * sum((self.n_given + i) * first + later for i in range(self.n_outputs))
+
+    def parts(self, given: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Logits, log widths and standardised errors of all components, ``(k, rows, m)`` each."""
+        h = tf.concat([given, y], axis=1)
+        kernels, biases = self.net.kernels, self.net.biases
+        h = tf.matmul(h[None], kernels[0] * self.mask) + biases[0]
+        for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
+            h = tf.matmul(tf.nn.silu(h), kernel) + bias
+        m = self.components
+        logit, mean, raw = h[..., :m], h[..., m : 2 * m], h[..., 2 * m :]
+        log_sigma = _LOG_SIGMA_CENTRE + _LOG_SIGMA_REACH * tf.tanh(raw / _LOG_SIGMA_REACH)
+        return logit, log_sigma, (tf.transpose(y)[:, :, None] - mean) * tf.exp(-log_sigma)
+
+    @staticmethod
+    def log_density(logit: tf.Tensor, log_sigma: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """Log density of each output from `parts`, ``(k, rows)``, bounded from below."""
+        found = tf.reduce_logsumexp(logit - log_sigma - 0.5 * z * z, axis=2)
+        found -= tf.reduce_logsumexp(logit, axis=2)
+        # Negative weights could drive a density to zero for an endless gain: it stops here.
+        return tf.maximum(found, _LEAST_LOG_DENSITY)
+
+    def outputs(
+        self,
+        graph: Graph,
+        given: str,
+        *,
+        uniforms: str,
+        errors: str,
+        arrays: list[np.ndarray],
+        free: str,
+    ) -> str:
+        """Outputs drawn one after the other, in a graph.
+
+        Args:
+            graph: graph to extend.
+            given: conditions.
+            uniforms: uniform numbers that choose the components, one an output.
+            errors: standardised errors about them, one an output.
+            arrays: weights, kernels then biases.
+            free: mask of free outputs; may be empty.
+        """
+        layers, hidden = len(self.net.kernels), self.widths[1]
+        kernels, biases = arrays[:layers], [*arrays[layers:]]
+        # The division inside the bound of log sigma goes into the last layer.
+        kernels[-1], biases[-1] = kernels[-1].copy(), biases[-1].copy()
+        for last in (kernels[-1], biases[-1]):
+            last[..., 2 * self.components :] /= _LOG_SIGMA_REACH
+        # The part of all first layers that depends on nothing drawn is one product.
+        shared = np.concatenate(list(kernels[0][:, : self.n_given]), axis=1)
+        base = graph.dense(given, shared, biases[0].reshape(-1))
+        drawn: list[str] = []
+        for k in range(self.n_outputs):
+            h = graph.slice(base, k * hidden, (k + 1) * hidden)
+            if k:
+                earlier = graph.constant(kernels[0][k, self.n_given : self.n_given + k])
+                h = graph.op("Add", h, graph.op("MatMul", graph.concat(*drawn), earlier))
+            for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
+                h = graph.dense(graph.silu(h), kernel[k], bias[k, 0])
+            uniform, error = (graph.slice(numbers, k, k + 1) for numbers in (uniforms, errors))
+            score = self._draw(graph, h, uniform, error)
+            if free:
+                score = graph.op("Mul", score, graph.slice(free, k, k + 1))
+            drawn.append(score)
+        return graph.concat(*drawn)
+
+    def _draw(self, graph: Graph, mixture: str, uniform: str, error: str) -> str:
+        """A score from the mixture: choose a component, then scale and shift an error."""
+        m = self.components
+        chosen = graph.choose(graph.slice(mixture, 0, m), uniform, m)
+        both = graph.op("Add", chosen, graph.constant([[m, 2 * m]], np.int64))
+        picked = graph.op("GatherElements", mixture, both, axis=1)
+        mean, bounded = graph.slice(picked, 0, 1), graph.op("Tanh", graph.slice(picked, 1, 2))
+        reach, centre = graph.constant(_LOG_SIGMA_REACH), graph.constant(_LOG_SIGMA_CENTRE)
+        sigma = graph.op("Exp", graph.op("Add", graph.op("Mul", bounded, reach), centre))
+        score = graph.op("Add", mean, graph.op("Mul", sigma, error))
+        return graph.clip(score, -5.0, 5.0)
+
+
 class ArmdnTrainer:
     """Trains an autoregressive mixture density network by likelihood.
 
@@ -42,21 +157,13 @@ class ArmdnTrainer:
         self.config = config
         self.n_conditions, self.n_outputs = sample.x.shape[1], sample.y.shape[1]
         self.n_atoms = len(sample.atoms)
-        self.n_given = self.n_conditions + (self.n_atoms if self.n_atoms > 1 else 0)
         self.free = sample.atoms.free.astype(np.float32)
-        m, k = config.components, self.n_outputs
-        hidden = [config.hidden] * config.depth
-        width = self.n_given + k
-        self.net = Mlp(rng, [width, *hidden, 3 * m], stack=k, out_scale=0.3)
-        self.mask = np.ones((k, width, 1), dtype=np.float32)
-        for i in range(k):
-            self.mask[i, self.n_given + i :] = 0.0
-        # Components start spread over the range of a normal score, with sigma about 0.6.
-        start = np.concatenate([np.zeros(m), np.linspace(-1.5, 1.5, m), np.full(m, 2.1)])
-        self.net.biases[-1].assign(np.broadcast_to(start, (k, 1, 3 * m)).astype(np.float32))
+        given = self.n_conditions + (self.n_atoms if self.n_atoms > 1 else 0)
+        hidden, components = [config.hidden] * config.depth, config.components
+        self.law = MixtureLaw(rng, given, self.n_outputs, hidden=hidden, components=components)
         self.atom_net = Mlp(rng, [self.n_conditions, *ATOM_WIDTHS, self.n_atoms], out_scale=0.1)
         chosen = self.atom_net.variables if self.n_atoms > 1 else []
-        self.variables = [*self.net.variables, *chosen]
+        self.variables = [*self.law.net.variables, *chosen]
         self.optimizer = adam(
             config.learning_rate,
             config.warm_up,
@@ -64,7 +171,8 @@ class ArmdnTrainer:
             global_clipnorm=config.clip,
             weight_decay=config.weight_decay or None,
         )
-        self.optimizer.exclude_from_weight_decay(var_list=[*self.net.biases, *self.atom_net.biases])
+        biases = [*self.law.net.biases, *self.atom_net.biases]
+        self.optimizer.exclude_from_weight_decay(var_list=biases)
         self.optimizer.build(self.variables)
         self.average = MovingAverage(self.variables, config.ema)
 
@@ -76,15 +184,9 @@ class ArmdnTrainer:
     @property
     def flops(self) -> int:
         """Floating-point operations of the products of one draw."""
-        given = [self.n_given + i for i in range(self.n_outputs)]
-        c = self.config
-        chain = [c.hidden] * c.depth + [3 * c.components]
-        total = sum(a * chain[0] + sum(x * y for x, y in pairwise(chain)) for a in given)
-        if self.n_atoms > 1:
-            total += sum(
-                x * y for x, y in pairwise([self.n_conditions, *ATOM_WIDTHS, self.n_atoms])
-            )
-        return 2 * total
+        widths = [self.n_conditions, *ATOM_WIDTHS, self.n_atoms]
+        choice = sum(a * b for a, b in pairwise(widths)) if self.n_atoms > 1 else 0
+        return self.law.flops + 2 * choice
 
     @tf.function(jit_compile=True)
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
@@ -97,20 +199,8 @@ class ArmdnTrainer:
 
     def loss(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """Mean negative log likelihood of a batch."""
-        given = [x, tf.one_hot(atom, self.n_atoms)] if self.n_atoms > 1 else [x]
-        h = tf.concat([*given, y], axis=1)
-        kernels, biases = self.net.kernels, self.net.biases
-        h = tf.matmul(h[None], kernels[0] * self.mask) + biases[0]
-        for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
-            h = tf.matmul(tf.nn.silu(h), kernel) + bias
-        m = self.config.components
-        logit, mean, raw = h[..., :m], h[..., m : 2 * m], h[..., 2 * m :]
-        log_sigma = _LOG_SIGMA_CENTRE + _LOG_SIGMA_REACH * tf.tanh(raw / _LOG_SIGMA_REACH)
-        z = (tf.transpose(y)[:, :, None] - mean) * tf.exp(-log_sigma)
-        log_density = tf.reduce_logsumexp(logit - log_sigma - 0.5 * z * z, axis=2)
-        log_density -= tf.reduce_logsumexp(logit, axis=2)
-        # Negative weights could drive a density to zero for an endless gain: it stops here.
-        log_density = tf.maximum(log_density, _LEAST_LOG_DENSITY)
+        given = tf.concat([x, tf.one_hot(atom, self.n_atoms)], 1) if self.n_atoms > 1 else x
+        log_density = self.law.log_density(*self.law.parts(given, y))
         free = tf.transpose(tf.gather(self.free, atom))
         nll = -tf.reduce_sum(free * log_density, axis=0)
         if self.n_atoms > 1:
@@ -119,53 +209,21 @@ class ArmdnTrainer:
 
     def onnx(self) -> bytes:
         """The sampling graph with the averaged weights."""
-        arrays = self.average.numpy()
-        layers = len(self.net.kernels)
-        kernels, biases = arrays[:layers], arrays[layers : 2 * layers]
-        # The division inside the bound of log sigma goes into the last layer.
-        for last in (kernels[-1], biases[-1]):
-            last[..., 2 * self.config.components :] /= _LOG_SIGMA_REACH
+        arrays, laws = self.average.numpy(), len(self.law.net.variables)
         graph = Graph()
         x = graph.input("conditions", self.n_conditions)
         uniforms = graph.input("uniforms", self.noise[0])
-        normals = graph.input("normals", self.noise[1])
+        errors = graph.input("normals", self.noise[1])
         index, free = "", ""
         if self.n_atoms > 1:
-            index, x, free = add_atom_choice(graph, x, uniforms, arrays[2 * layers :], self.free)
-        first = self.n_atoms > 1
-        hidden = self.config.hidden
-        # The part of all first layers that depends on nothing drawn is one product.
-        shared = np.concatenate(list(kernels[0][:, : self.n_given]), axis=1)
-        base = graph.dense(x, shared, biases[0].reshape(-1))
-        drawn: list[str] = []
-        for k in range(self.n_outputs):
-            h = graph.slice(base, k * hidden, (k + 1) * hidden)
-            if k:
-                earlier = graph.constant(kernels[0][k, self.n_given : self.n_given + k])
-                h = graph.op("Add", h, graph.op("MatMul", graph.concat(*drawn), earlier))
-            for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
-                h = graph.dense(graph.silu(h), kernel[k], bias[k, 0])
-            uniform = graph.slice(uniforms, k + first, k + first + 1)
-            score = self._draw(graph, h, uniform, graph.slice(normals, k, k + 1))
-            if free:
-                score = graph.op("Mul", score, graph.slice(free, k, k + 1))
-            drawn.append(score)
-        graph.output("scores", graph.concat(*drawn), self.n_outputs)
+            index, x, free = add_atom_choice(graph, x, uniforms, arrays[laws:], self.free)
+            uniforms = graph.slice(uniforms, 1, self.noise[0])
+        options = {"uniforms": uniforms, "errors": errors, "free": free}
+        scores = self.law.outputs(graph, x, arrays=arrays[:laws], **options)
+        graph.output("scores", scores, self.n_outputs)
         if index:
             graph.output("atom", graph.op("Cast", index, to=1), 1)
         return graph.build()
-
-    def _draw(self, graph: Graph, mixture: str, uniform: str, normal: str) -> str:
-        """A score from the mixture: choose a component, then scale and shift a normal number."""
-        m = self.config.components
-        chosen = graph.choose(graph.slice(mixture, 0, m), uniform, m)
-        both = graph.op("Add", chosen, graph.constant([[m, 2 * m]], np.int64))
-        picked = graph.op("GatherElements", mixture, both, axis=1)
-        mean, bounded = graph.slice(picked, 0, 1), graph.op("Tanh", graph.slice(picked, 1, 2))
-        reach, centre = graph.constant(_LOG_SIGMA_REACH), graph.constant(_LOG_SIGMA_CENTRE)
-        sigma = graph.op("Exp", graph.op("Add", graph.op("Mul", bounded, reach), centre))
-        score = graph.op("Add", mean, graph.op("Mul", sigma, normal))
-        return graph.clip(score, -5.0, 5.0)
 
 
 def add_atom_choice(

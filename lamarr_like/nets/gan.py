@@ -7,10 +7,12 @@ tricks that older losses need.  The energy score (Gneiting and Raftery 2007) of 
 same conditions keeps the generator from collapsing.  Atoms are drawn as a class first, exactly as
 in `armdn`.
 
-Generator and critic work on residuals of a linear Gaussian law whose coefficients are functions of
-the conditions, fitted by likelihood beside them.  A slope-penalised critic cannot follow widths and
-correlations that change by orders of magnitude with the conditions; without those, what is left to
-it is of order one everywhere.
+Generator and critic work on residuals of a small autoregressive law of few Gaussians, fitted by
+likelihood beside them.  A slope-penalised critic cannot follow widths and correlations that change
+by orders of magnitude with the conditions, nor ridges much narrower than the whole (a covariance
+has them: one for each set of hits).  A real vector's error is that about a component drawn from
+those that may have made it, so where the law holds the errors are normal and independent; what
+does not hold, and all that components cannot tell, is left to the adversaries.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from itertools import pairwise
 import numpy as np
 import tensorflow as tf
 
-from .armdn import ATOM_WIDTHS, add_atom_choice
+from .armdn import ATOM_WIDTHS, MixtureLaw, add_atom_choice
 from .config import GeneratorConfig
 from .layers import Mlp, MovingAverage, adam, weight, zeros
 from .onnx_graph import Graph
@@ -32,55 +34,10 @@ DEFAULT_HIDDEN = 128
 DEFAULT_DEPTH = 4
 
 _SLOPE = 0.2
-_BASE_WIDTHS = (128, 128)
-_LOG_SIGMA = (-7.0, 3.0)
-
-
-class GaussianBase:
-    """Each output a linear function of the earlier ones, with Gaussian errors, given conditions.
-
-    Args:
-        rng: source of the initial weights.
-        n_in: width of the conditions.
-        n_out: number of outputs.
-    """
-
-    def __init__(self, rng: np.random.Generator, n_in: int, n_out: int) -> None:
-        self.n_out = n_out
-        self.widths = [n_in, *_BASE_WIDTHS, n_out * (n_out + 2)]
-        self.net = Mlp(rng, self.widths, out_scale=0.1)
-
-    def residuals(self, given: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Errors in units of their width, and log widths, both of the shape of `y`."""
-        n = self.n_out
-        mean, log_sigma, slopes = tf.split(self.net(given), [n, n, n * n], axis=1)
-        log_sigma = tf.clip_by_value(log_sigma, *_LOG_SIGMA)
-        earlier = tf.reshape(slopes, [-1, n, n]) * tf.constant(np.tri(n, k=-1, dtype=np.float32))
-        expected = mean + tf.linalg.matvec(earlier, y)
-        return (y - expected) * tf.exp(-log_sigma), log_sigma
-
-    def outputs(
-        self, graph: Graph, given: str, residuals: str, arrays: list[np.ndarray], free: str
-    ) -> str:
-        """The way back, output after output, in a graph; `free` may be empty."""
-
-        def masked(values: str, i: int) -> str:
-            return graph.op("Mul", values, graph.slice(free, i, i + 1)) if free else values
-
-        n, layers = self.n_out, len(self.widths) - 1
-        h = given
-        for i in range(layers):
-            h = graph.dense(graph.silu(h) if i else h, arrays[i], arrays[layers + i])
-        sigma = graph.op("Exp", graph.clip(graph.slice(h, n, 2 * n), *_LOG_SIGMA))
-        own = graph.op("Add", graph.slice(h, 0, n), graph.op("Mul", sigma, residuals))
-        known = masked(graph.slice(own, 0, 1), 0)
-        for i in range(1, n):
-            row = graph.slice(h, (2 + i) * n, (2 + i) * n + i)
-            product = graph.op("Mul", row, known)
-            linear = graph.op("ReduceSum", product, graph.constant([1], np.int64), keepdims=1)
-            value = graph.op("Add", graph.slice(own, i, i + 1), linear)
-            known = graph.concat(known, masked(value, i))
-        return known
+_LAW_WIDTHS, _COMPONENTS = (64, 64), 4
+"""Hidden layers of each output's network in the law, and its Gaussians."""
+_FARTHEST = 8.0
+"""Errors about a component, in units of its width, are cut there."""
 
 
 class ResidualNet:
@@ -141,10 +98,12 @@ class GanTrainer:
         self.net = ResidualNet(rng, given + self.latent, n_out=self.n_outputs, **shape)
         shape["hidden"] = config.critic_hidden
         self.critic = ResidualNet(rng, given + self.n_outputs, n_out=1, **shape)
-        self.base = GaussianBase(rng, given, self.n_outputs)
+        self.law = MixtureLaw(
+            rng, given, self.n_outputs, hidden=_LAW_WIDTHS, components=_COMPONENTS
+        )
         self.atom_net = Mlp(rng, [self.n_conditions, *ATOM_WIDTHS, self.n_atoms], out_scale=0.1)
         chosen = self.atom_net.variables if self.n_atoms > 1 else []
-        laws = [*self.base.net.variables, *chosen]
+        laws = [*self.law.net.variables, *chosen]
         self.groups = [self.net.variables, self.critic.variables, laws]
         rates = (config.learning_rate, config.learning_rate, 2e-3)
         self.optimizers = [
@@ -159,16 +118,16 @@ class GanTrainer:
     @property
     def noise(self) -> tuple[int, int]:
         """Uniform and normal numbers that a draw needs."""
-        return (int(self.n_atoms > 1), self.latent)
+        return (self.n_outputs + (self.n_atoms > 1), self.latent)
 
     @property
     def flops(self) -> int:
         """Floating-point operations of the products of one draw."""
-        total = sum(a * b for w in (self.net.widths, self.base.widths) for a, b in pairwise(w))
+        total = sum(a * b for a, b in pairwise(self.net.widths))
         if self.n_atoms > 1:
             widths = [self.n_conditions, *ATOM_WIDTHS, self.n_atoms]
             total += sum(a * b for a, b in pairwise(widths))
-        return 2 * total
+        return 2 * total + self.law.flops
 
     @tf.function(jit_compile=True)
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
@@ -240,30 +199,37 @@ class GanTrainer:
         free: tf.Tensor,
         w: tf.Tensor,
     ) -> tf.Tensor:
-        """Update Gaussian law and class network; returns the residuals, 0 where not free."""
+        """Update law and class network; returns the residuals, 0 where not free."""
         with tf.GradientTape() as tape:
-            residuals, log_sigma = self.base.residuals(given, y)
-            # A few far residuals must not decide the widths.
-            nll = tf.minimum(0.5 * tf.square(residuals), 20.0) + log_sigma
+            logit, log_sigma, errors = self.law.parts(given, y)
+            nll = -tf.transpose(self.law.log_density(logit, log_sigma, errors))
             loss = tf.reduce_mean(w * tf.reduce_sum(free * nll, 1))
             if self.n_atoms > 1:
                 entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(atom, self.atom_net(x))
                 loss += tf.reduce_mean(w * tf.minimum(entropy, 20.0))
         self._apply(2, tape, loss)
-        return free * residuals
+        # A component drawn from those that may have made the output (the largest of scores that
+        # Gumbel numbers were added to), then the error about it.
+        score = logit - log_sigma - 0.5 * tf.square(errors)
+        seed = tf.stack([self.config.seed + 1, self.count])
+        u = tf.random.stateless_uniform(tf.shape(score), seed=seed, minval=1e-6, maxval=1.0 - 1e-6)
+        chosen = tf.argmax(score - tf.math.log(-tf.math.log(u)), axis=2)
+        own = tf.reduce_sum(errors * tf.one_hot(chosen, _COMPONENTS), axis=2)
+        return free * tf.clip_by_value(tf.transpose(own), -_FARTHEST, _FARTHEST)
 
     def onnx(self) -> bytes:
         """The sampling graph with the averaged weights."""
         arrays = self.average.numpy()
-        layers, laws = len(self.net.kernels), len(self.base.net.variables)
-        arrays, base = arrays[: 2 * layers], arrays[2 * layers :]
-        base, choice = base[:laws], base[laws:]
+        layers, laws = len(self.net.kernels), len(self.law.net.variables)
+        arrays, law = arrays[: 2 * layers], arrays[2 * layers :]
+        law, choice = law[:laws], law[laws:]
         graph = Graph()
         x = graph.input("conditions", self.n_conditions)
+        uniforms = graph.input("uniforms", self.noise[0])
         free = index = ""
         if self.n_atoms > 1:
-            uniforms = graph.input("uniforms", 1)
             index, x, free = add_atom_choice(graph, x, uniforms, choice, self.free)
+            uniforms = graph.slice(uniforms, 1, self.noise[0])
         z = graph.input("normals", self.latent)
         h = graph.concat(x, z)
         for i in range(layers - 1):
@@ -271,8 +237,9 @@ class GanTrainer:
             step = graph.op("LeakyRelu", step, alpha=_SLOPE)
             h = graph.op("Add", h, step) if i else step
         drawn = graph.dense(h, arrays[layers - 1], arrays[2 * layers - 1])
-        drawn = graph.op("Add", graph.slice(z, 0, self.n_outputs), drawn)
-        scores = self.base.outputs(graph, x, drawn, base, free)
+        errors = graph.op("Add", graph.slice(z, 0, self.n_outputs), drawn)
+        options = {"uniforms": uniforms, "errors": errors, "free": free}
+        scores = self.law.outputs(graph, x, arrays=law, **options)
         graph.output("scores", scores, self.n_outputs)
         if index:
             graph.output("atom", graph.op("Cast", index, to=1), 1)

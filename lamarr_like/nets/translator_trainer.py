@@ -79,7 +79,7 @@ class TranslatorTrainer:
             global_clipnorm=config.clip,
             weight_decay=config.weight_decay or None,
         )
-        plain = [*self.head.net.biases, *self.head.atom_net.biases]
+        plain = [*self.head.law.net.biases, *self.head.atom_net.biases]
         self.optimizer.exclude_from_weight_decay([self.packed[False].variable, *plain])
         self.optimizer.build(self.variables)
         self.average = MovingAverage(own, config.ema)

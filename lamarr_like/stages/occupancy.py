@@ -23,6 +23,9 @@ MAX_PAIRS = 2000
 
 _T_HALF, _T_HOLE = (2980.0, 2417.0), 75.0
 _ECAL_HALF, _ECAL_HOLE = (3800.0, 3100.0), (320.0, 240.0)
+_PIPE = 100.0
+"""Radius [mm] at the ECAL outside which particles that fly through its hole are counted as well:
+what showers at the edge lights the SPD."""
 
 
 class Occupancy(AbstractGeneratorStage):
@@ -133,17 +136,21 @@ def _charged_counts(stable: Table) -> Columns:
 
 
 def _calorimeter_counts(stable: Table) -> Columns:
-    reach = _within(stable["mc_ecal_x"], stable["mc_ecal_y"], _ECAL_HALF, _ECAL_HOLE)
-    reach &= stable["mc_pz"] > 0.0
-    hit = stable.select(reach)
-    energy = hit["mc_energy"]
+    x, y = stable["mc_ecal_x"], stable["mc_ecal_y"]
+    forward = (stable["mc_pz"] > 0.0) & (stable["mc_vz"] < features.ECAL_Z)
+    face = _within(x, y, _ECAL_HALF, (0.0, 0.0)) & forward
+    hit = stable.select(face & (np.hypot(x, y) > _PIPE))
+    energy, charged = hit["mc_energy"].astype(np.float64), hit["mc_charge"] != 0
     photon = hit["mc_pdg_id"] == 22
-    charged = hit["mc_charge"] != 0
+    outside = _within(hit["mc_ecal_x"], hit["mc_ecal_y"], _ECAL_HALF, _ECAL_HOLE)
     return {
-        "n_ecal_charged": _sum(hit, charged),
-        "n_ecal_photon_soft": _sum(hit, photon & (energy < 1e3)),
-        "n_ecal_photon_hard": _sum(hit, photon & (energy >= 1e3)),
-        "ecal_energy": _sum(hit, energy),
+        "n_ecal_charged": _sum(hit, charged & outside),
+        "n_ecal_photon_soft": _sum(hit, photon & outside & (energy < 1e3)),
+        "n_ecal_photon_hard": _sum(hit, photon & outside & (energy >= 1e3)),
+        "ecal_energy": _sum(hit, energy * outside),
+        "n_hole_charged": _sum(hit, charged & ~outside),
+        "n_hole_photon": _sum(hit, photon & ~outside),
+        "hole_energy": _sum(hit, energy * ~outside),
     }
 
 

@@ -46,8 +46,8 @@ RECIPES: dict[str, Settings] = {
     # Numbers of hits enter the likelihoods: many narrow ridges, one or two to a component.
     "muon_likelihood": GeneratorConfig(components=16, steps=16_000, weight_decay=0.02),
     "ecal": TranslatorConfig(),
-    "calo_pid": GeneratorConfig(hidden=96, depth=3, steps=20_000, weight_decay=0.02),
-    "global_pid": GeneratorConfig(hidden=64, depth=3, steps=16_000, weight_decay=0.02),
+    "calo_pid": GeneratorConfig(hidden=96, depth=3, steps=46_000, weight_decay=0.02),
+    "global_pid": GeneratorConfig(hidden=64, depth=3, steps=46_000, weight_decay=0.02),
     "vertex_finding": BoosterConfig(trees=150, depth=4),
     "vertices": GeneratorConfig(hidden=32, depth=2, steps=8000, weight_decay=0.05),
 }
