@@ -3,7 +3,7 @@
     python tutorials/detailed_beside_fast.py SAMPLE.root figure.png [pipeline]
 
 SAMPLE.root is a detailed sample that the models were not trained on, for instance from
-`lamarr-like detailed pythia:minbias -n 2000 --pileup 1.6 --seed 102 -o SAMPLE.root`.
+`lamarr-like detailed pythia:minbias -n 2000 --pileup 1.6 --seed 202 -o SAMPLE.root`.
 """
 
 from __future__ import annotations
