@@ -1,6 +1,7 @@
 """Productions: cutting, exactly once, retries, resuming, faults, merging."""
 
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -34,6 +35,7 @@ from lamarr_like.errors import ArtefactError, OutputError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.digest import ContentHash
 from lamarr_like.io.ntuple import EventWriter, content_digest, read_events, read_provenance
+from lamarr_like.io.output import RootOutput
 from lamarr_like.io.pythia import BLOCK, PythiaSource
 from lamarr_like.rng import stage_key
 from lamarr_like.simulate import RunConfig, simulate
@@ -410,6 +412,31 @@ def test_output_that_becomes_read_only(tmp_path, models, in_process):
         report.digest
         == run_production(production(tmp_path / "calm", models, unit_events=10), merge=True).digest
     )
+
+
+def test_scratch_that_cannot_be_removed_is_not_the_error(tmp_path, monkeypatch):
+    """A folder that goes read-only under an open file: what cannot be written is said."""
+
+    def denied(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    class Table(RootOutput):
+        def _finish(self):
+            self._file["a"] = {"x": np.arange(3.0)}
+
+    monkeypatch.setattr(os, "replace", denied)
+    monkeypatch.setattr(os, "unlink", denied)
+    with (
+        pytest.raises(OutputError, match="cannot be written"),
+        scratch_name(tmp_path / "a.root") as name,
+        Table(name),
+    ):
+        pass
+    remove_scratch(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    monkeypatch.undo()
+    remove_scratch(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_killed_worker_is_replaced(tmp_path, models):

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,8 @@ def scratch_name(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error})") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder gone read-only: `remove_scratch` takes it later
+            temporary.unlink()
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -122,7 +123,8 @@ def sound_part(folder: Path, unit: Unit, plan: str) -> PartReport | None:
 
 
 def remove_scratch(folder: Path) -> None:
-    """Remove what killed processes left behind under temporary names."""
+    """Remove what killed processes left behind under temporary names, where the folder lets it."""
     for path in folder.iterdir():
         if _SCRATCH.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()

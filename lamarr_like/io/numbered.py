@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -93,5 +94,6 @@ class NumberedWriter:
 
     def _remove(self) -> None:
         for path in self.outputs:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder may have gone read-only
+                path.unlink()
         self.outputs.clear()

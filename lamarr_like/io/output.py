@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -59,7 +60,8 @@ class RootOutput(ABC):
             raise self._failed(failure) from None
         finally:
             self._file.close()
-            self._temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder may have gone read-only
+                self._temporary.unlink()
 
     def _failed(self, error: OSError) -> OutputError:
         return OutputError(f"{self.path}: cannot be written ({error})")
