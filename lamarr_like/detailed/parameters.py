@@ -35,11 +35,11 @@ class Parameters:
     velo_r_max: float = 42.0
     velo_pitch_inner: float = 0.038  # strip pitch at r_min and r_max
     velo_pitch_outer: float = 0.100
-    velo_resolution: float = 0.275  # over pitch: 10-28 um with alignment (chosen: IP at high pT)
+    velo_resolution: float = 0.28  # over pitch: 10-28 um with alignment (chosen: IP at high pT)
     velo_efficiency: float = 0.985
     velo_x0: float = 0.0108  # radiation lengths of one station: 2 x 0.3 mm silicon and support
     foil_radius: float = 6.6  # RF foil, 0.3 mm aluminium, corrugated, 5.5 to 8 mm [D]
-    foil_x0: float = 0.045  # chosen: IP slope against 1/pT; folds make many crossings
+    foil_x0: float = 0.047  # chosen: IP slope against 1/pT; folds make many crossings
     velo_exit_z: float = 790.0
     velo_exit_x0: float = 0.016  # 2 mm aluminium window [D]
 
@@ -127,15 +127,16 @@ class Parameters:
     ghost_window_y: float = 210.0  # mm at T2 between a VELO line and a T segment
     ghost_window_x: float = 210.0  # mm between their straight lines in the middle of the magnet
     ghost_accept: float = 1.0
-    ghost_tt_found: float = 0.5  # chance that a stray TT hit is picked up, per layer
+    ghost_tt_found: float = 0.46  # chance that a stray TT hit is picked up, per layer
     ghost_tt_spread: float = 0.35  # mm, of such hits about the trajectory
+
+    # particles that fly backward through three stations: slope and constant against the forward
+    # ones of a collision, and k of the negative binomial (Pythia, 2500 inelastic collisions at
+    # 13 TeV, straight lines through these stations)
+    backward_law: tuple[float, float, float] = (0.46, 1.5, 2.5)
 
     # --- segments that are no particle of the event (chosen: nTracks of triggered events, and how
     # loosely it goes with nSPDHits)
-    # segments of particles that fly backward: slope and constant against the forward ones of a
-    # collision, and k of the negative binomial (Pythia, 2500 inelastic collisions at 13 TeV,
-    # straight lines through these stations)
-    backward_law: tuple[float, float, float] = (0.46, 1.5, 2.5)
     clone_share: float = 0.02  # clones of segments
     ghost_segments: float = 0.01  # wrong segments, per segment and 100 segments of the event
     spill_collisions: float = 1.1  # visible interactions of a crossing in Run 2
