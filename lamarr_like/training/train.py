@@ -41,7 +41,7 @@ RECIPES: dict[str, Settings] = {
     "efficiency": ClassifierConfig(hidden=64, depth=3, steps=16_000),
     "resolution": GeneratorConfig(steps=24_000, weight_decay=0.02),
     "covariance": GeneratorConfig(hidden=96, steps=30_000, weight_decay=0.02),
-    "rich": GeneratorConfig(hidden=96, steps=24_000, weight_decay=0.02),
+    "rich": GeneratorConfig(hidden=96, steps=48_000, weight_decay=0.02),
     "muon_id": BoosterConfig(trees=150, depth=5, learning_rate=0.15),
     # Numbers of hits enter the likelihoods: many narrow ridges, one or two to a component.
     "muon_likelihood": GeneratorConfig(components=16, steps=16_000, weight_decay=0.02),

@@ -73,7 +73,7 @@ def guided(name: str, seconds: float, state: Path) -> None:
 
         def one(data: bytes) -> None:
             found[readers.run(name, data, Path(scratch) / "w")] += 1
-            if sum(found.values()) % 200 == 0:
+            if sum(found.values()) % 10 == 0:
                 (state / "found.json").write_text(json.dumps(found))
 
         options = [f"-max_total_time={int(seconds)}", f"-timeout={HANG}", "-rss_limit_mb=6000"]
