@@ -31,8 +31,8 @@ SCALE = 1.43
 the reference detector (1.38 to 1.46 in x, y and z)."""
 
 BACKWARD = (1.28, 3.0)
-"""Weight of the tracks that fly backward over `velo_weight` of the forward ones, across the beam and
-along it (400 events of the reference detector): fewer, but better measured and with larger slopes."""
+"""Weight of the tracks that fly backward over `velo_weight` of the forward ones, across the beam
+and along it (400 events of the reference detector): fewer, but with larger slopes."""
 
 MOST = 0.8
 """Largest part of the variance of a vertex that its tracks may explain."""
