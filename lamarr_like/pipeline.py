@@ -46,6 +46,7 @@ class Pipeline:
 
     Attributes:
         seconds: time spent in each stage so far [s].
+        recipe: what `load` was called with, for other processes; None if it was not.
 
     Raises:
         PipelineError: if a stage needs a column that nothing before it provides.
@@ -61,6 +62,7 @@ class Pipeline:
         self.name = name
         self.provenance: dict[str, Any] = {"pipeline": name, **(provenance or {})}
         self.seconds = {stage.name: 0.0 for stage in self.stages}
+        self.recipe: tuple[str | Path, Path | str | None] | None = None
         self.check()
 
     @classmethod
@@ -79,7 +81,9 @@ class Pipeline:
         digests: dict[str, Any] = {}
         stages = [_build(entry, models, digests) for entry in _entries(config)]
         provenance = {"pipeline_digest": config.digest, "models": digests}
-        return cls(stages, config.name, provenance)
+        pipeline = cls(stages, config.name, provenance)
+        pipeline.recipe = (name, models)
+        return pipeline
 
     def check(self) -> None:
         """Check that every stage finds the columns that it needs.

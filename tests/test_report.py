@@ -301,6 +301,42 @@ def test_command_writes_a_report(validate, files, monkeypatch):
         assert (ratio.errors() > 0.0).all()
 
 
+def test_workers_share_the_report(files):
+    for module in ("matplotlib", "hist", "jinja2"):
+        pytest.importorskip(module)
+    config = ReportConfig(
+        species=("K",),
+        variables=("rich_dll_k",),
+        schemes=JUDGED_SCHEMES,
+        trees=TreeConfig(rows=2000, trees=5, depth=3, folds=2),
+    )
+    outs = [files["folder"] / f"workers-{n}" for n in (1, 2)]
+    status = [
+        command.run([files["first"]], [files["fast"]], out, config, workers=n)
+        for n, out in enumerate(outs, start=1)
+    ]
+    assert status[0] == status[1]
+    kinds = ("index.html", "report.json", "plots/*.png")
+    names = [sorted(p.relative_to(out) for k in kinds for p in out.glob(k)) for out in outs]
+    assert names[0] == names[1] and len(names[0]) > 10
+    for name in names[0]:
+        assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes(), name
+
+
+def test_workers_run_the_same_chain():
+    from lamarr_like.io.sources import open_source
+    from lamarr_like.pipeline import Pipeline
+    from lamarr_like.report.workers import made
+
+    chain = Pipeline.load("reference")
+    batch = next(iter(open_source("gun:pi+", n_events=30, seed=2)))
+    assert chain.recipe is not None
+    one, two = chain(batch, seed=3, is_gun=True), made(chain.recipe, batch, 3, True)
+    for name, table in one.tables.items():
+        for column, values in table.columns.items():
+            np.testing.assert_array_equal(values, two[name][column])
+
+
 def test_command_tells_what_is_wrong(validate, files, tmp_path):
     good, out = files["first"], tmp_path / "out"
     batch = detector(truth_batch(20), 1)

@@ -67,6 +67,7 @@ def validate(
     events: Events = None,
     seed: Annotated[int, typer.Option(help="Seed of the chain, of halves and of folds.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the classifier.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
     all_plots: Annotated[
         bool, typer.Option("--all-plots", help="Draw every efficiency ratio.")
     ] = False,
@@ -100,6 +101,7 @@ def validate(
         decays=_decays(decay),
         events=events,
         every=all_plots,
+        workers=workers,
     )
     raise typer.Exit(status)
 
@@ -115,6 +117,7 @@ def run(
     decays: Sequence[DecayRequest] = (),
     events: int | None = None,
     every: bool = False,
+    workers: int = 1,
 ) -> int:
     """Make a report; returns the exit status of the verdict.
 
@@ -128,6 +131,7 @@ def run(
         decays: truth-matched decays to compare.
         events: how many events to take, None for all.
         every: draw every efficiency ratio.
+        workers: processes that share the work.
 
     Raises:
         LamarrLikeError: for samples that cannot be compared, naming the file and column.
@@ -136,13 +140,14 @@ def run(
     from .gather import read_samples
     from .pidcalib import overlays, read_maps
     from .verdict import load_thresholds
+    from .workers import executor
     from .write import write_report
 
     config = ReportConfig() if config is None else config
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
     chain = None if isinstance(fast, Sequence) else fast
-    with _bar(_total(detailed, fast, events)) as (advance, say):
+    with _bar(_total(detailed, fast, events)) as (advance, say), executor(workers) as pool:
         samples = read_samples(
             detailed,
             fast,
@@ -150,12 +155,16 @@ def run(
             is_gun=chain is not None and all(_is_gun(p) for p in detailed),
             events=events,
             decays=decays,
+            pool=pool,
+            ahead=2 * workers if workers > 1 else 0,
             progress=advance,
         )
         facts = _facts(detailed, fast, config.seed)
-        report = compare(*samples, limits, config, facts, say)
+        report = compare(*samples, limits, config, facts, say, pool)
         extra = overlays(maps, *samples) if maps else ()
-        files = write_report(report, output, every=every, extra=extra, say=say)
+        files = write_report(
+            report, output, every=every, extra=extra, say=say, pool=pool, workers=workers
+        )
     for line in report.verdict.lines:
         typer.echo(line)
     typer.echo(f"wrote {files[0]}, report.json, histograms.root and {len(files) - 3} plots")

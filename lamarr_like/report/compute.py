@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from .physics import Physics, physics
 from .sliced import Sliced, sliced
 from .tell_apart import Telling, TreeConfig
 from .verdict import Verdict, VerdictConfig, judge
+from .workers import Inline
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def compare(
     config: ReportConfig | None = None,
     provenance: dict[str, Any] | None = None,
     say: Callable[[str], None] = lambda line: None,
+    pool: Executor | None = None,
 ) -> Report:
     """Compare two samples and judge.
 
@@ -116,25 +119,30 @@ def compare(
         config: what to look at.
         provenance: where the samples come from.
         say: called with the name of each step.
+        pool: processes that share the work, this one if None.
 
     Raises:
         SchemaError: if there is nothing to compare.
     """
     config = ReportConfig() if config is None else config
+    pool = Inline() if pool is None else pool
     _check(detailed, fast, config)
+    # What takes longest goes first, so that processes end together.
     say("efficiencies, distributions and correlations")
-    whole = _part(detailed, fast, config)
-    split = _halves(detailed, config.seed)
-    floor = None
+    slim = detailed.without_pairs(), fast.without_pairs()
+    wholes = pool.submit(_part, *slim, config)
+    floors, tests = None, None
     if config.floor:
         say("the same of two halves of the detailed sample")
-        floor = _part(*split, config)
-    told: tuple[Telling, ...] = ()
+        floors = pool.submit(_floor, slim[0], config)
     if config.classify:
         say("classifier tests")
-        told = tuple(tell_apart.tellings(detailed, fast, split, config.trees))
+        tests = pool.submit(_told, *slim, config)
     say("physics")
     shown = physics(detailed, fast, config.species)
+    whole = wholes.result()
+    floor = None if floors is None else floors.result()
+    told = () if tests is None else tests.result()
     found = measurements(whole.ratios, whole.distances, whole.widths, whole.correlations, told)
     own = decay_measurements(whole.decays)
     verdict = judge([*found, *own, duplicates(detailed, fast)], thresholds)
@@ -150,6 +158,15 @@ def compare(
         missing=tuple(v for v in detailed.variables if v not in fast.variables),
         provenance=provenance or {},
     )
+
+
+def _floor(sample: Sample, config: ReportConfig) -> Part:
+    return _part(*_halves(sample, config.seed), config)
+
+
+def _told(detailed: Sample, fast: Sample, config: ReportConfig) -> tuple[Telling, ...]:
+    split = _halves(detailed, config.seed)
+    return tuple(tell_apart.tellings(detailed, fast, split, config.trees))
 
 
 def _check(detailed: Sample, fast: Sample, config: ReportConfig) -> None:

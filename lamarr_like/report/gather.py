@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from . import columns as columns_of
 from .columns import GROUPS, PULLS, SPECIES, Columns, Mask
 from .decay_rows import DecayGatherer, DecayRows
 from .influence import Rows
+from .workers import Inline, made
 
 _REQUIRED = {
     "event": ("event_id", "n_spd_hits"),
@@ -73,6 +75,10 @@ class Sample:
     signature: NDArray[np.uint64]
     fingerprint: NDArray[np.uint64]
     decays: tuple[DecayRows, ...] = ()
+
+    def without_pairs(self) -> Sample:
+        """The same without pairs of clusters, which are most of it."""
+        return replace(self, pair={name: values[:0] for name, values in self.pair.items()})
 
     @property
     def n_events(self) -> int:
@@ -287,6 +293,8 @@ def read_samples(
     is_gun: bool = False,
     events: int | None = None,
     decays: Sequence[DecayRequest] = (),
+    pool: Executor | None = None,
+    ahead: int = 0,
     progress: Callable[[int], None] = lambda n: None,
 ) -> tuple[Sample, Sample]:
     """Read the detailed sample and the fast one, or make it from the same generated events.
@@ -298,6 +306,8 @@ def read_samples(
         is_gun: whether the events come from a particle gun.
         events: how many of the detailed and of the fast events to take, None for all.
         decays: decays to reconstruct in both.
+        pool: processes that run the chain, this one if None.
+        ahead: batches of events that they have under way at the most.
         progress: called with the number of events done.
 
     Returns:
@@ -310,16 +320,32 @@ def read_samples(
     check_names(decays)
     one, two = Gatherer("detailed", decays), Gatherer("fast", decays)
     if isinstance(fast, Pipeline):
+        run: Callable[..., EventBatch] = fast
+        if pool is not None and fast.recipe is not None:
+            run = partial(made, fast.recipe)
+        pool = Inline() if pool is None or fast.recipe is None else pool
+        pending: deque[Future[EventBatch]] = deque()
         for batch in _first(stream(detailed, True, decays), events):
             one.add(batch)
-            two.add(fast(truth_of(batch), seed=seed, is_gun=is_gun))
-            progress(len(batch))
+            pending.append(pool.submit(run, truth_of(batch), seed=seed, is_gun=is_gun))
+            while len(pending) > ahead:
+                _take(pending, two, progress)
+        while pending:
+            _take(pending, two, progress)
     else:
         for gatherer, paths in ((one, detailed), (two, fast)):
             for batch in _first(stream(paths, decays=decays), events):
                 gatherer.add(batch)
                 progress(len(batch))
     return paired(one.sample(), two.sample())
+
+
+def _take(
+    pending: deque[Future[EventBatch]], gatherer: Gatherer, progress: Callable[[int], None]
+) -> None:
+    batch = pending.popleft().result()
+    gatherer.add(batch)
+    progress(len(batch))
 
 
 def _first(batches: Iterable[EventBatch], events: int | None) -> Iterator[EventBatch]:

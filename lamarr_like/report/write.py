@@ -7,7 +7,10 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, is_dataclass
+from concurrent.futures import Executor
+from dataclasses import asdict, is_dataclass, replace
+from functools import partial
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +28,7 @@ from .efficiency import Binned, Ratio
 from .gather import Sample
 from .measure import box_texts
 from .page import Image, page
+from .workers import Inline
 
 if TYPE_CHECKING:
     import hist
@@ -43,6 +47,8 @@ def write_report(
     every: bool = False,
     extra: Iterable[Drawing] = (),
     say: Callable[[str], None] = lambda line: None,
+    pool: Executor | None = None,
+    workers: int = 1,
 ) -> list[Path]:
     """Write everything into a folder, made if absent.
 
@@ -52,6 +58,8 @@ def write_report(
         every: draw every efficiency ratio, not only the main and the worst ones.
         extra: further figures.
         say: called with the name of each step.
+        pool: processes that share the work, this one if None.
+        workers: how many there are.
 
     Returns:
         The files.
@@ -62,27 +70,41 @@ def write_report(
     files = [folder / n for n in ("index.html", "report.json", "histograms.root")]
     try:
         (folder / "plots").mkdir(parents=True, exist_ok=True)
+        slim = replace(
+            report,
+            detailed=report.detailed.without_pairs(),
+            fast=report.fast.without_pairs(),
+        )
+        share = partial(_images, slim, folder / "plots", every, workers=workers)
+        say("figures")
+        parts = [(pool or Inline()).submit(share, k) for k in range(workers)]
         say("numbers")
         text = json.dumps(numbers(report), allow_nan=False, separators=(",", ":"))
         files[1].write_text(text + "\n")
         write_histograms(report, files[2])
-        images = []
-        for source in (drawings(report, every), extra):
-            for drawing in source:
-                say(f"figure {drawing.name}")
-                images.append(_image(drawing, folder / "plots"))
-                files += [folder / "plots" / f"{drawing.name}.{e}" for e in ("png", "pdf")]
+        further = [_image(drawing, folder / "plots") for drawing in extra]
+        drawn = chain.from_iterable(zip_longest(*(part.result() for part in parts)))
+        images = [*(image for image in drawn if image is not None), *further]
+        for image in images:
+            files += [folder / "plots" / f"{image.name}.{e}" for e in ("png", "pdf")]
         files[0].write_text(page(report, _embedded(images)))
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
     return files
 
 
+def _images(report: Report, folder: Path, every: bool, first: int, workers: int) -> list[Image]:
+    """Draw every so many-th figure of a report."""
+    chosen = islice(drawings(report, every), first, None, workers)
+    return [_image(drawing, folder) for drawing in chosen]
+
+
 def _image(drawing: Drawing, folder: Path) -> Image:
     """Write a figure as PNG and PDF."""
-    # The layout takes most of the time and is the same for both files.
+    # The layout takes most of the time and is the same for both files; no other engine may look
+    # once more before each.
     drawing.figure.draw_without_rendering()
-    drawing.figure.set_layout_engine("none")
+    drawing.figure.set_layout_engine(None)
     held = io.BytesIO()
     drawing.figure.savefig(held, format="png", dpi=DPI)
     drawing.figure.savefig(folder / f"{drawing.name}.pdf", metadata={"CreationDate": None})
