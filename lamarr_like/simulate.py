@@ -19,6 +19,7 @@ from .errors import OutputError, PipelineError
 from .events import EventBatch, rebatch
 from .oversampling import check_draws, oversampled
 from .pipeline import Pipeline, load_stage
+from .processes import begin_worker
 from .resources import PROB_NN
 from .schema import TRACK_TYPES
 from .stages.stage import AbstractModelStage
@@ -346,7 +347,7 @@ def _mapped(convert: Convert, chunks: Iterable[EventBatch], workers: int) -> Ite
         yield from map(convert, chunks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker) as pool:
         yield from in_order(pool, convert, chunks, 2 * workers)
 
 

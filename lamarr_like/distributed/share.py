@@ -25,6 +25,7 @@ from ..events import EventBatch, rebatch
 from ..io.pythia import BLOCK
 from ..io.truth import TruthSource
 from ..pipeline import Pipeline, identity
+from ..processes import begin_worker, one_thread
 from ..simulate import (
     Progress,
     RunConfig,
@@ -37,7 +38,6 @@ from ..simulate import (
     timed,
 )
 from .errors import ProductionError
-from .local import begin_worker, one_thread
 from .ranges import range_of
 from .work import peak_memory
 

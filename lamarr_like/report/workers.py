@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from ..events import EventBatch
 from ..pipeline import Pipeline
+from ..processes import begin_worker
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -29,7 +30,8 @@ def executor(workers: int) -> Executor:
     """Processes of their own, or this one if `workers` is 1."""
     if workers <= 1:
         return Inline()
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker)
 
 
 @lru_cache(maxsize=1)
