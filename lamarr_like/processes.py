@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 from typing import Any
@@ -14,7 +15,13 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 """Environment variables that keep numerical libraries to one thread."""
 
 
-def begin_worker() -> None:
+def processes(n: int) -> ProcessPoolExecutor:
+    """Fresh processes that end with this one; use `one_thread` around what gives them work."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(n, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
     """First thing in a worker: leave Ctrl-C to the parent, and end when the parent does."""
     from .lean import import_xgboost
 

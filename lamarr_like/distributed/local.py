@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
-from ..processes import begin_worker, one_thread
+from ..processes import one_thread, processes
 from .units import Unit
 from .work import Job, Outcome, run_unit
 
@@ -38,7 +37,7 @@ class LocalWorkers:
         """Start a unit; there must be a free worker."""
         slot = min(set(range(self.slots)) - set(self._running.values()))
         with one_thread():
-            pool = self._pools[slot] or _pool()
+            pool = self._pools[slot] or processes(1)
             self._pools[slot] = pool
             future = pool.submit(run_unit, self.job, unit)
         self._running[future] = slot
@@ -70,8 +69,3 @@ class LocalWorkers:
             for process in list((pool._processes or {}).values()) if self._running else ():
                 process.kill()
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _pool() -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=context, initializer=begin_worker)
