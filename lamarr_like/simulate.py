@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +18,7 @@ from .errors import OutputError, PipelineError
 from .events import EventBatch, rebatch
 from .oversampling import check_draws, oversampled
 from .pipeline import Pipeline, load_stage
+from .processes import one_thread, processes
 from .resources import PROB_NN
 from .schema import TRACK_TYPES
 from .stages.stage import AbstractModelStage
@@ -345,8 +345,7 @@ def _mapped(convert: Convert, chunks: Iterable[EventBatch], workers: int) -> Ite
     if workers <= 1:
         yield from map(convert, chunks)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with one_thread(), processes(workers) as pool:
         yield from in_order(pool, convert, chunks, 2 * workers)
 
 

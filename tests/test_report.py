@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -335,6 +339,37 @@ def test_workers_run_the_same_chain():
     for name, table in one.tables.items():
         for column, values in table.columns.items():
             np.testing.assert_array_equal(values, two[name][column])
+
+
+def test_workers_end_with_a_killed_parent():
+    text = (
+        "import os, time\n"
+        "from lamarr_like.report.workers import executor\n"
+        "if __name__ == '__main__':\n"
+        "    pool = executor(1)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout:
+        worker = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+    end = time.monotonic() + 60.0
+    while time.monotonic() < end and is_running(worker):
+        time.sleep(0.1)
+    assert not is_running(worker)
+
+
+def is_running(pid):
+    """Whether a process is there and no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.is_file() and stat.read_text().rsplit(")", 1)[1].split()[0] == "Z")
 
 
 def test_command_tells_what_is_wrong(validate, files, tmp_path):

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.connection import wait as wait_for
 from types import TracebackType
-from typing import Any
 
+from ..processes import one_thread, processes
 from .units import Unit
 from .work import Job, Outcome, run_unit
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Environment variables that keep numerical libraries to one thread."""
 
 
 class LocalWorkers:
@@ -46,7 +37,7 @@ class LocalWorkers:
         """Start a unit; there must be a free worker."""
         slot = min(set(range(self.slots)) - set(self._running.values()))
         with one_thread():
-            pool = self._pools[slot] or _pool()
+            pool = self._pools[slot] or processes(1)
             self._pools[slot] = pool
             future = pool.submit(run_unit, self.job, unit)
         self._running[future] = slot
@@ -78,38 +69,3 @@ class LocalWorkers:
             for process in list((pool._processes or {}).values()) if self._running else ():
                 process.kill()
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _pool() -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=context, initializer=begin_worker)
-
-
-def begin_worker() -> None:
-    """First thing in a worker: leave Ctrl-C to the parent, and end when the parent does."""
-    from ..lean import import_xgboost
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent: Any = multiprocessing.parent_process()
-    threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
-    import_xgboost()
-
-
-def _follow(sentinel: int) -> None:
-    wait_for([sentinel])
-    os._exit(1)
-
-
-@contextmanager
-def one_thread() -> Any:
-    """Processes that start meanwhile run numerical libraries on one thread."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import json
-import multiprocessing
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +24,7 @@ from ..events import EventBatch, rebatch
 from ..io.pythia import BLOCK
 from ..io.truth import TruthSource
 from ..pipeline import Pipeline, identity
+from ..processes import one_thread, processes
 from ..simulate import (
     Progress,
     RunConfig,
@@ -37,7 +37,6 @@ from ..simulate import (
     timed,
 )
 from .errors import ProductionError
-from .local import begin_worker, one_thread
 from .ranges import range_of
 from .work import peak_memory
 
@@ -164,9 +163,8 @@ def _pieces(
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Workers that are killed where the run ends early: nothing is worth waiting for."""
-    context = multiprocessing.get_context("spawn")
     with one_thread():  # the pool starts processes when it is given work
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker)
+        pool = processes(workers)
         try:
             yield pool
         except BaseException:

@@ -134,7 +134,7 @@ def origins(
         for k in np.flatnonzero(np.diff(vertex.offsets) > 1):
             total = np.cumsum(weight[vertex.offsets[k] : vertex.offsets[k + 1]])
             if total[-1] > 0.0:
-                mine = event == k
+                mine = slice(k * n, (k + 1) * n)
                 row[mine] = vertex.offsets[k] + np.searchsorted(total, u[mine] * total[-1], "right")
     point = np.stack([vertex[name][row] for name in ("mc_x", "mc_y", "mc_z", "mc_t")], axis=1)
     return Origins(event, event_id, number, point, vertex["mc_pv_id"][row])

@@ -136,6 +136,7 @@ def run(
     Raises:
         LamarrLikeError: for samples that cannot be compared, naming the file and column.
     """
+    from ..processes import one_thread
     from .compute import ReportConfig, compare
     from .gather import read_samples
     from .pidcalib import overlays, read_maps
@@ -147,7 +148,8 @@ def run(
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
     chain = None if isinstance(fast, Sequence) else fast
-    with _bar(_total(detailed, fast, events)) as (advance, say), executor(workers) as pool:
+    bar = _bar(_total(detailed, fast, events))
+    with bar as (advance, say), one_thread(), executor(workers) as pool:
         samples = read_samples(
             detailed,
             fast,

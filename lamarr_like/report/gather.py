@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from ..errors import SchemaError, SourceError
 from ..events import EventBatch
 from ..io.ntuple_reader import TREE, branch_names, open_root, read_events
 from ..pipeline import TRUTH, Pipeline, check_finite
+from ..simulate import in_order
 from ..validation.objects import truth_of
 from . import columns as columns_of
 from .columns import GROUPS, PULLS, SPECIES, Columns, Mask
@@ -323,15 +324,12 @@ def read_samples(
         run: Callable[..., EventBatch] = fast
         if pool is not None and fast.recipe is not None:
             run = partial(made, fast.recipe)
-        pool = Inline() if pool is None or fast.recipe is None else pool
-        pending: deque[Future[EventBatch]] = deque()
-        for batch in _first(stream(detailed, True, decays), events):
-            one.add(batch)
-            pending.append(pool.submit(run, truth_of(batch), seed=seed, is_gun=is_gun))
-            while len(pending) > ahead:
-                _take(pending, two, progress)
-        while pending:
-            _take(pending, two, progress)
+        else:
+            pool = Inline()
+        truth = _truth(_first(stream(detailed, True, decays), events), one)
+        for batch in in_order(pool, partial(run, seed=seed, is_gun=is_gun), truth, ahead):
+            two.add(batch)
+            progress(len(batch))
     else:
         for gatherer, paths in ((one, detailed), (two, fast)):
             for batch in _first(stream(paths, decays=decays), events):
@@ -340,12 +338,11 @@ def read_samples(
     return paired(one.sample(), two.sample())
 
 
-def _take(
-    pending: deque[Future[EventBatch]], gatherer: Gatherer, progress: Callable[[int], None]
-) -> None:
-    batch = pending.popleft().result()
-    gatherer.add(batch)
-    progress(len(batch))
+def _truth(batches: Iterable[EventBatch], gatherer: Gatherer) -> Iterator[EventBatch]:
+    """What is generated of events that a gatherer takes as they are."""
+    for batch in batches:
+        gatherer.add(batch)
+        yield truth_of(batch)
 
 
 def _first(batches: Iterable[EventBatch], events: int | None) -> Iterator[EventBatch]:

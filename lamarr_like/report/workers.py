@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
 from ..events import EventBatch
 from ..pipeline import Pipeline
+from ..processes import processes
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -29,7 +29,7 @@ def executor(workers: int) -> Executor:
     """Processes of their own, or this one if `workers` is 1."""
     if workers <= 1:
         return Inline()
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    return processes(workers)
 
 
 @lru_cache(maxsize=1)

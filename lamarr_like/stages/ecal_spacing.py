@@ -101,16 +101,11 @@ def leaked_parts(
     link = given["cluster"].astype(np.int64) * base + given["particle"].astype(np.int64)
     order = np.argsort(link, kind="stable")
     sorted_, energies = link[order], given["energy"][order]
-    bins = np.clip(np.searchsorted(LEAK_EDGES, distance, "right") - 1, 0, len(LEAK_EDGES) - 2)
-    received, emitted = np.zeros(len(LEAK_EDGES) - 1), np.zeros(len(LEAK_EDGES) - 1)
-    for to, of in ((a, b), (b, a)):
-        wanted = to * base + owner[of]
-        at = np.minimum(np.searchsorted(sorted_, wanted), len(sorted_) - 1)
-        part = np.where(sorted_[at] == wanted, energies[at], 0.0) / np.maximum(energy[of], 1.0)
-        np.add.at(received, bins, np.minimum(part, 1.0))
-        np.add.at(emitted, bins, 1.0)
-    found: list[float] = (received / np.maximum(emitted, 1.0)).round(5).tolist()
-    return found
+    to, of = np.concatenate([a, b]), np.concatenate([b, a])
+    wanted = to * base + owner[of]
+    at = np.minimum(np.searchsorted(sorted_, wanted), len(sorted_) - 1)
+    part = np.where(sorted_[at] == wanted, energies[at], 0.0) / np.maximum(energy[of], 1.0)
+    return mean_parts(np.concatenate([distance, distance]), part)
 
 
 def nearest_cluster(
