@@ -184,7 +184,10 @@ def _own(
 
 
 def _own_sums(batch: EventBatch) -> Columns:
-    """Sums over the stable charged particles born at each collision, shape ``(n_vertices,)``."""
+    """Sums over the stable charged particles born at each collision, shape ``(n_vertices,)``.
+
+    Particles of decays nearby count where they have no track: `vertex_pull` takes the others.
+    """
     row, place, velo, able, pt = _own(batch)
     particle, vertex = batch.particle, batch.vertex
     pz, code = particle[features.MOMENTUM[2]][row], particle["track_type"][row]
@@ -198,7 +201,8 @@ def _own_sums(batch: EventBatch) -> Columns:
         "weight_true": able / (0.012 + 24.0 / pt) ** 2,
     }
     out = {k: np.bincount(place, v, minlength=len(vertex)) for k, v in sums.items()}
-    _, place, _, able, _ = _own(batch, MAX_DISTANCE, _FAR)
+    row, place, _, able, _ = _own(batch, MAX_DISTANCE, _FAR)
+    able &= ~np.isin(particle["track_type"][row], _VELO_TRACKS)
     return out | {"n_displaced": np.bincount(place, able, minlength=len(vertex))}
 
 
