@@ -20,6 +20,8 @@ HONEST = replace(
     rich_ring_error=(0.0, 0.0),
     rich_assumed=(1.0, 1.0),
     rich_expected=DEFAULT.rich_yield,
+    rich_cluster=(0.0, 0.0),
+    rich_unexplained=(1.0, 1.0),
 )
 
 
@@ -186,6 +188,29 @@ def test_hidden_rings_look_like_kaons():
     )
     assert clear < 0.01
     assert 0.03 < hidden < 0.3
+
+
+def test_clusters_of_hits():
+    """They come in bunches of 1 + size hits that lie together, near the particle."""
+    radiator = C4F10._replace(cluster=1.0)
+    emitter = np.array([0.05, -0.02, 2e4, 0.05, -0.02, 1.0])
+    photons = np.empty((200, 3))
+    keys = rng.stream_keys(1, "tests/clusters", np.arange(4000), 0)
+    counts = np.array(
+        [rich._clusters(photons, 0, emitter, radiator, keys[i : i + 1]) for i in range(4000)]
+    )
+    # A Poisson number of mean 1; the size is exponential and Poisson, so its variance is known.
+    size = radiator.cluster_size
+    assert (counts == 0).mean() == pytest.approx(np.exp(-1.0), abs=0.03)
+    assert counts.mean() == pytest.approx(1.0 + size, rel=0.08)
+    assert counts.var() == pytest.approx((1.0 + size) ** 2 + size + size**2, rel=0.2)
+    few = C4F10._replace(cluster=0.02)
+    for key in rng.stream_keys(2, "tests/clusters", np.arange(300), 0):
+        n = rich._clusters(photons, 0, emitter, few, np.array([key]))
+        slopes = photons[:n, :2] / photons[:n, 2:]
+        assert (np.abs(slopes - emitter[:2]) < 2.3 * 0.053 + 6e-3).all()
+    assert C4F10.cluster > 0.0
+    assert rich._clusters(photons, 0, emitter, C4F10._replace(cluster=0.0), keys[:1]) == 0
 
 
 def test_a_larger_believed_yield_makes_missing_rings_worth_more():

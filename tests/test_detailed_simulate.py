@@ -96,19 +96,6 @@ def test_interactions_and_decays_are_no_matter_of_acceptance():
     assert not late.particle["in_acceptance"].any()
 
 
-def test_segments_of_backward_particles_follow_the_forward_ones():
-    ids = np.arange(20_000)
-    slope, constant, k = DEFAULT.backward_law
-    for forward, collisions in ((20, 1), (60, 3)):
-        n = occupancy.backward_segments(
-            np.full(len(ids), forward), np.full(len(ids), collisions), ids, 1, DEFAULT
-        )
-        mean = slope * forward + constant * collisions
-        variance = mean + mean**2 / (k * collisions)
-        assert n.mean() == pytest.approx(mean, abs=4 * np.sqrt(variance / len(ids)))
-        assert n.var() == pytest.approx(variance, rel=0.08)
-
-
 def test_stray_segments_have_a_source_of_their_own():
     ids = np.arange(20_000)
     none = occupancy.stray_segments(np.zeros(len(ids), np.int64), ids, 1, DEFAULT)

@@ -33,33 +33,6 @@ def unused_segments(
     return np.bincount(segments, minlength=n_events)
 
 
-def backward_segments(
-    forward: NDArray[np.int64],
-    collisions: NDArray[np.int64],
-    event_ids: NDArray[np.int64],
-    seed: int,
-    par: Parameters,
-) -> NDArray[np.int64]:
-    """VELO segments of particles that fly away from the spectrometer, by event.
-
-    They are not among the generated particles that are kept.  Their number follows that of the
-    forward ones of the same collisions, by a negative binomial law.
-
-    Args:
-        forward: VELO segments of generated particles, shape ``(n_events,)``.
-        collisions: collisions of each event.
-        event_ids: identifiers of the events.
-        seed: seed of the run.
-        par: parameters.
-    """
-    slope, constant, k = par.backward_law
-    u = rng.uniforms(seed, "detailed/backward-segments", event_ids, 0, 2)
-    shape = np.maximum(k * collisions, 1e-9)
-    mean = (slope * forward + constant * collisions) * gamma.ppf(u[:, 0], shape) / shape
-    count: NDArray[np.int64] = poisson.ppf(u[:, 1], mean).astype(np.int64)
-    return count
-
-
 def stray_segments(
     n_tracks: NDArray[np.int64], event_ids: NDArray[np.int64], seed: int, par: Parameters
 ) -> NDArray[np.int64]:

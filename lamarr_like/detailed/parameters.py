@@ -35,11 +35,11 @@ class Parameters:
     velo_r_max: float = 42.0
     velo_pitch_inner: float = 0.038  # strip pitch at r_min and r_max
     velo_pitch_outer: float = 0.100
-    velo_resolution: float = 0.275  # over pitch: 10-28 um with alignment (chosen: IP at high pT)
+    velo_resolution: float = 0.28  # over pitch: 10-28 um with alignment (chosen: IP at high pT)
     velo_efficiency: float = 0.985
     velo_x0: float = 0.0108  # radiation lengths of one station: 2 x 0.3 mm silicon and support
     foil_radius: float = 6.6  # RF foil, 0.3 mm aluminium, corrugated, 5.5 to 8 mm [D]
-    foil_x0: float = 0.045  # chosen: IP slope against 1/pT; folds make many crossings
+    foil_x0: float = 0.047  # chosen: IP slope against 1/pT; folds make many crossings
     velo_exit_z: float = 790.0
     velo_exit_x0: float = 0.016  # 2 mm aluminium window [D]
 
@@ -127,15 +127,16 @@ class Parameters:
     ghost_window_y: float = 210.0  # mm at T2 between a VELO line and a T segment
     ghost_window_x: float = 210.0  # mm between their straight lines in the middle of the magnet
     ghost_accept: float = 1.0
-    ghost_tt_found: float = 0.5  # chance that a stray TT hit is picked up, per layer
+    ghost_tt_found: float = 0.46  # chance that a stray TT hit is picked up, per layer
     ghost_tt_spread: float = 0.35  # mm, of such hits about the trajectory
+
+    # particles that fly backward through three stations: slope and constant against the forward
+    # ones of a collision, and k of the negative binomial (Pythia, 2500 inelastic collisions at
+    # 13 TeV, straight lines through these stations)
+    backward_law: tuple[float, float, float] = (0.46, 1.5, 2.5)
 
     # --- segments that are no particle of the event (chosen: nTracks of triggered events, and how
     # loosely it goes with nSPDHits)
-    # segments of particles that fly backward: slope and constant against the forward ones of a
-    # collision, and k of the negative binomial (Pythia, 2500 inelastic collisions at 13 TeV,
-    # straight lines through these stations)
-    backward_law: tuple[float, float, float] = (0.46, 1.5, 2.5)
     clone_share: float = 0.02  # clones of segments
     ghost_segments: float = 0.01  # wrong segments, per segment and 100 segments of the event
     spill_collisions: float = 1.1  # visible interactions of a crossing in Run 2
@@ -148,7 +149,7 @@ class Parameters:
     # LHCb's simulation [R, table of the yields]
     rich_resolution: tuple[float, float] = (1.457e-3, 0.587e-3)  # core; with its tail and the
     # common error of a ring the published width 1.618 and 0.68 mrad comes out
-    rich_ring_error: tuple[float, float] = (0.5e-3, 0.28e-3)  # that all photons of a ring share:
+    rich_ring_error: tuple[float, float] = (0.5e-3, 0.25e-3)  # that all photons of a ring share:
     # alignment of mirrors and photon detectors, refractive index (chosen: mis-ID at high momentum)
     rich_assumed: tuple[float, float] = (0.65, 0.60)  # error per photon in the likelihood over the
     # true one (chosen: efficiency of kaons at high momentum)
@@ -165,6 +166,15 @@ class Parameters:
     # length of the mirrors, 1.35 and 4.3 m [D]
     rich_floor: tuple[float, float] = (800.0, 1500.0)  # 1/rad^2, least background that the
     # likelihood assumes (chosen)
+    # clusters of hits that are no photons of a ring: charged particles that cross the windows of
+    # photon detectors, ion feedback; for each particle that shines, mean number of further hits of
+    # each, their spread [rad] (chosen: mis-ID of pions and its growth with occupancy)
+    rich_cluster: tuple[float, float] = (0.02, 0.03)
+    rich_cluster_size: float = 5.0
+    rich_cluster_width: float = 1e-3
+    rich_unexplained: tuple[float, float] = (1.5, 1.5)  # background assumed by the likelihood over
+    # what tracks leave unexplained in a photon detector: it lets few of these pass for a ring
+    # (chosen: mis-ID of pions at DLLK > 0)
     rich_shadow: float = 0.07  # rings of which a part meets dead tubes, gaps or edges (chosen)
     rich_tail: float = 0.06  # photons with wrong emission point or reflection
     rich_tail_scale: float = 3.0
@@ -212,7 +222,7 @@ class Parameters:
     calo_moliere: float = 39.0  # mm, scale of the core (fitted: lateral profile)
     calo_tail_scale: float = 1.0  # scale of the tail against the core (fitted)
     calo_grain: float = 25.0  # MeV, independent portions of a shower (fitted: spread of barycentre)
-    calo_sampling: float = 0.081  # sqrt(GeV), stochastic term of a whole shower (fitted)
+    calo_sampling: float = 0.084  # sqrt(GeV), stochastic term of a whole shower (fitted)
     calo_constant: float = 0.005  # calibration of cells, adds to leakage to make 0.8 % [D]
     calo_cut: float = 0.025  # MeV, mean energy below which a cell is left out (fitted: tail of the
     # lateral profile of Geant4, which ends sooner than the formula)

@@ -30,6 +30,10 @@ class Radiator(NamedTuple):
         ring_error: error of the angle that all photons of a ring share [rad].
         expected: detected photons of a saturated track in the likelihood.
         shadow: share of rings of which a part is not seen.
+        unexplained: background that the likelihood assumes over the photons that it cannot explain.
+        cluster: clusters of hits that are no photons, for each particle in the gas.
+        cluster_size: mean number of further hits of one.
+        cluster_width: spread of its hits in each projection [rad].
     """
 
     n: float
@@ -50,6 +54,10 @@ class Radiator(NamedTuple):
     ring_error: float
     expected: float
     shadow: float
+    unexplained: float
+    cluster: float
+    cluster_size: float
+    cluster_width: float
 
 
 def radiators(par: Parameters) -> tuple[Radiator, Radiator]:
@@ -63,6 +71,8 @@ def radiators(par: Parameters) -> tuple[Radiator, Radiator]:
             *(par.rich_background[i], par.rich_tail, par.rich_tail_scale),
             *(par.rich_cell[i], par.rich_floor[i], par.rich_assumed[i]),
             *(par.rich_ring_error[i], par.rich_expected[i], par.rich_shadow),
+            *(par.rich_unexplained[i], par.rich_cluster[i]),
+            *(par.rich_cluster_size, par.rich_cluster_width),
         )
         # Compiled code wants one type for both.
         made.append(Radiator(*(float(number) for number in numbers)))

@@ -7,7 +7,8 @@ photons are background, which therefore grows with occupancy by itself.  The lik
 global one of LHCb (EPJC 73 (2013) 2431, sec. 5): each track's hypothesis is varied while the others
 are kept at their best one, twice over, and the background is what the tracks do not explain in each
 photon detector.  Like a real one it is not quite true: it believes in the yields of the simulation,
-in smaller errors than there are, in independent photons and in rings that are seen whole.
+in smaller errors than there are, in independent photons where some hits come in clusters, and in
+rings that are seen whole.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _TURNS = 2  # of the global likelihood
 _GRID = 24  # cells a side of the plane of photon detectors
 _HALF_GRID = 12
 _RING_POINTS = 36  # at which a ring is looked up on that grid
+_CLUSTER_REACH = 2.2  # saturated angles from a particle within which its clusters lie
 
 
 @njit(cache=True)
@@ -75,6 +77,25 @@ def _emit(photons, n, emitter, species, rad, state):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
+def _clusters(photons, n, emitter, rad, state):  # type: ignore[no-untyped-def]
+    """Hits that come in clusters and are no photons of a ring.  Returns the new count.
+
+    They follow the particles: where many fly, many cross the windows of photon detectors.
+    """
+    for _ in range(poisson(state, rad.cluster)):
+        r = _CLUSTER_REACH * math.acos(1.0 / rad.n) * math.sqrt(uniform(state))
+        phi = 2.0 * math.pi * uniform(state)
+        x, y = emitter[0] + r * math.cos(phi), emitter[1] + r * math.sin(phi)
+        for _ in range(1 + poisson(state, -rad.cluster_size * math.log(uniform(state)))):
+            if n >= len(photons):
+                return n
+            dx, dy = rad.cluster_width * normal(state), rad.cluster_width * normal(state)
+            photons[n, 0], photons[n, 1], photons[n, 2] = _unit(x + dx, y + dy)
+            n += 1
+    return n
+
+
+@njit(cache=True)
 def _cell(x, y, z, cell):  # type: ignore[no-untyped-def]
     i = math.floor(x / (z * cell)) + _HALF_GRID
     j = math.floor(y / (z * cell)) + _HALF_GRID
@@ -115,7 +136,7 @@ def _background(photons, n, counts, expected, rad):  # type: ignore[no-untyped-d
     density = np.empty(n)
     for g in range(n):
         i, j = _cell(photons[g, 0], photons[g, 1], photons[g, 2], rad.cell)
-        excess = counts[i, j] - expected[i, j]
+        excess = rad.unexplained * (counts[i, j] - expected[i, j])
         density[g] = max(excess / (rad.cell * rad.cell), rad.floor)
     return density
 
@@ -257,6 +278,7 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
         for i in range(len(emitters)):
             if emitters[i, r, 2] > 0.0:
                 n = _emit(photons, n, emitters[i, r], species[i, r], rad, state)
+                n = _clusters(photons, n, emitters[i, r], rad, state)
         for _ in range(poisson(state, rad.noise)):
             x = rad.slope_x * (2.0 * uniform(state) - 1.0)
             y = rad.slope_y * (2.0 * uniform(state) - 1.0)

@@ -14,6 +14,7 @@ from ..kinematics import closest_to_beam, momentum
 from ..likelihoods import combined_dlls
 from . import (
     arrivals,
+    backward,
     geometry,
     matter,
     muon,
@@ -57,7 +58,12 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     """
     schema.require("particle", batch.particle.columns, REQUIRED, "detailed simulation")
     planes = geometry.build_planes(par)
-    rows, sim = _transport(batch, seed, planes, par)
+    rows, initial = _visible(batch, par)
+    event_id = batch.event_ids("particle")[rows]
+    keys = rng.stream_keys(
+        seed, "detailed/transport", event_id, batch.particle["mcparticle_id"][rows]
+    )
+    sim = transport.follow(keys, initial, planes, par)
     event = batch.particle.event_index[rows[sim.row]]
     offsets = np.searchsorted(event, np.arange(len(batch) + 1))
     event_id = batch.event["event_id"][event].astype(np.int64)
@@ -74,13 +80,14 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     behind = _behind_the_trackers(batch, sim, tracks, event, local, link, seed, par)
     table = _with_identity(table, *behind)
     calo = behind[0]
-    velo = _velo_tracks(batch, rows, sim, np.flatnonzero(found.velo), event, planes, par)
-    vertices = vertexing.vertex_table(velo, len(batch), par)
+    velo = _velo_tracks(batch, rows, sim, found, tracks, event, planes, par)
+    forward = _forward_segments(batch, rows, sim, found, event)
+    away = backward.backward_tracks(batch, forward, initial, rows, seed, par)
+    vertices = vertexing.vertex_table(vertexing.joined(velo, away), len(batch), par)
     n_tracks = np.bincount(track_event, minlength=len(batch))
     n_tracks += occupancy.unused_segments(found, tracks, event, len(batch))
-    forward = np.bincount(event[found.velo & (sim.generation == 0)], minlength=len(batch))
+    n_tracks += np.bincount(away.event, minlength=len(batch))
     ids = batch.event["event_id"].astype(np.int64)
-    n_tracks += occupancy.backward_segments(forward, batch.vertex.counts, ids, seed, par)
     n_tracks += occupancy.stray_segments(n_tracks, ids, seed, par)
     accepted = _acceptance(batch, rows, sim, able, par)
     out = _with_truth(batch, rows, sim, able, accepted, tracks)
@@ -98,10 +105,8 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     )
 
 
-def _transport(
-    batch: EventBatch, seed: int, planes: geometry.Planes, par: Parameters
-) -> tuple[NDArray[np.int64], transport.Simulated]:
-    """Follow every particle that the detector can see; returns their rows and what happened."""
+def _visible(batch: EventBatch, par: Parameters) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Every particle that the detector can see: rows, and where it starts (`transport.follow`)."""
     table = batch.particle
     absolute = np.abs(table["mc_pdg_id"])
     p = momentum(table["mc_px"], table["mc_py"], table["mc_pz"])
@@ -112,17 +117,26 @@ def _transport(
     for pdg, code in matter.SPECIES_OF_PDG.items():
         species[absolute[rows] == pdg] = code
     pz = table["mc_pz"][rows]
-    initial = np.stack(
-        [
-            *(table[c][rows] for c in ("mc_vx", "mc_vy", "mc_vz")),
-            *(table["mc_px"][rows] / pz, table["mc_py"][rows] / pz),
-            *(p[rows], species, table["mc_charge"][rows]),
-        ],
-        axis=1,
-    ).astype(np.float64)
-    event_id = batch.event_ids("particle")[rows]
-    keys = rng.stream_keys(seed, "detailed/transport", event_id, table["mcparticle_id"][rows])
-    return rows, transport.follow(keys, initial, planes, par)
+    columns = [
+        *(table[c][rows] for c in ("mc_vx", "mc_vy", "mc_vz")),
+        *(table["mc_px"][rows] / pz, table["mc_py"][rows] / pz),
+        *(p[rows], species, table["mc_charge"][rows]),
+    ]
+    return rows, np.stack(columns, axis=1).astype(np.float64)
+
+
+def _forward_segments(
+    batch: EventBatch,
+    rows: NDArray[np.int64],
+    sim: transport.Simulated,
+    found: pattern.Found,
+    event: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """VELO segments of the generated particles of each collision, shape ``(n_vertices,)``."""
+    collision = batch.particle["mc_pv_id"][rows[sim.row]].astype(np.int64)
+    own = found.velo & (sim.generation == 0) & (collision >= 0)
+    first = np.cumsum(batch.vertex.counts) - batch.vertex.counts
+    return np.bincount(first[event[own]] + collision[own], minlength=len(batch.vertex))
 
 
 def _behind_the_trackers(
@@ -241,19 +255,29 @@ def _velo_tracks(
     batch: EventBatch,
     rows: NDArray[np.int64],
     sim: transport.Simulated,
-    velo: NDArray[np.int64],
+    found: pattern.Found,
+    tracks: Tracks,
     event: NDArray[np.int64],
     planes: geometry.Planes,
     par: Parameters,
 ) -> vertexing.VertexTracks:
-    """Fitted VELO segments of the followed particles `velo` that are good enough for vertices."""
+    """What vertices are made of: long and upstream tracks, and the other VELO segments.
+
+    Segments without a momentum are fitted as if all had the same transverse one.
+    """
+    whole = ~tracks.is_ghost & (tracks.track_type != reconstruction.DOWNSTREAM)
+    alone = found.velo.copy()
+    alone[tracks.velo_row[whole]] = False
+    velo = np.flatnonzero(alone)
     fit = reconstruction.fit_velo(sim, velo, planes, par)
     usable = (fit.n_dof > 0) & (fit.chi2[:, 0] / np.maximum(fit.n_dof, 1) < par.chi2_max)
-    velo = velo[usable]
-    collision = batch.particle["mc_pv_id"][rows[sim.row[velo]]]
-    return vertexing.VertexTracks(
-        state=fit.state[usable],
-        covariance=fit.covariance[usable],
-        event=event[velo],
-        mc_pv_id=np.where(sim.generation[velo] == 0, collision, -1),
+    row = np.concatenate([tracks.velo_row[whole], velo[usable]])
+    order = np.argsort(row, kind="stable")
+    collision = batch.particle["mc_pv_id"][rows[sim.row[row]]]
+    columns = (
+        np.concatenate([tracks.fit.state[whole], fit.state[usable]]),
+        np.concatenate([tracks.fit.covariance[whole], fit.covariance[usable]]),
+        event[row],
+        np.where(sim.generation[row] == 0, collision, -1),
     )
+    return vertexing.VertexTracks._make(column[order] for column in columns)

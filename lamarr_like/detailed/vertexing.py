@@ -181,6 +181,13 @@ class VertexTracks(NamedTuple):
     mc_pv_id: NDArray[np.int64]
 
 
+def joined(*parts: VertexTracks) -> VertexTracks:
+    """All tracks, grouped by event; those of one part keep their order."""
+    columns = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    order = np.argsort(columns[VertexTracks._fields.index("event")], kind="stable")
+    return VertexTracks._make(column[order] for column in columns)
+
+
 def vertex_table(tracks: VertexTracks, n_events: int, par: Parameters) -> Table:
     """The table ``reco_vertex``; each vertex is linked to the collision of most of its tracks.
 

@@ -21,6 +21,8 @@ _FAR = 1e5
 
 _MUON = ("in_muon", "is_muon", "muon_mu_ll", "muon_bg_ll")
 """What leaves little in the calorimeters reaches the muon stations."""
+_LIKELY = 20.0
+"""Differences of muon likelihoods are cut at this."""
 
 REQUIRES = pid_conditions.REQUIRES | neighbours.REQUIRES | keys("track", "x", "y", "z", *_MUON)
 """Columns that `conditions` reads."""
@@ -40,6 +42,7 @@ def conditions(batch: EventBatch, rows: Mask) -> Columns:
     own = features.linked_rows(batch, rows)
     particle = batch.particle
     out |= {c: batch.track[c][rows].astype(np.float64) for c in _MUON}
+    out |= _as_muon(out)
     x, y = (particle[c][own].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
     track = batch.track
     reach = features.ECAL_Z - track["z"][rows]
@@ -52,6 +55,17 @@ def conditions(batch: EventBatch, rows: Mask) -> Columns:
         for k, kind in enumerate(neighbours.KINDS[:2]):
             out[f"{name}_near_{kind}"] = near[:, k]
     return out
+
+
+def _as_muon(seen: Columns) -> Columns:
+    """How much a track looks like a muon to the muon stations, and to the RICH as well.
+
+    Few hadrons pass isMuon, and those that decayed in flight leave what a muon does: a network
+    finds this in the difference and the sum, hardly in the likelihoods themselves.
+    """
+    stations = np.where(seen["is_muon"] > 0.0, seen["muon_mu_ll"] - seen["muon_bg_ll"], 0.0)
+    sums = {"muon_dll": stations, "rich_and_muon_dll": stations + seen["rich_dll_mu"]}
+    return {name: np.clip(values, -_LIKELY, _LIKELY) for name, values in sums.items()}
 
 
 def _face(x: Floats, y: Floats) -> Columns:

@@ -3,14 +3,16 @@
 A primary vertex is a fit of VELO tracks: where one is measured too far to the left, so is the
 vertex.  Impact parameters and flight distances of prompt particles are therefore smaller than those
 of tracks and vertices that err on their own, and displaced tracks pull the vertex towards their
-decay.  Here the vertex of a collision gets the part of its error that its reconstructed tracks
-explain::
+decay.  Here the vertex of a collision gets the part v of its error that its reconstructed tracks
+explain, the solution of::
 
-    v = H^-1 sum w_i W_i J_i^T r_i,    H = sum W_i J_i^T J_i
+    sum w_i W_i J_i^T (r_i - J_i v) = DERIVATIVE (sum' W_i J_i^T J_i) v
 
 with r_i the distance of the track from the true collision in x and y, J_i its derivative by the
-vertex, W_i the weight of the VELO track, w_i Tukey's weight of the adaptive fit, and H summed over
-all particles that the VELO sees.
+vertex, W_i the weight of the track and w_i = (1 - chi2_i / MAX_CHI2)^2 Tukey's weight of the
+adaptive fit at v.  The sum on the right is over particles that the VELO sees and of which no track
+is known, those that fly backward on the average: nobody knows what they add, but they hold the
+vertex.
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ from .stage import Floats, keys
 MAX_CHI2 = 12.0
 """Chi2 at which a track drops out of the fit of LHCb (LHCb-PUB-2014-044)."""
 
-SCALE = 1.25
-"""Error of the vertex over that of the formula: the least-squares slope in the training samples of
-the reference detector (1.24 to 1.29 in x, y and z, in minimum-bias and in b events)."""
+DERIVATIVE = 0.5
+"""Mean derivative of Tukey's w r by r for Gaussian errors in two dimensions, the mean of
+(1 - u) (1 - 3 u) with u = chi2 / MAX_CHI2: so much does a track hold a vertex that moves."""
 
-MOST = 0.8
-"""Largest part of the variance of a vertex that its tracks may explain."""
+_ITERATIONS = 6
+
+BACKWARD = (1.28, 3.0)
+"""Weight of the tracks that fly backward over `velo_weight` of the forward ones, across the beam
+and along it (400 events of the reference detector): fewer, but with larger slopes."""
 
 _AXES = ("x", "y", "tx", "ty")
 NEEDED = keys("track", "mcparticle_id", "track_type", *_AXES, "z") | keys(
@@ -44,10 +49,9 @@ _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 def velo_weight(radius: Floats) -> Floats:
-    """Weight [1/mm^2] of a VELO track in a vertex, by the radius of its first measurement [mm].
+    """Weight [1/mm^2] of a VELO segment in a vertex, by the radius of its first measurement [mm].
 
-    Vertices are fitted with VELO segments, which carry no momentum: their errors grow with the
-    radius of the first measurement, while the true ones go as 1 / pT.
+    Segments without momentum are fitted as if all had the same: their errors grow with that radius.
     """
     return 1.0 / (0.010 + 0.008 * radius.clip(5.0, 42.0)) ** 2
 
@@ -61,35 +65,46 @@ def explained(batch: EventBatch, near: NDArray[np.bool_]) -> tuple[Floats, Float
             table of particles.
 
     Returns:
-        Errors [mm] in x, y, z, and their variances [mm^2], shapes ``(n_vertices, 3)``.
+        Errors [mm] in x, y, z, and uncertainties [mm] of the whole vertex to be expected of its
+        tracks, shapes ``(n_vertices, 3)``.
     """
     n = len(batch.vertex)
     rows, particle = _tracks(batch)
     place = _collisions(batch, particle)
     residual, slope, spread = _at_collision(batch, rows, place)
-    weight = velo_weight(features.velo(batch.particle, particle)["velo_first_r"])
-    chi2 = weight * (residual**2).sum(axis=1)
-    weight = weight * np.clip(1.0 - chi2 / MAX_CHI2, 0.0, None) ** 2
-    # Particles of the collision without a track add to the vertex, but nobody knows what.
-    other = near.copy()
-    other[particle] = False
-    unseen = np.flatnonzero(other)
-    px, py, pz = (batch.particle[c][unseen].astype(np.float64) for c in features.MOMENTUM)
-    unseen_weight = velo_weight(features.velo(batch.particle, unseen)["velo_first_r"])
-    matrix = _summed(place, _normal(weight, slope), n)
-    matrix += _summed(
-        _collisions(batch, unseen),
-        _normal(unseen_weight, np.stack([px / pz, py / pz], axis=1)),
-        n,
-    )
-    matrix += np.diag([4.0, 4.0, 4.0 / 25.0])  # a collision without tracks is somewhere
-    inverse = np.linalg.inv(matrix)
-    pull = np.stack([*residual.T, -(slope * residual).sum(axis=1)], axis=1) * weight[:, None]
-    gradient = np.stack([np.bincount(place, pull[:, i], minlength=n) for i in range(3)], axis=1)
-    noise = _summed(place, _carried(weight, slope, spread), n)
-    error = np.einsum("nij,nj->ni", inverse, gradient)
-    variance = np.einsum("nij,njk,nik->ni", inverse, noise, inverse)
-    return error, variance
+    weight = 2.0 / np.trace(spread, axis1=1, axis2=2)
+    velo = np.flatnonzero(near)
+    px, py, pz = (batch.particle[c][velo].astype(np.float64) for c in features.MOMENTUM)
+    forward = velo_weight(features.velo(batch.particle, velo)["velo_first_r"])
+    normal = _normal(forward, np.stack([px / pz, py / pz], axis=1))
+    without = np.ones(len(near), dtype=np.bool_)
+    without[particle] = False
+    home = _collisions(batch, velo)
+    backward = np.diagonal(_summed(home, normal, n), axis1=1, axis2=2)
+    others = _summed(home, normal * without[velo], n)
+    others += (backward * (BACKWARD[0], BACKWARD[0], BACKWARD[1]))[:, :, None] * np.eye(3)
+    others = DERIVATIVE * others
+    others += np.diag([4.0, 4.0, 4.0 / 25.0])  # a collision without tracks is somewhere
+    error, used = _fit(place, residual, slope, weight, others)
+    held = _summed(place, _normal(DERIVATIVE * weight * used, slope), n) + others
+    return error, np.sqrt(np.diagonal(np.linalg.inv(held), axis1=1, axis2=2))
+
+
+def _fit(
+    place: NDArray[np.int64], residual: Floats, slope: Floats, weight: Floats, others: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Solve for the errors by weighting anew; also which tracks are still used."""
+    error = np.zeros((len(others), 3))
+    for _ in range(_ITERATIONS):
+        at = error[place]
+        distance = residual - at[:, :2] + slope * at[:, 2:]
+        chi2 = weight * (distance**2).sum(axis=1)
+        adapted = weight * np.clip(1.0 - chi2 / MAX_CHI2, 0.0, None) ** 2
+        matrix = _summed(place, _normal(adapted, slope), len(others)) + others
+        pull = np.stack([*residual.T, -(slope * residual).sum(axis=1)], axis=1) * adapted[:, None]
+        sums = [np.bincount(place, pull[:, i], minlength=len(others)) for i in range(3)]
+        error[:] = np.linalg.solve(matrix, np.stack(sums, axis=1)[:, :, None])[:, :, 0]
+    return error, adapted > 0.0
 
 
 def _tracks(batch: EventBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -136,14 +151,6 @@ def _normal(weight: Floats, slope: Floats) -> Floats:
     tx, ty = slope.T
     zero = np.zeros_like(tx)
     return weight * np.stack([zero + 1.0, zero, -tx, zero + 1.0, -ty, tx * tx + ty * ty])
-
-
-def _carried(weight: Floats, slope: Floats, spread: Floats) -> Floats:
-    """W J^T C J W, in the order of `_PAIRS`."""
-    tx, ty = slope.T
-    a, b, c = spread[:, 0, 0], spread[:, 0, 1], spread[:, 1, 1]
-    ux, uy = a * tx + b * ty, b * tx + c * ty
-    return weight**2 * np.stack([a, b, -ux, c, -uy, tx * ux + ty * uy])
 
 
 def _summed(place: NDArray[np.int64], terms: Floats, n: int) -> Floats:

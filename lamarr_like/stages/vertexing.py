@@ -20,8 +20,10 @@ from .stage import (
 
 MAX_DISTANCE = 0.5
 """Particles born within this distance [mm] of a collision count as its own."""
-_FLOOR = 4.0
-"""Weight [1/mm^2] of a collision without tracks, so that its expected resolution is finite."""
+_FAR = 30.0
+"""Particles born within this distance [mm], but not at the collision, are of decays near it."""
+_MAX_PULL = 5.0
+"""Pulls of vertices by their tracks are cut at this among the conditions."""
 
 _CONDITION_COLUMNS = (
     keys("event", "event_id", "n_tracks", "n_spd_hits")
@@ -76,8 +78,8 @@ class VertexFinding(AbstractClassifierStage):
 class VertexResolution(AbstractGeneratorStage):
     """Draws position, uncertainties and number of tracks of each reconstructed vertex.
 
-    A vertex follows its tracks: a part of its error is theirs (see `vertex_pull`), and what the
-    model draws is the rest, narrower by as much.
+    A vertex follows its tracks: a part of its error is theirs (see `vertex_pull`), and the model
+    draws the rest.
     """
 
     name = "vertices"
@@ -95,19 +97,26 @@ class VertexResolution(AbstractGeneratorStage):
 
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
-        """As for the finding of the vertex."""
+        """As for the finding of the vertex, and what its tracks let expect."""
         place = _collision_rows(batch, rows)
-        return {k: v[place] for k, v in _collision_features(batch).items()}
+        known, unit = _from_tracks(batch, place)
+        out = {k: v[place] for k, v in _collision_features(batch).items()}
+        for i, a in enumerate("xyz"):
+            out[f"log_fit_{a}"] = np.log(unit[:, i])
+            out[f"pulled_{a}"] = np.clip(known[:, i] / unit[:, i], -_MAX_PULL, _MAX_PULL)
+        return out
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
-        """Residuals and uncertainties in units of the expected resolution; number of tracks."""
+        """Residuals less what tracks explain, and uncertainties, both over the expected ones."""
         vertex, place = batch["reco_vertex"], _collision_rows(batch, rows)
-        unit = _units(batch, place)
+        known, unit = _from_tracks(batch, place)
         out = {"n_tracks": vertex["n_tracks"][rows].astype(np.float64)}
-        for a in "xyz":
-            out[f"log_sigma_{a}"] = np.log(vertex[f"sigma_{a}"][rows].astype(float) / unit[a])
-            out[f"d{a}"] = (vertex[a][rows] - batch.vertex[f"mc_{a}"][place]) / unit[a]
+        for i, a in enumerate("xyz"):
+            sigma = vertex[f"sigma_{a}"][rows].astype(np.float64)
+            error = vertex[a][rows] - batch.vertex[f"mc_{a}"][place]
+            out[f"log_sigma_{a}"] = np.log(sigma / unit[:, i])
+            out[f"d{a}"] = (error - known[:, i]) / unit[:, i]
         return out
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
@@ -115,38 +124,22 @@ class VertexResolution(AbstractGeneratorStage):
         rows = self.rows(batch)
         drawn = self._draw(batch, rows, "mc_pv_id", seed)
         place = _collision_rows(batch, rows)
-        unit = _units(batch, place)
+        known, unit = _from_tracks(batch, place)
         columns = {"n_tracks": np.maximum(np.rint(drawn["n_tracks"]), 0.0)}
-        error = np.stack([np.asarray(drawn[f"d{a}"]) * unit[a] for a in "xyz"], axis=1)
-        sigma = np.stack(
-            [np.exp(np.asarray(drawn[f"log_sigma_{a}"])) * unit[a] for a in "xyz"], axis=1
-        )
-        error = _with_tracks(batch, place, error, sigma)
         for i, a in enumerate("xyz"):
-            columns[a] = batch.vertex[f"mc_{a}"][place] + error[:, i]
-            columns[f"sigma_{a}"] = sigma[:, i]
+            error = known[:, i] + np.asarray(drawn[f"d{a}"]) * unit[:, i]
+            columns[a] = batch.vertex[f"mc_{a}"][place] + error
+            columns[f"sigma_{a}"] = np.exp(np.asarray(drawn[f"log_sigma_{a}"])) * unit[:, i]
         return batch.with_columns("reco_vertex", **typed("reco_vertex", columns))
 
 
-def _with_tracks(
-    batch: EventBatch, place: NDArray[np.int64], drawn: Floats, sigma: Floats
-) -> Floats:
-    """Errors of vertices [mm], of which tracks explain a part.
-
-    Args:
-        batch: events.
-        place: rows of the collisions of the vertices, shape ``(n,)``.
-        drawn: errors drawn without regard to the tracks, shape ``(n, 3)``.
-        sigma: uncertainties, shape ``(n, 3)``.
-    """
+def _from_tracks(batch: EventBatch, place: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """`vertex_pull.explained` of some collisions, shapes ``(n, 3)``."""
     row, _, _, able, _ = _own(batch)
     near = np.zeros(len(batch.particle), dtype=bool)
     near[row[able]] = True
-    known, variance = (a[place] for a in vertex_pull.explained(batch, near))
-    part = variance / sigma**2
-    shrunk = np.sqrt(np.minimum(vertex_pull.MOST / np.maximum(part, 1e-12), 1.0))
-    rest = np.sqrt(1.0 - np.minimum(part, vertex_pull.MOST))
-    return vertex_pull.SCALE * shrunk * known + rest * drawn
+    error, expected = vertex_pull.explained(batch, near)
+    return error[place], expected[place]
 
 
 def _is_linked(batch: EventBatch) -> Mask:
@@ -162,17 +155,15 @@ def _collision_rows(batch: EventBatch, rows: Mask) -> NDArray[np.int64]:
     return place
 
 
-def _units(batch: EventBatch, place: NDArray[np.int64]) -> dict[str, Floats]:
-    """Expected resolution [mm] of x, y, z of some collisions."""
-    transverse, along = (_own_sums(batch)[k][place] for k in ("weight_d", "weight_z"))
-    sigma = 1.0 / np.sqrt(transverse + _FLOOR)
-    return {"x": sigma, "y": sigma, "z": 1.0 / np.sqrt(along + _FLOOR / 25.0)}
-
-
 def _own(
-    batch: EventBatch,
+    batch: EventBatch, least: float = 0.0, most: float = MAX_DISTANCE
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Columns, Mask, Floats]:
     """Stable charged particles born at a collision.
+
+    Args:
+        batch: events.
+        least: smallest distance [mm] to the collision.
+        most: distance [mm] that is too large.
 
     Returns:
         Their rows, rows of the collisions, `features.velo`, whether they leave a VELO track that
@@ -184,7 +175,7 @@ def _own(
     row = np.flatnonzero(own)
     place = vertex.offsets[particle.event_index[row]] + particle["mc_pv_id"][row]
     distance2 = sum((particle[f"mc_v{a}"][row] - vertex[f"mc_{a}"][place]) ** 2 for a in "xyz")
-    near = distance2 < MAX_DISTANCE**2
+    near = (distance2 >= least**2) & (distance2 < most**2)
     row, place = row[near], place[near]
     px, py, pz = (particle[c][row] for c in features.MOMENTUM)
     pt = np.maximum(np.hypot(px, py), 1.0)
@@ -193,7 +184,10 @@ def _own(
 
 
 def _own_sums(batch: EventBatch) -> Columns:
-    """Sums over the stable charged particles born at each collision, shape ``(n_vertices,)``."""
+    """Sums over the stable charged particles born at each collision, shape ``(n_vertices,)``.
+
+    Particles of decays nearby count where they have no track: `vertex_pull` takes the others.
+    """
     row, place, velo, able, pt = _own(batch)
     particle, vertex = batch.particle, batch.vertex
     pz, code = particle[features.MOMENTUM[2]][row], particle["track_type"][row]
@@ -206,7 +200,10 @@ def _own_sums(batch: EventBatch) -> Columns:
         "weight_z": weight * (pt / np.maximum(pz, 1.0)) ** 2,
         "weight_true": able / (0.012 + 24.0 / pt) ** 2,
     }
-    return {k: np.bincount(place, v, minlength=len(vertex)) for k, v in sums.items()}
+    out = {k: np.bincount(place, v, minlength=len(vertex)) for k, v in sums.items()}
+    row, place, _, able, _ = _own(batch, MAX_DISTANCE, _FAR)
+    able &= ~np.isin(particle["track_type"][row], _VELO_TRACKS)
+    return out | {"n_displaced": np.bincount(place, able, minlength=len(vertex))}
 
 
 def _collision_features(batch: EventBatch) -> Columns:
