@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lamarr_like import particles, rng
-from lamarr_like.detailed import geometry, matter, transport
+from lamarr_like.detailed import geometry, matter, simulate, transport
 from lamarr_like.events import EventBatch, Table
 
 
@@ -54,6 +54,15 @@ def follow(species, n, *, p, par, planes, charge=-1.0, tx=0.1, seed=1, x=10.0):
     initial = np.tile([x, 0.0, 0.0, tx, 0.0, p, float(species), charge], (n, 1))
     keys = rng.stream_keys(seed, "tests/follow", np.arange(n))
     return transport.follow(keys, initial, planes, par)
+
+
+def transported(batch, seed, planes, par):
+    """Rows of the particles that the detector sees, and their way through it."""
+    rows, initial = simulate._visible(batch, par)
+    event = batch.event_ids("particle")[rows]
+    link = batch.particle["mcparticle_id"][rows]
+    keys = rng.stream_keys(seed, "detailed/transport", event, link)
+    return rows, transport.follow(keys, initial, planes, par)
 
 
 def sheet(x0, z=100.0, end=12300.0):

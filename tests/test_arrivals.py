@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from detector_samples import muons
+from detector_samples import muons, transported
 
 from lamarr_like import rng
-from lamarr_like.detailed import arrivals, geometry, pattern, reconstruction, simulate
+from lamarr_like.detailed import arrivals, geometry, pattern, reconstruction
 from lamarr_like.detailed.parameters import DEFAULT
 
 
@@ -15,7 +15,7 @@ from lamarr_like.detailed.parameters import DEFAULT
 def test_muons_are_found_where_their_tracks_point(p):
     batch = muons(400, p=p)
     planes = geometry.build_planes(DEFAULT)
-    rows, sim = simulate._transport(batch, 1, planes, DEFAULT)
+    rows, sim = transported(batch, 1, planes, DEFAULT)
     event = batch.particle.event_index[rows[sim.row]]
     able = pattern.reconstructible(sim, DEFAULT)
     u = rng.uniforms(1, "tests/pattern", event, np.arange(len(event)), 4)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from detector_samples import transported
 
 from lamarr_like import rng
-from lamarr_like.detailed import geometry, matter, pattern, reconstruction, simulate
+from lamarr_like.detailed import geometry, matter, pattern, reconstruction
 from lamarr_like.detailed.arrivals import Arrivals, Pointing, arrivals, pointing
 from lamarr_like.detailed.muon import (
     Matched,
@@ -64,7 +65,7 @@ def simulated(source, n, seed=1):
     """Arrivals and tracks of a gun through the whole detector, and the species of the tracks."""
     (batch,) = open_source(source, n_events=n, seed=seed).batches()
     planes = geometry.build_planes(DEFAULT)
-    rows, sim = simulate._transport(batch, seed, planes, DEFAULT)
+    rows, sim = transported(batch, seed, planes, DEFAULT)
     event = batch.particle.event_index[rows[sim.row]]
     offsets = np.searchsorted(event, np.arange(n + 1))
     ids = batch.event["event_id"].astype(np.int64)

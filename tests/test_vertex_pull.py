@@ -7,10 +7,11 @@ import pytest
 from decay_samples import reconstructed
 from scipy.optimize import minimize
 
+from lamarr_like.detailed.vertexing import _ANNEALING
 from lamarr_like.events import concatenate
 from lamarr_like.io.sources import open_source
 from lamarr_like.stages.propagation import Propagation
-from lamarr_like.stages.vertex_pull import DERIVATIVE, MAX_CHI2, _at_collision, explained
+from lamarr_like.stages.vertex_pull import CUTS, MAX_CHI2, _at_collision, derivative, explained
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +78,15 @@ def test_vertex_is_the_minimum_of_tukeys_loss(batch):
     assert np.median(apart) < 0.01 and np.quantile(apart, 0.95) < 0.15
 
 
-def test_derivative_is_the_mean_of_tukeys():
-    u = np.random.default_rng(1).exponential(2.0, 200_000) / MAX_CHI2
+@pytest.mark.parametrize("cut", [12.0, 36.0])
+def test_derivative_is_the_mean_of_tukeys(cut):
+    u = np.random.default_rng(1).exponential(2.0, 200_000) / cut
     mean = np.where(u < 1.0, (1.0 - u) * (1.0 - 3.0 * u), 0.0).mean()
-    assert mean == pytest.approx(DERIVATIVE, abs=0.005)
+    assert mean == pytest.approx(derivative(cut), abs=0.005)
+
+
+def test_cuts_are_those_of_the_detailed_fit():
+    assert _ANNEALING.tolist() == list(CUTS)
 
 
 def test_events_do_not_know_of_each_other(batch):

@@ -6,16 +6,18 @@ of tracks and vertices that err on their own, and displaced tracks pull the vert
 decay.  Here the vertex of a collision gets the part v of its error that its reconstructed tracks
 explain, the solution of::
 
-    sum w_i W_i J_i^T (r_i - J_i v) = DERIVATIVE (sum' W_i J_i^T J_i) v
+    sum w_i W_i J_i^T (r_i - J_i v) = d (sum' W_i J_i^T J_i) v
 
 with r_i the distance of the track from the true collision in x and y, J_i its derivative by the
-vertex, W_i the weight of the track and w_i = (1 - chi2_i / MAX_CHI2)^2 Tukey's weight of the
-adaptive fit at v.  The sum on the right is over particles that the VELO sees and of which no track
-is known, those that fly backward on the average: nobody knows what they add, but they hold the
-vertex.
+vertex, W_i the weight of the track, w_i = (1 - chi2_i / cut)^2 Tukey's weight of the adaptive fit
+at v, and d its mean `derivative`.  The sum on the right is over particles that the VELO sees and of
+which no track is known, those that fly backward on the average: nobody knows what they add, but
+they hold the vertex.  The cut is tightened step by step as in the detailed fit.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +27,28 @@ from ..events import EventBatch
 from . import features
 from .stage import Floats, keys
 
-MAX_CHI2 = 12.0
-"""Chi2 at which a track drops out of the fit of LHCb (LHCb-PUB-2014-044)."""
+CUTS = (400.0, 100.0, 36.0, 16.0, 12.0, 12.0, 12.0, 12.0)
+"""Chi2 at which a track drops out of the fit, step by step: those of the detailed vertex fit."""
+MAX_CHI2 = CUTS[-1]
+"""The same at the end (LHCb-PUB-2014-044)."""
 
-DERIVATIVE = 0.5
-"""Mean derivative of Tukey's w r by r for Gaussian errors in two dimensions, the mean of
-(1 - u) (1 - 3 u) with u = chi2 / MAX_CHI2: so much does a track hold a vertex that moves."""
 
-_ITERATIONS = 6
+def derivative(cut: float) -> float:
+    """Mean derivative of Tukey's w r by r for Gaussian errors in two dimensions.
+
+    That is the mean of (1 - u) (1 - 3 u) with u = chi2 / cut: so much does a track hold a vertex
+    that moves.
+    """
+    e = math.exp(-0.5 * cut)
+    return 1.0 - 8.0 / cut + 24.0 / cut**2 - e * (24.0 / cut**2 + 4.0 / cut)
+
 
 BACKWARD = (1.28, 3.0)
 """Weight of the tracks that fly backward over `velo_weight` of the forward ones, across the beam
 and along it (400 events of the reference detector): fewer, but with larger slopes."""
+
+_SOMEWHERE = np.diag([4.0, 4.0, 4.0 / 25.0])
+"""Weight [1/mm^2] of the beam: a collision without tracks is somewhere."""
 
 _AXES = ("x", "y", "tx", "ty")
 NEEDED = keys("track", "mcparticle_id", "track_type", *_AXES, "z") | keys(
@@ -83,24 +95,24 @@ def explained(batch: EventBatch, near: NDArray[np.bool_]) -> tuple[Floats, Float
     backward = np.diagonal(_summed(home, normal, n), axis1=1, axis2=2)
     others = _summed(home, normal * without[velo], n)
     others += (backward * (BACKWARD[0], BACKWARD[0], BACKWARD[1]))[:, :, None] * np.eye(3)
-    others = DERIVATIVE * others
-    others += np.diag([4.0, 4.0, 4.0 / 25.0])  # a collision without tracks is somewhere
     error, used = _fit(place, residual, slope, weight, others)
-    held = _summed(place, _normal(DERIVATIVE * weight * used, slope), n) + others
+    last = derivative(MAX_CHI2)
+    held = last * (_summed(place, _normal(weight * used, slope), n) + others) + _SOMEWHERE
     return error, np.sqrt(np.diagonal(np.linalg.inv(held), axis1=1, axis2=2))
 
 
 def _fit(
     place: NDArray[np.int64], residual: Floats, slope: Floats, weight: Floats, others: Floats
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Solve for the errors by weighting anew; also which tracks are still used."""
+    """Solve for the errors, weighting anew in each step; also which tracks are used in the last."""
     error = np.zeros((len(others), 3))
-    for _ in range(_ITERATIONS):
+    for cut in CUTS:
         at = error[place]
         distance = residual - at[:, :2] + slope * at[:, 2:]
         chi2 = weight * (distance**2).sum(axis=1)
-        adapted = weight * np.clip(1.0 - chi2 / MAX_CHI2, 0.0, None) ** 2
-        matrix = _summed(place, _normal(adapted, slope), len(others)) + others
+        adapted = weight * np.clip(1.0 - chi2 / cut, 0.0, None) ** 2
+        matrix = _summed(place, _normal(adapted, slope), len(others)) + _SOMEWHERE
+        matrix += derivative(cut) * others
         pull = np.stack([*residual.T, -(slope * residual).sum(axis=1)], axis=1) * adapted[:, None]
         sums = [np.bincount(place, pull[:, i], minlength=len(others)) for i in range(3)]
         error[:] = np.linalg.solve(matrix, np.stack(sums, axis=1)[:, :, None])[:, :, 0]

@@ -78,8 +78,9 @@ class VertexFinding(AbstractClassifierStage):
 class VertexResolution(AbstractGeneratorStage):
     """Draws position, uncertainties and number of tracks of each reconstructed vertex.
 
-    A vertex follows its tracks: a part of its error is theirs (see `vertex_pull`), and the model
-    draws the rest.
+    The fast chain has one vertex of a collision, the detailed sample sometimes more; the largest
+    counts.  A vertex follows its tracks: a part of its error is theirs (see `vertex_pull`), and the
+    model draws the rest.
     """
 
     name = "vertices"
@@ -92,8 +93,8 @@ class VertexResolution(AbstractGeneratorStage):
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
-        """Reconstructed vertices that are linked to a collision."""
-        return _is_linked(batch)
+        """The largest reconstructed vertex of each collision that has one."""
+        return _is_largest(batch)
 
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
@@ -145,6 +146,22 @@ def _from_tracks(batch: EventBatch, place: NDArray[np.int64]) -> tuple[Floats, F
 def _is_linked(batch: EventBatch) -> Mask:
     linked: Mask = batch["reco_vertex"]["mc_pv_id"] >= 0
     return linked
+
+
+def _is_largest(batch: EventBatch) -> Mask:
+    """The vertex with most tracks of each collision that has one.
+
+    Others of the same collision are made of decays nearby, or of what the fit of the first left.
+    """
+    vertex, linked = batch["reco_vertex"], _is_linked(batch)
+    if "n_tracks" not in vertex.columns:
+        return linked  # one a collision, from `VertexFinding`
+    rows, place = np.flatnonzero(linked), _collision_rows(batch, linked)
+    order = np.lexsort((-vertex["n_tracks"][rows].astype(np.int64), place))
+    _, first = np.unique(place[order], return_index=True)
+    largest: Mask = np.zeros(len(vertex), dtype=bool)
+    largest[rows[order[first]]] = True
+    return largest
 
 
 def _collision_rows(batch: EventBatch, rows: Mask) -> NDArray[np.int64]:
