@@ -73,7 +73,7 @@ def backward_tracks(
         The tracks that were found, grouped by event, with the collision that they come from.
     """
     seen, planes = mirrored(par)
-    first = np.concatenate([[0], np.cumsum(batch.vertex.counts)]).astype(np.int64)
+    first = batch.vertex.offsets
     collision_event = batch.vertex.event_index
     number = np.arange(len(collision_event)) - first[collision_event]
     ids = batch.event["event_id"].astype(np.int64)

@@ -135,8 +135,8 @@ def _forward_segments(
     """VELO segments of the generated particles of each collision, shape ``(n_vertices,)``."""
     collision = batch.particle["mc_pv_id"][rows[sim.row]].astype(np.int64)
     own = found.velo & (sim.generation == 0) & (collision >= 0)
-    first = np.cumsum(batch.vertex.counts) - batch.vertex.counts
-    return np.bincount(first[event[own]] + collision[own], minlength=len(batch.vertex))
+    place = batch.vertex.offsets[event[own]] + collision[own]
+    return np.bincount(place, minlength=len(batch.vertex))
 
 
 def _behind_the_trackers(

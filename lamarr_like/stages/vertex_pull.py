@@ -95,28 +95,33 @@ def explained(batch: EventBatch, near: NDArray[np.bool_]) -> tuple[Floats, Float
     backward = np.diagonal(_summed(home, normal, n), axis1=1, axis2=2)
     others = _summed(home, normal * without[velo], n)
     others += (backward * (BACKWARD[0], BACKWARD[0], BACKWARD[1]))[:, :, None] * np.eye(3)
-    error, used = _fit(place, residual, slope, weight, others)
-    last = derivative(MAX_CHI2)
-    held = last * (_summed(place, _normal(weight * used, slope), n) + others) + _SOMEWHERE
+    tracks = _normal(weight, slope)
+    error, used = _fit(place, residual, slope, weight, tracks, others)
+    held = derivative(MAX_CHI2) * (_summed(place, tracks * used, n) + others) + _SOMEWHERE
     return error, np.sqrt(np.diagonal(np.linalg.inv(held), axis1=1, axis2=2))
 
 
 def _fit(
-    place: NDArray[np.int64], residual: Floats, slope: Floats, weight: Floats, others: Floats
+    place: NDArray[np.int64],
+    residual: Floats,
+    slope: Floats,
+    weight: Floats,
+    tracks: Floats,
+    others: Floats,
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Solve for the errors, weighting anew in each step; also which tracks are used in the last."""
-    error = np.zeros((len(others), 3))
+    n = len(others)
+    error = np.zeros((n, 3))
+    pull = weight * np.stack([*residual.T, -(slope * residual).sum(axis=1)])
     for cut in CUTS:
         at = error[place]
         distance = residual - at[:, :2] + slope * at[:, 2:]
         chi2 = weight * (distance**2).sum(axis=1)
-        adapted = weight * np.clip(1.0 - chi2 / cut, 0.0, None) ** 2
-        matrix = _summed(place, _normal(adapted, slope), len(others)) + _SOMEWHERE
-        matrix += derivative(cut) * others
-        pull = np.stack([*residual.T, -(slope * residual).sum(axis=1)], axis=1) * adapted[:, None]
-        sums = [np.bincount(place, pull[:, i], minlength=len(others)) for i in range(3)]
+        tukey = np.clip(1.0 - chi2 / cut, 0.0, None) ** 2
+        matrix = _summed(place, tracks * tukey, n) + derivative(cut) * others + _SOMEWHERE
+        sums = [np.bincount(place, each * tukey, minlength=n) for each in pull]
         error[:] = np.linalg.solve(matrix, np.stack(sums, axis=1)[:, :, None])[:, :, 0]
-    return error, adapted > 0.0
+    return error, tukey > 0.0
 
 
 def _tracks(batch: EventBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

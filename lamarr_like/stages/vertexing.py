@@ -100,12 +100,7 @@ class VertexResolution(AbstractGeneratorStage):
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """As for the finding of the vertex, and what its tracks let expect."""
         place = _collision_rows(batch, rows)
-        known, unit = _from_tracks(batch, place)
-        out = {k: v[place] for k, v in _collision_features(batch).items()}
-        for i, a in enumerate("xyz"):
-            out[f"log_fit_{a}"] = np.log(unit[:, i])
-            out[f"pulled_{a}"] = np.clip(known[:, i] / unit[:, i], -_MAX_PULL, _MAX_PULL)
-        return out
+        return _conditions(batch, place, *_from_tracks(batch, place))
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
@@ -123,15 +118,26 @@ class VertexResolution(AbstractGeneratorStage):
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add position, uncertainties and number of tracks."""
         rows = self.rows(batch)
-        drawn = self._draw(batch, rows, "mc_pv_id", seed)
         place = _collision_rows(batch, rows)
         known, unit = _from_tracks(batch, place)
+        conditions = _conditions(batch, place, known, unit)
+        drawn = self._draw(batch, rows, "mc_pv_id", seed, conditions)
         columns = {"n_tracks": np.maximum(np.rint(drawn["n_tracks"]), 0.0)}
         for i, a in enumerate("xyz"):
             error = known[:, i] + np.asarray(drawn[f"d{a}"]) * unit[:, i]
             columns[a] = batch.vertex[f"mc_{a}"][place] + error
             columns[f"sigma_{a}"] = np.exp(np.asarray(drawn[f"log_sigma_{a}"])) * unit[:, i]
         return batch.with_columns("reco_vertex", **typed("reco_vertex", columns))
+
+
+def _conditions(
+    batch: EventBatch, place: NDArray[np.int64], known: Floats, unit: Floats
+) -> Columns:
+    out = {k: v[place] for k, v in _collision_features(batch).items()}
+    for i, a in enumerate("xyz"):
+        out[f"log_fit_{a}"] = np.log(unit[:, i])
+        out[f"pulled_{a}"] = np.clip(known[:, i] / unit[:, i], -_MAX_PULL, _MAX_PULL)
+    return out
 
 
 def _from_tracks(batch: EventBatch, place: NDArray[np.int64]) -> tuple[Floats, Floats]:
