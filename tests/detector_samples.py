@@ -59,10 +59,7 @@ def follow(species, n, *, p, par, planes, charge=-1.0, tx=0.1, seed=1, x=10.0):
 def transported(batch, seed, planes, par):
     """Rows of the particles that the detector sees, and their way through it."""
     rows, initial = simulate._visible(batch, par)
-    event = batch.event_ids("particle")[rows]
-    link = batch.particle["mcparticle_id"][rows]
-    keys = rng.stream_keys(seed, "detailed/transport", event, link)
-    return rows, transport.follow(keys, initial, planes, par)
+    return rows, simulate._followed(batch, rows, initial, seed, planes, par)
 
 
 def sheet(x0, z=100.0, end=12300.0):

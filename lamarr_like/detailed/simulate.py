@@ -59,11 +59,7 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     schema.require("particle", batch.particle.columns, REQUIRED, "detailed simulation")
     planes = geometry.build_planes(par)
     rows, initial = _visible(batch, par)
-    event_id = batch.event_ids("particle")[rows]
-    keys = rng.stream_keys(
-        seed, "detailed/transport", event_id, batch.particle["mcparticle_id"][rows]
-    )
-    sim = transport.follow(keys, initial, planes, par)
+    sim = _followed(batch, rows, initial, seed, planes, par)
     event = batch.particle.event_index[rows[sim.row]]
     offsets = np.searchsorted(event, np.arange(len(batch) + 1))
     event_id = batch.event["event_id"][event].astype(np.int64)
@@ -123,6 +119,21 @@ def _visible(batch: EventBatch, par: Parameters) -> tuple[NDArray[np.int64], NDA
         *(p[rows], species, table["mc_charge"][rows]),
     ]
     return rows, np.stack(columns, axis=1).astype(np.float64)
+
+
+def _followed(
+    batch: EventBatch,
+    rows: NDArray[np.int64],
+    initial: NDArray[np.float64],
+    seed: int,
+    planes: geometry.Planes,
+    par: Parameters,
+) -> transport.Simulated:
+    """What happens to particles on their way."""
+    event_id = batch.event_ids("particle")[rows]
+    link = batch.particle["mcparticle_id"][rows]
+    keys = rng.stream_keys(seed, "detailed/transport", event_id, link)
+    return transport.follow(keys, initial, planes, par)
 
 
 def _forward_segments(
