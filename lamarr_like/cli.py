@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from . import __version__
-from .decays.command import Combinatorial, Masses, Swaps, decays
+from .decays.command import Combinatorial, Force, Masses, Swaps, decays
 from .distributed.command import batch
 from .errors import DecayError, LamarrLikeError
 from .report.command import validate
 from .resources import PROB_NN
+from .signals import interrupted, stoppable
 from .validation.reference.command import detailed_check
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def simulate(
     oversample: Annotated[
         int, typer.Option(min=1, help="Draws of the detector for each generated event.")
     ] = 1,
+    force: Force = False,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
     from .distributed.share import simulate_shared
@@ -141,6 +143,7 @@ def simulate(
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
     requests = _requests(decay, combinatorial, swap, mass)
     config = replace(config, decays=requests, split_events=split_events, oversample=oversample)
+    config = replace(config, force=force)
     with _progress(None if events is None else events * oversample) as advance:
         summary = simulate_shared(config, workers, pipeline, models, advance)
     _show(config, summary)
@@ -164,12 +167,13 @@ def detailed(
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
     mass: Masses = None,
+    force: Force = False,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
     from . import simulate as runs
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
-    config = replace(config, decays=_requests(decay, combinatorial, swap, mass))
+    config = replace(config, decays=_requests(decay, combinatorial, swap, mass), force=force)
     with _progress(events) as advance:
         chosen = None if prob_nn == "none" else prob_nn
         summary = runs.simulate_detailed(config, workers, advance, chosen)
@@ -181,11 +185,12 @@ def identify(
     sample: Annotated[Path, typer.Argument(help="Detailed sample.", show_default=False)],
     output: Output,
     prob_nn: Annotated[str, typer.Option(help="Model that gives ProbNN.")] = PROB_NN,
+    force: Force = False,
 ) -> None:
     """Write a detailed sample anew with the ProbNN of a classifier, without simulating again."""
     from . import simulate as runs
 
-    n = runs.identify(sample, output, prob_nn)
+    n = runs.identify(sample, output, prob_nn, force=force)
     print(f"{n} events written to {output}")
 
 
@@ -471,20 +476,29 @@ _EXTRAS = {
 
 def main() -> None:
     """Run the command; errors raised on purpose become one line and exit status 2."""
-    try:
-        app()
-    except ModuleNotFoundError as error:
+    with stoppable():
+        try:
+            app()
+        except (ModuleNotFoundError, LamarrLikeError) as error:
+            if interrupted():  # the error is only what the signal led to
+                raise
+            print(f"lamarr-like: error: {_line(error)}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+
+def _line(error: Exception) -> str:
+    """What there is to say of an error.
+
+    Raises:
+        ModuleNotFoundError: if it is one and no extra has the module.
+    """
+    if isinstance(error, ModuleNotFoundError):
         if error.name not in _EXTRAS:
-            raise
+            raise error
         extra = _EXTRAS[error.name]
-        print(
-            f"lamarr-like: error: this needs {error.name}: pip install 'lamarr_like[{extra}]', "
-            f"or pip install -e '.[{extra}]' in a checkout",
-            file=sys.stderr,
+        return (
+            f"this needs {error.name}: pip install 'lamarr_like[{extra}]', "
+            f"or pip install -e '.[{extra}]' in a checkout"
         )
-        raise SystemExit(2) from None
-    except LamarrLikeError as error:
-        # The caret under a decay descriptor needs its line breaks.
-        text = str(error) if isinstance(error, DecayError) else " ".join(str(error).split())
-        print(f"lamarr-like: error: {text}", file=sys.stderr)
-        raise SystemExit(2) from None
+    # The caret under a decay descriptor needs its line breaks.
+    return str(error) if isinstance(error, DecayError) else " ".join(str(error).split())

@@ -94,7 +94,7 @@ def test_content_does_not_depend_on_chunks(run, tmp_path):
         assert run("simulate", GUN, "-o", path, "-n", 20, "--chunk-size", size)[0] == 0
         digests.add(content_digest(path))
     assert len(digests) == 1
-    run("simulate", GUN, "-o", path, "-n", 20, "--seed", 2)
+    assert run("simulate", GUN, "-o", path, "-n", 20, "--seed", 2, "--force")[0] == 0
     assert content_digest(path) not in digests
 
 

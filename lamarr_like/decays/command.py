@@ -34,6 +34,8 @@ Masses = Annotated[
     typer.Option("--mass", help="B0:5000-5600, range of a mass in MeV, by name of the branch."),
 ]
 
+Force = Annotated[bool, typer.Option("--force", help="Replace an output that is there.")]
+
 
 def decays(
     ntuple: Annotated[
@@ -52,6 +54,7 @@ def decays(
         Optional[int],  # noqa: UP045
         typer.Option("-n", "--events", min=1, help="How many events."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Reconstruct decays in ntuples: a DecayTree for each, with DaVinci's names of branches."""
     from .request import Selection
@@ -66,7 +69,9 @@ def decays(
     )
     requests = make_requests(decay, combinatorial, swap or [], selection)
     command = shlex.join(["lamarr-like", *sys.argv[1:]])
-    summary = reconstruct_decays(ntuple, output, requests, n_events=events, command=command)
+    summary = reconstruct_decays(
+        ntuple, output, requests, n_events=events, command=command, force=force
+    )
     typer.echo(f"{output}: {summary.events} events")
     for line in summary.lines():
         typer.echo(f"  {line}")

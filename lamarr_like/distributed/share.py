@@ -24,7 +24,7 @@ from ..events import EventBatch, rebatch
 from ..io.pythia import BLOCK
 from ..io.truth import TruthSource
 from ..pipeline import Pipeline, identity
-from ..processes import one_thread, processes
+from ..processes import one_thread, worker_pool
 from ..simulate import (
     Progress,
     RunConfig,
@@ -96,8 +96,8 @@ def simulate_shared(
     """
     if workers <= 1:
         return simulate(config, pipeline, models, progress)
+    source = open_run(config, pipeline, models)
     provenance = identity(pipeline, models)
-    source = open_run(config)
     task = _Task(
         config=replace(config, decays=()),  # these are made where the file is written
         pipeline=str(pipeline),
@@ -161,18 +161,9 @@ def _pieces(
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Workers that are killed where the run ends early: nothing is worth waiting for."""
-    with one_thread():  # the pool starts processes when it is given work
-        pool = processes(workers)
-        try:
-            yield pool
-        except BaseException:
-            for process in list((pool._processes or {}).values()):
-                process.kill()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+def _pool(n: int) -> Iterator[ProcessPoolExecutor]:
+    with one_thread(), worker_pool(n) as pool:  # the pool starts processes when it is given work
+        yield pool
 
 
 def _make(task: _Task, piece: _Range | EventBatch) -> _Made:

@@ -130,6 +130,16 @@ def location(text: str | Path | Url) -> Location:
     return Url(text) if is_url(text) else Path(text)
 
 
+def local_path(text: str | Path | Url) -> Path | None:
+    """The path of a file of this machine, also of one named as ``file://``; None for others."""
+    if isinstance(text, Path):
+        return text
+    head, mark, tail = str(text).rpartition("://")
+    if mark and head.rpartition(":")[2] not in ("file", "local"):
+        return None
+    return Path(tail)
+
+
 def matching(text: str) -> list[Location]:
     """The files that a path or URL with wildcards names, sorted; itself without wildcards.
 

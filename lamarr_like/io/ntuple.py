@@ -54,13 +54,14 @@ class EventWriter(RootOutput):
     """Write batches of events to a ROOT file; use it as a context manager.
 
     Args:
-        path: where to write; an existing file is replaced at the end.
+        path: where to write.
         metadata: provenance (JSON values); without times, so that equal runs give equal contents.
         root_format: ``"ttree"`` or ``"rntuple"``.
         further: what else is to be written of the events.
+        force: replace an existing file at the end.
 
     Raises:
-        OutputError: if the file cannot be written, or no event came.
+        OutputError: if the file cannot be written or is there already, or no event came.
         SchemaError: if batches differ in their tables or columns.
     """
 
@@ -71,10 +72,11 @@ class EventWriter(RootOutput):
         metadata: Mapping[str, Any],
         root_format: str = "ttree",
         further: FurtherTrees | None = None,
+        force: bool = False,
     ) -> None:
         if root_format not in ROOT_FORMATS:
             raise OutputError(f"format {root_format!r}; it can be {', '.join(ROOT_FORMATS)}")
-        super().__init__(path)
+        super().__init__(path, force)
         self.outputs = [self.path]
         self.metadata = dict(metadata)
         self.root_format = root_format

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
+from .locations import Location
 
 PARTICLE_COLUMNS = (
     "mcparticle_id",
@@ -67,6 +68,11 @@ class TruthSource(ABC):
         self.skipped: list[tuple[int, str]] = []
         self.notes: list[str] = []
         self.unreadable: list[tuple[int, str]] = []
+
+    @property
+    def inputs(self) -> tuple[Location, ...]:
+        """Files that are read; an output must be none of them."""
+        return ()
 
     def __iter__(self) -> Iterator[EventBatch]:
         self.skipped[:] = self.unreadable
