@@ -108,12 +108,20 @@ def write_artefact(
             (scratch / name).write_bytes(data)
         scratch.chmod(0o755)
         if folder.exists():
-            shutil.rmtree(folder)
+            _remove(folder)
         os.replace(scratch, folder)
     except OSError as error:
-        shutil.rmtree(scratch, ignore_errors=True)
         raise ArtefactError(f"{folder} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _remove(folder: Path) -> None:
+    """Remove an artefact that is to be replaced, and nothing but an artefact."""
+    if not (folder / SUMS).is_file():
+        raise ArtefactError(f"{folder} is no artefact and will not be replaced")
+    shutil.rmtree(folder)
 
 
 def _check_name(name: str, folder: Path) -> None:

@@ -216,6 +216,7 @@ def train(
         Optional[list[Path]],  # noqa: UP045
         typer.Option(help="Detailed sample to test on; the figures go into the card."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Train the model of a stage (or all of them) on detailed samples; writes artefacts."""
     from .training.train import Request
@@ -234,7 +235,7 @@ def train(
     )
     command = shlex.join(["lamarr-like", *sys.argv[1:]])
     for folder in run(
-        stage, data, output=output, request=request, columns=columns, command=command
+        stage, data, output=output, request=request, columns=columns, command=command, force=force
     ):
         typer.echo(f"wrote {folder}")
         if test:
@@ -295,10 +296,15 @@ def fidelity(
     ] = False,
     seed: Seed = 1,
     models: Models = None,
+    force: Force = False,
 ) -> None:
     """Tell how well each stage hides from a classifier, on detailed events it never saw."""
+    from .io.places import check_report
     from .validation import fidelity as tests
 
+    if output is not None:
+        read = [*data, *(p for p in (columns, models) if p is not None)]
+        check_report(output, "fidelity.json", ["fidelity.md"], read, force=force)
     sample = tests.SampleConfig(data, columns, part, long_only, seed)
     pipelines = pipeline or ([] if model else ["reference"])
     report = tests.run(sample, pipelines, model or [], models=models)
@@ -331,10 +337,15 @@ def objects(
     events: Events = None,
     seed: Seed = 1,
     models: Models = None,
+    force: Force = False,
 ) -> None:
     """Compare clusters, PID and muons of the fast chain with a detailed sample; tables, plots."""
+    from .io.places import check_report
     from .validation import objects as tests
 
+    pictures = [f"{name}.png" for name in ("ecal", "pid", "pid_floor", "muons")]
+    read = [sample, Path(pipeline), *([] if models is None else [models])]
+    check_report(output, "objects.json", ["objects.md", *pictures], read, force=force)
     config = tests.ObjectsConfig(
         *(sample, pipeline, baseline, models, events, seed), pages=tuple(page or tests.PAGES)
     )

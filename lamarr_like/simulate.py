@@ -27,6 +27,7 @@ from .stages.stage import AbstractModelStage
 
 if TYPE_CHECKING:
     from .decays.request import DecayRequest
+    from .io.locations import Location
     from .io.ntuple import EventWriter
     from .io.numbered import NumberedWriter
     from .io.truth import TruthSource
@@ -250,15 +251,19 @@ def open_run(config: RunConfig, *others: str | Path | None) -> TruthSource:
         skip_bad=config.skip_bad,
     )
     check = check_numbered if config.split_events else check_output
-    named = [Path(one) for one in others if one is not None]
-    check(Path(config.output), [*source.inputs, *_named(config.source), *named], force=config.force)
+    check(Path(config.output), _inputs(config, source, others), force=config.force)
     return source
 
 
-def _named(source: str) -> list[Path]:
-    """Files in the text of a source, such as what a plug-in reads."""
-    words = [source, *source.partition(":")[2].partition("?")[0].split(",")]
-    return [Path(word) for word in words if os.path.isfile(word)]
+def _inputs(
+    config: RunConfig, source: TruthSource, others: Iterable[str | Path | None]
+) -> Iterator[str | Location]:
+    """What a run reads, found out when somebody asks."""
+    yield from source.inputs()
+    # What plug-ins read may stand in the text of the source only.
+    words = [config.source, *config.source.partition(":")[2].partition("?")[0].split(",")]
+    yield from (Path(word) for word in words if os.path.isfile(word))
+    yield from (Path(one) for one in others if one is not None)
 
 
 def _run(

@@ -44,10 +44,9 @@ class EmbeddingSource(TruthSource):
         # One set of books: what the host skips and remarks is what this source does.
         self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
 
-    @property
     def inputs(self) -> tuple[Location, ...]:
-        """Those of the other source."""
-        return self.host.inputs
+        """Those of the host."""
+        return self.host.inputs()
 
     @abstractmethod
     def added(self, batch: EventBatch) -> EventBatch:

@@ -94,7 +94,6 @@ class HepmcSource(TruthSource):
         known = ("MEV-MM", "MEV-CM", "GEV-MM", "GEV-CM")
         self.units = None if units is None else parse_choice(name, "units", units, known)
 
-    @property
     def inputs(self) -> tuple[Location, ...]:
         """The files."""
         return tuple(self.paths)

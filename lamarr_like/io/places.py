@@ -6,6 +6,7 @@ Every command with an input and an output asks here before it does anything.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -72,16 +73,19 @@ def refuse_inputs(paths: Iterable[Path], inputs: Iterable[str | Location]) -> No
     Raises:
         OutputError: naming the file.
     """
+    there = [path for path in paths if os.path.lexists(path)]
+    if not there:
+        return  # what is read is there
     names: set[str] = set()
     numbers: set[tuple[int, int] | None] = set()
-    for path in filter(None, map(local_path, inputs)):
-        inside = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
-        for one in (path, *inside):
-            names.add(os.path.realpath(one))
-            numbers.add(_number(one))
-    for path in paths:
-        number = _number(path)
-        if os.path.realpath(path) in names or (number is not None and number in numbers):
+    for one in filter(None, map(local_path, inputs)):
+        inside = [*one.glob("*"), *one.glob("*/*")] if one.is_dir() else []
+        for read in (one, *inside):
+            names.add(os.path.realpath(read))
+            numbers.add(_number(read))
+    numbers.discard(None)
+    for path in there:
+        if os.path.realpath(path) in names or _number(path) in numbers:
             raise OutputError(f"{path}: is an input of this command; name another output")
 
 
@@ -145,32 +149,43 @@ def fresh(path: Path) -> Path:
     return path
 
 
-def check_folder(
-    folder: Path, names: Iterable[str], inputs: Iterable[str | Location], *, force: bool, ours: bool
+def check_report(
+    folder: Path,
+    main: str,
+    others: Iterable[str],
+    inputs: Iterable[str | Location] = (),
+    *,
+    force: bool = False,
 ) -> None:
-    """See whether a report may be written into a folder.
+    """See whether a report may be written into a folder; in the place of an older one it may.
 
     Args:
         folder: the folder, there or not.
-        names: files and folders that will be written in it.
+        main: name of the JSON file by which a report of ours is known.
+        others: names of further files and folders in it.
         inputs: files and folders that are read.
-        force: whether what is there may be replaced.
-        ours: whether the folder holds such a report already, which may be replaced anyway.
+        force: whether what is there may be replaced anyway.
 
     Raises:
         OutputError: if it must not be written, saying what to do.
     """
     if os.path.lexists(folder) and not folder.is_dir():
         raise OutputError(f"{folder}: is there and no folder; name another output")
-    there = [p for p in (folder / name for name in names) if os.path.lexists(p)]
-    inside = [p for one in there if one.is_dir() for p in one.glob("*")]
-    inputs = list(inputs)
-    refuse_inputs([folder, *there, *inside], inputs)
+    there = [path for path in (folder / name for name in (main, *others)) if os.path.lexists(path)]
+    inside = [path for one in there if one.is_dir() for path in one.glob("*")]
+    refuse_inputs([*there, *inside], inputs)
+    if (folder / _SUMS).exists():
+        raise OutputError(f"{folder}: a report would spoil the model; name another folder")
+    may = force or _is_ours(folder / main)
     for path in there:
-        if not path.is_dir():
-            check_free(path, force or ours)
-        elif not (force or ours):
-            raise OutputError(
-                f"{path}: is there already and not from us; replace what is in it with --force "
-                "(force=True), or name another output"
-            )
+        if may and path.is_dir():
+            continue
+        check_free(path, may)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return re.search(rb'"program": ?"lamarr_like ', file.read(4096)) is not None
+    except OSError:
+        return False

@@ -23,7 +23,6 @@ from ..events import EventBatch, Table
 from ..particles import SPEED_OF_LIGHT
 from ..rng import stage_key, uniforms
 from .beam import collision_points
-from .card_files import card_files
 from .locations import Location
 from .selection import RawTruth, select_particles
 from .truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
@@ -121,10 +120,9 @@ class PythiaSource(TruthSource):
         self._main: Any = None
         self._overlay: Any = None
 
-    @property
     def inputs(self) -> tuple[Location, ...]:
-        """The user's card and the files that it names."""
-        return () if self.process in PROCESSES else tuple(card_files(Path(self.process)))
+        """The user's card."""
+        return () if self.process in PROCESSES else (Path(self.process),)
 
     def batches(self) -> Iterator[EventBatch]:
         """The events, a block at a time."""

@@ -66,7 +66,6 @@ class TableSource(TruthSource):
         self.paths = paths
         self.skip_bad = skip_bad
 
-    @property
     def inputs(self) -> tuple[Location, ...]:
         """The files."""
         return tuple(self.paths)

@@ -69,11 +69,6 @@ class TruthSource(ABC):
         self.notes: list[str] = []
         self.unreadable: list[tuple[int, str]] = []
 
-    @property
-    def inputs(self) -> tuple[Location, ...]:
-        """Files that are read; an output must be none of them."""
-        return ()
-
     def __iter__(self) -> Iterator[EventBatch]:
         self.skipped[:] = self.unreadable
         return self.batches()
@@ -81,6 +76,10 @@ class TruthSource(ABC):
     @abstractmethod
     def batches(self) -> Iterator[EventBatch]:
         """The events, from the first one."""
+
+    def inputs(self) -> tuple[Location, ...]:
+        """Files and folders that the events follow from, for who must know whether they changed."""
+        return ()
 
     def note(self, text: str) -> None:
         """Keep a remark for the user, once."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ..decays.command import Force
 from ..errors import SchemaError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def validate(
         bool, typer.Option("--all-plots", help="Draw every efficiency ratio.")
     ] = False,
     models: Models = None,
+    force: Force = False,
 ) -> None:
     """Compare a fast sample with a detailed one: report, plots and a verdict (status 0, 1, 2)."""
     from .compute import ReportConfig
@@ -84,6 +86,8 @@ def validate(
         trees=TreeConfig(threads=threads, seed=seed),
         seed=seed,
     )
+    others = [one for one in (verdict, pidcalib, models, Path(pipeline)) if one is not None]
+    _check_output(output, [*detailed, *(fast or ()), *others], force)
     source: list[Path] | Pipeline
     if fast:
         source = list(fast)
@@ -102,6 +106,7 @@ def validate(
         events=events,
         every=all_plots,
         workers=workers,
+        force=force,
     )
     raise typer.Exit(status)
 
@@ -118,6 +123,7 @@ def run(
     events: int | None = None,
     every: bool = False,
     workers: int = 1,
+    force: bool = False,
 ) -> int:
     """Make a report; returns the exit status of the verdict.
 
@@ -132,9 +138,11 @@ def run(
         events: how many events to take, None for all.
         every: draw every efficiency ratio.
         workers: processes that share the work.
+        force: replace files in the folder that are no report of ours.
 
     Raises:
-        LamarrLikeError: for samples that cannot be compared, naming the file and column.
+        LamarrLikeError: for samples that cannot be compared, naming the file and column, and if
+            the folder holds something else than a report.
     """
     from ..processes import one_thread
     from .compute import ReportConfig, compare
@@ -145,6 +153,8 @@ def run(
     from .write import write_report
 
     config = ReportConfig() if config is None else config
+    read = [one for one in (thresholds, pidcalib) if one is not None]
+    _check_output(output, [*detailed, *(fast if isinstance(fast, Sequence) else ()), *read], force)
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
     chain = None if isinstance(fast, Sequence) else fast
@@ -171,6 +181,13 @@ def run(
         typer.echo(line)
     typer.echo(f"wrote {files[0]}, report.json, histograms.root and {len(files) - 3} plots")
     return report.verdict.exit_status
+
+
+def _check_output(output: Path, inputs: Sequence[Path], force: bool) -> None:
+    from ..io.places import check_report
+
+    others = ("index.html", "histograms.root", "plots")
+    check_report(output, "report.json", others, inputs, force=force)
 
 
 def _species(names: Sequence[str] | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..io.places import fresh
 from .compare import Line, number
 from .ecal_results import DETAILED, FLOOR, LINES, OCCUPANCY, SPECTRA, EcalReport, SpectrumResult
 from .mass_peak import WINDOWS
@@ -44,7 +45,7 @@ def draw_ecal(report: EcalReport, path: Path) -> Path:
         ax.grid(alpha=0.3)
         ax.legend(fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.savefig(path, dpi=90)
+    sheet.savefig(fresh(path), dpi=90)
     return path
 
 
