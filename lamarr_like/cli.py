@@ -299,11 +299,12 @@ def fidelity(
     force: Force = False,
 ) -> None:
     """Tell how well each stage hides from a classifier, on detailed events it never saw."""
-    from .io.places import check_report
+    from .io.places import chain_files, check_report
     from .validation import fidelity as tests
 
     if output is not None:
-        read = [*data, *(p for p in (columns, models) if p is not None)]
+        files = [p for one in pipeline or () for p in chain_files(one)]
+        read = [*data, *files, *chain_files(models=models), *([] if columns is None else [columns])]
         check_report(output, "fidelity.json", ["fidelity.md"], read, force=force)
     sample = tests.SampleConfig(data, columns, part, long_only, seed)
     pipelines = pipeline or ([] if model else ["reference"])
@@ -340,11 +341,11 @@ def objects(
     force: Force = False,
 ) -> None:
     """Compare clusters, PID and muons of the fast chain with a detailed sample; tables, plots."""
-    from .io.places import check_report
+    from .io.places import chain_files, check_report
     from .validation import objects as tests
 
     pictures = [f"{name}.png" for name in ("ecal", "pid", "pid_floor", "muons")]
-    read = [sample, Path(pipeline), *([] if models is None else [models])]
+    read = [sample, *chain_files(pipeline, models)]
     check_report(output, "objects.json", ["objects.md", *pictures], read, force=force)
     config = tests.ObjectsConfig(
         *(sample, pipeline, baseline, models, events, seed), pages=tuple(page or tests.PAGES)

@@ -166,7 +166,7 @@ def simulate_detailed(
     Raises:
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
-    source = open_run(config, prob_nn)
+    source = open_run(config)
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:
         provenance["models"] = _identity(prob_nn)[1]
@@ -225,12 +225,15 @@ def _identity(prob_nn: str) -> tuple[AbstractModelStage, dict[str, dict[str, str
     return stage, {"prob_nn": {"model": artefact.folder.name, "digest": artefact.digest}}
 
 
-def open_run(config: RunConfig, *others: str | Path | None) -> TruthSource:
+def open_run(
+    config: RunConfig, pipeline: str | Path = "", models: str | Path | None = None
+) -> TruthSource:
     """The source of a run, whose output was found to be writable and none of what is read.
 
     Args:
         config: what to read and write.
-        others: what else is read: a pipeline, models, by name or path.
+        pipeline: name or file of the pipeline.
+        models: folder of the user's own models.
 
     Raises:
         LamarrLikeError: if the source or the size of the chunks makes no sense, or the output must
@@ -251,19 +254,21 @@ def open_run(config: RunConfig, *others: str | Path | None) -> TruthSource:
         skip_bad=config.skip_bad,
     )
     check = check_numbered if config.split_events else check_output
-    check(Path(config.output), _inputs(config, source, others), force=config.force)
+    check(Path(config.output), _inputs(config, source, pipeline, models), force=config.force)
     return source
 
 
 def _inputs(
-    config: RunConfig, source: TruthSource, others: Iterable[str | Path | None]
+    config: RunConfig, source: TruthSource, pipeline: str | Path, models: str | Path | None
 ) -> Iterator[str | Location]:
     """What a run reads, found out when somebody asks."""
+    from .io.places import chain_files
+
     yield from source.inputs()
+    yield from chain_files(pipeline, models)
     # What plug-ins read may stand in the text of the source only.
     words = [config.source, *config.source.partition(":")[2].partition("?")[0].split(",")]
     yield from (Path(word) for word in words if os.path.isfile(word))
-    yield from (Path(one) for one in others if one is not None)
 
 
 def _run(

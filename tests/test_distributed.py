@@ -424,8 +424,8 @@ def test_scratch_that_cannot_be_removed_is_not_the_error(tmp_path, monkeypatch):
         def _finish(self):
             self._file["a"] = {"x": np.arange(3.0)}
 
-    monkeypatch.setattr(os, "replace", denied)
-    monkeypatch.setattr(os, "unlink", denied)
+    for name in ("replace", "link", "unlink"):
+        monkeypatch.setattr(os, name, denied)
     with (
         pytest.raises(OutputError, match="cannot be written"),
         scratch_name(tmp_path / "a.root") as name,

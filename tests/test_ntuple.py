@@ -43,7 +43,7 @@ def make_batch(counts, seed=1, first=0):
 
 
 def write(path, batches, root_format="ttree", metadata=None):
-    with EventWriter(path, metadata=metadata or {}, root_format=root_format) as writer:
+    with EventWriter(path, metadata=metadata or {}, root_format=root_format, force=True) as writer:
         for batch in batches:
             writer.write(batch)
     return path
@@ -180,7 +180,7 @@ def test_nothing_is_left_after_an_error(tmp_path):
         raise ValueError("oops")
     assert list(tmp_path.iterdir()) == []
     path.write_text("precious")
-    with pytest.raises(KeyboardInterrupt), EventWriter(path, metadata={}):
+    with pytest.raises(KeyboardInterrupt), EventWriter(path, metadata={}, force=True):
         raise KeyboardInterrupt
     assert path.read_text() == "precious" and len(list(tmp_path.iterdir())) == 1
 

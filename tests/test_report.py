@@ -215,7 +215,7 @@ def written(path, batch, drop=()):
     for table, name in drop:
         columns = {k: v for k, v in batch[table].columns.items() if k != name}
         batch = batch.with_table(table, Table(columns, batch[table].offsets))
-    with EventWriter(path, metadata={"source": "toy"}) as writer:
+    with EventWriter(path, metadata={"source": "toy"}, force=True) as writer:
         writer.write(batch)
     return path
 

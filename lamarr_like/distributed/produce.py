@@ -20,6 +20,7 @@ from .local import LocalWorkers
 from .lock import FolderLock
 from .manifest import Failure, ProductionReport, write_manifest
 from .merge import merge_parts
+from .outputs import check_outputs
 from .parts import PLAN, PartReport, read_json, remove_scratch, sound_part, write_json
 from .stop import Stopped, StopRequest
 from .units import InputFile, Plan, Unit, make_plan
@@ -83,6 +84,7 @@ def run_production(
     merge: bool = False,
     watcher: Watcher | None = None,
     command: str = "",
+    force: bool = False,
 ) -> ProductionReport:
     """Run a production, or what is missing of it.
 
@@ -94,6 +96,7 @@ def run_production(
         merge: join the parts in the end, also where the production does not ask for it.
         watcher: told how far it is.
         command: command line, kept in the manifest.
+        force: replace a merged file that no run of the production has made.
 
     Raises:
         LamarrLikeError: if it cannot begin, or the manifest cannot be written.  Failures of units,
@@ -101,6 +104,7 @@ def run_production(
     """
     watcher = watcher or Watcher()
     start, begin = time.perf_counter(), _now()
+    check_outputs(config, merge=merge, force=force)
     _make_folder(config.output)
     state = _State()
     with FolderLock(config.output), StopRequest() as stop:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import OutputError
@@ -87,6 +87,20 @@ def refuse_inputs(paths: Iterable[Path], inputs: Iterable[str | Location]) -> No
     for path in there:
         if os.path.realpath(path) in names or _number(path) in numbers:
             raise OutputError(f"{path}: is an input of this command; name another output")
+
+
+def chain_files(pipeline: str | Path = "", models: str | Path | None = None) -> Iterator[Path]:
+    """Files of a pipeline of the user's and of all models in a folder of theirs.
+
+    Args:
+        pipeline: its name or file.
+        models: the folder.
+    """
+    if pipeline and Path(pipeline).is_file():
+        yield Path(pipeline)
+    if models is not None:
+        for sums in Path(models).glob(f"*/{_SUMS}"):
+            yield from sums.parent.glob("*")
 
 
 def _number(path: Path) -> tuple[int, int] | None:

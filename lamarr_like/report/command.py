@@ -86,8 +86,11 @@ def validate(
         trees=TreeConfig(threads=threads, seed=seed),
         seed=seed,
     )
-    others = [one for one in (verdict, pidcalib, models, Path(pipeline)) if one is not None]
-    _check_output(output, [*detailed, *(fast or ()), *others], force)
+    from ..io.places import chain_files
+
+    given = [one for one in (verdict, pidcalib) if one is not None]
+    read = [*detailed, *(fast or ()), *given, *chain_files(pipeline, models)]
+    _check_output(output, read, force)
     source: list[Path] | Pipeline
     if fast:
         source = list(fast)

@@ -154,7 +154,7 @@ def samples(folder: Path) -> dict[str, bytes]:
         found[f"hepmc{version} gzip"] = gzip.compress(path.read_bytes(), mtime=0)
     events = next(iter(open_source(str(folder / "3.hepmc"), n_events=None, seed=1)))
     for name, kind in (("root table", "ttree"), ("rntuple table", "rntuple")):
-        with EventWriter(folder / "a.root", metadata={}, root_format=kind) as writer:
+        with EventWriter(folder / "a.root", metadata={}, root_format=kind, force=True) as writer:
             writer.write(events)
         found[name] = (folder / "a.root").read_bytes()
     found["root ntuple"] = found["root table"]
