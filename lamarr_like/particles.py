@@ -20,12 +20,25 @@ SPEED_OF_LIGHT = 299.792458
 
 
 @cache
+def pdg_name(pdg_id: int) -> str:
+    """Name of a species, its number if it has none."""
+    from particle import InvalidParticle, Particle, ParticleNotFound
+
+    if pdg_id == 1000010020:
+        return "deuteron"
+    try:
+        return str(Particle.from_pdgid(pdg_id).name)
+    except (ParticleNotFound, InvalidParticle):
+        return str(pdg_id)
+
+
+@cache
 def _properties(pdg_id: int) -> tuple[float, float]:
-    from particle import Particle, ParticleNotFound
+    from particle import InvalidParticle, Particle, ParticleNotFound
 
     try:
         found = Particle.from_pdgid(pdg_id)
-    except ParticleNotFound:
+    except (ParticleNotFound, InvalidParticle):
         return 0.0, 0.0
     return float(found.charge or 0.0), float(found.mass or 0.0)
 

@@ -126,7 +126,7 @@ def parse_masses(texts: list[str]) -> dict[str, tuple[float, float]]:
 
     found = {}
     for text in texts:
-        match = re.fullmatch(r"(\w+):(\d+\.?\d*)-(\d+\.?\d*)", text)
+        match = re.fullmatch(r"(\w+):([0-9]+(?:\.[0-9]*)?)-([0-9]+(?:\.[0-9]*)?)", text)
         if match is None or not float(match[2]) < float(match[3]):
             raise DecayError(f"{text!r} is not of the form NAME:LOW-HIGH, such as B0:5000-5600")
         found[match[1]] = (float(match[2]), float(match[3]))

@@ -28,6 +28,7 @@ from ..io.truth import (
     check_options,
     make_batch,
     parse_choice,
+    parse_count,
     parse_range,
     split_options,
 )
@@ -77,10 +78,7 @@ class DecayGenerator:
             raise SourceError(f"{name}: pt must be a range within 0-{MAX_PT:g} GeV")
         if self.eta[0] < ETA_RANGE[0] or self.eta[1] > ETA_RANGE[1] or self.eta[0] == self.eta[1]:
             raise SourceError(f"{name}: eta must be a range within {ETA_RANGE[0]:g}-6")
-        count = options.get("n", "1")
-        if not count.isdecimal() or not 1 <= int(count) <= _MAX_PER_EVENT:
-            raise SourceError(f"{name}: n={count} is not a number of decays")
-        self.n = int(count)
+        self.n = parse_count(name, "n", options.get("n", "1"), _MAX_PER_EVENT, "decays")
         energy = parse_range(name, "ecm", options.get("ecm", "13"))[0]
         self.spectrum = spectrum_of(self.tree.pdg_id, energy)
         flip = parse_choice(name, "cc", options.get("cc", "1"), ("0", "1")) == "1"

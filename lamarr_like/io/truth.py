@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from .. import schema
 from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
 from .locations import Location
+from ..particles import pdg_name
 
 PARTICLE_COLUMNS = (
     "mcparticle_id",
@@ -36,8 +38,24 @@ PARTICLE_COLUMNS = (
 VERTEX_COLUMNS = ("mc_pv_id", "mc_x", "mc_y", "mc_z", "mc_t")
 """Columns of the vertex table that a source fills."""
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+WEIGHT_COLUMNS = ("mc_weight_id", "mc_weight_value")
+"""Columns of the table of weights that a source fills."""
+
+MAX_WEIGHT_NAMES = 10_000
+"""Most names that the weights of a source may have between them."""
+
+MAX_BROKEN = 10_000
+"""Broken events after which a source is given up, if not a tenth as many are sound."""
+
+MAX_SKIPPED = 1_000_000
+"""Broken events after which a source is given up, however many are sound."""
+
+KEPT_REASONS = 1000
+"""Broken events whose reasons are kept."""
+
+_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _RANGE = re.compile(rf"({_NUMBER})(?:[-:]({_NUMBER}))?")
+_MAX_DIGITS = 60
 
 
 class TruthSource(ABC):
@@ -56,6 +74,9 @@ class TruthSource(ABC):
         skipped: (event, reason) of each event skipped so far; event -1 stands for a whole file.
         unreadable: the part of `skipped` that is known before the first event.
         notes: remarks for the user, for example how the collisions of a file were read.
+        weight_names: names of the weights by ``mc_weight_id``; [] if nothing has named them.
+        dropped: how many particles of each PDG identifier were left out that the detector might
+            have seen: the generator left them stable, and the simulation does not know them.
     """
 
     is_gun: bool = False
@@ -68,9 +89,15 @@ class TruthSource(ABC):
         self.skipped: list[tuple[int, str]] = []
         self.notes: list[str] = []
         self.unreadable: list[tuple[int, str]] = []
+        self.weight_names: list[str] = []
+        self.dropped: Counter[int] = Counter()
+        self._ids_of_names: dict[tuple[str, ...], list[int]] = {}
+        self._n_broken = 0
 
     def __iter__(self) -> Iterator[EventBatch]:
         self.skipped[:] = self.unreadable
+        self.dropped.clear()
+        self._n_broken = 0
         return self.batches()
 
     @abstractmethod
@@ -86,23 +113,100 @@ class TruthSource(ABC):
         if text not in self.notes:
             self.notes.append(text)
 
+    def remarks(self) -> list[str]:
+        """The notes, and what was dropped so far."""
+        return [*self.notes, *dropped_note(self.dropped)]
+
+    def skip(self, broken: Sequence[tuple[int, str]], given: int) -> None:
+        """Enter broken events, in rising order, into `skipped`.
+
+        Args:
+            broken: (event, reason) of each.
+            given: sound events that the source has given so far.
+
+        Raises:
+            SourceError: if there are so many that the source is of no use.
+        """
+        for event, reason in broken:
+            self._n_broken += 1
+            kept = reason if self._n_broken <= KEPT_REASONS else "broken as others before it"
+            self.skipped.append((event, kept))
+        n = self._n_broken
+        if n > MAX_SKIPPED or n > max(MAX_BROKEN, 10 * given):
+            first = self.skipped[0][1] if self.skipped else broken[0][1]
+            raise SourceError(
+                f"{self.name}: {n} broken events and {given} sound ones, this is of no use; "
+                f"the first: {first}"
+            )
+
+    def weight_ids(self, names: tuple[str, ...]) -> list[int]:
+        """``mc_weight_id`` of the weights of these names; new ones are entered.
+
+        Raises:
+            SourceError: if there are too many.
+        """
+        if names not in self._ids_of_names:
+            place = {name: k for k, name in enumerate(self.weight_names)}
+            new = [name for name in dict.fromkeys(names) if name not in place]
+            if len(place) + len(new) > MAX_WEIGHT_NAMES:
+                raise SourceError(f"{self.name}: weights have more than {MAX_WEIGHT_NAMES} names")
+            self.weight_names += new
+            place |= {name: len(place) + k for k, name in enumerate(new)}
+            if len(self._ids_of_names) > MAX_WEIGHT_NAMES:
+                self._ids_of_names.clear()
+            self._ids_of_names[names] = [place[name] for name in names]
+        return self._ids_of_names[names]
+
+
+def numbered_names(n: int) -> tuple[str, ...]:
+    """Names of `n` weights that nothing has named: ``0``, ``1``, ..."""
+    return tuple(map(str, range(n)))
+
+
+def dropped_note(dropped: Mapping[int, int]) -> list[str]:
+    """What is said of particles that were left out, on one line; nothing if there are none."""
+    if not dropped:
+        return []
+    order = sorted(dropped, key=lambda code: (-dropped[code], abs(code), code))
+    listed = [f"{dropped[code]} {pdg_name(code)}" for code in order[:20]]
+    more = [f"{len(order) - 20} more kinds"] if len(order) > 20 else []
+    return [
+        f"{sum(dropped.values())} particles that the generator left stable are not simulated: "
+        + ", ".join(listed + more)
+    ]
+
 
 def make_batch(
-    event_id: NDArray[np.int64], weight: NDArray[np.float64], vertex: Table, particle: Table
+    event_id: NDArray[np.int64],
+    weight: NDArray[np.float64] | Table,
+    vertex: Table,
+    particle: Table,
+    generator_event: NDArray[np.int64] | None = None,
 ) -> EventBatch:
     """Join the tables of some events and cast every column to its declared type.
 
     Args:
         event_id: shape ``(n_events,)``.
-        weight: generator weights, shape ``(n_events,)``.
+        weight: generator weights, shape ``(n_events,)``, or a table of all of them
+            (`WEIGHT_COLUMNS`), at least one an event, the nominal one first.
         vertex: generated primary vertices.
         particle: generated particles.
+        generator_event: number of each event in its input, shape ``(n_events,)``; `event_id` if
+            None.
     """
     n = len(event_id)
-    event = Table(
-        {"event_id": event_id, "run_number": np.zeros(n), "mc_weight": weight}, np.arange(n + 1)
-    )
-    tables = {"event": event, "vertex": vertex, "particle": particle}
+    if not isinstance(weight, Table):
+        value = np.asarray(weight)
+        one = {"mc_weight_id": np.zeros(n, dtype=np.int32), "mc_weight_value": value}
+        weight = Table(one, np.arange(n + 1))
+    columns = {
+        "event_id": event_id,
+        "run_number": np.zeros(n),
+        "generator_event": event_id if generator_event is None else generator_event,
+        "mc_weight": weight["mc_weight_value"][weight.offsets[:-1]],
+    }
+    event = Table(columns, np.arange(n + 1))
+    tables = {"event": event, "vertex": vertex, "weight": weight, "particle": particle}
     return EventBatch(
         {
             name: Table(
@@ -112,6 +216,22 @@ def make_batch(
             for name, table in tables.items()
         }
     )
+
+
+def bad_weights(weight: Table, names: Sequence[str]) -> dict[int, str]:
+    """Reason by position of each event with a weight that is no number.
+
+    Args:
+        weight: all weights.
+        names: name of each ``mc_weight_id``.
+    """
+    bad: dict[int, str] = {}
+    for row in np.flatnonzero(~np.isfinite(weight["mc_weight_value"])):
+        k = int(np.searchsorted(weight.offsets, row, "right")) - 1
+        number, name = row - weight.offsets[k], names[weight["mc_weight_id"][row]]
+        which = f"weight {number} ({name!r})" if name != str(number) else f"weight {number}"
+        bad.setdefault(k, f"{which}: mc_weight = {weight['mc_weight_value'][row]}")
+    return bad
 
 
 def drop_bad(
@@ -196,14 +316,29 @@ def parse_range(text: str, key: str, value: str) -> tuple[float, float]:
     Raises:
         SourceError: if it is neither, or the range is upside down.
     """
-    match = _RANGE.fullmatch(value)
+    match = _RANGE.fullmatch(value) if len(value) <= _MAX_DIGITS else None
     if match is None:
-        raise SourceError(f"{text}: {key}={value} is neither a number nor a range such as 3-100")
+        shown = value if len(value) <= _MAX_DIGITS else f"{value[:_MAX_DIGITS]}..."
+        raise SourceError(f"{text}: {key}={shown} is neither a number nor a range such as 3-100")
     low = float(match[1])
     high = low if match[2] is None else float(match[2])
     if high < low:
         raise SourceError(f"{text}: {key}={value} ends below its start")
     return low, high
+
+
+def parse_count(text: str, key: str, value: str, most: int, what: str) -> int:
+    """Read a number of something, from 1 to `most`.
+
+    Raises:
+        SourceError: if it is none.
+    """
+    # Only so many digits: Python refuses to read thousands of them, with an error of its own.
+    plain = value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS
+    if not plain or not 1 <= int(value) <= most:
+        shown = value[:_MAX_DIGITS]
+        raise SourceError(f"{text}: {key}={shown} is not a number of {what} from 1 to {most}")
+    return int(value)
 
 
 def parse_choice(text: str, key: str, value: str, choices: tuple[str, ...]) -> str:
