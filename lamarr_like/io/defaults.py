@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import schema
 from ..errors import SchemaError
-from ..events import Table
-from ..particles import masses
+from ..events import EventBatch, Table
+from ..particles import charges, masses
+from .naming import EXAMPLE, require_particles
 
 
 def with_defaults(
@@ -91,3 +93,32 @@ def collisions(columns: Mapping[str, np.ndarray], offsets: NDArray[np.int64]) ->
     local = np.arange(first[-1]) - np.repeat(first[:-1], counts)
     axes = dict(zip(names, point.T, strict=True))
     return Table.from_counts({"mc_pv_id": local, **axes}, counts)
+
+
+def completed(batch: EventBatch, where: str = "events") -> EventBatch:
+    """Fill columns of the truth that have a natural default where they are absent.
+
+    Those of particles are as in `with_defaults`, charges follow from the species; without a table
+    of collisions there is one for each that the particles name.
+
+    Args:
+        batch: events with particles.
+        where: what is looked at, for messages.
+
+    Raises:
+        SchemaError: if particles or their columns without a default are absent.
+    """
+    if "particle" not in batch.tables:
+        raise SchemaError(f"{where}: there is no table 'particle'. What can be read is{EXAMPLE}")
+    given = batch.particle
+    require_particles(given.columns, where)
+    vertex = batch.tables.get("vertex")
+    columns = with_defaults(given.columns, given.offsets, where, vertex)
+    if "mc_charge" not in columns:
+        columns["mc_charge"] = charges(columns["mc_pdg_id"])
+    if vertex is None:
+        found = collisions(columns, given.offsets)
+        typed = {k: schema.as_declared("vertex", k, v) for k, v in found.columns.items()}
+        batch = batch.with_table("vertex", Table(typed, found.offsets))
+    absent = {k: schema.as_declared("particle", k, v) for k, v in columns.items() if k not in given}
+    return batch.with_columns("particle", **absent) if absent else batch

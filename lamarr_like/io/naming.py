@@ -133,9 +133,12 @@ def require_particles(columns: Iterable[str], where: str) -> None:
 
 
 def is_truth(table: str, name: str) -> bool:
-    """Whether a column may come from outside: of the truth, or unknown to the schema."""
+    """Whether a column may come from outside: of the truth, or unknown to the schema.
+
+    Charges are those of the species, whatever is said of them.
+    """
     if (table, name) not in schema.COLUMNS:
         return True
     if table == "particle":
-        return name in PARTICLE_COLUMNS
+        return name in PARTICLE_COLUMNS and name != "mc_charge"
     return table == "vertex" or name not in ("n_spd_hits", "n_tracks", "n_pvs")
