@@ -20,6 +20,7 @@ from ..errors import SourceError
 from ..events import EventBatch, Table
 from ..rng import uniforms
 from .gun import ORIGIN_OPTIONS, PARTICLE_OPTIONS, Gun
+from .locations import Location
 from .truth import TruthSource, check_options, drop_bad, split_options
 
 
@@ -42,6 +43,10 @@ class EmbeddingSource(TruthSource):
         self.is_gun = host.is_gun
         # One set of books: what the host skips and remarks is what this source does.
         self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
+
+    def inputs(self) -> tuple[Location, ...]:
+        """Those of the host."""
+        return self.host.inputs()
 
     @abstractmethod
     def added(self, batch: EventBatch) -> EventBatch:

@@ -94,6 +94,10 @@ class HepmcSource(TruthSource):
         known = ("MEV-MM", "MEV-CM", "GEV-MM", "GEV-CM")
         self.units = None if units is None else parse_choice(name, "units", units, known)
 
+    def inputs(self) -> tuple[Location, ...]:
+        """The files."""
+        return tuple(self.paths)
+
     def batches(self) -> Iterator[EventBatch]:
         """Read the files one after the other, a bounded number of GenEvents at a time."""
         next_id, n_given = 0, 0

@@ -66,6 +66,10 @@ class TableSource(TruthSource):
         self.paths = paths
         self.skip_bad = skip_bad
 
+    def inputs(self) -> tuple[Location, ...]:
+        """The files."""
+        return tuple(self.paths)
+
     def batches(self) -> Iterator[EventBatch]:
         """Read the files one after the other, a bounded part at a time."""
         next_id = 0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
+from .locations import Location
 
 PARTICLE_COLUMNS = (
     "mcparticle_id",
@@ -55,9 +56,11 @@ class TruthSource(ABC):
         skipped: (event, reason) of each event skipped so far; event -1 stands for a whole file.
         unreadable: the part of `skipped` that is known before the first event.
         notes: remarks for the user, for example how the collisions of a file were read.
+        length: events that there are, where a generator has an end that it knows; None otherwise.
     """
 
     is_gun: bool = False
+    length: int | None = None
 
     def __init__(self, name: str, n_events: int | None) -> None:
         if n_events is not None and n_events < 1:
@@ -75,6 +78,24 @@ class TruthSource(ABC):
     @abstractmethod
     def batches(self) -> Iterator[EventBatch]:
         """The events, from the first one."""
+
+    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch] | None:
+        """Events by their numbers, made without those before them.
+
+        Args:
+            first: number of the first event, `shift` included.
+            stop: number after the last one.
+            shift: number of the first event of the source in the whole production.
+
+        Returns:
+            Batches in order with all events of the range, maybe some around it; None from a source
+            that reaches an event through those before it only.
+        """
+        return None
+
+    def inputs(self) -> tuple[Location, ...]:
+        """Files and folders that the events follow from, for who must know whether they changed."""
+        return ()
 
     def note(self, text: str) -> None:
         """Keep a remark for the user, once."""
