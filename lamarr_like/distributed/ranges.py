@@ -3,7 +3,8 @@
 What reaching the first event of a range costs:
 
 * guns and decays: nothing, an event is a function of its number;
-* Pythia: at most 49 events, those of the same block of `lamarr_like.io.pythia.BLOCK` before it;
+* Pythia: at most 49 events, those of the same block of `lamarr_like.io.pythia.BLOCK` before it; with
+  a Les Houches event file, reading past the hard events before it (15 us each);
 * files and sources of plug-ins: all that lies before it is read and thrown away, so each is one
   unit unless its user asks for less.
 """
@@ -14,18 +15,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..decays.source import DecaySource, open_source, with_decays
+from ..decays.source import open_source, with_decays
 from ..errors import SourceError
 from ..events import EventBatch
 from ..io.embedding import EmbeddedSource
-from ..io.gun import GunSource
-from ..io.pythia import BLOCK, PythiaSource
+from ..io.locations import Location
 from ..io.truth import TruthSource
 from ..rng import stage_key
-
-STEP = 500
-"""Events of a gun or of decays that are made at a time."""
-
 
 class RangeSource(TruthSource):
     """Events ``first`` to ``stop`` of another source.
@@ -47,26 +43,24 @@ class RangeSource(TruthSource):
 
     def batches(self) -> Iterator[EventBatch]:
         """The events of the range, a bounded number at a time."""
-        if isinstance(self.whole, PythiaSource):
-            return self._from_blocks(self.whole)
-        if isinstance(self.whole, (GunSource, DecaySource)):
-            return self._from_numbers(self.whole)
+        if self.stop is not None:
+            first, stop = self.first + self.shift, self.stop + self.shift
+            made = self.whole.numbered(first, stop, self.shift)
+            if made is not None:
+                return self._from_numbers(made, first, stop)
         return self._from_file()
 
-    def _from_blocks(self, whole: PythiaSource) -> Iterator[EventBatch]:
-        assert self.stop is not None
-        first, stop = self.first + self.shift, self.stop + self.shift
-        for block in range(first // BLOCK, -(-stop // BLOCK)):
-            batch = whole.block(block)
+    def inputs(self) -> tuple[Location, ...]:
+        """Those of the whole source."""
+        return self.whole.inputs()
+
+    def _from_numbers(
+        self, made: Iterator[EventBatch], first: int, stop: int
+    ) -> Iterator[EventBatch]:
+        for batch in made:
             self._take_skipped(first, stop, 0)
             yield _between(batch, first, stop)
-
-    def _from_numbers(self, whole: GunSource | DecaySource) -> Iterator[EventBatch]:
-        assert self.stop is not None
-        stop = self.stop + self.shift
-        for start in range(self.first + self.shift, stop, STEP):
-            ids = np.arange(start, min(start + STEP, stop), dtype=np.int64)
-            yield whole._batch(ids)
+        self._take_skipped(first, stop, 0)
 
     def _from_file(self) -> Iterator[EventBatch]:
         stop = np.iinfo(np.int64).max if self.stop is None else self.stop

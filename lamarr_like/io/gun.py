@@ -182,8 +182,12 @@ class GunSource(TruthSource):
     def batches(self) -> Iterator[EventBatch]:
         """The events, `BLOCK` at a time."""
         assert self.n_events is not None
-        for start in range(0, self.n_events, BLOCK):
-            yield self._batch(np.arange(start, min(start + BLOCK, self.n_events), dtype=np.int64))
+        return self.numbered(0, self.n_events)
+
+    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch]:
+        """Just the events from `first` to before `stop`."""
+        for start in range(first, stop, BLOCK):
+            yield self._batch(np.arange(start, min(start + BLOCK, stop), dtype=np.int64))
 
     def _batch(self, ids: NDArray[np.int64]) -> EventBatch:
         n = self.gun.n_particles

@@ -7,6 +7,10 @@ own stream; consecutive blocks take consecutive seeds from a start that is hashe
 seed, so no two blocks of one run and purpose share one before 4.5e10 events.  Runs with different
 seeds start at different places of the same 900 000 000, so two long ones can overlap: with B blocks
 each the chance is about 2 B / 9e8 a pair.
+
+A card may take its hard processes from a Les Houches event file, which no seed turns back.  Then
+event k is event k of that file, each is taken once, those that Pythia does not finish leave a gap,
+and the source ends where the file does.
 """
 
 from __future__ import annotations
@@ -18,12 +22,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SourceError
+from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
 from ..particles import SPEED_OF_LIGHT
 from ..rng import stage_key, uniforms
 from .beam import collision_points
+from .lhe import HardEvents
 from .locations import Location
+from .pythia_card import (
+    BEAMS,
+    count_hard_events,
+    data_folders,
+    hard_events,
+    new_pythia,
+    read_card,
+    tame,
+)
 from .selection import RawTruth, select_particles
 from .truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
 
@@ -49,7 +63,6 @@ OPTIONS = {
 }
 """Options of a Pythia source and their meaning."""
 
-_BEAMS = ("Beams:eCM = 13000.",)
 _COMMON = (
     "Print:quiet = on",
     "Random:setSeed = on",
@@ -117,28 +130,69 @@ class PythiaSource(TruthSource):
                 f"only events with a {'b' if self.flavour == 5 else 'c'} hadron in 2 < eta < 5 "
                 "(?forward=0 for all)"
             )
+        self._card: Any = None
         self._main: Any = None
         self._overlay: Any = None
+        self._hard: HardEvents | None = None
+        self._lhe: Path | None = None
+        self._files: tuple[Path, ...] = ()
+        if process not in PROCESSES:
+            self._read_card(Path(process), n_events)
+
+    def _read_card(self, card: Path, n_events: int) -> None:
+        self._card, self._files = read_card(card)
+        for remark in tame(self._card):
+            self.note(remark)
+        self._lhe = hard_events(self._card, card)
+        if self._lhe is None:
+            return
+        skipped = int(self._card.mode("Beams:nSkipLHEFatInit"))
+        self.length = max(count_hard_events(self._lhe) - skipped, 0)
+        if not self.length:
+            raise SourceError(f"{card}: Beams:nSkipLHEFatInit leaves no event of {self._lhe}")
+        short = f", fewer than the {n_events} asked for" if self.length < n_events else ""
+        self.note(
+            f"hard processes are the {self.length} events of {self._lhe}{short}; each is taken "
+            "once, in order"
+        )
 
     def inputs(self) -> tuple[Location, ...]:
-        """The user's card."""
-        return () if self.process in PROCESSES else (Path(self.process),)
+        """The card, what it includes and names, and the folders of Pythia's own data."""
+        return (*self._files, *data_folders(self._card or self._main or new_pythia()))
 
     def batches(self) -> Iterator[EventBatch]:
         """The events, a block at a time."""
         assert self.n_events is not None
-        for block in range(-(-self.n_events // BLOCK)):
-            yield self.block(block)
+        return self.numbered(0, self.n_events)
 
-    def block(self, block: int) -> EventBatch:
-        """The events of one block, without those before it."""
+    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch]:
+        """Whole blocks of events, so that none of `first` to `stop` is missing."""
+        if self.length is not None:
+            stop = min(stop, self.length + shift)
+        for block in range(first // BLOCK, -(-stop // BLOCK)):
+            batch = self.block(block, shift)
+            if batch is not None:
+                yield batch
+
+    def block(self, block: int, shift: int = 0) -> EventBatch | None:
+        """The events of one block, without those before it; None if Pythia finished none.
+
+        Args:
+            block: its number.
+            shift: number of the event that takes the first of a Les Houches event file.
+        """
         assert self.n_events is not None
-        stop = min((block + 1) * BLOCK, self.n_events)
-        ids = np.arange(block * BLOCK, stop, dtype=np.int64)
-        n_main, n_overlay = self._multiplicities(ids)
         if self._main is None:
             self._main = self._start(PROCESSES.get(self.process))
-        main = self._generate(self._main, "pythia", block, int(n_main.sum()))
+        ids = np.arange(block * BLOCK, min((block + 1) * BLOCK, self.n_events), dtype=np.int64)
+        if self._lhe is not None:
+            ids, main = self._finished(ids, block, shift)
+            n_main, n_overlay = self._multiplicities(ids)
+        else:
+            n_main, n_overlay = self._multiplicities(ids)
+            main = self._generate(self._main, "pythia", block, int(n_main.sum()))
+        if main is None:
+            return None
         overlay = None
         if n_overlay.any():
             if self._overlay is None:
@@ -149,6 +203,26 @@ class PythiaSource(TruthSource):
         batch, skipped = drop_bad(batch, bad, names, self.skip_bad)
         self.skipped += skipped
         return batch
+
+    def _finished(
+        self, ids: NDArray[np.int64], block: int, shift: int
+    ) -> tuple[NDArray[np.int64], ak.Array | None]:
+        """Of the events of a block, those that Pythia finishes; the others are skipped."""
+        assert self.length is not None
+        ids = ids[(ids >= shift) & (ids < shift + self.length)]
+        if not len(ids):
+            return ids, None
+        if self._hard is None:
+            self._hard = HardEvents(self._main, self.name)
+        first = int(ids[0]) - shift
+        found = self._hard.take(first, first + len(ids), self._seed("pythia", block))
+        if found.unreadable and not self.skip_bad:
+            why = f"event {found.unreadable[0]} of {self._lhe} cannot be read"
+            raise BadEventError(self.name, found.unreadable[0] + shift, why)
+        for number in sorted({*range(first, first + len(ids))} - {*found.numbers}):
+            what = "cannot be read" if number in found.unreadable else "was not finished by Pythia"
+            self.skipped.append((number + shift, f"event {number} of {self._lhe} {what}"))
+        return np.array(found.numbers, dtype=np.int64) + shift, found.collisions
 
     def _multiplicities(
         self, ids: NDArray[np.int64]
@@ -168,19 +242,11 @@ class PythiaSource(TruthSource):
 
     def _start(self, settings: tuple[str, ...] | None) -> Any:
         """An initialised generator; `settings` None stands for the user's file."""
-        import pythia8mc
-
-        pythia = pythia8mc.Pythia("", False)
-        lines = list(_BEAMS)
-        if settings is None:
-            for line in lines:
-                pythia.readString(line)
-            if not pythia.readFile(self.process, False):
-                raise SourceError(f"{self.process}: Pythia does not take a setting in it")
-            lines = []
-        elif self._main is not None:
+        pythia = self._card if settings is None else new_pythia()
+        lines = [] if settings is None else list(BEAMS)
+        if settings is not None and self._main is not None:
             # Pile-up comes at the energy of the signal.
-            lines = [f"Beams:eCM = {self._main.parm('Beams:eCM')}"]
+            lines = [f"Beams:eCM = {_energy(self._main)}"]
         for line in (*lines, *(settings or ()), *_COMMON):
             if not pythia.readString(line, False):
                 raise SourceError(f"{self.name}: Pythia does not take {line!r}")
@@ -192,8 +258,7 @@ class PythiaSource(TruthSource):
         """The first `n` collisions of a block, those that do not pass the forward cut left out."""
         import awkward as ak
 
-        start = int(stage_key(self.seed, purpose)) % _N_SEEDS
-        pythia.rndm.init(1 + (start + block) % _N_SEEDS)
+        pythia.rndm.init(self._seed(purpose, block))
         parts: list[ak.Array] = []
         n_have, n_empty = 0, 0
         while n_have < n:
@@ -206,6 +271,10 @@ class PythiaSource(TruthSource):
             parts.append(batch)
             n_have += len(batch)
         return ak.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _seed(self, purpose: str, block: int) -> int:
+        start = int(stage_key(self.seed, purpose)) % _N_SEEDS
+        return 1 + (start + block) % _N_SEEDS
 
     def _batch(
         self,
@@ -237,6 +306,13 @@ class PythiaSource(TruthSource):
         vertex = Table.from_counts({"mc_pv_id": pv_id, **columns}, n_collisions)
         # The weight of an event is that of its own process, which comes first.
         return make_batch(ids, weights[first[:-1]], vertex, particle), bad
+
+
+def _energy(pythia: Any) -> float:
+    """Energy of the collisions of a started generator [GeV]."""
+    if pythia.mode("Beams:frameType") == 1:
+        return float(pythia.parm("Beams:eCM"))
+    return float(pythia.infoPython().eCM())
 
 
 def _has_forward(prt: ak.Array, flavour: int) -> NDArray[np.bool_]:

@@ -77,9 +77,11 @@ class TruthSource(ABC):
         weight_names: names of the weights by ``mc_weight_id``; [] if nothing has named them.
         dropped: how many particles of each PDG identifier were left out that the detector might
             have seen: the generator left them stable, and the simulation does not know them.
+        length: events that there are, where a generator has an end that it knows; None otherwise.
     """
 
     is_gun: bool = False
+    length: int | None = None
 
     def __init__(self, name: str, n_events: int | None) -> None:
         if n_events is not None and n_events < 1:
@@ -103,6 +105,20 @@ class TruthSource(ABC):
     @abstractmethod
     def batches(self) -> Iterator[EventBatch]:
         """The events, from the first one."""
+
+    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch] | None:
+        """Events by their numbers, made without those before them.
+
+        Args:
+            first: number of the first event, `shift` included.
+            stop: number after the last one.
+            shift: number of the first event of the source in the whole production.
+
+        Returns:
+            Batches in order with all events of the range, maybe some around it; None from a source
+            that reaches an event through those before it only.
+        """
+        return None
 
     def inputs(self) -> tuple[Location, ...]:
         """Files and folders that the events follow from, for who must know whether they changed."""
