@@ -14,7 +14,7 @@ from ..events import Table
 from ..sequences import Sources
 from ..translation import Again, Drawn
 from .ecal_sources import BORDERS, CELL_Z, CELLS, HOLE, MIP, region_of
-from .ecal_spacing import LEAK_EDGES, crowded, near_pairs, nearest_cluster
+from .ecal_spacing import LEAK_EDGES, crowded, hardest_near, near_pairs, nearest_cluster
 from .features import ECAL_Z
 from .stage import Columns, Floats, Mask
 
@@ -197,14 +197,9 @@ def _on_the_face(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> Ints:
     """Cluster that each becomes part of: itself, or the hardest one too near to be another."""
-    into = np.arange(len(x))
     if least <= 0.0:
-        return into
-    a, b, _ = near_pairs(x, y, event, least)
-    swap = (energy[a] > energy[b]) | ((energy[a] == energy[b]) & (a < b))
-    soft, hard = np.where(swap, b, a), np.where(swap, a, b)
-    order = np.lexsort((-hard, energy[hard], soft))
-    into[soft[order]] = hard[order]  # the last stays: the hardest, of equals the first
+        return np.arange(len(x))
+    into = hardest_near(x, y, energy, event, least)
     for _ in range(_TURNS):
         into = into[into]
     return into
