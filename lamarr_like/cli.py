@@ -17,6 +17,7 @@ from . import __version__
 from .decays.command import Combinatorial, Force, Masses, Swaps, decays
 from .distributed.command import batch
 from .errors import DecayError, LamarrLikeError
+from .extras import extra_of, missing, need
 from .report.command import validate
 from .resources import PROB_NN
 from .signals import interrupted, stoppable
@@ -344,6 +345,7 @@ def objects(
     from .io.places import chain_files, check_report
     from .validation import objects as tests
 
+    need("plot", "matplotlib")
     pictures = [f"{name}.png" for name in ("ecal", "pid", "pid_floor", "muons")]
     read = [sample, *chain_files(pipeline, models)]
     check_report(output, "objects.json", ["objects.md", *pictures], read, force=force)
@@ -476,16 +478,6 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
             typer.echo(f"  event {event}: {reason}")
 
 
-_EXTRAS = {
-    "numba": "detailed",
-    "jinja2": "report",
-    **dict.fromkeys(("distributed", "dask_jobqueue"), "batch"),
-    **dict.fromkeys(("matplotlib", "mplhep", "hist"), "plot"),
-    **dict.fromkeys(("tensorflow", "keras", "onnx", "sklearn"), "train"),
-}
-"""Extra of the package that brings each module which the base installation lacks."""
-
-
 def main() -> None:
     """Run the command; errors raised on purpose become one line and exit status 2."""
     with stoppable():
@@ -504,13 +496,10 @@ def _line(error: Exception) -> str:
     Raises:
         ModuleNotFoundError: if it is one and no extra has the module.
     """
-    if isinstance(error, ModuleNotFoundError):
-        if error.name not in _EXTRAS:
+    if isinstance(error, ModuleNotFoundError) and not isinstance(error, LamarrLikeError):
+        extra = extra_of(error.name)
+        if extra is None:
             raise error
-        extra = _EXTRAS[error.name]
-        return (
-            f"this needs {error.name}: pip install 'lamarr_like[{extra}]', "
-            f"or pip install -e '.[{extra}]' in a checkout"
-        )
+        error = missing(str(error.name), extra)
     # The caret under a decay descriptor needs its line breaks.
     return str(error) if isinstance(error, DecayError) else " ".join(str(error).split())

@@ -18,6 +18,7 @@ import numpy as np
 from . import __version__
 from .errors import OutputError, PipelineError
 from .events import EventBatch, rebatch
+from .extras import need
 from .oversampling import check_draws, oversampled
 from .pipeline import Pipeline, load_stage
 from .processes import one_thread, worker_pool
@@ -166,6 +167,7 @@ def simulate_detailed(
     Raises:
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
+    need("detailed")
     source = open_run(config)
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:

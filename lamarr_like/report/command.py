@@ -90,7 +90,7 @@ def validate(
 
     given = [one for one in (verdict, pidcalib) if one is not None]
     read = [*detailed, *(fast or ()), *given, *chain_files(pipeline, models)]
-    _check_output(output, read, force)
+    _check_begin(output, read, force)
     source: list[Path] | Pipeline
     if fast:
         source = list(fast)
@@ -157,7 +157,7 @@ def run(
 
     config = ReportConfig() if config is None else config
     read = [one for one in (thresholds, pidcalib) if one is not None]
-    _check_output(output, [*detailed, *(fast if isinstance(fast, Sequence) else ()), *read], force)
+    _check_begin(output, [*detailed, *(fast if isinstance(fast, Sequence) else ()), *read], force)
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
     chain = None if isinstance(fast, Sequence) else fast
@@ -186,9 +186,12 @@ def run(
     return report.verdict.exit_status
 
 
-def _check_output(output: Path, inputs: Sequence[Path], force: bool) -> None:
+def _check_begin(output: Path, inputs: Sequence[Path], force: bool) -> None:
+    """What would be a pity to find out at the end."""
+    from ..extras import need
     from ..io.places import check_report
 
+    need("report")
     others = ("index.html", "histograms.root", "plots")
     check_report(output, "report.json", others, inputs, force=force)
 
