@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -14,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from . import __version__
-from .decays.command import Combinatorial, Force, Masses, Swaps, decays
+from .decays.command import Combinatorial, Force, Masses, Swaps, decays, tell_shorter
 from .distributed.command import batch
 from .errors import DecayError, LamarrLikeError
+from .extras import extra_of, missing, need
+from .progress import progress
 from .report.command import validate
 from .resources import PROB_NN
 from .signals import interrupted, stoppable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Ultra-fast simulation of an LHCb-like detector: truth particles in, ntuple out.",
 )
@@ -144,8 +143,8 @@ def simulate(
     requests = _requests(decay, combinatorial, swap, mass)
     config = replace(config, decays=requests, split_events=split_events, oversample=oversample)
     config = replace(config, force=force)
-    with _progress(None if events is None else events * oversample) as advance:
-        summary = simulate_shared(config, workers, pipeline, models, advance)
+    with progress(None if events is None else events * oversample, _begin(source)) as bar:
+        summary = simulate_shared(config, workers, pipeline, models, bar.advance)
     _show(config, summary)
 
 
@@ -174,9 +173,9 @@ def detailed(
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
     config = replace(config, decays=_requests(decay, combinatorial, swap, mass), force=force)
-    with _progress(events) as advance:
+    with progress(events, _begin(source)) as bar:
         chosen = None if prob_nn == "none" else prob_nn
-        summary = runs.simulate_detailed(config, workers, advance, chosen)
+        summary = runs.simulate_detailed(config, workers, bar.advance, chosen)
     _show(config, summary)
 
 
@@ -344,6 +343,7 @@ def objects(
     from .io.places import chain_files, check_report
     from .validation import objects as tests
 
+    need("plot", "matplotlib")
     pictures = [f"{name}.png" for name in ("ecal", "pid", "pid_floor", "muons")]
     read = [sample, *chain_files(pipeline, models)]
     check_report(output, "objects.json", ["objects.md", *pictures], read, force=force)
@@ -351,6 +351,7 @@ def objects(
         *(sample, pipeline, baseline, models, events, seed), pages=tuple(page or tests.PAGES)
     )
     report = tests.compare_objects(config, typer.echo)
+    tell_shorter(str(sample), (events or 0) - report.events, events)
     for path in report.write(output):
         typer.echo(f"wrote {path}")
 
@@ -423,19 +424,9 @@ def _config(
     )
 
 
-@contextmanager
-def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on the error stream, gone when done; silent where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("events", total=total)
-        yield lambda n: bar.advance(task, n)
+def _begin(source: str) -> str:
+    """What takes its time before the first event."""
+    return "starting Pythia" if source.startswith("pythia:") else "starting"
 
 
 def _show(config: RunConfig, summary: RunSummary) -> None:
@@ -450,6 +441,8 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
         f"{files}: {summary.events} events, {summary.particles} generated particles, "
         f"{sum(summary.tracks.values())} tracks ({tracks})"
     )
+    for line in summary.decays.lines() if summary.decays else ():
+        typer.echo(f"  {line}")
     table = Table("step", box=None, pad_edge=False)
     for head in ("s", "%", "ms/event"):
         table.add_column(head, justify="right")
@@ -470,27 +463,19 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
         )
     for note in summary.notes:
         typer.echo(f"note: {note}")
+    if summary.missing:
+        tell_shorter(config.source, summary.missing, config.n_events)
     if summary.skipped:
         typer.echo(f"skipped {len(summary.skipped)} broken events, the first:")
         for event, reason in summary.skipped[:5]:
             typer.echo(f"  event {event}: {reason}")
 
 
-_EXTRAS = {
-    "numba": "detailed",
-    "jinja2": "report",
-    **dict.fromkeys(("distributed", "dask_jobqueue"), "batch"),
-    **dict.fromkeys(("matplotlib", "mplhep", "hist"), "plot"),
-    **dict.fromkeys(("tensorflow", "keras", "onnx", "sklearn"), "train"),
-}
-"""Extra of the package that brings each module which the base installation lacks."""
-
-
 def main() -> None:
     """Run the command; errors raised on purpose become one line and exit status 2."""
     with stoppable():
         try:
-            app()
+            app(prog_name="lamarr-like")
         except (ModuleNotFoundError, LamarrLikeError) as error:
             if interrupted():  # the error is only what the signal led to
                 raise
@@ -504,13 +489,10 @@ def _line(error: Exception) -> str:
     Raises:
         ModuleNotFoundError: if it is one and no extra has the module.
     """
-    if isinstance(error, ModuleNotFoundError):
-        if error.name not in _EXTRAS:
+    if isinstance(error, ModuleNotFoundError) and not isinstance(error, LamarrLikeError):
+        extra = extra_of(error.name)
+        if extra is None:
             raise error
-        extra = _EXTRAS[error.name]
-        return (
-            f"this needs {error.name}: pip install 'lamarr_like[{extra}]', "
-            f"or pip install -e '.[{extra}]' in a checkout"
-        )
+        error = missing(str(error.name), extra)
     # The caret under a decay descriptor needs its line breaks.
     return str(error) if isinstance(error, DecayError) else " ".join(str(error).split())

@@ -6,7 +6,7 @@ import functools
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,7 @@ import numpy as np
 from . import __version__
 from .errors import OutputError, PipelineError
 from .events import EventBatch, rebatch
+from .extras import need
 from .oversampling import check_draws, oversampled
 from .pipeline import Pipeline, load_stage
 from .processes import one_thread, worker_pool
@@ -27,6 +28,8 @@ from .stages.stage import AbstractModelStage
 
 if TYPE_CHECKING:
     from .decays.request import DecayRequest
+    from .decays.run import DecaySummary
+    from .decays.writer import DecayTrees
     from .io.locations import Location
     from .io.ntuple import EventWriter
     from .io.numbered import NumberedWriter
@@ -97,6 +100,8 @@ class RunSummary:
         memory: highest peak memory of any of the processes [MB]; 0 where it was not taken.
         outputs: files written, in order.
         out_of_range: tracks outside the training sample of the models.
+        missing: events that were asked for and that the source did not hold.
+        decays: candidates of the decays that were asked for, None if none was.
     """
 
     events: int
@@ -110,6 +115,8 @@ class RunSummary:
     memory: float = 0.0
     outputs: tuple[Path, ...] = ()
     out_of_range: int = 0
+    missing: int = 0
+    decays: DecaySummary | None = None
 
     @property
     def rate(self) -> float:
@@ -166,6 +173,7 @@ def simulate_detailed(
     Raises:
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
+    need("detailed")
     source = open_run(config)
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:
@@ -314,7 +322,8 @@ def record(
     """
     start = time.perf_counter()
     events, particles, outside, tracks = 0, 0, 0, Counter[str]()
-    writer = _writer(config, {**_provenance(config, source), **provenance})
+    trees: list[DecayTrees] = []
+    writer = _writer(config, {**_provenance(config, source), **provenance}, trees)
     with writer:
         for batch in batches:
             began = time.perf_counter()
@@ -338,17 +347,44 @@ def record(
         notes=tuple(source.notes),
         outputs=tuple(writer.outputs),
         out_of_range=outside,
+        missing=_missing(config, source, events),
+        decays=_candidates(trees, events),
     )
 
 
-def _writer(config: RunConfig, metadata: dict[str, Any]) -> EventWriter | NumberedWriter:
-    """What writes the one file or the numbered ones."""
+def _missing(config: RunConfig, source: TruthSource, events: int) -> int:
+    """Events that were asked for and neither written nor skipped."""
+    known = events // config.oversample + sum(event >= 0 for event, _ in source.skipped)
+    return max((config.n_events or 0) - known, 0)
+
+
+def _candidates(trees: Sequence[DecayTrees], events: int) -> DecaySummary | None:
+    """What was found in all files together."""
+    from .decays.run import DecaySummary
+
+    if not trees:
+        return None
+    counts: Counter[str] = Counter()
+    codes: dict[str, Counter[int]] = {name: Counter() for name in trees[0].counts}
+    for one in trees:
+        counts.update(one.counts)
+        for name, found in one.codes.items():
+            codes[name].update(found)
+    return DecaySummary(events, dict(counts), {name: dict(c) for name, c in codes.items()})
+
+
+def _writer(
+    config: RunConfig, metadata: dict[str, Any], made: list[DecayTrees]
+) -> EventWriter | NumberedWriter:
+    """What writes the one file or the numbered ones; the trees in each are added to a list."""
     from .decays.writer import DecayTrees
     from .io.ntuple import EventWriter
     from .io.numbered import NumberedWriter
 
     def one(path: Path) -> EventWriter:
         trees = DecayTrees(config.decays) if config.decays else None
+        if trees is not None:
+            made.append(trees)
         return EventWriter(
             path,
             metadata=metadata,

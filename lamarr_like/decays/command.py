@@ -73,8 +73,22 @@ def decays(
         ntuple, output, requests, n_events=events, command=command, force=force
     )
     typer.echo(f"{output}: {summary.events} events")
+    tell_shorter(", ".join(map(str, ntuple)), (events or 0) - summary.events, events)
     for line in summary.lines():
         typer.echo(f"  {line}")
+
+
+def tell_shorter(what: str, missing: int, asked: int | None) -> None:
+    """Say on the error stream that something held fewer events than were asked for.
+
+    Args:
+        what: where they were read from.
+        missing: events that did not come, none below 1.
+        asked: events asked for.
+    """
+    if asked is not None and missing > 0:
+        text = f"{what}: ended after {asked - missing} of the {asked} events asked for (-n)"
+        typer.echo(text, err=True)
 
 
 def make_requests(

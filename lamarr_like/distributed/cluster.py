@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
+from ..extras import need
 from .config import ClusterConfig
 from .errors import ProductionError
 from .units import Unit
@@ -42,6 +43,7 @@ class DaskWorkers:
     def __init__(
         self, job: Job, scheduler: str = "", config: ClusterConfig | None = None, n: int = 0
     ) -> None:
+        need("batch", "distributed")
         from distributed import Client
 
         self._cluster = None if scheduler else make_cluster(config or ClusterConfig(), n)
@@ -142,6 +144,7 @@ def job_script(config: ClusterConfig) -> str:
 
 
 def _queue(config: ClusterConfig) -> Any:
+    need("batch", "dask_jobqueue")
     import dask_jobqueue
 
     cores: dict[str, Any] = {"cores": config.cores, "processes": config.cores}

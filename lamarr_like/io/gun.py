@@ -228,7 +228,8 @@ def _pdg_id(name: str, word: str) -> int:
         pdg_id = int(word)
     if abs(pdg_id) not in KEPT_STABLE or pdg_id == -22:
         raise SourceError(
-            f"{name[:200]}: no gun for {word[:60]!r}; it can be {', '.join(SPECIES)} or their PDG numbers"
+            f"{name[:200]}: no gun for {word[:60]!r}; it can be {', '.join(SPECIES)} or their "
+            "PDG numbers; particles that decay come from decay:, as in 'decay:K(S)0 -> pi+ pi-'"
         )
     return pdg_id
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ..decays.command import Force
+from ..decays.command import Force, tell_shorter
 from ..errors import SchemaError
+from ..progress import progress
 
 if TYPE_CHECKING:
     from ..decays.request import DecayRequest
@@ -90,7 +90,7 @@ def validate(
 
     given = [one for one in (verdict, pidcalib) if one is not None]
     read = [*detailed, *(fast or ()), *given, *chain_files(pipeline, models)]
-    _check_output(output, read, force)
+    _check_begin(output, read, force)
     source: list[Path] | Pipeline
     if fast:
         source = list(fast)
@@ -157,12 +157,12 @@ def run(
 
     config = ReportConfig() if config is None else config
     read = [one for one in (thresholds, pidcalib) if one is not None]
-    _check_output(output, [*detailed, *(fast if isinstance(fast, Sequence) else ()), *read], force)
+    _check_begin(output, [*detailed, *(fast if isinstance(fast, Sequence) else ()), *read], force)
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
     chain = None if isinstance(fast, Sequence) else fast
-    bar = _bar(_total(detailed, fast, events))
-    with bar as (advance, say), one_thread(), executor(workers) as pool:
+    total = _total(detailed, fast, events)
+    with progress(total) as bar, one_thread(), executor(workers) as pool:
         samples = read_samples(
             detailed,
             fast,
@@ -172,13 +172,13 @@ def run(
             decays=decays,
             pool=pool,
             ahead=2 * workers if workers > 1 else 0,
-            progress=advance,
+            progress=bar.advance,
         )
         facts = _facts(detailed, fast, config.seed)
-        report = compare(*samples, limits, config, facts, say, pool)
+        report = compare(*samples, limits, config, facts, bar.describe, pool)
         extra = overlays(maps, *samples) if maps else ()
         files = write_report(
-            report, output, every=every, extra=extra, say=say, pool=pool, workers=workers
+            report, output, every=every, extra=extra, say=bar.describe, pool=pool, workers=workers
         )
     for line in report.verdict.lines:
         typer.echo(line)
@@ -186,9 +186,12 @@ def run(
     return report.verdict.exit_status
 
 
-def _check_output(output: Path, inputs: Sequence[Path], force: bool) -> None:
+def _check_begin(output: Path, inputs: Sequence[Path], force: bool) -> None:
+    """What would be a pity to find out at the end."""
+    from ..extras import need
     from ..io.places import check_report
 
+    need("report")
     others = ("index.html", "histograms.root", "plots")
     check_report(output, "report.json", others, inputs, force=force)
 
@@ -243,23 +246,7 @@ def _total(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, events: in
         for path in paths:
             with open_root(path) as file:
                 own += file[TREE].num_entries if TREE in file else 0
+        if events is not None and paths:
+            tell_shorter(", ".join(map(str, paths)), events - own, events)
         total += own if events is None else min(own, events)
     return total
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
-    """A progress bar on the error stream, gone when done; silent where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("events", total=total)
-        yield (
-            lambda n: bar.advance(task, n),
-            lambda line: bar.update(task, description=line),
-        )

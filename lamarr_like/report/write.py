@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import OutputError
+from ..extras import need
 from ..io.places import fresh
 from .binning import Bins
 from .canvas import Drawing
@@ -68,6 +69,7 @@ def write_report(
     Raises:
         OutputError: if the folder cannot be written.
     """
+    need("report")
     files = [folder / n for n in ("index.html", "report.json", "histograms.root")]
     try:
         (folder / "plots").mkdir(parents=True, exist_ok=True)

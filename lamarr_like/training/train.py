@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from ..artefact import SUMS, artefact_name
 from ..errors import OutputError, TrainingError
 from ..events import EventBatch
+from ..extras import need
 from ..io.places import refuse_inputs
 from ..nets.booster import fit_booster
 from ..nets.classifier import fit_classifier
@@ -137,8 +137,8 @@ def train(
     Raises:
         TrainingError: if the sample cannot support the training.
         OutputError: before anything is read, if a model is there already or a folder that is none.
-        ModuleNotFoundError: before anything is read or written, if a net is asked for and the
-            extra ``train`` is not installed.
+        MissingExtraError: before anything is read or written, if a net is asked for and the extra
+            ``train`` is not installed.
     """
     request = request or Request(stage)
     if request.family not in FAMILIES:
@@ -179,9 +179,7 @@ def _check_extra(requests: Sequence[Request]) -> None:
     """Fail now rather than after the boosters that come first; those do without."""
     if all(isinstance(recipe(one.stage), BoosterConfig) for one in requests):
         return
-    for module in ("tensorflow", "keras", "onnx"):
-        if find_spec(module) is None:
-            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    need("train")
 
 
 def _check_output(folder: Path, inputs: Sequence[Path | str | None], force: bool) -> None:

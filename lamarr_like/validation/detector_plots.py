@@ -15,6 +15,7 @@ from ..detailed.figures import core_width
 from ..detailed.parameters import DEFAULT, Parameters
 from ..errors import OutputError
 from ..events import EventBatch
+from ..extras import need
 from ..io.places import fresh
 from . import detector_curves as curves
 from .detector_curves import Curve, Floats
@@ -46,6 +47,7 @@ def draw_pages(batch: EventBatch, folder: Path, par: Parameters = DEFAULT) -> li
     Raises:
         OutputError: if the folder cannot be written.
     """
+    need("plot", "matplotlib")
     import matplotlib
 
     files = []

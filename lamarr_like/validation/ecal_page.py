@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..extras import need
 from ..io.places import fresh
 from .compare import Line, number
 from .ecal_results import DETAILED, FLOOR, LINES, OCCUPANCY, SPECTRA, EcalReport, SpectrumResult
@@ -25,6 +26,7 @@ def draw_ecal(report: EcalReport, path: Path) -> Path:
         report: what to draw.
         path: file to write; its ending chooses the format.
     """
+    need("plot", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

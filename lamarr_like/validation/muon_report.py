@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import schema
 from ..events import EventBatch
+from ..extras import need
 from ..io.places import fresh
 from .compare import Line, LineDistance, line_distance, number, share_line
 from .ecal_page import draw_lines
@@ -120,6 +121,7 @@ def draw_muon_report(report: MuonReport, path: Path) -> Path:
         report: what to draw.
         path: file to write; its ending chooses the format.
     """
+    need("plot", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

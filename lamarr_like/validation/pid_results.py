@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..extras import need
 from ..io.places import fresh
 
 Floats = NDArray[np.float64]
@@ -199,6 +200,7 @@ def draw(curves: Sequence[Curve], path: Path) -> Path:
         curves: what to draw, each in a panel of its own.
         path: file to write; its ending chooses the format.
     """
+    need("plot", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -32,7 +32,11 @@ def detailed_check(
     force: Force = False,
 ) -> None:
     """Compare detailed samples with published and measured LHCb: tables, plots and a JSON."""
+    from ...extras import need
     from ...io.places import check_report
+
+    need("detailed")
+    need("plot", "matplotlib")
     from ..detector_plots import draw_pages
     from .check import CheckConfig, check_detector
     from .draw import draw_report

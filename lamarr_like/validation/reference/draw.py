@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import OutputError
+from ...extras import need
 from ...io.places import fresh
 from .results import CheckReport, Section, Series
 
@@ -24,6 +25,7 @@ def draw_report(report: CheckReport, folder: Path) -> list[Path]:
     Raises:
         OutputError: if the folder cannot be written.
     """
+    need("plot", "matplotlib")
     files = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
