@@ -50,6 +50,8 @@ def batch(
     production = load_production(config)
     if plan:
         planned = plan_production(production)
+        for note in planned.notes:
+            typer.echo(note, err=True)
         typer.echo(f"{production.output}: {len(planned.units)} units, {planned.events} events")
         return
     if unit >= 0:

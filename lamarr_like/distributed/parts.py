@@ -63,7 +63,7 @@ class PartReport:
     seconds: float
     memory: float
     host: str
-    platform: dict[str, str] = field(default_factory=dict)
+    platform: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 def _is_skipped(value: object) -> bool:

@@ -188,12 +188,11 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
 
 
-def plan_production(config: ProductionConfig, watcher: Watcher | None = None) -> Plan:
+def plan_production(config: ProductionConfig) -> Plan:
     """Write the plan of a production, or check the one that is there, and make nothing.
 
     Args:
         config: the production.
-        watcher: told the remarks of the sources.
 
     Raises:
         LamarrLikeError: if the production cannot begin, or the folder holds another one.
@@ -201,7 +200,7 @@ def plan_production(config: ProductionConfig, watcher: Watcher | None = None) ->
     _make_folder(config.output)
     with FolderLock(config.output), StopRequest() as stop:
         try:
-            return _prepare(config, True, stop, watcher or Watcher())[0]
+            return _prepare(config, True, stop, Watcher())[0]
         except Stopped as signal:
             raise ProductionError(f"{config.output}: stopped by {signal}, no plan") from None
 

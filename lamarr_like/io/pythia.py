@@ -213,7 +213,7 @@ class PythiaSource(TruthSource):
         if not len(ids):
             return ids, None
         if self._hard is None:
-            self._hard = HardEvents(self._main, self.name)
+            self._hard = HardEvents(self._main, self.length, self.name)
         first = int(ids[0]) - shift
         found = self._hard.take(first, first + len(ids), self._seed("pythia", block))
         if found.unreadable and not self.skip_bad:

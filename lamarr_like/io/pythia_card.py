@@ -52,7 +52,7 @@ def read_card(path: Path) -> tuple[Any, tuple[Path, ...]]:
     pythia = new_pythia()
     for line in BEAMS:
         pythia.readString(line)
-    cards = _cards(path, Path(pythia.word("xmlPath")), ())
+    cards = tuple(_cards(path, Path(pythia.word("xmlPath")), ()))  # before Pythia goes in circles
     if not pythia.readFile(str(path), False):
         raise SourceError(f"{path}: Pythia does not take a setting in it")
     return pythia, tuple(dict.fromkeys((*cards, *_named(pythia))))
