@@ -1,6 +1,7 @@
 """Cards that take their hard processes from a file: each event once, however a run is cut."""
 
 import gzip
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -25,9 +26,9 @@ def all_of(card, n, **options):
 
 
 def cut(card, cuts, shift=0, skip_bad=False):
-    """The events of a card made range by range, each by a source of its own, and what is skipped."""
+    """The events of a card, made range by range by a source each, and what is skipped."""
     batches, skipped = [], []
-    for first, stop in reversed(list(zip(cuts, cuts[1:], strict=False))):
+    for first, stop in reversed(list(pairwise(cuts))):
         made = open_range(f"pythia:{card}", (), first, stop, shift, seed=7, skip_bad=skip_bad)
         batches[:0] = list(made)
         skipped[:0] = made.skipped

@@ -122,13 +122,15 @@ def _content(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ProductionError(f"{path}: is no plain file")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             content = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
+    except OSError as error:
+        raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_BYTES:
         raise ProductionError(f"{path}: is longer than {MAX_BYTES} bytes")
     return content

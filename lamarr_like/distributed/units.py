@@ -11,6 +11,7 @@ a hard process) whose seeds would overlap, it is refused before the first event.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import entry_points
@@ -185,7 +186,8 @@ def make_plan(
     if not units:
         raise ProductionError(f"{config.name}: no file holds a usable event")
     _check_seeds(units, config.seed)
-    identity = _identity(config, provenance, list(inputs.values()))
+    # As it is read again: JSON knows lists only.
+    identity = json.loads(json.dumps(_identity(config, provenance, list(inputs.values()))))
     return Plan(tuple(units), tuple(inputs.values()), identity, digest_of(identity), tuple(notes))
 
 
