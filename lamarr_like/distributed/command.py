@@ -55,6 +55,8 @@ def batch(
     check_outputs(production, [config], merge=merge, force=force)
     if plan:
         planned = plan_production(production)
+        for note in planned.notes:
+            typer.echo(note, err=True)
         typer.echo(f"{production.output}: {len(planned.units)} units, {planned.events} events")
         return
     if unit >= 0:

@@ -103,10 +103,11 @@ def check_inputs(planned: Sequence[InputFile], paths: Sequence[Location]) -> Non
     for before, path in zip(planned, paths, strict=False):
         if facts_of(path, before).sha256 != before.sha256:
             raise SourceError(f"{path}: was changed since the production was planned")
-    known, now = [i.path for i in planned], [str(p) for p in paths]
-    for path in (*known[len(now) :], *now[len(known) :]):
-        what = "is no longer read" if path in known else "is read, but was not"
-        raise SourceError(f"{path}: {what} when the production was planned; plan it anew")
+    gone, new = planned[len(paths) :], paths[len(planned) :]
+    if gone:
+        raise SourceError(f"{gone[0].path}: was there when the production was planned, and is gone")
+    if new:
+        raise SourceError(f"{new[0]}: was not there when the production was planned")
 
 
 def sha256(path: Location) -> str:

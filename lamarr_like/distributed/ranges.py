@@ -3,8 +3,8 @@
 What reaching the first event of a range costs:
 
 * guns and decays: nothing, an event is a function of its number;
-* Pythia: at most 49 events, those of the same block of `lamarr_like.io.pythia.BLOCK` before it; with
-  a Les Houches event file, reading past the hard events before it (15 us each);
+* Pythia: at most 49 events, those of the same block of `lamarr_like.io.pythia.BLOCK` before it;
+  with a Les Houches event file, reading past the hard events before it (15 us each);
 * files and sources of plug-ins: all that lies before it is read and thrown away, so each is one
   unit unless its user asks for less.
 """
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from .. import plugins
 from ..decays.source import open_source, with_decays
 from ..errors import SourceError
 from ..events import EventBatch
@@ -22,6 +23,7 @@ from ..io.embedding import EmbeddedSource
 from ..io.locations import Location
 from ..io.truth import TruthSource
 from ..rng import stage_key
+
 
 class RangeSource(TruthSource):
     """Events ``first`` to ``stop`` of another source.
@@ -39,7 +41,7 @@ class RangeSource(TruthSource):
         self.whole = whole
         self.first, self.stop, self.shift = first, stop, shift
         self.is_gun = whole.is_gun
-        self.notes = whole.notes
+        self.notes, self.length = whole.notes, whole.length
 
     def batches(self) -> Iterator[EventBatch]:
         """The events of the range, a bounded number at a time."""
@@ -115,6 +117,18 @@ def open_range(
     own = seed if generated or not shift else _seed_of_plugin(seed, shift)
     whole = open_source(text, n_events=limit, seed=own, pileup=pileup, skip_bad=skip_bad)
     return range_of(whole, add, first, stop, shift, seed=seed, skip_bad=skip_bad)
+
+
+def inputs_of(text: str, source: TruthSource) -> tuple[Location, ...]:
+    """All files that the events of a source follow from, the code of a plug-in among them.
+
+    Args:
+        text: the source as `open_range` takes it.
+        source: the same, opened.
+    """
+    kind, colon, _ = text.partition(":")
+    code = plugins.files(plugins.SOURCE_GROUP, kind) if colon else ()
+    return (*source.inputs(), *code)
 
 
 def _seed_of_plugin(seed: int, shift: int) -> int:

@@ -63,20 +63,24 @@ def write_json(path: Path, values: Any) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    text = json.dumps(values, indent=1, allow_nan=False) + "\n"
-    if len(text) > MAX_BYTES:
-        raise OutputError(f"{path}: would be longer than {MAX_BYTES} bytes; make smaller units")
-    with scratch_name(path) as temporary:
-        temporary.write_text(text)
+    _write_text(path, json.dumps(values, indent=1, allow_nan=False))
 
 
 def write_record(path: Path, values: Mapping[str, Any]) -> None:
     """Write a mapping with its checksum, whole or not at all.
 
     Raises:
-        OutputError: if it cannot be written.
+        OutputError: if it cannot be written, or is too long to be read again.
     """
-    write_json(path, {**values, CHECKSUM: digest_of(values)})
+    text = json.dumps({**values, CHECKSUM: digest_of(values)}, indent=1, allow_nan=False)
+    if len(text) >= MAX_BYTES:
+        raise OutputError(f"{path}: would be longer than {MAX_BYTES} bytes; make smaller units")
+    _write_text(path, text)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with scratch_name(path) as temporary:
+        temporary.write_text(text + "\n")
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
@@ -118,13 +122,15 @@ def _content(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ProductionError(f"{path}: is no plain file")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             content = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
+    except OSError as error:
+        raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_BYTES:
         raise ProductionError(f"{path}: is longer than {MAX_BYTES} bytes")
     return content

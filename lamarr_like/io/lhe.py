@@ -37,14 +37,17 @@ class HardEvents:
 
     Args:
         pythia: the generator, at the first event of its file.
+        length: events of the file.
         name: of the source, for messages.
     """
 
-    def __init__(self, pythia: Any, name: str) -> None:
+    def __init__(self, pythia: Any, length: int, name: str) -> None:
         self.pythia = pythia
+        self.length = length
         self.name = name
         self._at: int | None = 0
         self._one_by_one = False
+        self._lags = False
 
     def take(self, first: int, stop: int, seed: int) -> HardRange:
         """Make collisions of events ``first`` to ``stop``; a function of these and the seed.
@@ -59,7 +62,9 @@ class HardEvents:
             before = self._tried()
             batch = self.pythia.nextBatch(stop - first, "none")
             self._at = stop
-            if self._tried() - before == stop - first and not ak.any(ak.is_none(batch)):
+            is_none = ak.to_numpy(ak.is_none(batch))
+            self._lags = bool(is_none[-1])
+            if self._tried() - before == stop - first and not is_none.any():
                 return HardRange(ak.drop_none(batch), list(range(first, stop)), [])
             self._one_by_one = True  # some were not finished, and so it may go on
         self._start(first, seed)
@@ -73,11 +78,12 @@ class HardEvents:
         numbers: list[int] = []
         unreadable: list[int] = []
         # After a collision the counter is that of all events so far, but for those that could not
-        # be read; after a failure it may lag behind.
+        # be read; after a failure it lags behind.
         tried, after, least = self._tried(), first, first
         while least < stop:
             one = self.pythia.nextBatch(1, "none")
-            if one[0] is not None:
+            self._lags = one[0] is None
+            if not self._lags:
                 now = self._tried()
                 after, tried = after + now - tried, now
                 least = after
@@ -99,12 +105,21 @@ class HardEvents:
 
     def _start(self, first: int, seed: int) -> None:
         """Go to an event of the file and seed the generator."""
+        if self._lags:
+            self._rewind()
+            for _ in range(self.length):  # until one is finished, which brings the counter up
+                if self.pythia.nextBatch(1, "none")[0] is not None:
+                    break
+            self._lags, self._at = False, None
         if self._at is None or self._at > first:
-            self.pythia.readString("Beams:newLHEFsameInit = on")
-            if not self.pythia.init():
-                raise SourceError(f"{self.name}: its Les Houches event file cannot be read again")
+            self._rewind()
             self._at = 0
         for _ in range(first - self._at):
             self.pythia.LHAeventSkip(1)  # one that cannot be read is passed as well
         self._at = first
         self.pythia.rndm.init(seed)
+
+    def _rewind(self) -> None:
+        self.pythia.readString("Beams:newLHEFsameInit = on")
+        if not self.pythia.init():
+            raise SourceError(f"{self.name}: its Les Houches event file cannot be read again")

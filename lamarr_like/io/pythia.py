@@ -158,7 +158,7 @@ class PythiaSource(TruthSource):
 
     def inputs(self) -> tuple[Location, ...]:
         """The card, what it includes and names, and the folders of Pythia's own data."""
-        return (*self._files, *data_folders(self._card or self._main or new_pythia()))
+        return (*self._files, *data_folders())
 
     def batches(self) -> Iterator[EventBatch]:
         """The events, a block at a time."""
@@ -213,11 +213,11 @@ class PythiaSource(TruthSource):
         if not len(ids):
             return ids, None
         if self._hard is None:
-            self._hard = HardEvents(self._main, self.name)
+            self._hard = HardEvents(self._main, self.length, self.name)
         first = int(ids[0]) - shift
         found = self._hard.take(first, first + len(ids), self._seed("pythia", block))
         if found.unreadable and not self.skip_bad:
-            why = f"event {found.unreadable[0]} of {self._lhe} cannot be read"
+            why = f"event {found.unreadable[0]} of {self._lhe} cannot be read; mend or skip it"
             raise BadEventError(self.name, found.unreadable[0] + shift, why)
         for number in sorted({*range(first, first + len(ids))} - {*found.numbers}):
             what = "cannot be read" if number in found.unreadable else "was not finished by Pythia"

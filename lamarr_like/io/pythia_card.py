@@ -6,6 +6,7 @@ the folders of ``PYTHIA8CMND`` and from those of Pythia itself.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import os
 import re
@@ -51,16 +52,22 @@ def read_card(path: Path) -> tuple[Any, tuple[Path, ...]]:
     pythia = new_pythia()
     for line in BEAMS:
         pythia.readString(line)
-    cards = _cards(path, Path(pythia.word("xmlPath")), ())
+    cards = tuple(_cards(path, Path(pythia.word("xmlPath")), ()))  # before Pythia goes in circles
     if not pythia.readFile(str(path), False):
         raise SourceError(f"{path}: Pythia does not take a setting in it")
     return pythia, tuple(dict.fromkeys((*cards, *_named(pythia))))
 
 
-def data_folders(pythia: Any) -> tuple[Path, ...]:
+def data_folders() -> tuple[Path, ...]:
     """Folders of Pythia's own settings, particles and parton densities."""
-    share = Path(pythia.word("xmlPath")).resolve().parent
+    share = _xml_path(os.environ.get("PYTHIA8DATA", "")).resolve().parent
     return tuple(share / name for name in _FOLDERS if (share / name).is_dir())
+
+
+@functools.lru_cache(maxsize=4)
+def _xml_path(variable: str) -> Path:
+    """Where Pythia finds its data while ``PYTHIA8DATA`` is as given."""
+    return Path(new_pythia().word("xmlPath"))
 
 
 def hard_events(pythia: Any, card: Path) -> Path | None:
@@ -155,7 +162,7 @@ def _cards(path: Path, xml: Path, outer: tuple[Path, ...]) -> Iterator[Path]:
 def _included(name: str, xml: Path) -> Path | None:
     folders = [Path(), *map(Path, filter(None, os.environ.get("PYTHIA8CMND", "").split(":")))]
     own = [xml.parent / folder for folder in ("settings", "setups", "tunes", "")]
-    words = (name, name.split()[0] if name.split() else "")
+    words = dict.fromkeys((name, *name.split(maxsplit=1)[:1]))
     found = (folder / word for word in words if word for folder in (*folders, *own))
     return next((path for path in found if path.is_file()), None)
 
