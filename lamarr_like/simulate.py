@@ -273,7 +273,8 @@ def record(
     """
     start = time.perf_counter()
     events, particles, outside, tracks = 0, 0, 0, Counter[str]()
-    writer = _writer(config, {**_provenance(config, source), **provenance})
+    metadata = {**_provenance(config, source), **provenance}
+    writer = _writer(config, metadata, source.weight_names)
     with writer:
         for batch in batches:
             began = time.perf_counter()
@@ -294,13 +295,15 @@ def record(
         tracks={name: tracks[name] for name in _TYPE_NAMES.values()},
         wall=time.perf_counter() - start,
         skipped=tuple(source.skipped),
-        notes=tuple(source.notes),
+        notes=tuple(source.remarks()),
         outputs=tuple(writer.outputs),
         out_of_range=outside,
     )
 
 
-def _writer(config: RunConfig, metadata: dict[str, Any]) -> EventWriter | NumberedWriter:
+def _writer(
+    config: RunConfig, metadata: dict[str, Any], weight_names: list[str]
+) -> EventWriter | NumberedWriter:
     """What writes the one file or the numbered ones."""
     from .decays.writer import DecayTrees
     from .io.ntuple import EventWriter
@@ -308,7 +311,13 @@ def _writer(config: RunConfig, metadata: dict[str, Any]) -> EventWriter | Number
 
     def one(path: Path) -> EventWriter:
         trees = DecayTrees(config.decays) if config.decays else None
-        return EventWriter(path, metadata=metadata, root_format=config.root_format, further=trees)
+        return EventWriter(
+            path,
+            metadata=metadata,
+            root_format=config.root_format,
+            further=trees,
+            weight_names=weight_names,
+        )
 
     if not config.split_events:
         return one(config.output)

@@ -43,7 +43,8 @@ class RangeSource(TruthSource):
         self.whole = whole
         self.first, self.stop, self.shift = first, stop, shift
         self.is_gun = whole.is_gun
-        self.notes = whole.notes
+        self.notes, self.dropped = whole.notes, whole.dropped
+        self.weight_names = whole.weight_names
 
     def batches(self) -> Iterator[EventBatch]:
         """The events of the range, a bounded number at a time."""

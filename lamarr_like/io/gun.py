@@ -95,7 +95,9 @@ class Gun:
                 raise SourceError(f"{name}: {key}={options[key]} must be above 0 GeV")
         if self.ranges["eta"][0] < -12 or self.ranges["eta"][1] > 12:
             raise SourceError(f"{name}: eta={options['eta']} is beyond +-12")
-        self.n_particles = parse_count(name, "n", options.get("n", "1"), _MAX_PARTICLES, "particles")
+        self.n_particles = parse_count(
+            name, "n", options.get("n", "1"), _MAX_PARTICLES, "particles"
+        )
 
     def shoot(
         self,
@@ -224,7 +226,8 @@ def _pdg_id(name: str, word: str) -> int:
         pdg_id = int(word)
     if abs(pdg_id) not in KEPT_STABLE or pdg_id == -22:
         raise SourceError(
-            f"{name[:200]}: no gun for {word[:60]!r}; it can be {', '.join(SPECIES)} or their PDG numbers"
+            f"{name[:200]}: no gun for {word[:60]!r}; it can be {', '.join(SPECIES)} or their PDG "
+            "numbers"
         )
     return pdg_id
 

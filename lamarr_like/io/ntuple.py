@@ -58,6 +58,7 @@ class EventWriter(RootOutput):
         metadata: provenance (JSON values); without times, so that equal runs give equal contents.
         root_format: ``"ttree"`` or ``"rntuple"``.
         further: what else is to be written of the events.
+        weight_names: names of the weights by ``mc_weight_id``, read when the file is closed.
 
     Raises:
         OutputError: if the file cannot be written, or no event came.
@@ -71,6 +72,7 @@ class EventWriter(RootOutput):
         metadata: Mapping[str, Any],
         root_format: str = "ttree",
         further: FurtherTrees | None = None,
+        weight_names: Sequence[str] = (),
     ) -> None:
         if root_format not in ROOT_FORMATS:
             raise OutputError(f"format {root_format!r}; it can be {', '.join(ROOT_FORMATS)}")
@@ -79,6 +81,7 @@ class EventWriter(RootOutput):
         self.metadata = dict(metadata)
         self.root_format = root_format
         self.further = further
+        self.weight_names = weight_names
         self._tree: Any = None
         self._columns: dict[str, list[str]] | None = None
         self._held: list[EventBatch] = []
@@ -139,7 +142,8 @@ class EventWriter(RootOutput):
         if self.further is not None:
             self.further.flush(self._file)
         self._file["schema"] = json.dumps(_described(self._columns), indent=1)
-        self._file["provenance"] = json.dumps(self.metadata, indent=1, sort_keys=True)
+        names = {"weight_names": list(self.weight_names)} if self.weight_names else {}
+        self._file["provenance"] = json.dumps({**self.metadata, **names}, indent=1, sort_keys=True)
 
 
 def _described(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:

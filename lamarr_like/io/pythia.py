@@ -11,7 +11,7 @@ each the chance is about 2 B / 9e8 a pair.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,10 @@ from ..events import EventBatch, Table
 from ..particles import SPEED_OF_LIGHT
 from ..rng import stage_key, uniforms
 from .beam import collision_points
-from .selection import RawTruth, select_particles
+from .selection import KEPT_STABLE, SILENT, RawTruth, in_reach, select_particles
 from .truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
+from .unstable import DECAY_VOLUME, Lost, lost_particles
+from .weights import MAX_NAME, bad_weights, numbered_names
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -56,9 +58,10 @@ _COMMON = (
     "Beams:allowVertexSpread = off",
     # K_S, Lambda and the like that leave the detector first are left to it.
     "ParticleDecays:limitCylinder = on",
-    f"ParticleDecays:xyMax = {4000}",
-    f"ParticleDecays:zMax = {12500}",
+    f"ParticleDecays:xyMax = {DECAY_VOLUME[0]}",
+    f"ParticleDecays:zMax = {DECAY_VOLUME[1]}",
 )
+_LIMITS = ("limitTau0", "limitTau", "limitRadius")
 _N_SEEDS = 900_000_000
 _MAX_EMPTY = 20
 _SIGNAL_FLAVOUR = {"bbbar": 5, "ccbar": 4}
@@ -116,6 +119,7 @@ class PythiaSource(TruthSource):
                 f"only events with a {'b' if self.flavour == 5 else 'c'} hadron in 2 < eta < 5 "
                 "(?forward=0 for all)"
             )
+        self.n_given = 0
         self._main: Any = None
         self._overlay: Any = None
 
@@ -142,7 +146,8 @@ class PythiaSource(TruthSource):
         batch, bad = self._batch(ids, n_main, n_overlay, main, overlay)
         names = np.full(len(ids), self.name, dtype=object)
         batch, skipped = drop_bad(batch, bad, names, self.skip_bad)
-        self.skipped += skipped
+        self.n_given += len(batch)
+        self.skip(skipped, self.n_given)
         return batch
 
     def _multiplicities(
@@ -170,8 +175,14 @@ class PythiaSource(TruthSource):
         if settings is None:
             for line in lines:
                 pythia.readString(line)
+            decaying = _decaying(pythia)
             if not pythia.readFile(self.process, False):
                 raise SourceError(f"{self.process}: Pythia does not take a setting in it")
+            if changed := _let_decay(pythia, decaying):
+                self.note(
+                    f"{self.process}: particles that decay are to decay, so it is read without "
+                    f"{', '.join(changed)}"
+                )
             lines = []
         elif self._main is not None:
             # Pile-up comes at the energy of the signal.
@@ -225,13 +236,71 @@ class PythiaSource(TruthSource):
             place[~is_main] = len(main) + np.arange(len(overlay))
             collisions = both[place]
         points = collision_points(self.seed, ids[event_of], pv_id)
-        weights = ak.to_numpy(collisions.info.weights[:, 0])
+        # The weights of an event are those of its own process, which comes first.
+        weight = self._weights(collisions.info.weights[first[:-1]])
         raw = _raw(collisions.prt, points, pv_id, first)
         particle, bad = select_particles(raw)
+        bad = bad_weights(weight, self.weight_names) | bad
+        for k, counts in self._lost(raw).items():
+            if k not in bad:
+                self.dropped.update(counts)
         columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), points.T, strict=True))
         vertex = Table.from_counts({"mc_pv_id": pv_id, **columns}, n_collisions)
-        # The weight of an event is that of its own process, which comes first.
-        return make_batch(ids, weights[first[:-1]], vertex, particle), bad
+        return make_batch(ids, weight, vertex, particle), bad
+
+    def _weights(self, given: ak.Array) -> Table:
+        """All weights of some events, the nominal one first."""
+        import awkward as ak
+
+        counts = ak.to_numpy(ak.num(given, axis=1))
+        info = self._main.infoPython()
+        names = tuple(str(name)[:MAX_NAME] for name in info.weightNameVector())
+        ids: list[int] = []
+        for n in counts.tolist():
+            ids += self.weight_names.ids(names if len(names) == n else numbered_names(n))
+        value = ak.to_numpy(ak.flatten(given, axis=1)).astype(np.float64)
+        return Table.from_counts({"mc_weight_id": np.array(ids), "mc_weight_value": value}, counts)
+
+    def _lost(self, raw: RawTruth) -> Lost:
+        """What Pythia left stable and the detector might have seen, but is not simulated.
+
+        What decays, but flew out of the detector first, is none of it.
+        """
+        lost = raw.stable & ~np.isin(np.abs(raw.pdg_id), (*KEPT_STABLE, *SILENT))
+        rows = np.flatnonzero(lost)
+        data = self._main.particleData
+        decays = {c: data.mayDecay(c) and data.canDecay(c) for c in set(raw.pdg_id[rows].tolist())}
+        lost[rows] = [not decays[c] for c in raw.pdg_id[rows].tolist()]
+        return lost_particles(raw, lost & in_reach(raw))
+
+
+def _decaying(pythia: Any) -> list[int]:
+    """PDG identifiers of what decays as Pythia comes."""
+    data, found, code = pythia.particleData, [], 1
+    while code := data.nextId(code):
+        if data.canDecay(code) and data.mayDecay(code):
+            found.append(code)
+    return found
+
+
+def _let_decay(pythia: Any, decaying: Iterable[int]) -> list[str]:
+    """Undo settings that leave undecayed what decays; returns what was undone.
+
+    The chain follows e, mu, pi, K, p and photons alone: a K_S would be lost, and its daughters.
+    """
+    changed = []
+    for key in _LIMITS:
+        if pythia.flag(f"ParticleDecays:{key}"):
+            pythia.readString(f"ParticleDecays:{key} = off")
+            changed.append(f"ParticleDecays:{key} = on")
+    if not pythia.flag("HadronLevel:Decay"):
+        pythia.readString("HadronLevel:Decay = on")
+        changed.append("HadronLevel:Decay = off")
+    for code in decaying:
+        if not pythia.particleData.mayDecay(code):
+            pythia.readString(f"{code}:mayDecay = on")
+            changed.append(f"{code}:mayDecay = off")
+    return changed if len(changed) <= 10 else [*changed[:10], f"{len(changed) - 10} more"]
 
 
 def _has_forward(prt: ak.Array, flavour: int) -> NDArray[np.bool_]:

@@ -94,9 +94,9 @@ def is_particle(pdg_id: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Whether an identifier is a particle that can be seen to decay: not a parton or a system.
 
     Numbers that nobody knows count as particles; which are partons and systems is known (PDG,
-    Monte Carlo particle numbering scheme): quarks and gluons 1-9 and 21, codes of generators 81-100,
-    901-930, 998 and 999 (in the thousands, too), pomeron and odderon, diquarks, and from 9900100 on
-    Pythia's diffractive systems and octet states of quarkonia.
+    Monte Carlo particle numbering scheme): quarks and gluons 1-9 and 21, codes of generators
+    81-100, 901-930, 998 and 999 (in the thousands, too), pomeron and odderon, diquarks, and from
+    9900100 on Pythia's diffractive systems and octet states of quarkonia.
 
     Args:
         pdg_id: any integers, shape ``(n,)``.
