@@ -261,7 +261,7 @@ def test_unknown_pdg_numbers_do_not_matter(tmp_path):
     assert len(batch) == 2 and 211 not in batch.particle.events(0, 1)["mc_pdg_id"]
     # It was left stable and flies forward: somebody may miss it.
     assert source.remarks()[-1] == (
-        "1 particles that the generator left stable are not simulated: 1 99999999"
+        "1 particle that the generator left stable is not simulated: 1 99999999"
     )
 
 

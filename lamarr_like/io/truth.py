@@ -139,10 +139,13 @@ def dropped_note(dropped: Mapping[int, int]) -> list[str]:
     order = sorted(dropped, key=lambda code: (-dropped[code], abs(code), code))
     listed = [f"{dropped[code]} {pdg_name(code)}" for code in order[:20]]
     more = [f"{len(order) - 20} more kinds"] if len(order) > 20 else []
-    return [
-        f"{sum(dropped.values())} particles that the generator left stable are not simulated: "
-        + ", ".join(listed + more)
-    ]
+    n = sum(dropped.values())
+    what = (
+        "particle that the generator left stable is"
+        if n == 1
+        else ("particles that the generator left stable are")
+    )
+    return [f"{n} {what} not simulated: {', '.join(listed + more)}"]
 
 
 def make_batch(
