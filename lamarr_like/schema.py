@@ -282,7 +282,7 @@ def as_declared(table: str, name: str, values: np.ndarray) -> np.ndarray:
     return given.astype(declared.dtype, copy=False)
 
 
-def misfits(values: np.ndarray, dtype: str | np.dtype) -> NDArray[np.bool_] | None:
+def misfits(values: np.ndarray, dtype: str) -> NDArray[np.bool_] | None:
     """Values that another type cannot hold: too large for it, or NaN where it is of integers.
 
     Args:

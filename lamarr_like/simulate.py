@@ -323,7 +323,8 @@ def record(
     start = time.perf_counter()
     events, particles, outside, tracks = 0, 0, 0, Counter[str]()
     trees: list[DecayTrees] = []
-    writer = _writer(config, {**_provenance(config, source), **provenance}, trees)
+    metadata = {**_provenance(config, source), **provenance}
+    writer = _writer(config, metadata, source.weight_names, trees)
     with writer:
         for batch in batches:
             began = time.perf_counter()
@@ -344,7 +345,7 @@ def record(
         tracks={name: tracks[name] for name in _TYPE_NAMES.values()},
         wall=time.perf_counter() - start,
         skipped=tuple(source.skipped),
-        notes=tuple(source.notes),
+        notes=tuple(source.remarks()),
         outputs=tuple(writer.outputs),
         out_of_range=outside,
         missing=_missing(config, source, events),
@@ -374,7 +375,7 @@ def _candidates(trees: Sequence[DecayTrees], events: int) -> DecaySummary | None
 
 
 def _writer(
-    config: RunConfig, metadata: dict[str, Any], made: list[DecayTrees]
+    config: RunConfig, metadata: dict[str, Any], weight_names: list[str], made: list[DecayTrees]
 ) -> EventWriter | NumberedWriter:
     """What writes the one file or the numbered ones; the trees in each are added to a list."""
     from .decays.writer import DecayTrees
@@ -391,6 +392,7 @@ def _writer(
             root_format=config.root_format,
             further=trees,
             force=config.force,
+            weight_names=weight_names,
         )
 
     if not config.split_events:

@@ -41,7 +41,8 @@ class RangeSource(TruthSource):
         self.whole = whole
         self.first, self.stop, self.shift = first, stop, shift
         self.is_gun = whole.is_gun
-        self.notes, self.length = whole.notes, whole.length
+        self.notes, self.dropped = whole.notes, whole.dropped
+        self.length, self.weight_names = whole.length, whole.weight_names
 
     def batches(self) -> Iterator[EventBatch]:
         """The events of the range, a bounded number at a time."""

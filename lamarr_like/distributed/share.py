@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -23,6 +23,7 @@ from ..errors import PipelineError
 from ..events import EventBatch, rebatch
 from ..io.pythia import BLOCK
 from ..io.truth import TruthSource
+from ..io.weights import renamed
 from ..pipeline import Pipeline, identity
 from ..processes import one_thread, worker_pool
 from ..simulate import (
@@ -67,6 +68,8 @@ class _Made:
     batches: list[EventBatch]
     skipped: list[tuple[int, str]]
     notes: list[str]
+    dropped: Counter[int]
+    weight_names: list[str]
     seconds: dict[str, float]
     memory: float
 
@@ -132,10 +135,12 @@ class _Total:
                 self.source.skipped += piece.skipped
                 for text in piece.notes:
                     self.source.note(text)
+                self.source.dropped.update(piece.dropped)
                 for step, seconds in piece.seconds.items():
                     self.seconds[step] += seconds
                 self.memory = max(self.memory, piece.memory)
-                yield from piece.batches
+                for batch in piece.batches:
+                    yield renamed(batch, piece.weight_names, self.source.weight_names)
         except BrokenProcessPool:
             raise ProductionError(
                 f"{self.source.name}: a worker was killed (out of memory?); nothing was written"
@@ -173,14 +178,17 @@ def _make(task: _Task, piece: _Range | EventBatch) -> _Made:
     steps, before = {"reading": 0.0}, dict(chain.seconds)
     skipped: list[tuple[int, str]] = []
     notes: list[str] = []
+    dropped: Counter[int] = Counter()
+    names: list[str] = []
     given: Iterable[EventBatch] = [piece] if isinstance(piece, EventBatch) else []
     if isinstance(piece, _Range):
         source = _range(task, piece)
         given = rebatch(timed(source, steps, "reading"), piece.stop - piece.first)
         skipped, notes = source.skipped, source.notes
+        dropped, names = source.dropped, list(source.weight_names)
     batches = [chain(drawn_often(config, b), seed=config.seed, is_gun=task.is_gun) for b in given]
     seconds = {**steps, **{k: v - before[k] for k, v in chain.seconds.items()}}
-    return _Made(batches, skipped, notes, seconds, peak_memory())
+    return _Made(batches, skipped, notes, dropped, names, seconds, peak_memory())
 
 
 def _range(task: _Task, piece: _Range) -> TruthSource:

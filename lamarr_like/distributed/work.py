@@ -164,7 +164,12 @@ def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: Conte
         return 0
     low, high = unit.range
     metadata = {**job.metadata, **job.provenance, "source": source.name, "events": [low, high]}
-    with EventWriter(path, metadata=metadata, root_format=job.root_format) as writer:
+    with EventWriter(
+        path,
+        metadata=metadata,
+        root_format=job.root_format,
+        weight_names=source.weight_names,
+    ) as writer:
         chunk: EventBatch | None = first
         while chunk is not None:
             drawn = chunk if job.oversample == 1 else oversampled(chunk, job.oversample)

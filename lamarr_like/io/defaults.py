@@ -22,8 +22,8 @@ def with_defaults(
 ) -> dict[str, np.ndarray]:
     """Columns of particles with those that are absent.
 
-    Particles are numbered, stable, of status 1, without mother and from the first collision of
-    their event at time 0, with the energy of the mass of their species.
+    Particles are numbered, of status 1, without mother and from the first collision of their event
+    at time 0, with the energy of the mass of their species; stable is what has no daughters.
 
     Args:
         columns: columns of the table ``particle``; identifiers, momenta and vertices must be there.
@@ -43,12 +43,24 @@ def with_defaults(
             filled[name] = np.full(n, value, dtype=np.int64)
     if "mc_pv_id" not in filled:
         filled["mc_pv_id"] = np.repeat(_first_collision(len(offsets) - 1, where, vertex), counts)
-    filled.setdefault("mc_stable", np.ones(n, dtype=np.bool_))
+    if "mc_stable" not in filled:
+        filled["mc_stable"] = _without_daughters(filled["mc_mother_id"], offsets)
     filled.setdefault("mc_vt", np.zeros(n))
     if "mc_energy" not in filled:
         px, py, pz = (filled[k].astype(np.float64) for k in ("mc_px", "mc_py", "mc_pz"))
-        filled["mc_energy"] = np.sqrt(px**2 + py**2 + pz**2 + masses(filled["mc_pdg_id"]) ** 2)
+        with np.errstate(over="ignore", invalid="ignore"):
+            squared = px**2 + py**2 + pz**2 + masses(filled["mc_pdg_id"]) ** 2
+            filled["mc_energy"] = np.sqrt(squared)
     return filled
+
+
+def _without_daughters(mother: np.ndarray, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each particle is nobody's mother; mothers count the rows of their event."""
+    stable = np.ones(int(offsets[-1]), dtype=np.bool_)
+    counts = np.diff(offsets)
+    inside = (mother >= 0) & (mother < np.repeat(counts, counts))
+    stable[np.repeat(offsets[:-1], counts)[inside] + mother[inside].astype(np.int64)] = False
+    return stable
 
 
 def _first_collision(n_events: int, where: str, vertex: Table | None) -> NDArray[np.int64]:

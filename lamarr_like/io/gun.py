@@ -95,7 +95,9 @@ class Gun:
                 raise SourceError(f"{name}: {key}={options[key]} must be above 0 GeV")
         if self.ranges["eta"][0] < -12 or self.ranges["eta"][1] > 12:
             raise SourceError(f"{name}: eta={options['eta']} is beyond +-12")
-        self.n_particles = parse_count(name, "n", options.get("n", "1"), _MAX_PARTICLES, "particles")
+        self.n_particles = parse_count(
+            name, "n", options.get("n", "1"), _MAX_PARTICLES, "particles"
+        )
 
     def shoot(
         self,

@@ -29,16 +29,9 @@ from .hepmc_ascii import GenEvents, parse
 from .hepmc_text import MAX_EVENT, EventText, MalformedTextError, event_texts, sniff
 from .locations import Location
 from .selection import RawTruth, select_particles, unphysical
-from .truth import (
-    TruthSource,
-    bad_weights,
-    check_options,
-    drop_bad,
-    make_batch,
-    numbered_names,
-    parse_choice,
-)
+from .truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
 from .unstable import Lost, decayed
+from .weights import bad_weights, numbered_names
 
 LHCB_STATUSES = (777, 888, 889, 999)
 """Status codes that only LHCb's simulation writes."""
@@ -169,7 +162,7 @@ class _File:
         texts = event_texts(self.path)
         last = False
         while not last:
-            held: list[bytes] = []
+            held: list[EventText] = []
             broken, size = None, 0
             last = True  # unless enough events are there
             try:
@@ -339,7 +332,7 @@ class _File:
                     "they differ in number weights are called 0, 1, ..."
                 )
                 names = ()
-            ids += self.source.weight_ids(names[:most] or numbered_names(len(own)))
+            ids += self.source.weight_names.ids(names[:most] or numbered_names(len(own)))
         columns = {"mc_weight_id": np.array(ids), "mc_weight_value": np.concatenate(values)}
         return Table.from_counts(columns, [len(own) for own in values])
 

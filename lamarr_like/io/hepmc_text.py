@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import SourceError
 from .locations import Location
+from .weights import MAX_NAME
 
 _MARKS = {b"HepMC::IO_GenEvent-START": 2, b"HepMC::Asciiv3-START": 3}
 _CHUNK = 1 << 18
@@ -25,9 +26,6 @@ MAX_EVENT = 1 << 25
 
 MAX_LINE = 1 << 20
 """Longest line that is read [bytes]; a vertex of 10 000 particles has about 60 000."""
-
-MAX_NAME = 500
-"""Longest name of a weight [characters]; what is longer is cut."""
 
 
 class MalformedTextError(Exception):

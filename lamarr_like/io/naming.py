@@ -15,7 +15,7 @@ from .. import schema
 from ..errors import SchemaError
 from .truth import PARTICLE_COLUMNS
 
-TABLES = ("particle", "vertex", "event")
+TABLES = ("particle", "vertex", "event", "weight")
 """Tables of the truth."""
 
 REQUIRED = ("mc_pdg_id", "mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz")
@@ -42,7 +42,8 @@ def _aliases() -> dict[str, Key]:
     for table in TABLES:
         for c in schema.table_columns(table):
             names[c.branch] = names[f"{table}_{c.name}"] = (table, c.name)
-            names.setdefault(c.name, ("event" if table == "event" else "particle", c.name))
+            own = "particle" if table == "vertex" else table
+            names.setdefault(c.name, (own, c.name))
     return names
 
 

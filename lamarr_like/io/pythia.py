@@ -36,10 +36,11 @@ from .pythia_card import (
     hard_events,
     new_pythia,
     read_card,
-    tame,
 )
-from .selection import RawTruth, select_particles
+from .selection import KEPT_STABLE, SILENT, RawTruth, in_reach, select_particles
 from .truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
+from .unstable import DECAY_VOLUME, Lost, lost_particles
+from .weights import MAX_NAME, bad_weights, numbered_names
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -70,8 +71,8 @@ _COMMON = (
     "Beams:allowVertexSpread = off",
     # K_S, Lambda and the like that leave the detector first are left to it.
     "ParticleDecays:limitCylinder = on",
-    f"ParticleDecays:xyMax = {4000}",
-    f"ParticleDecays:zMax = {12500}",
+    f"ParticleDecays:xyMax = {DECAY_VOLUME[0]}",
+    f"ParticleDecays:zMax = {DECAY_VOLUME[1]}",
 )
 _N_SEEDS = 900_000_000
 _MAX_EMPTY = 20
@@ -131,6 +132,7 @@ class PythiaSource(TruthSource):
                 "(?forward=0 for all)"
             )
         self._card: Any = None
+        self.n_given = 0
         self._main: Any = None
         self._overlay: Any = None
         self._hard: HardEvents | None = None
@@ -140,8 +142,8 @@ class PythiaSource(TruthSource):
             self._read_card(Path(process), n_events)
 
     def _read_card(self, card: Path, n_events: int) -> None:
-        self._card, self._files = read_card(card)
-        for remark in tame(self._card):
+        self._card, self._files, remarks = read_card(card)
+        for remark in remarks:
             self.note(remark)
         self._lhe = hard_events(self._card, card)
         if self._lhe is None:
@@ -201,7 +203,8 @@ class PythiaSource(TruthSource):
         batch, bad = self._batch(ids, n_main, n_overlay, main, overlay)
         names = np.full(len(ids), self.name, dtype=object)
         batch, skipped = drop_bad(batch, bad, names, self.skip_bad)
-        self.skipped += skipped
+        self.n_given += len(batch)
+        self.skip(skipped, self.n_given)
         return batch
 
     def _finished(
@@ -299,13 +302,42 @@ class PythiaSource(TruthSource):
             place[~is_main] = len(main) + np.arange(len(overlay))
             collisions = both[place]
         points = collision_points(self.seed, ids[event_of], pv_id)
-        weights = ak.to_numpy(collisions.info.weights[:, 0])
+        # The weights of an event are those of its own process, which comes first.
+        weight = self._weights(collisions.info.weights[first[:-1]])
         raw = _raw(collisions.prt, points, pv_id, first)
         particle, bad = select_particles(raw)
+        bad = bad_weights(weight, self.weight_names) | bad
+        for k, counts in self._lost(raw).items():
+            if k not in bad:
+                self.dropped.update(counts)
         columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), points.T, strict=True))
         vertex = Table.from_counts({"mc_pv_id": pv_id, **columns}, n_collisions)
-        # The weight of an event is that of its own process, which comes first.
-        return make_batch(ids, weights[first[:-1]], vertex, particle), bad
+        return make_batch(ids, weight, vertex, particle), bad
+
+    def _weights(self, given: ak.Array) -> Table:
+        """All weights of some events, the nominal one first."""
+        import awkward as ak
+
+        counts = ak.to_numpy(ak.num(given, axis=1))
+        info = self._main.infoPython()
+        names = tuple(str(name)[:MAX_NAME] for name in info.weightNameVector())
+        ids: list[int] = []
+        for n in counts.tolist():
+            ids += self.weight_names.ids(names if len(names) == n else numbered_names(n))
+        value = ak.to_numpy(ak.flatten(given, axis=1)).astype(np.float64)
+        return Table.from_counts({"mc_weight_id": np.array(ids), "mc_weight_value": value}, counts)
+
+    def _lost(self, raw: RawTruth) -> Lost:
+        """What Pythia left stable and the detector might have seen, but is not simulated.
+
+        What decays, but flew out of the detector first, is none of it.
+        """
+        lost = raw.stable & ~np.isin(np.abs(raw.pdg_id), (*KEPT_STABLE, *SILENT))
+        rows = np.flatnonzero(lost)
+        data = self._main.particleData
+        decays = {c: data.mayDecay(c) and data.canDecay(c) for c in set(raw.pdg_id[rows].tolist())}
+        lost[rows] = [not decays[c] for c in raw.pdg_id[rows].tolist()]
+        return lost_particles(raw, lost & in_reach(raw))
 
 
 def _energy(pythia: Any) -> float:

@@ -10,7 +10,7 @@ import functools
 import gzip
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ _INCLUDE = re.compile(r"(?mi)^\s*include\b\s*=?\s*(\S.*?)\s*$")
 _PIECE = 1 << 22
 _MAX_CARD = 10_000_000
 _FOLDERS = ("xmldoc", "pdfdata", "tunes", "setups", "settings")
+_LIMITS = ("limitTau0", "limitTau", "limitRadius")
 _UNREAD = ("xmlpath", "main:spareword1", "main:spareword2", "main:spareword3")
 _REUSE = (
     ("MultipartonInteractions:reuseInit", "MultipartonInteractions:initFile"),
@@ -40,11 +41,14 @@ def new_pythia() -> Any:
     return pythia8mc.Pythia("", False)
 
 
-def read_card(path: Path) -> tuple[Any, tuple[Path, ...]]:
-    """A generator with the settings of a card, not started, and all files that it will read.
+def read_card(path: Path) -> tuple[Any, tuple[Path, ...], list[str]]:
+    """A generator with the settings of a card, not started.
 
     Args:
         path: the card.
+
+    Returns:
+        The generator, all files that it will read, and remarks on settings that are not followed.
 
     Raises:
         SourceError: if it cannot be read, includes itself, or Pythia does not take it.
@@ -53,9 +57,15 @@ def read_card(path: Path) -> tuple[Any, tuple[Path, ...]]:
     for line in BEAMS:
         pythia.readString(line)
     cards = tuple(_cards(path, Path(pythia.word("xmlPath")), ()))  # before Pythia goes in circles
+    decaying = _decaying(pythia)
     if not pythia.readFile(str(path), False):
         raise SourceError(f"{path}: Pythia does not take a setting in it")
-    return pythia, tuple(dict.fromkeys((*cards, *_named(pythia))))
+    remarks = _tame(pythia)
+    if changed := _let_decay(pythia, decaying):
+        remarks.append(
+            f"{path}: particles that decay are to decay, so it is read without {', '.join(changed)}"
+        )
+    return pythia, tuple(dict.fromkeys((*cards, *_named(pythia)))), remarks
 
 
 def data_folders() -> tuple[Path, ...]:
@@ -93,7 +103,7 @@ def hard_events(pythia: Any, card: Path) -> Path | None:
     return path
 
 
-def tame(pythia: Any) -> list[str]:
+def _tame(pythia: Any) -> list[str]:
     """Switch off what would make an event depend on those before it, or write files.
 
     Returns:
@@ -115,6 +125,35 @@ def tame(pythia: Any) -> list[str]:
                 "other processes may read meanwhile"
             )
     return remarks
+
+
+def _decaying(pythia: Any) -> list[int]:
+    """PDG identifiers of what decays as Pythia comes."""
+    data, found, code = pythia.particleData, [], 1
+    while code := data.nextId(code):
+        if data.canDecay(code) and data.mayDecay(code):
+            found.append(code)
+    return found
+
+
+def _let_decay(pythia: Any, decaying: Iterable[int]) -> list[str]:
+    """Undo settings that leave undecayed what decays; returns what was undone.
+
+    The chain follows e, mu, pi, K, p and photons alone: a K_S would be lost, and its daughters.
+    """
+    changed = []
+    for key in _LIMITS:
+        if pythia.flag(f"ParticleDecays:{key}"):
+            pythia.readString(f"ParticleDecays:{key} = off")
+            changed.append(f"ParticleDecays:{key} = on")
+    if not pythia.flag("HadronLevel:Decay"):
+        pythia.readString("HadronLevel:Decay = on")
+        changed.append("HadronLevel:Decay = off")
+    for code in decaying:
+        if not pythia.particleData.mayDecay(code):
+            pythia.readString(f"{code}:mayDecay = on")
+            changed.append(f"{code}:mayDecay = off")
+    return changed if len(changed) <= 10 else [*changed[:10], f"{len(changed) - 10} more"]
 
 
 def count_hard_events(path: Path) -> int:

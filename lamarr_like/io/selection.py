@@ -94,9 +94,9 @@ def is_particle(pdg_id: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Whether an identifier is a particle that can be seen to decay: not a parton or a system.
 
     Numbers that nobody knows count as particles; which are partons and systems is known (PDG,
-    Monte Carlo particle numbering scheme): quarks and gluons 1-9 and 21, codes of generators 81-100,
-    901-930, 998 and 999 (in the thousands, too), pomeron and odderon, diquarks, and from 9900100 on
-    Pythia's diffractive systems and octet states of quarkonia.
+    Monte Carlo particle numbering scheme): quarks and gluons 1-9 and 21, codes of generators
+    81-100, 901-930, 998 and 999 (in the thousands, too), pomeron and odderon, diquarks, and from
+    9900100 on Pythia's diffractive systems and octet states of quarkonia.
 
     Args:
         pdg_id: any integers, shape ``(n,)``.
@@ -148,7 +148,7 @@ def select_particles(raw: RawTruth) -> tuple[Table, dict[int, str]]:
 
     Returns:
         The particle table with mothers before daughters, and the reason by position of each event
-        that is broken (its rows mean nothing).
+        that is broken (it has no rows).
     """
     bad = unphysical(raw)
     usable = is_particle(raw.pdg_id)
@@ -168,8 +168,9 @@ def select_particles(raw: RawTruth) -> tuple[Table, dict[int, str]]:
         bad.setdefault(int(k), "the chain of mothers of a particle runs in a circle")
     for k in np.unique(event[_is_deep(parent)]):
         bad.setdefault(int(k), f"a particle has more than {1 << _DEEP} generations of mothers")
-    parent[np.isin(event, list(bad))] = -1
-    rows = _ordered(_with_ancestors(_can_matter(raw), parent), parent, event)
+    broken = np.isin(event, list(bad))
+    parent[broken] = -1
+    rows = _ordered(_with_ancestors(_can_matter(raw) & ~broken, parent), parent, event)
     return _table(raw, rows, parent, event), bad
 
 
@@ -253,13 +254,16 @@ def _ordered(
 ) -> NDArray[np.int64]:
     """Rows kept, each event's in the order of the source unless a daughter precedes its mother."""
     rows = np.flatnonzero(keep)
-    if (parent[rows] < rows).all():
+    late = parent[rows] > rows
+    if not late.any():
         return rows
     depth = np.zeros(len(rows), dtype=np.int64)
     ancestor = parent[rows]
     while (ancestor >= 0).any():
         depth += ancestor >= 0
         ancestor = np.where(ancestor < 0, -1, parent[ancestor])
+    # The others keep their order, whatever comes with them.
+    depth[~np.isin(event[rows], event[rows][late])] = 0
     order: NDArray[np.int64] = rows[np.lexsort((rows, depth, event[rows]))]
     return order
 

@@ -15,6 +15,7 @@ from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
 from .locations import Location
 from ..particles import pdg_name
+from .weights import WeightNames
 
 PARTICLE_COLUMNS = (
     "mcparticle_id",
@@ -40,9 +41,6 @@ VERTEX_COLUMNS = ("mc_pv_id", "mc_x", "mc_y", "mc_z", "mc_t")
 
 WEIGHT_COLUMNS = ("mc_weight_id", "mc_weight_value")
 """Columns of the table of weights that a source fills."""
-
-MAX_WEIGHT_NAMES = 10_000
-"""Most names that the weights of a source may have between them."""
 
 MAX_BROKEN = 10_000
 """Broken events after which a source is given up, if not a tenth as many are sound."""
@@ -74,7 +72,7 @@ class TruthSource(ABC):
         skipped: (event, reason) of each event skipped so far; event -1 stands for a whole file.
         unreadable: the part of `skipped` that is known before the first event.
         notes: remarks for the user, for example how the collisions of a file were read.
-        weight_names: names of the weights by ``mc_weight_id``; [] if nothing has named them.
+        weight_names: names of the weights by ``mc_weight_id``; empty if nothing has named them.
         dropped: how many particles of each PDG identifier were left out that the detector might
             have seen: the generator left them stable, and the simulation does not know them.
         length: events that there are, where a generator has an end that it knows; None otherwise.
@@ -91,9 +89,8 @@ class TruthSource(ABC):
         self.skipped: list[tuple[int, str]] = []
         self.notes: list[str] = []
         self.unreadable: list[tuple[int, str]] = []
-        self.weight_names: list[str] = []
+        self.weight_names = WeightNames(name)
         self.dropped: Counter[int] = Counter()
-        self._ids_of_names: dict[tuple[str, ...], list[int]] = {}
         self._n_broken = 0
 
     def __iter__(self) -> Iterator[EventBatch]:
@@ -155,29 +152,6 @@ class TruthSource(ABC):
                 f"the first: {first}"
             )
 
-    def weight_ids(self, names: tuple[str, ...]) -> list[int]:
-        """``mc_weight_id`` of the weights of these names; new ones are entered.
-
-        Raises:
-            SourceError: if there are too many.
-        """
-        if names not in self._ids_of_names:
-            place = {name: k for k, name in enumerate(self.weight_names)}
-            new = [name for name in dict.fromkeys(names) if name not in place]
-            if len(place) + len(new) > MAX_WEIGHT_NAMES:
-                raise SourceError(f"{self.name}: weights have more than {MAX_WEIGHT_NAMES} names")
-            self.weight_names += new
-            place |= {name: len(place) + k for k, name in enumerate(new)}
-            if len(self._ids_of_names) > MAX_WEIGHT_NAMES:
-                self._ids_of_names.clear()
-            self._ids_of_names[names] = [place[name] for name in names]
-        return self._ids_of_names[names]
-
-
-def numbered_names(n: int) -> tuple[str, ...]:
-    """Names of `n` weights that nothing has named: ``0``, ``1``, ..."""
-    return tuple(map(str, range(n)))
-
 
 def dropped_note(dropped: Mapping[int, int]) -> list[str]:
     """What is said of particles that were left out, on one line; nothing if there are none."""
@@ -186,10 +160,13 @@ def dropped_note(dropped: Mapping[int, int]) -> list[str]:
     order = sorted(dropped, key=lambda code: (-dropped[code], abs(code), code))
     listed = [f"{dropped[code]} {pdg_name(code)}" for code in order[:20]]
     more = [f"{len(order) - 20} more kinds"] if len(order) > 20 else []
-    return [
-        f"{sum(dropped.values())} particles that the generator left stable are not simulated: "
-        + ", ".join(listed + more)
-    ]
+    n = sum(dropped.values())
+    what = (
+        "particle that the generator left stable is"
+        if n == 1
+        else ("particles that the generator left stable are")
+    )
+    return [f"{n} {what} not simulated: {', '.join(listed + more)}"]
 
 
 def make_batch(
@@ -213,9 +190,10 @@ def make_batch(
     n = len(event_id)
     if not isinstance(weight, Table):
         value = np.asarray(weight)
-        one = {"mc_weight_id": np.zeros(n, dtype=np.int32), "mc_weight_value": value}
+        unnamed = np.zeros(n, dtype=np.int32)
+        one: dict[str, np.ndarray] = {"mc_weight_id": unnamed, "mc_weight_value": value}
         weight = Table(one, np.arange(n + 1))
-    columns = {
+    columns: dict[str, np.ndarray] = {
         "event_id": event_id,
         "run_number": np.zeros(n),
         "generator_event": event_id if generator_event is None else generator_event,
@@ -232,22 +210,6 @@ def make_batch(
             for name, table in tables.items()
         }
     )
-
-
-def bad_weights(weight: Table, names: Sequence[str]) -> dict[int, str]:
-    """Reason by position of each event with a weight that is no number.
-
-    Args:
-        weight: all weights.
-        names: name of each ``mc_weight_id``.
-    """
-    bad: dict[int, str] = {}
-    for row in np.flatnonzero(~np.isfinite(weight["mc_weight_value"])):
-        k = int(np.searchsorted(weight.offsets, row, "right")) - 1
-        number, name = row - weight.offsets[k], names[weight["mc_weight_id"][row]]
-        which = f"weight {number} ({name!r})" if name != str(number) else f"weight {number}"
-        bad.setdefault(k, f"{which}: mc_weight = {weight['mc_weight_value'][row]}")
-    return bad
 
 
 def drop_bad(
