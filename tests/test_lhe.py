@@ -12,7 +12,7 @@ from lamarr_like.distributed.ranges import open_range
 from lamarr_like.errors import BadEventError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.pythia import _energy
-from lamarr_like.io.pythia_card import count_hard_events, read_card, tame
+from lamarr_like.io.pythia_card import count_hard_events, read_card
 from lamarr_like.io.sources import open_source
 
 
@@ -156,7 +156,7 @@ def test_what_a_card_reads(tmp_path, monkeypatch):
         "void": "",
     }.items():
         (tmp_path / name).write_text(text)
-    pythia, files = read_card(tmp_path / "a.cmnd")
+    _, files, _ = read_card(tmp_path / "a.cmnd")
     names = {path.resolve().relative_to(tmp_path).as_posix() for path in files}
     assert names - {"void"} == {"a.cmnd", "b.cmnd", "far/far.cmnd", "s.slha", "grid.dat"}
     assert pythia.word("SLHA:file") == "s.slha"
@@ -170,12 +170,11 @@ def test_what_a_card_may_not_do(tmp_path, monkeypatch):
         "PhaseSpace:increaseMaximum = on\nMultipartonInteractions:reuseInit = 3\n"
         "MultipartonInteractions:initFile = x.mpi\n"
     )
-    pythia, _ = read_card(card)
-    remarks = tame(pythia)
+    pythia, _, remarks = read_card(card)
     assert len(remarks) == 2 and "x.mpi" in remarks[1]
     assert not pythia.flag("PhaseSpace:increaseMaximum")
     assert pythia.mode("MultipartonInteractions:reuseInit") == 0
     (tmp_path / "x.mpi").write_text("")
-    pythia, files = read_card(card)
-    assert len(tame(pythia)) == 1 and [p.name for p in files] == ["a.cmnd", "x.mpi"]
+    pythia, files, remarks = read_card(card)
+    assert len(remarks) == 1 and [p.name for p in files] == ["a.cmnd", "x.mpi"]
     assert pythia.mode("MultipartonInteractions:reuseInit") == 3

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .. import plugins
+from ..decays.collisions import host_of
 from ..decays.source import open_source, with_decays
 from ..errors import SourceError
 from ..events import EventBatch
@@ -116,8 +117,9 @@ def open_range(
     generated = text.startswith(("pythia:", "gun:", "decay:"))
     limit = stop if stop is None or not generated else stop + shift
     own = seed if generated or not shift else _seed_of_plugin(seed, shift)
-    whole = open_source(text, n_events=limit, seed=own, pileup=pileup, skip_bad=skip_bad)
-    return range_of(whole, add, first, stop, shift, seed=seed, skip_bad=skip_bad)
+    opened, how = host_of(text, _decays(add))
+    whole = open_source(opened, n_events=limit, seed=own, pileup=pileup, skip_bad=skip_bad)
+    return range_of(whole, add, first, stop, shift, seed=seed, skip_bad=skip_bad, how=how)
 
 
 def inputs_of(text: str, source: TruthSource) -> tuple[Location, ...]:
@@ -146,15 +148,23 @@ def range_of(
     *,
     seed: int,
     skip_bad: bool = False,
+    how: str = "any",
 ) -> TruthSource:
-    """A range of a source that is open already; arguments as for `RangeSource`, `open_range`."""
+    """A range of a source that is open already; arguments as for `RangeSource`, `open_range`.
+
+    `how` is how signals find their collision, see `lamarr_like.decays.collisions.host_of`.
+    """
     source: TruthSource = RangeSource(whole, first, stop, shift)
     guns = [a.removeprefix("gun:") for a in add if a.startswith("gun:")]
-    decays = [a.removeprefix("decay:") for a in add if a.startswith("decay:")]
+    decays = _decays(add)
     name = "+".join((whole.name, *add))
     if guns:
         source = EmbeddedSource(name, source, guns, seed, skip_bad)
-    return with_decays(name, source, decays, seed, skip_bad)
+    return with_decays(name, source, decays, seed, skip_bad, how)
+
+
+def _decays(add: Sequence[str]) -> list[str]:
+    return [a.removeprefix("decay:") for a in add if a.startswith("decay:")]
 
 
 def count_events(text: str) -> int:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..decays.collisions import host_of
 from ..decays.source import open_source, split_additions
 from ..errors import PipelineError
 from ..events import EventBatch, rebatch
@@ -196,8 +197,17 @@ def _range(task: _Task, piece: _Range) -> TruthSource:
     _, extras = split_additions(config.source)
     add = [f"{kind}:{what}" for kind, what in extras]
     return range_of(
-        _host(task), add, piece.first, piece.stop, 0, seed=config.seed, skip_bad=config.skip_bad
+        *(_host(task), add, piece.first, piece.stop, 0),
+        seed=config.seed,
+        skip_bad=config.skip_bad,
+        how=_collisions(config.source)[1],
     )
+
+
+def _collisions(source: str) -> tuple[str, str]:
+    """The source without what is added, and how signals find their collision."""
+    text, extras = split_additions(source)
+    return host_of(text, [what for kind, what in extras if kind == "decay"])
 
 
 @functools.lru_cache(maxsize=1)
@@ -205,7 +215,7 @@ def _host(task: _Task) -> TruthSource:
     """The generator, without what is added to its events; Pythia starts once a process."""
     config = task.config
     return open_source(
-        split_additions(config.source)[0],
+        _collisions(config.source)[0],
         n_events=config.n_events,
         seed=config.seed,
         pileup=config.pileup,

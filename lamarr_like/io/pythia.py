@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
-from ..particles import SPEED_OF_LIGHT
+from ..particles import SPEED_OF_LIGHT, is_tracked
 from ..rng import stage_key, uniforms
 from .beam import collision_points
 from .lhe import HardEvents
@@ -50,6 +50,7 @@ BLOCK = 50
 
 PROCESSES = {
     "minbias": ("SoftQCD:inelastic = on",),
+    "nondiffractive": ("SoftQCD:nonDiffractive = on",),
     # With massive quarks the matrix elements are finite, so pTHatMin may be 0; every event has a
     # pair, where most of SoftQCD would be thrown away.  Gluon splitting and flavour excitation
     # are left out as sources of the pair.
@@ -59,8 +60,11 @@ PROCESSES = {
 """Pythia settings of the processes known by name."""
 
 OPTIONS = {
-    "forward": "1 or 0: ask for a b (c) hadron with 2 < eta < 5; 1 unless said otherwise for "
-    "bbbar and ccbar, of no meaning for other processes",
+    "forward": "1 or 0: ask for a b (c) hadron with 2 < eta < 5, or turned: the same, but one with "
+    "-5 < eta < -2 will do, and the collision is turned round; 1 unless said otherwise for bbbar "
+    "and ccbar, of no meaning for other processes",
+    "busy": "a number: collisions of the process are taken in proportion to their charged "
+    "particles with 2 < eta < 5 and pT > 0.2 GeV, up to so many; 0, the default, for all alike",
 }
 """Options of a Pythia source and their meaning."""
 
@@ -76,6 +80,7 @@ _COMMON = (
 )
 _N_SEEDS = 900_000_000
 _MAX_EMPTY = 20
+_MAX_BUSY = 100
 _SIGNAL_FLAVOUR = {"bbbar": 5, "ccbar": 4}
 
 
@@ -124,8 +129,11 @@ class PythiaSource(TruthSource):
         self.seed = seed
         self.pileup = pileup
         self.skip_bad = skip_bad
-        forward = parse_choice(name, "forward", options.get("forward", "1"), ("0", "1")) == "1"
-        self.flavour = _SIGNAL_FLAVOUR.get(process, 0) if forward else 0
+        choices = ("0", "1", "turned")
+        forward = parse_choice(name, "forward", options.get("forward", "1"), choices)
+        self.flavour = _SIGNAL_FLAVOUR.get(process, 0) if forward != "0" else 0
+        self.may_turn = forward == "turned"
+        self.busy = _busy(name, options.get("busy", "0"))
         if self.flavour:
             self.note(
                 f"only events with a {'b' if self.flavour == 5 else 'c'} hadron in 2 < eta < 5 "
@@ -263,14 +271,18 @@ class PythiaSource(TruthSource):
 
         pythia.rndm.init(self._seed(purpose, block))
         parts: list[ak.Array] = []
-        n_have, n_empty = 0, 0
+        n_have, n_empty, n_seen = 0, 0, 0
         while n_have < n:
             batch = pythia.nextBatch(n - n_have)
             n_empty = 0 if len(batch) else n_empty + 1
             if n_empty == _MAX_EMPTY:
                 raise SourceError(f"{self.name}: Pythia stopped giving events in block {block}")
+            tried, n_seen = n_seen + np.arange(len(batch)), n_seen + len(batch)
+            if purpose == "pythia" and self.busy and len(batch):
+                u = uniforms(self.seed, "pythia_busy", np.full(len(tried), block), tried)[:, 0]
+                batch = batch[u * self.busy < _n_forward(batch.prt)]
             if purpose == "pythia" and self.flavour and len(batch):
-                batch = batch[_has_forward(batch.prt, self.flavour)]
+                batch = self._forward(batch)
             parts.append(batch)
             n_have += len(batch)
         return ak.concatenate(parts) if len(parts) > 1 else parts[0]
@@ -278,6 +290,15 @@ class PythiaSource(TruthSource):
     def _seed(self, purpose: str, block: int) -> int:
         start = int(stage_key(self.seed, purpose)) % _N_SEEDS
         return 1 + (start + block) % _N_SEEDS
+
+    def _forward(self, batch: ak.Array) -> ak.Array:
+        """The collisions with a hadron of the flavour in the acceptance, turned where allowed."""
+        passed = _has_forward(batch.prt, self.flavour)
+        if self.may_turn:
+            turned = ~passed & _has_forward(batch.prt, self.flavour, -1.0)
+            batch = _turned(batch, turned)
+            passed |= turned
+        return batch[passed]
 
     def _batch(
         self,
@@ -347,7 +368,42 @@ def _energy(pythia: Any) -> float:
     return float(pythia.infoPython().eCM())
 
 
-def _has_forward(prt: ak.Array, flavour: int) -> NDArray[np.bool_]:
+def _busy(name: str, text: str) -> int:
+    if not text.isdecimal() or int(text) > _MAX_BUSY:
+        raise SourceError(f"{name}: busy={text} is not a number from 0 to {_MAX_BUSY}")
+    return int(text)
+
+
+def _n_forward(prt: ak.Array) -> NDArray[np.int64]:
+    """Charged particles in the acceptance of each collision."""
+    import awkward as ak
+
+    counts = ak.to_numpy(ak.num(prt))
+    flat = ak.flatten(prt)
+    rows = np.flatnonzero(ak.to_numpy(flat.status) > 0)
+    rows = rows[is_tracked(ak.to_numpy(flat.id)[rows])]
+    px, py, pz = (ak.to_numpy(flat.p[k])[rows] for k in ("px", "py", "pz"))
+    pt = np.hypot(px, py)
+    seen = (pt > 0.2) & (pz > np.sinh(2.0) * pt) & (pz < np.sinh(5.0) * pt)
+    event = np.repeat(np.arange(len(counts)), counts)[rows][seen]
+    return np.bincount(event, minlength=len(counts))
+
+
+def _turned(batch: ak.Array, which: NDArray[np.bool_]) -> ak.Array:
+    """Collisions, some of them turned about the x axis, which exchanges the beams."""
+    import awkward as ak
+
+    sign = np.where(which, -1.0, 1.0)
+    prt = batch.prt
+    for field in ("p", "vProd"):
+        vector = prt[field]
+        for axis in ("py", "pz"):
+            vector = ak.with_field(vector, vector[axis] * sign, axis)
+        prt = ak.with_field(prt, vector, field)
+    return ak.with_field(batch, prt, "prt")
+
+
+def _has_forward(prt: ak.Array, flavour: int, side: float = 1.0) -> NDArray[np.bool_]:
     import awkward as ak
 
     counts = ak.to_numpy(ak.num(prt))
@@ -358,7 +414,7 @@ def _has_forward(prt: ak.Array, flavour: int) -> NDArray[np.bool_]:
     heaviest = np.where(short >= 1000, short // 1000, short // 100)
     hadron = (code > 100) & (code < 1_000_000) & (heaviest == flavour) & (short // 10 % 10 != 0)
     px, py, pz = (ak.to_numpy(flat.p[k])[hadron] for k in ("px", "py", "pz"))
-    pt = np.hypot(px, py)
+    pt, pz = np.hypot(px, py), side * pz
     forward = (pz > np.sinh(2.0) * pt) & (pz < np.sinh(5.0) * pt)
     event = np.repeat(np.arange(len(counts)), counts)[hadron][forward]
     passed: NDArray[np.bool_] = np.bincount(event, minlength=len(counts)) > 0
