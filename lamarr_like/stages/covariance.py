@@ -17,7 +17,7 @@ from .expected import expected_covariance
 from .frames import Scales, TrackState, ideal_scales, residuals
 from .resolution import reconstructed_state, true_state
 from .stage import AbstractGeneratorStage, Columns, Floats, Mask, Model, Rows, keys, typed
-from .vine import from_vine, to_vine
+from .vine import from_vine, tanh, to_vine
 
 AXES = ("t_rad", "t_tan", "qop", "u_rad", "u_tan")
 """Order of the rotated covariance: slopes and positions along and across the track's azimuth."""
@@ -38,6 +38,8 @@ _MOST_DEPTH = 24.0
 """Least determinant of the correlations that is drawn, as minus its logarithm: that of the most
 singular of 31,544 detailed tracks.  What is far below is not positive definite as float32."""
 _STATE = ("x", "y", "z", "tx", "ty", "p", "charge")
+_TURNED = np.array([2, 3, 4, 0, 1])
+"""Where the elements of `AXES` stand in (x, y, tx, ty, qop)."""
 _PULLED = ("x", "y", "tx", "ty", "qop")
 
 
@@ -206,7 +208,7 @@ def _bounded(z: Floats) -> Floats:
         for column in z.T:  # one by one: the result of a row is the same in any company
             part = share * column
             depth = depth + 2.0 * (np.logaddexp(part, -part) - np.log(2.0))
-            slope = slope + 2.0 * column * np.tanh(part)
+            slope = slope + 2.0 * column * tanh(part)
         share = share - np.maximum(depth - _MOST_DEPTH, 0.0) / slope
     return share[:, None] * z
 
@@ -272,14 +274,19 @@ def _ideal(batch: EventBatch, rows: Mask, reco: TrackState) -> _Ideal:
 
 
 def _rotate(matrix: Floats, reco: TrackState, sense: float) -> Floats:
-    """Take (x, y, tx, ty, qop) to `AXES` with `sense` 1, and back with -1."""
+    """Take (x, y, tx, ty, qop) to `AXES` with `sense` 1, and back with -1.
+
+    Products are written out: those of a linear algebra library differ with the processor.
+    """
     phi = np.arctan2(reco.ty, reco.tx)
-    cos, sin = np.cos(phi), np.sin(phi)
-    rotation = np.zeros((len(phi), 5, 5))
-    for row, column in ((0, 2), (3, 0)):
-        rotation[:, row, column], rotation[:, row, column + 1] = cos, sin
-        rotation[:, row + 1, column], rotation[:, row + 1, column + 1] = -sin, cos
-    rotation[:, 2, 4] = 1.0
-    left = rotation if sense > 0 else rotation.transpose(0, 2, 1)
-    rotated: Floats = left @ matrix @ left.transpose(0, 2, 1)
-    return 0.5 * (rotated + rotated.transpose(0, 2, 1))
+    cos, sin = np.cos(phi)[:, None], sense * np.sin(phi)[:, None]
+    order = _TURNED if sense > 0 else np.argsort(_TURNED)
+    turned = matrix[:, order][:, :, order]
+    pairs = ((0, 1), (3, 4)) if sense > 0 else ((0, 1), (2, 3))
+    for i, j in pairs:
+        a, b = turned[:, i].copy(), turned[:, j].copy()
+        turned[:, i], turned[:, j] = cos * a + sin * b, cos * b - sin * a
+    for i, j in pairs:
+        a, b = turned[:, :, i].copy(), turned[:, :, j].copy()
+        turned[:, :, i], turned[:, :, j] = cos * a + sin * b, cos * b - sin * a
+    return 0.5 * (turned + turned.transpose(0, 2, 1))
