@@ -19,6 +19,7 @@ from .errors import ArtefactError
 
 _NUMBERS = {"i": "b", "U": "B", "I": ">h", "l": ">i", "L": ">q", "d": ">f", "D": ">d"}
 _FIXED: dict[str, Any] = {"Z": None, "T": True, "F": False}
+_LENGTHS = {ord(mark): struct.calcsize(_NUMBERS[mark]) for mark in "iUIlL"}
 _MAX_DEPTH = 20
 _NODES = {
     **dict.fromkeys(("left_children", "right_children", "split_indices", "parents"), ">i4"),
@@ -84,10 +85,12 @@ class _Reader:
         return found
 
     def size(self) -> int:
-        mark = self.mark()
-        _need(mark in "iUIlL", "a length that is no whole number")
-        found = int(self.number(mark))
-        _need(0 <= found <= len(self.content) - self.at, "a length beyond the end")
+        mark, at = self.content[self.at], self.at + 1
+        width = _LENGTHS.get(mark, 0)
+        found = int.from_bytes(self.content[at : at + width], "big", signed=mark != ord("U"))
+        self.at = at + width
+        if not width or not 0 <= found <= len(self.content) - self.at:
+            raise ValueError("a length that is no whole number, or beyond the end")
         return found
 
     def text(self) -> str:

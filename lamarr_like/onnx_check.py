@@ -76,11 +76,14 @@ _Rule: TypeAlias = Callable[[list[Tensor], dict[str, Any]], tuple[int, tuple[int
 
 
 def _broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
+    if all(shape == shapes[0] for shape in shapes):
+        return tuple(shapes[0])
     rank = max(map(len, shapes))
     found = []
     for sizes in zip(*([1] * (rank - len(s)) + list(s) for s in shapes), strict=True):
         longer = {size for size in sizes if size != 1}
-        need(len(longer) <= 1, f"shapes that do not fit together: {', '.join(map(str, shapes))}")
+        if len(longer) > 1:
+            raise ValueError(f"shapes {shapes} that do not fit together")
         found.append(longer.pop() if longer else 1)
     return tuple(found)
 
@@ -331,7 +334,8 @@ def measure(graph: Graph, sizes: Mapping[str, int]) -> Cost:
         left[name] = left.get(name, 0) + 1
     memory = most = traffic = products = constant = 0
     for node in graph.nodes:
-        need(node.output not in known, f"{node.output!r} comes twice")
+        if node.output in known:
+            raise ValueError(f"{node.output!r} comes twice")
         found = known[node.output] = _output(node, known)
         memory += found.bytes
         traffic += found.bytes
@@ -342,12 +346,15 @@ def measure(graph: Graph, sizes: Mapping[str, int]) -> Cost:
             left[name] -= bool(name)
             if name and not left[name] and name not in graph.weights:
                 memory -= known[name].bytes
-        need(memory <= MAX_MEMORY, f"{node.op} {node.output!r} needs {memory} bytes of memory")
-        need(traffic <= MAX_TRAFFIC, f"it moves more than {MAX_TRAFFIC} bytes a call")
-        need(products <= MAX_PRODUCTS, f"it multiplies more than {MAX_PRODUCTS} times a call")
-        need(constant <= MAX_CONSTANT, f"more than {MAX_CONSTANT} bytes made of weights")
-    for value in (*graph.outputs, *graph.inner):
-        _agree(value, known)
+        if memory > MAX_MEMORY:
+            raise ValueError(f"{node.op} {node.output!r} needs {memory} bytes of memory")
+        need(traffic <= MAX_TRAFFIC, "it moves too many bytes in a call")
+        need(products <= MAX_PRODUCTS, "it multiplies too many numbers in a call")
+        need(constant <= MAX_CONSTANT, "it makes too many bytes of weights alone")
+    for value in graph.outputs:
+        _agree(value, known, sizes)
+    for value in graph.inner:
+        _agree(value, known, {})
     need(graph.outputs, "no output")
     return Cost(most, traffic, products)
 
@@ -369,33 +376,28 @@ def _lengths(value: Value, sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 def _output(node: Node, known: Mapping[str, Tensor]) -> Tensor:
     """What a node makes."""
-    need(node.op in _RULES, f"operator {node.op!r} is not among those allowed: {_listed()}")
+    if node.op not in _RULES:
+        raise ValueError(f"operator {node.op!r} is not among those allowed: {', '.join(OPERATORS)}")
     rule, (fewest, most), names = _RULES[node.op]
-    inputs = [known[name] for name in node.inputs if _there(name, known, node)]
-    need(fewest <= len(inputs) <= most, f"{node.op} of {len(inputs)} inputs")
+    for name in node.inputs:
+        if name and name not in known:
+            raise ValueError(f"{node.op} of {name!r}, which is not there before it")
+    inputs = [known[name] for name in node.inputs if name]
+    if not fewest <= len(inputs) <= most:
+        raise ValueError(f"{node.op} of {len(inputs)} inputs")
     # Left out may only be what is at the end, or a bound of two.
-    need("" not in node.inputs or node.op == "Clip", f"{node.op} with an input left out")
+    need("" not in node.inputs or node.op == "Clip", "an input left out")
     for name, value in node.attributes.items():
-        need(name in names, f"{node.op} with the attribute {name}")
-        number = not isinstance(value, float) or math.isfinite(value)
-        need(number, f"{node.op} with an attribute {name} that is not finite")
+        if name not in names or (isinstance(value, float) and not math.isfinite(value)):
+            raise ValueError(f"{node.op} with the attribute {name} of {value}")
     try:
         kind, shape = rule(inputs, node.attributes)
     except ValueError as error:
         raise ValueError(f"{node.op} {node.output!r}: {error}") from None
-    need(len(shape) <= MAX_RANK, f"{node.op} makes {len(shape)} axes")
-    need(max(shape, default=0) <= MAX_AXIS, f"{node.op} makes an axis of {max(shape, default=0)}")
+    if len(shape) > MAX_RANK or max(shape, default=0) > MAX_AXIS:
+        raise ValueError(f"{node.op} {node.output!r} of the shape {shape}")
     fixed = all(t.fixed for t in inputs)
     return Tensor(kind, shape, _whole(node, inputs, shape), fixed)
-
-
-def _there(name: str, known: Mapping[str, Tensor], node: Node) -> bool:
-    need(not name or name in known, f"{node.op} of {name!r}, which is not there before it")
-    return bool(name)
-
-
-def _listed() -> str:
-    return ", ".join(OPERATORS)
 
 
 _FOLLOW: dict[str, Callable[[list[np.ndarray], dict[str, Any]], np.ndarray]] = {
@@ -427,11 +429,12 @@ def _products(node: Node, known: Mapping[str, Tensor]) -> int:
     return known[node.output].size * inner
 
 
-def _agree(value: Value, known: Mapping[str, Tensor]) -> None:
+def _agree(value: Value, known: Mapping[str, Tensor], sizes: Mapping[str, int]) -> None:
     """A tensor must have the type and the lengths that the file declares."""
     need(value.name in known, f"nothing makes {value.name!r}")
     found = known[value.name]
-    pairs = zip(value.shape, found.shape, strict=False)
     fits = len(value.shape) == len(found.shape) and found.kind == value.kind
-    fits = fits and all(isinstance(want, str) or want == n for want, n in pairs)
+    for want, n in zip(value.shape, found.shape, strict=False):
+        length = sizes.get(want, sizes.get("", n)) if isinstance(want, str) else want
+        fits = fits and length == n
     need(fits, f"{value.name!r} has the shape {found.shape}, not the declared one")

@@ -188,14 +188,16 @@ def _message(data: bytes, form: _Form) -> dict[str, Any]:
             at += 1
             if size >= 0x80:
                 size, at = _varint(data, at - 1)
-            need(at + size <= end, f"a {what} that is cut short")
+            if at + size > end:
+                raise ValueError(f"a {what} that is cut short")
             value = data[at : at + size]
             at += size
         elif wire == 0:
             value, at = _varint(data, at)
             value = _signed(value)
         else:
-            need(wire == 5 and at + 4 <= end, f"a {what} that is cut short or of unknown form")
+            if wire != 5 or at + 4 > end:
+                raise ValueError(f"a {what} that is cut short or of unknown form")
             (value,) = struct.unpack_from("<f", data, at)
             at += 4
         if key not in fields:
@@ -203,8 +205,9 @@ def _message(data: bytes, form: _Form) -> dict[str, Any]:
         name, many = fields[key]
         if many:
             found.setdefault(name, []).append(value)
+        elif name in found:
+            raise ValueError(f"a {what} with two fields {name}")
         else:
-            need(name not in found, f"a {what} with two fields {name}")
             found[name] = value
     return found
 
@@ -246,7 +249,8 @@ def parse_model(content: bytes) -> Graph:
     weights: dict[str, np.ndarray] = {}
     for one in graph.get("weight", ()):
         name, values = _weight(one)
-        need(name and name not in weights, f"weight {name!r} comes twice")
+        if not name or name in weights:
+            raise ValueError(f"weight {name!r} comes twice")
         weights[name] = values
     return Graph(
         [_node(one) for one in graph.get("node", ())],
@@ -259,34 +263,36 @@ def parse_model(content: bytes) -> Graph:
 
 def _weight(data: bytes) -> tuple[str, np.ndarray]:
     fields = _message(data, _TENSOR)
-    name, kind = _text(fields, "name"), fields.get("kind")
-    need(fields.get("location", 0) == 0, f"weight {name!r} with external data")
-    need(kind in DTYPES, f"weight {name!r} of type {kind}")
-    dtype = DTYPES[kind or 0]
-    shape = _whole(fields, "shape")
-    need(len(shape) <= MAX_RANK, f"weight {name!r} with {len(shape)} axes")
-    need(all(0 <= size <= MAX_SIZE for size in shape), f"weight {name!r} of a wrong size")
-    raw: bytes = fields.get("raw", b"")
+    name, kind, shape = _text(fields, "name"), fields.get("kind", 0), _whole(fields, "shape")
+    dtype, raw = DTYPES.get(kind), fields.get("raw", b"")
+    if fields.get("location", 0) != 0:
+        raise ValueError(f"weight {name!r} with external data")
+    fits = len(shape) <= MAX_RANK and all(0 <= size <= MAX_SIZE for size in shape)
     # Python's whole numbers do not overflow.
-    need(math.prod(shape) * dtype.itemsize == len(raw), f"weight {name!r} of another size")
+    if dtype is None or not fits or math.prod(shape) * dtype.itemsize != len(raw):
+        raise ValueError(f"weight {name!r} of another size or type")
     values = np.frombuffer(raw, dtype).reshape(shape)
-    need(kind != FLOAT or np.isfinite(values).all(), f"weight {name!r} is not finite")
+    if kind == FLOAT and not np.isfinite(values).all():
+        raise ValueError(f"weight {name!r} is not finite")
     return name, values
 
 
 def _node(data: bytes) -> Node:
     fields = _message(data, _NODE)
     op, outputs = _text(fields, "op"), [o.decode() for o in fields.get("output", ())]
-    need(_text(fields, "domain") in ("", "ai.onnx"), f"{op} of another domain")
-    need(len(outputs) == 1 and outputs[0], f"{op} with {len(outputs)} outputs")
+    if _text(fields, "domain") not in ("", "ai.onnx"):
+        raise ValueError(f"{op} of another domain")
+    if len(outputs) != 1 or not outputs[0]:
+        raise ValueError(f"{op} with {len(outputs)} outputs")
     attributes: dict[str, Any] = {}
     for one in fields.get("attribute", ()):
         attribute = _message(one, _ATTRIBUTE)
         name, kind = _text(attribute, "name"), attribute.get("type")
-        need(name not in attributes, f"{op} with two attributes {name}")
+        need(name not in attributes, "an attribute that comes twice")
         values: dict[Any, Any] = {1: attribute.get("f", 0.0), 2: attribute.get("i", 0)}
         values[7] = tuple(_whole(attribute, "ints"))
-        need(kind in values, f"{op} with an attribute {name} of type {kind}")
+        if kind not in values:
+            raise ValueError(f"{op} with an attribute {name} of type {kind}")
         attributes[name] = values[kind]
     return Node(op, tuple(i.decode() for i in fields.get("input", ())), outputs[0], attributes)
 
