@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from .artefact import MAX_BYTES, Artefact, read_artefact
-from .atoms import Atoms
+from .atoms import FREE, Atoms
 from .booster_file import check_booster
 from .cluster_layout import CLUSTER_FEATURES, MOST_CLUSTERS, MOST_OWN
 from .errors import ArtefactError, SchemaError
@@ -128,6 +128,9 @@ class Generator:
         integer: whether each output is an integer.
         noise: how many uniform and how many normal numbers a row needs.
         where: name for messages.
+
+    Attributes:
+        ranges: smallest and largest value of each output, by name.
     """
 
     def __init__(
@@ -146,6 +149,7 @@ class Generator:
         self.conditions = conditions
         self.outputs = outputs
         self.n_uniforms = sum(noise)
+        self.ranges = drawn_ranges(outputs, scores, atoms)
         self._network = network
         self._transform = transform
         self._scores = scores
@@ -192,6 +196,17 @@ class Generator:
             name: np.rint(values[:, k]).astype(np.int64) if self._integer[k] else values[:, k]
             for k, name in enumerate(self.outputs)
         }
+
+
+def drawn_ranges(
+    outputs: Sequence[str], scores: NormalScores, atoms: Atoms
+) -> dict[str, tuple[float, float]]:
+    """Smallest and largest value that each output can be drawn with."""
+    ends = [[float(ks[0]), float(ks[-1]), *atoms.values[k]] for k, ks in enumerate(scores.knots)]
+    for k in range(len(ends)):
+        copied = {-2 - int(code) for code in atoms.patterns[:, k] if code < FREE}
+        ends[k] += [one for j in copied for one in (min(ends[j]), max(ends[j]))]
+    return {name: (min(e), max(e)) for name, e in zip(outputs, ends, strict=True)}
 
 
 def check_atoms(found: np.ndarray, n: int, where: str) -> None:
@@ -305,7 +320,7 @@ def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
     if not shape or shape[-1] not in (MOST_OWN + 1, MOST_CLUSTERS + 1):
         raise ArtefactError(f"{where}: the probabilities have shape {shape}")
     atoms = Atoms.from_json(config["atoms"])
-    return Translator(
+    model = Translator(
         conditions=conditions,
         copied=copied,
         outputs=tuple(config["outputs"]),
@@ -318,6 +333,8 @@ def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
         longest=config["longest"],
         zones=config["zones"],
     )
+    model.ranges = drawn_ranges(model.outputs, scores, atoms)
+    return model
 
 
 def _checked_encoder(encoder: Session, where: str) -> Callable[..., list[np.ndarray]]:

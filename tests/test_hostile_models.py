@@ -13,14 +13,17 @@ from tiny_models import write_models
 
 from lamarr_like import onnx_check
 from lamarr_like.artefact import read_artefact
+from lamarr_like.atoms import Atoms
 from lamarr_like.booster_file import check_booster
-from lamarr_like.engine import build_model
+from lamarr_like.engine import build_model, drawn_ranges, load_model
 from lamarr_like.errors import ArtefactError
 from lamarr_like.network import BLOCKS, Network, Session
 from lamarr_like.onnx_check import OPERATORS, check_model, measure
 from lamarr_like.onnx_file import parse_model
 from lamarr_like.preprocessing import NormalScores
 from lamarr_like.resources import shipped
+from lamarr_like.stages import STAGES
+from lamarr_like.stages.bounds import BOUNDS, check_bounds
 
 ROWS = [{"": BLOCKS[0]}]
 
@@ -425,6 +428,52 @@ def test_whole_numbers_that_overflow(generator):
     files = changed_tables(files, outputs_knots=lambda a: np.sort(np.sign(a - a.mean()) * 1e12))
     with pytest.raises(ArtefactError, match="too large"):
         build_model(config, files, "m")
+
+
+# --- what it draws
+
+
+def test_shipped_models_draw_what_can_be():
+    found = {}
+    for path in sorted(shipped("models").iterdir()):
+        ranges = getattr(load_model(path), "ranges", {})
+        check_bounds(path.name, load_model(path))
+        found |= ranges
+    assert set(BOUNDS) <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("output", "low", "message"),
+    [
+        ("ghost_prob", -85.0, r"ghost_prob from -85 to [0-9.]+, which can only lie within 0 and 1"),
+        ("chi2_per_dof", -85.0, "chi2_per_dof from -85"),
+        ("n_dof", -85.0, "n_dof from -85"),
+    ],
+)
+def test_draws_that_cannot_be(models, tmp_path, output, low, message):
+    artefact = read_artefact(models / "resolution-tiny-1")
+    k = artefact.config["outputs"].index(output)
+
+    def stretched(knots):
+        knots[k, 0] = low
+        return knots
+
+    files = changed_tables(artefact.files, outputs_knots=stretched)
+    model = build_model(artefact.config, files, "m")
+    assert model.ranges[output][0] == low
+    with pytest.raises(ArtefactError, match=rf"^stage 'resolution': its model draws {message}"):
+        STAGES["resolution"](model, artefact.config)
+    config = json.loads(json.dumps(artefact.config))
+    config["atoms"]["values"][k] = [low]
+    model = build_model(config, artefact.files, "m")
+    with pytest.raises(ArtefactError, match=message.split(" from")[0]):
+        STAGES["resolution"](model, config)
+
+
+def test_a_copy_draws_what_its_original_does():
+    scores = NormalScores(np.array([[-85.0, 1.0], [0.0, 1.0]]), np.ones(2))
+    atoms = Atoms([[], [3.0]], np.array([[-1, -2], [-1, 0]]))
+    assert drawn_ranges(("a", "b"), scores, atoms) == {"a": (-85.0, 1.0), "b": (-85.0, 3.0)}
 
 
 # --- trees
