@@ -5,6 +5,7 @@ A document is checked in two steps, first its structure, by `lamarr_like.forms`,
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -92,8 +93,6 @@ def read_bytes(path: Path, most: int, error: type[LamarrLikeError], links: bool 
     # waiting, because a pipe may have nobody at its other end.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     if not links:
-        if path.is_symlink():
-            raise error(f"{path} is no plain file")
         flags |= getattr(os, "O_NOFOLLOW", 0)
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
@@ -105,9 +104,9 @@ def read_bytes(path: Path, most: int, error: type[LamarrLikeError], links: bool 
                 size = max(len(content), about.st_size)
                 raise error(f"{path} has {size} bytes; {most} are the most of such a file")
             return content
-    except IsADirectoryError:
-        raise error(f"{path} is no plain file") from None
     except (OSError, ValueError) as found:
+        if getattr(found, "errno", None) in (errno.EISDIR, errno.ELOOP, errno.ENXIO):
+            raise error(f"{path} is no plain file") from None
         raise error(f"{path}: cannot be read ({found})") from None
 
 

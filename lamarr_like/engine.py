@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,15 +13,23 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from .artefact import MAX_BYTES, Artefact, read_artefact
-from .atoms import Atoms
+from .atoms import FREE, Atoms
 from .booster_file import check_booster
 from .cluster_layout import CLUSTER_FEATURES, MOST_CLUSTERS, MOST_OWN
 from .errors import ArtefactError, SchemaError
+from .model_config import MAX_KNOT, MAX_WHOLE, check_config
 from .network import Network, Session
 from .preprocessing import ConditionTransform, NormalScores
 from .translation import Translator
 
 Floats: TypeAlias = NDArray[np.float64]
+
+MAX_EXCESS = 1e-3
+"""How far from 1 the sum of probabilities may be: they are float32."""
+MAX_LIMIT = 10.0
+"""Greatest normal score that a table may end at."""
+MAX_TABLES = 16
+"""Most tables in ``transforms.npz``."""
 
 
 def _columns(
@@ -74,11 +82,36 @@ class Classifier:
 
         Raises:
             SchemaError: if a condition is missing, has another length or is not finite.
+            ArtefactError: if the model gives anything but probabilities.
         """
         columns = _columns(self.conditions, conditions, self._where)
         if len(columns[0]) == 0:
             return np.zeros((0, len(self.classes)))
-        return np.asarray(self._probabilities(columns), dtype=np.float64)
+        found = np.asarray(self._probabilities(columns), dtype=np.float64)
+        shape = (len(columns[0]), len(self.classes))
+        if found.shape != shape:
+            raise ArtefactError(f"{self._where}: {found.shape} probabilities, {shape} are needed")
+        check_probabilities(found, self._where, self.classes)
+        return found
+
+
+def check_probabilities(found: np.ndarray, where: str, classes: Sequence[object] = ()) -> None:
+    """Refuse what a model gives for probabilities, shape ``(..., n)``, and is none.
+
+    Raises:
+        ArtefactError: naming the model and the class.
+    """
+    # Written so that NaN fails.
+    fits = (found >= 0.0) & (found <= 1.0 + MAX_EXCESS)
+    if not fits.all():
+        place = np.argwhere(~fits)[0]
+        name = classes[place[-1]] if len(classes) else place[-1]
+        value = found[tuple(place)]
+        raise ArtefactError(f"{where}: the probability of class {name!r} is {value}")
+    sums = found.sum(axis=-1, dtype=np.float64)
+    if len(sums) and not (np.abs(sums - 1.0) <= MAX_EXCESS).all():
+        worst = sums.flat[int(np.abs(sums - 1.0).argmax())]
+        raise ArtefactError(f"{where}: the probabilities of a row add up to {worst}, not to 1")
 
 
 class Generator:
@@ -95,6 +128,9 @@ class Generator:
         integer: whether each output is an integer.
         noise: how many uniform and how many normal numbers a row needs.
         where: name for messages.
+
+    Attributes:
+        ranges: smallest and largest value of each output, by name.
     """
 
     def __init__(
@@ -113,6 +149,7 @@ class Generator:
         self.conditions = conditions
         self.outputs = outputs
         self.n_uniforms = sum(noise)
+        self.ranges = drawn_ranges(outputs, scores, atoms)
         self._network = network
         self._transform = transform
         self._scores = scores
@@ -134,6 +171,7 @@ class Generator:
         Raises:
             SchemaError: if a condition is missing, has another length or is not finite, or if the
                 random numbers have the wrong shape.
+            ArtefactError: if the network gives what is no draw.
         """
         columns = _columns(self.conditions, conditions, self._where)
         uniforms = np.asarray(uniforms, dtype=np.float64)
@@ -152,6 +190,7 @@ class Generator:
         values = self._scores.inverse(drawn[0])
         if len(self._atoms) > 1 or not self._atoms.free.all():
             atom = drawn[1][:, 0] if len(drawn) > 1 else np.zeros(len(values))
+            check_atoms(atom, len(self._atoms), self._where)
             self._atoms.impose(values, atom.astype(np.int64))
         return {
             name: np.rint(values[:, k]).astype(np.int64) if self._integer[k] else values[:, k]
@@ -159,18 +198,61 @@ class Generator:
         }
 
 
+def drawn_ranges(
+    outputs: Sequence[str], scores: NormalScores, atoms: Atoms
+) -> dict[str, tuple[float, float]]:
+    """Smallest and largest value that each output can be drawn with."""
+    ends = [[float(ks[0]), float(ks[-1]), *atoms.values[k]] for k, ks in enumerate(scores.knots)]
+    for k in range(len(ends)):
+        copied = {-2 - int(code) for code in atoms.patterns[:, k] if code < FREE}
+        ends[k] += [one for j in copied for one in (min(ends[j]), max(ends[j]))]
+    return {name: (min(e), max(e)) for name, e in zip(outputs, ends, strict=True)}
+
+
+def check_atoms(found: np.ndarray, n: int, where: str) -> None:
+    """Refuse classes of atoms, shape ``(n_rows,)``, that are none of `n`.
+
+    Raises:
+        ArtefactError: naming the model.
+    """
+    wrong = ~((found >= 0) & (found < n) & (found == np.rint(found)))
+    if wrong.any():
+        raise ArtefactError(f"{where}: class {found[wrong][0]} of its atoms, there are {n}")
+
+
 Model: TypeAlias = Classifier | Generator | Translator
 """Every kind of trained model."""
 
 
-def _arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:
-    if "transforms.npz" not in files:
-        raise ArtefactError(f"{where} lacks transforms.npz")
-    content = io.BytesIO(files["transforms.npz"])
-    with zipfile.ZipFile(content) as packed:
-        if sum(entry.file_size for entry in packed.infolist()) > MAX_BYTES:
+def _scores(
+    files: Mapping[str, bytes], prefix: str, n: int, where: str, whole: Sequence[bool] = ()
+) -> NormalScores:
+    """Tables of `n` columns, of which some may be whole numbers."""
+    table = f"{where}: {prefix} in transforms.npz"
+    arrays = _arrays(_file(files, "transforms.npz", where), where)
+    knots, limits = (arrays[f"{prefix}_{name}"] for name in ("knots", "limits"))
+    if knots.dtype.kind != "f" or limits.dtype.kind != "f" or limits.shape != (n,):
+        raise ArtefactError(f"{table} are no tables of {n} columns")
+    if knots.ndim != 2 or len(knots) != n or knots.shape[1] < 2:
+        raise ArtefactError(f"{table} have the shape {knots.shape}, expected ({n}, m)")
+    most = np.full(n, MAX_KNOT)
+    most[np.flatnonzero(whole)] = MAX_WHOLE
+    # Written so that NaN fails.
+    if not (np.abs(knots) <= most[:, None]).all() or not (np.diff(knots, axis=1) >= 0).all():
+        raise ArtefactError(f"{table} are not finite, too large or in disorder")
+    if not ((limits > 0.0) & (limits <= MAX_LIMIT)).all():
+        raise ArtefactError(f"{table} end at scores that are not within 0 and {MAX_LIMIT}")
+    return NormalScores(knots, limits)
+
+
+def _arrays(content: bytes, where: str) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        entries = packed.infolist()
+        if len(entries) > MAX_TABLES:
+            raise ArtefactError(f"{where}: transforms.npz holds {len(entries)} tables")
+        if sum(entry.file_size for entry in entries) > MAX_BYTES:
             raise ArtefactError(f"{where}: transforms.npz unpacks to more than {MAX_BYTES} bytes")
-    with np.load(content, allow_pickle=False) as archive:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return dict(archive)
 
 
@@ -198,30 +280,37 @@ def _booster_probabilities(model: bytes, where: str) -> Callable[[list[np.ndarra
     return probabilities
 
 
+def _transform(
+    config: Mapping[str, Any], files: Mapping[str, bytes], where: str
+) -> ConditionTransform:
+    flags: list[bool] = config["condition_flags"]
+    return ConditionTransform(flags, _scores(files, "conditions", len(flags) - sum(flags), where))
+
+
 def _network_probabilities(
     config: Mapping[str, Any], files: Mapping[str, bytes], where: str
 ) -> Callable[[list[np.ndarray]], np.ndarray]:
     network = Network(_file(files, "model.onnx", where), where)
-    scores = NormalScores.from_arrays(_arrays(files, where), "conditions")
-    transform = ConditionTransform(config["condition_flags"], scores)
+    transform = _transform(config, files, where)
     return lambda columns: network(conditions=transform(columns))[0]
 
 
+def _noise(config: Mapping[str, Any]) -> tuple[int, int]:
+    return config["noise"]["uniforms"], config["noise"]["normals"]
+
+
 def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Translator:
-    arrays = _arrays(files, where)
     conditions, copied = tuple(config["conditions"]), tuple(config["copied"])
-    noise = (int(config["noise"]["uniforms"]), int(config["noise"]["normals"]))
     encoder, decoder = (
         Session(_file(files, f"{name}.onnx", where), f"{where}/{name}.onnx")
         for name in ("encoder", "decoder")
     )
     head = Network(_file(files, "head.onnx", where), f"{where}/head.onnx")
-    scores = NormalScores.from_arrays(arrays, "outputs")
+    scores = _scores(files, "outputs", len(config["outputs"]), where)
     given = len(CLUSTER_FEATURES) + len(copied)
     wanted = {
         "the encoder's features": (encoder.inputs.get("features", ()), len(conditions)),
         "the decoder's features": (decoder.inputs.get("features", ()), given),
-        "the tables of outputs": (scores.knots.shape[:1], len(config["outputs"])),
     }
     for what, (shape, size) in wanted.items():
         if not shape or shape[-1] != size:
@@ -230,21 +319,45 @@ def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
     # Sources of earlier models own three clusters at the most.
     if not shape or shape[-1] not in (MOST_OWN + 1, MOST_CLUSTERS + 1):
         raise ArtefactError(f"{where}: the probabilities have shape {shape}")
-    if not set(copied) <= set(conditions) or not 3 <= config["longest"] <= 96:
-        raise ArtefactError(f"{where}: config.json copies unknown conditions or has a wrong length")
-    return Translator(
+    atoms = Atoms.from_json(config["atoms"])
+    model = Translator(
         conditions=conditions,
         copied=copied,
         outputs=tuple(config["outputs"]),
-        encoder=encoder,
+        encoder=_checked_encoder(encoder, f"{where}/encoder.onnx"),
         decoder=decoder,
-        head=head,
+        head=_checked_head(head, len(atoms), f"{where}/head.onnx"),
         scores=scores,
-        atoms=Atoms.from_json(config["atoms"]),
-        noise=noise,
-        longest=int(config["longest"]),
-        zones=bool(config["zones"]),
+        atoms=atoms,
+        noise=_noise(config),
+        longest=config["longest"],
+        zones=config["zones"],
     )
+    model.ranges = drawn_ranges(model.outputs, scores, atoms)
+    return model
+
+
+def _checked_encoder(encoder: Session, where: str) -> Callable[..., list[np.ndarray]]:
+    """The encoder, whose first output must be probabilities."""
+
+    def run(**inputs: np.ndarray) -> list[np.ndarray]:
+        found = encoder(**inputs)
+        check_probabilities(found[0], where)
+        return found
+
+    return run
+
+
+def _checked_head(head: Network, n: int, where: str) -> Callable[..., list[np.ndarray]]:
+    """The head, whose second output, if it has one, must be classes of atoms."""
+
+    def run(**inputs: np.ndarray) -> list[np.ndarray]:
+        found = head(**inputs)
+        if len(found) > 1:
+            check_atoms(found[1][:, 0], n, where)
+        return found
+
+    return run
 
 
 def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Model:
@@ -259,6 +372,7 @@ def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
         ArtefactError: if something is missing or cannot be read, or the parts do not fit together.
     """
     try:
+        check_config(config, f"{where}/config.json")
         model = _built(config, files, where)
         _try(model)
     except KeyError as error:
@@ -297,20 +411,15 @@ def _built(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) ->
         return Classifier(tuple(config["conditions"]), tuple(config["classes"]), run, where)
     if config["kind"] == "translator":
         return _translator(config, files, where)
-    if config["kind"] != "generator":
-        raise ArtefactError(f"{where}: unknown kind of model {config['kind']!r}")
-    arrays = _arrays(files, where)
     return Generator(
         conditions=tuple(config["conditions"]),
         outputs=tuple(config["outputs"]),
         network=Network(_file(files, "model.onnx", where), where),
-        transform=ConditionTransform(
-            config["condition_flags"], NormalScores.from_arrays(arrays, "conditions")
-        ),
-        scores=NormalScores.from_arrays(arrays, "outputs"),
+        transform=_transform(config, files, where),
+        scores=_scores(files, "outputs", len(config["outputs"]), where, config["integer"]),
         atoms=Atoms.from_json(config["atoms"]),
         integer=tuple(config["integer"]),
-        noise=(config["noise"]["uniforms"], config["noise"]["normals"]),
+        noise=_noise(config),
         where=where,
     )
 

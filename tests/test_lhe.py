@@ -156,7 +156,7 @@ def test_what_a_card_reads(tmp_path, monkeypatch):
         "void": "",
     }.items():
         (tmp_path / name).write_text(text)
-    _, files, _ = read_card(tmp_path / "a.cmnd")
+    pythia, files, _ = read_card(tmp_path / "a.cmnd")
     names = {path.resolve().relative_to(tmp_path).as_posix() for path in files}
     assert names - {"void"} == {"a.cmnd", "b.cmnd", "far/far.cmnd", "s.slha", "grid.dat"}
     assert pythia.word("SLHA:file") == "s.slha"

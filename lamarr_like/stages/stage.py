@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import rng, schema
 from ..errors import PipelineError
 from ..events import EventBatch, Table
+from .bounds import check_bounds
 
 ColumnKeys: TypeAlias = frozenset[tuple[str, str]]
 """Columns as (table, name)."""
@@ -111,6 +112,7 @@ class AbstractModelStage(AbstractStage):
 
     Raises:
         PipelineError: if the model does not belong to the stage.
+        ArtefactError: if it draws what cannot be (`lamarr_like.stages.bounds`).
     """
 
     table: ClassVar[str]
@@ -124,6 +126,7 @@ class AbstractModelStage(AbstractStage):
                 f"stage {self.name!r}: its model asks for the conditions {', '.join(unknown)}, "
                 "which the stage does not make; the model belongs to another stage or version"
             )
+        check_bounds(self.name, model)
 
     @classmethod
     @abstractmethod
