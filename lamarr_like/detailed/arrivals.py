@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .. import rng
 from . import geometry, transport
+from .compiled import kernel
 from .field import propagate
 from .parameters import Parameters
 from .reconstruction import UPSTREAM, Tracks
@@ -134,7 +134,7 @@ def _t2_z(par: Parameters) -> float:
     return par.t_centres[1] + par.t_layer_dz[0]
 
 
-@njit(cache=True)
+@kernel
 def _carried(states, qop, z1, z2, magnet):  # type: ignore[no-untyped-def]
     """States (x, y, tx, ty) at another plane; NaN stays NaN."""
     out = np.full(states.shape, np.nan)

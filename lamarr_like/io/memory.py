@@ -338,7 +338,7 @@ def _checked(parts: tuple[_Columns, Table, Table | None]) -> EventBatch:
     """The batch of its tables, cast, completed and checked; what a detector made is left out."""
     event, particle, vertex = parts
     n = len(event["event_id"])
-    event = {"run_number": np.zeros(n), "mc_weight": np.ones(n)} | event
+    event = {"run_number": np.zeros(n, dtype=np.int64), "mc_weight": np.ones(n)} | event
     tables = {"event": Table(event, np.arange(n + 1)), "particle": particle}
     if vertex is not None:
         start = {"mc_pv_id": _numbered(vertex), "mc_t": np.zeros(len(vertex))}

@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import inner
 from .cells import sine
 from .shape import at_place, axis_offset
 from .shower import corner, widths
@@ -51,7 +51,7 @@ class Found(NamedTuple):
     width: NDArray[np.float64]
 
 
-@njit(cache=True)
+@inner
 def find_seeds(energy, least, z, cells):  # type: ignore[no-untyped-def]
     """Cells above `least` [MeV of transverse energy] and above all that touch them."""
     seeds = np.empty(len(energy), np.int64)
@@ -72,7 +72,7 @@ def find_seeds(energy, least, z, cells):  # type: ignore[no-untyped-def]
     return seeds[:n]
 
 
-@njit(cache=True)
+@inner
 def _expected(x, y, c, cells, mat):  # type: ignore[no-untyped-def]
     """Share of a mean shower at (x, y) in cell c."""
     core, tail, share = widths(1.2, mat)
@@ -82,7 +82,7 @@ def _expected(x, y, c, cells, mat):  # type: ignore[no-untyped-def]
     return value - corner(x1, y0, core, tail, share) + corner(x0, y0, core, tail, share)
 
 
-@njit(cache=True)
+@inner
 def _place(k, energy, cells, shape, found):  # type: ignore[no-untyped-def]
     """Energy, position and spread of cluster k from its weighted cells."""
     raw = total = mx = my = 0.0
@@ -114,7 +114,7 @@ def _place(k, energy, cells, shape, found):  # type: ignore[no-untyped-def]
     found.width[k] = found.spread[k] / at_place(u, v, shape.spread[region])
 
 
-@njit(cache=True)
+@inner
 def _divide(c, owners, found, cells, mat):  # type: ignore[no-untyped-def]
     """New weights of a cell that several clusters claim; rows of `owners` are cluster and slot."""
     total = 0.0
@@ -128,7 +128,7 @@ def _divide(c, owners, found, cells, mat):  # type: ignore[no-untyped-def]
         found.weight[k, i] = found.weight[k, i] / total if total > 0.0 else 1.0 / len(owners)
 
 
-@njit(cache=True)
+@inner
 def share_cells(seeds, energy, cells, shape, mat):  # type: ignore[no-untyped-def]
     """Build the clusters of some seeds and divide the cells between them.
 
@@ -183,7 +183,7 @@ def share_cells(seeds, energy, cells, shape, mat):  # type: ignore[no-untyped-de
     return found
 
 
-@njit(cache=True)
+@inner
 def shares(found, deposits, position, n_source):  # type: ignore[no-untyped-def]
     """Energy that each source gave to each cluster, shape ``(n, n_source)``.
 

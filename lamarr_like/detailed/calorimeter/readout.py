@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from ..compiled import inner
 from ..random import exponential, normal, poisson, uniform
 from .cells import sine
 
 
-@njit(cache=True)
+@inner
 def read_out(resp, signals, state):  # type: ignore[no-untyped-def]
     """Energy of the crossing before, noise, digitisation and saturation, in place."""
     cells = resp.ecal

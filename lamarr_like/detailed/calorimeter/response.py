@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import inner
 from ..matter import ELECTRON, MASS, MUON, PHOTON, PION
 from ..parameters import Parameters
 from ..random import exponential, gamma, normal, poisson, uniform
@@ -97,7 +97,7 @@ class Signals(NamedTuple):
     energy: NDArray[np.float64]
 
 
-@njit(cache=True)
+@inner
 def _spread(axis, slices, reach, cells, found, energies, scratch):  # type: ignore[no-untyped-def]
     """Mean energies of a shower in the cells within reach of it.
 
@@ -149,7 +149,7 @@ def _spread(axis, slices, reach, cells, found, energies, scratch):  # type: igno
     return n
 
 
-@njit(cache=True)
+@inner
 def _any_exists(cells, base, n_x, i0, i1, j0, j1):  # type: ignore[no-untyped-def]
     for j in range(j0, j1):
         for i in range(i0, i1):
@@ -158,14 +158,14 @@ def _any_exists(cells, base, n_x, i0, i1, j0, j1):  # type: ignore[no-untyped-de
     return False
 
 
-@njit(cache=True)
+@inner
 def moyal(mip, state):  # type: ignore[no-untyped-def]
     """Energy loss of one minimum-ionising particle: Moyal's form of Landau's law."""
     g = normal(state)
     return max(mip[0] - mip[1] * math.log(max(g * g, 1e-12)), 0.0)
 
 
-@njit(cache=True)
+@inner
 def _preshower(n, mip, state):  # type: ignore[no-untyped-def]
     """Preshower energy of `n` minimum-ionising particles."""
     if n > _MANY:
@@ -177,7 +177,7 @@ def _preshower(n, mip, state):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@inner
 def _line(energy, depth, slices):  # type: ignore[no-untyped-def]
     """Slices of an even energy loss along a line down to `depth` [mm]."""
     for k in range(MAX_SLICES):
@@ -186,7 +186,7 @@ def _line(energy, depth, slices):  # type: ignore[no-untyped-def]
         slices[k, 2], slices[k, 3], slices[k, 4] = 3.0, 12.0, 0.9
 
 
-@njit(cache=True)
+@inner
 def _single(energy, depth, radius, slices):  # type: ignore[no-untyped-def]
     """One slice."""
     slices[:] = 0.0
@@ -194,7 +194,7 @@ def _single(energy, depth, radius, slices):  # type: ignore[no-untyped-def]
     slices[0, 3] = radius
 
 
-@njit(cache=True)
+@inner
 def _behind(energy, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
     """Put a hadronic energy into the HCAL."""
     portion = 1000.0 * resp.hcal_resolution * resp.hcal_resolution
@@ -205,7 +205,7 @@ def _behind(energy, axis, resp, slices, work, signals, state):  # type: ignore[n
         signals.hcal[work[0][i]] += work[1][i]
 
 
-@njit(cache=True)
+@inner
 def _store(n, m, source, work, signals):  # type: ignore[no-untyped-def]
     """Add the cells of one shower to the event; returns the new number of deposits."""
     for i in range(n):
@@ -218,7 +218,7 @@ def _store(n, m, source, work, signals):  # type: ignore[no-untyped-def]
     return m
 
 
-@njit(cache=True)
+@inner
 def _em(k, m, energy, is_photon, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
     """Photon or electron; returns the number of deposits and the particles in the preshower."""
     slope = math.sqrt(axis[2] * axis[2] + axis[3] * axis[3])
@@ -234,7 +234,7 @@ def _em(k, m, energy, is_photon, axis, resp, slices, work, signals, state):  # t
     return m, max(poisson(state, rate / resp.prs_mip_x0), 2 if is_photon else 1)
 
 
-@njit(cache=True)
+@inner
 def _hadron(k, m, p, species, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
     """Muon or hadron; returns the number of deposits and the particles in the preshower."""
     mass = MASS[species]
@@ -266,7 +266,7 @@ def _hadron(k, m, p, species, axis, resp, slices, work, signals, state):  # type
     return m, (2 + poisson(state, 2.0) if where < 0.0 else 1)
 
 
-@njit(cache=True)
+@inner
 def _interaction(k, m, energy, where, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
     """Hadronic shower that starts `where` [interaction lengths] in the ECAL.
 
@@ -299,7 +299,7 @@ def _interaction(k, m, energy, where, axis, resp, slices, work, signals, state):
     return m, left - stopped
 
 
-@njit(cache=True)
+@inner
 def _splash(x, y, scale, resp, spd, state):  # type: ignore[no-untyped-def]
     """Light SPD cells by what a shower throws back."""
     for _ in range(poisson(state, resp.splash)):
@@ -309,7 +309,7 @@ def _splash(x, y, scale, resp, spd, state):  # type: ignore[no-untyped-def]
             spd[c] = True
 
 
-@njit(cache=True)
+@inner
 def fill(rows, codes, resp, signals, state):  # type: ignore[no-untyped-def]
     """Follow the arrivals of one event into the calorimeters.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ... import rng, schema
 from ...events import Table
 from ..arrivals import Arrivals, Pointing
+from ..compiled import kernel
 from ..parameters import Parameters
 from ..reconstruction import DOWNSTREAM
 from . import identify
@@ -136,7 +136,7 @@ def _event(
     )
 
 
-@njit(cache=True)
+@kernel
 def _kernel(key, rows, codes, tracks, lines, source, n_source, detector):  # type: ignore[no-untyped-def]
     """Simulate one event: rows of clusters and tracks, energy by source, raw energy of clusters."""
     resp, rec, tables = detector.resp, detector.rec, detector.tables
