@@ -194,7 +194,7 @@ def test_damaged_names_in_a_file(tmp_path):
     _, batch = read(write(tmp_path / "a", 3, EVENTS, NAMES))
     path = tmp_path / "a.root"
     for names in (["a"], [1, 2, 3, 4], "nominal", {"a": 1}, None):
-        with EventWriter(path, metadata={"weight_names": names}) as writer:
+        with EventWriter(path, metadata={"weight_names": names}, force=True) as writer:
             writer.write(batch)
         with pytest.raises(SchemaError, match="weight_names"):
             read(path)
