@@ -20,7 +20,6 @@ from lamarr_like.progress import draw, progress
 from lamarr_like.simulate import RunConfig, simulate
 
 D0 = "D0 -> K- pi+"
-SHIPPED = Path(__file__).parent / "data" / "1"
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +80,11 @@ def test_skipped_events_and_draws_are_not_missing(tmp_path, models):
         assert (summary.events, len(summary.skipped), summary.missing) == (15, 1, missing)
 
 
-def test_decays_of_a_shorter_file(run, tmp_path):
-    words = ("decays", SHIPPED / "ttree.root", "--decay", D0, "-o", tmp_path / "b.root")
-    code, out, err = run(*words, "-n", 99)
-    assert code == 0 and "12 events" in out
-    assert err == f"{SHIPPED}/ttree.root: ended after 12 of the 99 events asked for (-n)\n"
-
-
 # --- candidates
 
 
 @pytest.mark.parametrize("split", [0, 30])
-def test_candidates_are_told(tmp_path, models, split, monkeypatch, capsys):
+def test_candidates_are_told(tmp_path, split, run, capsys):
     """Those of all files together, as many as their trees hold."""
     import uproot
 
@@ -112,6 +104,10 @@ def test_candidates_are_told(tmp_path, models, split, monkeypatch, capsys):
     cli._show(config, summary)
     lines = capsys.readouterr().out.splitlines()
     assert re.match(rf"  charm: {sum(held)} candidates \(\d+ signal", lines[1])
+    words = ("decays", *summary.outputs, "--decay", f"charm: {D0}", "--combinatorial")
+    code, out, err = run(*words, "--min-pt", 0, "-o", tmp_path / "again.root", "-n", 101)
+    assert code == 0 and f"again.root: 100 events\n{lines[1]}\n" in out
+    assert err.endswith(": ended after 100 of the 101 events asked for (-n)\n")
 
 
 # --- progress
