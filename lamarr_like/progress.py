@@ -5,6 +5,7 @@ Pythia takes seconds to start and lets no thread run meanwhile, nor does much el
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,9 +55,13 @@ def progress(total: int | None, begin: str = "starting", unit: str = "events") -
         yield Bar(None)
         return
     words = [str(total or 0), begin, unit]
+    path = os.pathsep.join(filter(None, sys.path))  # it imports what this process can
     with deferred():  # deaf to Ctrl-C: it ends when this process closes the pipe, or ends
         child = subprocess.Popen(
-            [sys.executable, "-m", __name__, *words], stdin=subprocess.PIPE, text=True
+            [sys.executable, "-m", __name__, *words],
+            stdin=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path},
         )
     try:
         yield Bar(child.stdin)

@@ -1,7 +1,7 @@
 """Signals that ask to stop, as one exception: Ctrl-C, and what `timeout` and batch systems send.
 
 The command installs the handlers (`stoppable`); a program that uses the package as a library keeps
-its own.  Signals that are ignored, as by ``nohup`` and for jobs in the background, stay so.
+its own.
 """
 
 from __future__ import annotations
@@ -59,8 +59,13 @@ def _handle(signum: int, frame: FrameType | None) -> None:
 
 
 def heeded() -> list[signal.Signals]:
-    """Those of `SIGNALS` that this process does not ignore."""
-    return [s for s in SIGNALS if signal.getsignal(s) not in (signal.SIG_IGN, None)]
+    """Those of `SIGNALS` that this process is to heed.
+
+    What it was started to ignore, as by ``nohup``, it ignores; but not what somebody must mean, and
+    shells let what a script starts in the background ignore SIGINT.
+    """
+    always = (signal.SIGINT, signal.SIGTERM)
+    return [s for s in SIGNALS if s in always or signal.getsignal(s) != signal.SIG_IGN]
 
 
 @contextmanager

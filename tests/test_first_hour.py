@@ -20,7 +20,6 @@ from lamarr_like.progress import draw, progress
 from lamarr_like.simulate import RunConfig, simulate
 
 D0 = "D0 -> K- pi+"
-SHIPPED = Path(__file__).parent / "data" / "1"
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +80,11 @@ def test_skipped_events_and_draws_are_not_missing(tmp_path, models):
         assert (summary.events, len(summary.skipped), summary.missing) == (15, 1, missing)
 
 
-def test_decays_of_a_shorter_file(run, tmp_path):
-    words = ("decays", SHIPPED / "ttree.root", "--decay", D0, "-o", tmp_path / "b.root")
-    code, out, err = run(*words, "-n", 99)
-    assert code == 0 and "12 events" in out
-    assert err == f"{SHIPPED}/ttree.root: ended after 12 of the 99 events asked for (-n)\n"
-
-
 # --- candidates
 
 
 @pytest.mark.parametrize("split", [0, 30])
-def test_candidates_are_told(tmp_path, models, split, monkeypatch, capsys):
+def test_candidates_are_told(tmp_path, split, run, capsys):
     """Those of all files together, as many as their trees hold."""
     import uproot
 
@@ -112,6 +104,10 @@ def test_candidates_are_told(tmp_path, models, split, monkeypatch, capsys):
     cli._show(config, summary)
     lines = capsys.readouterr().out.splitlines()
     assert re.match(rf"  charm: {sum(held)} candidates \(\d+ signal", lines[1])
+    words = ("decays", *summary.outputs, "--decay", f"charm: {D0}", "--combinatorial")
+    code, out, err = run(*words, "--min-pt", 0, "-o", tmp_path / "again.root", "-n", 101)
+    assert code == 0 and f"again.root: 100 events\n{lines[1]}\n" in out
+    assert err.endswith(": ended after 100 of the 101 events asked for (-n)\n")
 
 
 # --- progress
@@ -125,36 +121,39 @@ def test_the_bar_is_silent_without_a_terminal(capfd):
 
 
 HOLDS = """
-import ctypes, sys
+import ctypes, os, sys
 from lamarr_like.progress import progress
+hold = ctypes.PyDLL(None).usleep  # with the lock of the interpreter, as Pythia starts
 with progress(10, "starting Pythia") as bar:
-    ctypes.PyDLL(None).usleep(1500000)  # holds the lock of the interpreter, as Pythia does
+    while not os.path.exists(sys.argv[1]):
+        hold(500000)
     bar.advance(4)
-    ctypes.PyDLL(None).usleep(500000)
+    while not os.path.exists(sys.argv[2]):
+        hold(500000)
 """
 
 
-def test_the_bar_moves_while_the_process_is_busy():
+def test_the_bar_moves_while_the_process_is_busy(tmp_path):
     """On a terminal: many frames of the spinner, then the events, and nothing is left."""
     parent, child = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-c", HOLDS], stderr=child, close_fds=True)
+    files = [tmp_path / "started", tmp_path / "done"]
+    process = subprocess.Popen([sys.executable, "-c", HOLDS, *files], stderr=child)
     os.close(child)
-    shown = b""
+    frames, shown = set(), ""
     while True:
         try:
-            piece = os.read(parent, 4096)
-        except OSError:
+            shown += os.read(parent, 4096).decode(errors="ignore")
+        except OSError:  # the other end is closed
             break
-        if not piece:
-            break
-        shown += piece
+        frames = set(re.findall(r"([\u2800-\u28ff])[^\u2800-\u28ff]*starting Pythia", shown))
+        if len(frames) > 2:
+            files[0].touch()
+        if "4/10" in shown:
+            files[1].touch()
     os.close(parent)
     assert process.wait(60) == 0
-    text = shown.decode()
-    frames = set(re.findall(r"([\u2800-\u28ff])[^\u2800-\u28ff]*starting Pythia", text))
-    assert len(frames) > 2, text
-    assert "4/10" in text and "events" in text
-    assert text.endswith("\x1b[2K")  # the line is cleared
+    assert len(frames) > 2 and "events" in shown
+    assert shown.endswith("\x1b[2K")  # the line is cleared
 
 
 def test_what_the_bar_says(monkeypatch, capsys):

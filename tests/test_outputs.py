@@ -165,6 +165,9 @@ def test_only_regular_files_that_end_in_root(tmp_path, monkeypatch):
             check_output(name, force=True)
     with pytest.raises(OutputError, match="no folder"):
         check_output("no/out.root")
+    long = check_output(f"{'a' * 300}.root")
+    with pytest.raises(OutputError, match="cannot be written"), EventWriter(long, metadata={}):
+        pass
     assert check_output("new.root") == Path("new.root")
     os.mkdir("model")
     Path("model/SHA256SUMS").write_text("")
@@ -287,6 +290,8 @@ def test_models_are_replaced_with_force_only(tmp_path):
     (folder / "SHA256SUMS").unlink()
     with pytest.raises(OutputError, match="no model"):
         list(train("acceptance", [tmp_path / "x.root"], output=tmp_path, force=True))
+    with pytest.raises(OutputError, match="no folder"):
+        list(train("acceptance", [sample], output=sample, request=request))
     with pytest.raises(ArtefactError, match="will not be replaced"):
         write_artefact(folder, {**config, "conditions": []}, {}, "#", overwrite=True)
     assert sample.read_text() == "precious"

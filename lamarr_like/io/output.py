@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,7 @@ class RootOutput(ABC):
     def __enter__(self: _Self) -> _Self:
         import uproot
 
-        if self.path.is_dir():
+        if os.path.isdir(self.path):
             raise OutputError(f"{self.path}: is a folder; name a file")
         check_parent(self.path)
         check_free(self.path, self.force)

@@ -42,7 +42,7 @@ def check_name(path: Path) -> None:
     Raises:
         OutputError: if not, saying what to do.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib raises for names longer than the system's
         raise OutputError(f"{path}: is a folder; name a file that ends in .root")
     if path.suffix != ".root":
         raise OutputError(f"{path}: ROOT is written to names that end in .root; name another file")
@@ -55,9 +55,9 @@ def check_parent(path: Path) -> None:
     Raises:
         OutputError: if not, saying what to do.
     """
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise OutputError(f"{path}: there is no folder {path.parent}")
-    if (path.parent / _SUMS).exists():
+    if os.path.exists(path.parent / _SUMS):
         raise OutputError(f"{path}: would spoil the model in {path.parent}; name another folder")
 
 
@@ -120,7 +120,7 @@ def check_free(path: Path, force: bool) -> None:
     """
     if not os.path.lexists(path):
         return
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise OutputError(f"{path}: is there and no regular file; name another output")
     if not force:
         raise OutputError(
@@ -183,7 +183,7 @@ def check_report(
     Raises:
         OutputError: if it must not be written, saying what to do.
     """
-    if os.path.lexists(folder) and not folder.is_dir():
+    if os.path.lexists(folder) and not os.path.isdir(folder):
         raise OutputError(f"{folder}: is there and no folder; name another output")
     there = [path for path in (folder / name for name in (main, *others)) if os.path.lexists(path)]
     inside = [path for one in there if one.is_dir() for path in one.glob("*")]

@@ -148,7 +148,6 @@ def train(
     for one in wanted:
         _check_output(output / artefact_name(*one.names), [*data, columns], force)
     batch = read_sample(data, columns, request.part)
-    output.mkdir(parents=True, exist_ok=True)
     provenance = {"data": [path.name for path in data], "events": len(batch), "command": command}
     for one in wanted:
         model = fit_stage(batch, one, progress=progress)
@@ -184,6 +183,8 @@ def _check_extra(requests: Sequence[Request]) -> None:
 
 def _check_output(folder: Path, inputs: Sequence[Path | str | None], force: bool) -> None:
     """See that a model may be written, and that nothing is lost where one is replaced."""
+    if os.path.lexists(folder.parent) and not folder.parent.is_dir():
+        raise OutputError(f"{folder.parent}: is there and no folder; name another output")
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not (folder / SUMS).is_file():
