@@ -188,7 +188,7 @@ def test_an_output_folder_that_goes_in_the_end(tmp_path, models, before_second, 
 
 def test_a_part_that_goes(tmp_path, models, before_second):
     config = production(tmp_path, models, sources=SOURCES)
-    before_second(lambda: (config.output / "part-000000.root").unlink())
+    before_second((config.output / "part-000000.root").unlink)
     report = run_production(config, merge=True)
     assert (report.status, report.exit_code, report.done) == ("stopped", 1, 2)
     assert "part-000000.root: was removed or changed" in report.stopped

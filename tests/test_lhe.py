@@ -15,7 +15,6 @@ from lamarr_like.io.pythia import _energy
 from lamarr_like.io.pythia_card import count_hard_events, read_card
 from lamarr_like.io.sources import open_source
 
-
 N = 70
 """Events in the file: more than one block, less than two."""
 

@@ -28,7 +28,7 @@ from .platforms import differences
 from .stop import Stopped, StopRequest
 from .stored import StoredPlan, check_same, read_plan, write_plan
 from .units import Plan, Unit, make_plan
-from .work import Job, Outcome, run_unit
+from .work import Job, Outcome, provenance_of, run_unit
 
 POLL_SECONDS = 0.2
 """Longest time between two looks at signals."""
@@ -260,7 +260,7 @@ def _planned(
 ) -> tuple[Plan, Job]:
     """The plan, which must be that of what is in the folder, and what its units share."""
     folder = config.output
-    provenance = Pipeline.load(config.pipeline, config.models).provenance
+    provenance = provenance_of(Pipeline.load(config.pipeline, config.models))
     plan = make_plan(config, provenance, () if stored is None else stored.inputs, each)
     if stored is not None:
         check_same(folder, stored, plan)

@@ -210,9 +210,22 @@ def _verify(temporary: Path, path: Path, written: ContentHash) -> None:
         )
 
 
+def provenance_of(chain: Pipeline) -> dict[str, Any]:
+    """What identifies a pipeline and its models, the code of stages that are not ours included."""
+    modules = {s.name: sys.modules[type(s).__module__] for s in chain.stages}
+    files = {name: str(module.__file__ or "") for name, module in modules.items()}
+    own = f"{__package__.partition('.')[0]}."
+    code = {
+        name: sha256(Path(files[name]))
+        for name, module in modules.items()
+        if not module.__name__.startswith(own) and files[name]
+    }
+    return {**chain.provenance, **({"plugins": code} if code else {})}
+
+
 def _chain(job: Job) -> Pipeline:
     chain = _load(job.pipeline, job.models)
-    if chain.provenance != job.provenance:
+    if provenance_of(chain) != job.provenance:
         raise PipelineError(
             f"pipeline {job.pipeline!r} or a model of it is another one here than where the "
             "production was planned"

@@ -8,6 +8,7 @@ import io
 import json
 import random
 import shutil
+import socket
 import struct
 import sys
 import warnings
@@ -24,7 +25,11 @@ from tiny_models import write_models
 
 from lamarr_like.config import load_config
 from lamarr_like.distributed.config import load_production
-from lamarr_like.distributed.units import make_plan
+from lamarr_like.distributed.lock import FolderLock
+from lamarr_like.distributed.parts import PartReport, sound_part, write_report
+from lamarr_like.distributed.records import CHECKSUM, digest_of
+from lamarr_like.distributed.stored import check_same, read_plan, write_plan
+from lamarr_like.distributed.units import Plan, Unit, make_plan
 from lamarr_like.engine import load_model
 from lamarr_like.errors import LamarrLikeError
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
@@ -108,6 +113,47 @@ def _model(data: bytes, folder: Path) -> None:
     load_model(home)
 
 
+UNIT = Unit(3, "gun:pi+", (), 10, 30, 50)
+PART = b"what a part holds"
+IDENTITY = {"seed": 7, "sources": [{"text": "gun:pi+"}], "inputs": [["a", "0" * 64, 3]]}
+PLAN = Plan((UNIT,), (), IDENTITY, digest_of(IDENTITY))
+
+
+def _report(data: bytes, folder: Path) -> None:
+    """The report of a part; where it is taken, each event of the unit is accounted for."""
+    (folder / UNIT.part).write_bytes(PART)
+    (folder / UNIT.report).write_bytes(data)
+    report = sound_part(folder, UNIT, "p")
+    if report is not None:
+        numbers = {event for event, _ in report.skipped if 60 <= event < 80}
+        assert type(report.events) is int and report.events + len(numbers) == UNIT.events
+        assert report.sha256 == hashlib.sha256(PART).hexdigest() or not report.events
+
+
+def _plan(data: bytes, folder: Path) -> None:
+    (folder / "plan.json").write_bytes(data)
+    stored = read_plan(folder)
+    assert stored is not None
+    check_same(folder, stored, PLAN)
+
+
+def _lock(data: bytes, folder: Path) -> None:
+    (folder / ".lock").write_bytes(data)
+    with FolderLock(folder) as lock:
+        lock.check()
+
+
+def _records(folder: Path) -> dict[str, bytes]:
+    """Sound inputs of the readers of records."""
+    checksum = hashlib.sha256(PART).hexdigest()
+    skipped = ((61, "broken"), (-1, "a file"))
+    numbers = (3, "p", 19, "d" * 64, checksum, len(PART), skipped, 5, 0.5, 1e2, "here")
+    write_report(folder, UNIT, PartReport(*numbers, platform={"machine": "x"}))
+    write_plan(folder, PLAN)
+    found = {"report record": UNIT.report, "plan record": "plan.json"}
+    return {name: (folder / file).read_bytes() for name, file in found.items()}
+
+
 def pack(files: dict[str, bytes]) -> bytes:
     """The files of an artefact as one string."""
     parts = [struct.pack("<BI", len(n), len(c)) + n.encode() + c for n, c in files.items()]
@@ -138,6 +184,9 @@ READERS = {
     "parquet jagged": _truth("a.parquet"),
     "pipeline yaml": _pipeline,
     "production yaml": _production,
+    "report record": _report,
+    "plan record": _plan,
+    "production lock": _lock,
     "generator model": _model,
     "classifier model": _model,
 }
@@ -167,6 +216,10 @@ def samples(folder: Path) -> dict[str, bytes]:
     ak.to_parquet(ak.Array(jagged), folder / "jagged.parquet")
     found["parquet jagged"] = (folder / "jagged.parquet").read_bytes()
     found["pipeline yaml"], found["production yaml"] = PIPELINE, PRODUCTION
+    found |= _records(folder)
+    found["production lock"] = b'{"host": "nowhere", "pid": 4000000}'.replace(
+        b"nowhere", socket.gethostname().encode()
+    )
     write_models(folder / "models", Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
     for kind, stage in (("generator model", "resolution"), ("classifier model", "acceptance")):
         home = folder / "models" / f"{stage}-tiny-1"
@@ -225,6 +278,13 @@ def repacked(data: bytes, rng: random.Random) -> bytes:
     return pack(files)
 
 
+def rewritten(data: bytes, rng: random.Random) -> bytes:
+    """A change of the values of a record, whose checksum is made good."""
+    values = _changed(json.loads(data), rng)
+    values.pop(CHECKSUM, None)
+    return json.dumps({**values, CHECKSUM: digest_of(values)}).encode()
+
+
 def _changed(config: dict, rng: random.Random) -> dict:
     key = rng.choice(sorted(config))
     strange = (None, [], {}, -1, 10**30, 1e308, "x", [1, "x", None], {"x": 1}, [[]], True, "../x")
@@ -259,6 +319,8 @@ def variant(name: str, sample: bytes, seed: int) -> bytes:
         return recompressed(sample, rng)
     if name.endswith("model") and rng.random() < 0.9:
         return repacked(sample, rng)
+    if name.endswith("record") and rng.random() < 0.7:
+        return rewritten(sample, rng)
     return mutate(sample, rng)
 
 
