@@ -298,8 +298,8 @@ def misfits(values: np.ndarray, dtype: str) -> NDArray[np.bool_] | None:
     if want.kind == "f":
         if have.kind != "f" or want.itemsize >= have.itemsize:
             return None
-        flags: NDArray[np.bool_] = np.isfinite(values) & (np.abs(values) > np.finfo(want).max)
-        return flags
+        flags: NDArray[np.bool_] = np.abs(values) > np.finfo(want).max
+        return flags & np.isfinite(values) if flags.any() else flags
     limits = np.iinfo(want)
     if have.kind != "f":
         own = np.iinfo(have)

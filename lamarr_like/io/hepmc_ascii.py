@@ -322,7 +322,12 @@ def _parse3(lines: Lines, heads: list[list[bytes]]) -> dict[str, np.ndarray]:
 
 
 def _position3(head: list[bytes]) -> list[float]:
-    return [float(field) for field in head[4:8]] if b"@" in head else [0.0] * 4
+    if b"@" not in head:
+        return [0.0] * 4
+    place = [_number(field) for field in head[4:]]
+    if head[3] != b"@" or len(place) != 4:
+        raise MalformedTextError("the position of the event is not of the form @ x y z t")
+    return place
 
 
 def _vertices3(
@@ -336,8 +341,14 @@ def _vertices3(
     there = lines.table(at[placed], [*names, "_", *_POSITION], 9)
     v["xyzt"] = np.zeros((len(at), 4))
     v["xyzt"][placed] = np.stack([there[axis] for axis in _POSITION], axis=1)
-    lists = [text[1:-1].split(",") if len(text) > 2 else [] for text in v.pop("incoming")]
-    vertex = np.repeat(np.arange(len(at)), [len(items) for items in lists])
+    texts = v.pop("incoming")
+    sizes = np.array([text.count(",") + 1 if len(text) > 2 else 0 for text in texts], dtype=int)
+    n_events = int(lines.event[-1]) + 1
+    into = np.bincount(v["event"], sizes, minlength=n_events)
+    if (into > np.bincount(lines.event[lines.where("P")], minlength=n_events)).any():
+        raise MalformedTextError("more particles end in vertices than there are")
+    lists = [text[1:-1].split(",") if len(text) > 2 else [] for text in texts]
+    vertex = np.repeat(np.arange(len(at)), sizes)
     barcode = np.array([int(item) for items in lists for item in items], dtype=np.int64)
     return v, vertex, rows.rows(v["event"][vertex], barcode)
 

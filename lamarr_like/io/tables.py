@@ -54,6 +54,9 @@ STEP_EVENTS = 500
 
 _FLOATS = ("px", "py", "pz", "energy", "vx", "vy", "vz", "vt")
 
+MAX_EMPTY = 100_000
+"""Events without a particle, one after the other, after which a table is given up."""
+
 
 @dataclass
 class _Part:
@@ -101,10 +104,13 @@ class TableSource(TruthSource):
 
     def batches(self) -> Iterator[EventBatch]:
         """Read the files one after the other, a bounded part at a time."""
-        next_id, n_given = 0, 0
+        next_id, n_given, n_empty = 0, 0, 0
         for path in self.paths:
             before = next_id
             for part in _parts(path):
+                n_empty = len(part.number) + n_empty if not len(part.raw.pdg_id) else 0
+                if n_empty > MAX_EMPTY:
+                    raise SourceError(f"{path}: more than {MAX_EMPTY} events hold no particle")
                 n = len(part.number)
                 if self.n_events is not None:
                     n = min(n, self.n_events - next_id)

@@ -172,6 +172,13 @@ def unpack(data: bytes) -> dict[str, bytes]:
     return files
 
 
+def _options(data: bytes, folder: Path) -> None:
+    """The text of a source that makes events: a gun and its options."""
+    text = data.decode("utf-8", "replace").replace("\0", "")
+    for batch in open_source(f"gun:{text}", n_events=2, seed=1):
+        assert len(batch) == 2
+
+
 READERS = {
     "hepmc2": _truth("a.hepmc"),
     "hepmc3": _truth("a.hepmc"),
@@ -182,6 +189,8 @@ READERS = {
     "root ntuple": _ntuple,
     "parquet flat": _truth("a.parquet"),
     "parquet jagged": _truth("a.parquet"),
+    "parquet weights": _truth("a.parquet"),
+    "source options": _options,
     "pipeline yaml": _pipeline,
     "production yaml": _production,
     "report record": _report,
@@ -195,6 +204,7 @@ READERS = {
 def samples(folder: Path) -> dict[str, bytes]:
     """A sound input of each reader."""
     import awkward as ak
+    import pyarrow.parquet as pq
 
     found: dict[str, bytes] = {}
     for version in (2, 3):
@@ -215,6 +225,13 @@ def samples(folder: Path) -> dict[str, bytes]:
     jagged = {k: ak.unflatten(v, counts) for k, v in events.particle.columns.items()}
     ak.to_parquet(ak.Array(jagged), folder / "jagged.parquet")
     found["parquet jagged"] = (folder / "jagged.parquet").read_bytes()
+    weights = {"mc_weight_value": [[1.0, 2.0]] * len(counts), "event_id": range(7, 7 + len(counts))}
+    whole = ak.Array(jagged | {k: list(v) for k, v in weights.items()})
+    table = ak.to_arrow_table(whole, extensionarray=False)
+    names = {"weight_names": json.dumps(["up", "down"])}
+    pq.write_table(table.replace_schema_metadata(names), folder / "weights.parquet")
+    found["parquet weights"] = (folder / "weights.parquet").read_bytes()
+    found["source options"] = b"pi+,K-?p=3-100&eta=2-4.5&n=3&z=-1e1:10"
     found["pipeline yaml"], found["production yaml"] = PIPELINE, PRODUCTION
     found |= _records(folder)
     found["production lock"] = b'{"host": "nowhere", "pid": 4000000}'.replace(
