@@ -104,7 +104,8 @@ def _of_gap(pdg_id: int) -> Species | None:
     charge = float(gap.name.count("+") - gap.name.count("-"))
     if pdg_id > 0:
         return Species(gap.name, *gap[1:], charge)
-    if _tabulated(-pdg_id) is not None or not _has_antiparticle(pdg_id):
+    is_own = _tabulated(-pdg_id) is not None or not _has_antiparticle(pdg_id)
+    if charge == 0.0 and is_own:
         return None
     is_charged_meson = charge != 0.0 and abs(pdg_id) % 10_000 < 1000
     return Species(opposite(gap.name, is_charged_meson), *gap[1:], -charge)

@@ -135,19 +135,26 @@ def _by_parts() -> list[dict[Parts, set[int]]]:
     """Identifiers by what a name says: all; no sign of an antiparticle; no charge; no label."""
     tables: list[dict[Parts, set[int]]] = [{} for _ in range(5)]
     for name, number in _names().items():
-        for parts in _spoken(name, number):
+        for parts, written in _spoken(name, number):
+            tables[0].setdefault(written, set()).add(number)
             for k, said in _shortened(parts):
                 tables[k].setdefault(said, set()).add(number)
     return tables
 
 
-def _spoken(name: str, number: int) -> Iterator[Parts]:
-    """The parts of a known name, with the charge and the sign that are known as well."""
-    charge = int(getattr(species(number), "charge", 0))
+def _spoken(name: str, number: int) -> Iterator[tuple[Parts, Parts]]:
+    """The parts of a known name with the charge that is known as well, and as it is written."""
+    found = species(number)
+    assert found is not None
+    charge = int(found.charge)
     sign = "0" if charge == 0 else ("+" if charge > 0 else "-") * abs(charge)
-    for parts in take_apart(name):
+    # The PDG's name ends with the charge, so of the other readings that with its stem is meant.
+    stem = take_apart(found.name)[0].stem
+    readings = take_apart(name)
+    for parts in [r for r in readings if r.stem == stem] or readings:
         if parts.charge in ("", sign):
-            yield parts._replace(charge=sign, anti=number < 0)
+            written = parts._replace(anti=number < 0)
+            yield written._replace(charge=sign), written
 
 
 def _shortened(parts: Parts) -> Iterator[tuple[int, Parts]]:
