@@ -98,11 +98,13 @@ def test_ranges_are_those_of_the_sample_by_type():
     assert within(values, found, kind, allowed).all()
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [[], {"long": 3}, {"long": {"p": [1.0]}}, {"long": {"p": [2.0, 1.0]}}, {"short": {}}]
-    + [{"long": {"p": ["a", 1.0]}}, {"long": {"p": [float("nan"), 1.0]}}],
-)
+WRONG = [
+    *([], {"long": 3}, {"short": {}}),
+    *({"long": {"p": p}} for p in ([1.0], [2.0, 1.0], ["a", 1.0], [float("nan"), 1.0])),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_wrong_ranges_are_refused(wrong):
     with pytest.raises(ArtefactError, match=r"'resolution': 'detector_range' in config.json"):
         checked({"detector_range": wrong}, "resolution")

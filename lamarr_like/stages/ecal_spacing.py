@@ -27,13 +27,14 @@ neighbour is constant; none beyond."""
 _PLATEAU = 4.0
 """Up to this distance beyond the last edge pairs are as dense as they would be without the rule."""
 _LEAST_PAIRS = 1000
-_HOPELESS = -40.0
-"""Logarithm of a factor below any number drawn: of nine others in the same cell.  What stands so
-would stand so again, and stays."""
+_HOPELESS, _CROWD = -40.0, 8
+"""Logarithm of a factor below any number drawn, and clusters nearer than a cell that make it: what
+stands in such a crowd would stand so again, and stays."""
 _FEW = 2
+"""Clusters in the same cell that let a crowd be looked for."""
 _MOST = 128
-"""Clusters of one cell, the foremost, that others look at.  Both bound the work where thousands of
-particles come to one place; an event of collisions has none."""
+"""Clusters of one cell, the foremost, that others look at.  Like `_CROWD` it bounds the work where
+thousands of particles come to one place; an event of collisions has neither."""
 
 
 def pair_factors(x: Floats, y: Floats, event: Ints) -> list[float]:
@@ -79,10 +80,11 @@ def crowded(
     points, rank = _Points.at(x, y, event), _ranked(far)
     known, before = points.leading(rank, EDGES[1])
     others, summed = np.flatnonzero(known), before * logs[0]
-    # Where several share a cell, those that are hopeless are found by a search in a small circle.
+    stays = (before > _CROWD) & (summed < _HOPELESS)
     last = int(np.flatnonzero(logs).max(initial=0)) + 1  # beyond it all distances are alike
+    # Where several share a cell, those that stay are found by a search in a small circle.
     for n, rows in ((1, before > _FEW), (last, np.ones(len(x), dtype=bool))):
-        places = np.flatnonzero(rows & (summed > _HOPELESS))
+        places = np.flatnonzero(rows & ~stays)
         counts = np.zeros((len(x), n), np.int64)
         for a, _, distance in _near(points, places, others, EDGES[n], rank):
             slot = a * n + np.searchsorted(EDGES, distance, "right") - 1
@@ -90,7 +92,8 @@ def crowded(
         summed[places] = 0.0
         for k in range(n):
             summed[places] += counts[places, k] * logs[k]
-    again: Mask = (chance > np.exp(summed)) & (summed > _HOPELESS)
+        stays |= (counts[:, 0] > _CROWD) & (summed < _HOPELESS)
+    again: Mask = (chance > np.exp(summed)) & ~stays
     return again
 
 

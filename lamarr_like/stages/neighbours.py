@@ -97,13 +97,13 @@ def near_energy(
     size = len(KINDS)
     total = np.zeros(len(event) * size)
     grid = Grid(there.x, there.y, there.event, 1.001 * float(half.max(initial=1.0)))
-    for track, other in grid.near(x, y, event, half):
-        near = (np.abs(there.x[other] - x[track]) < half[track]) & (
-            np.abs(there.y[other] - y[track]) < half[track]
+    for place, point in grid.near(x, y, event, half):
+        near = (np.abs(there.x[point] - x[place]) < half[place]) & (
+            np.abs(there.y[point] - y[place]) < half[place]
         )
-        near &= there.row[other] != own[track]
+        near &= there.row[point] != own[place]
         # bincount adds in order of rows: the sum does not depend on how events are batched.
-        pair = np.sort((track * len(there.x) + other)[near])
+        pair = np.sort((place * len(there.x) + point)[near])
         track, other = np.divmod(pair, max(len(there.x), 1))
         slot = track * size + there.kind[other]
         total += np.bincount(slot, there.energy[other], minlength=len(total))
