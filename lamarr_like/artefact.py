@@ -219,7 +219,7 @@ def read_artefact(folder: Path | str) -> Artefact:
             raise ArtefactError(f"{path} does not match its checksum: altered or cut short")
     if "config.json" not in files:
         raise ArtefactError(f"{folder} lacks config.json")
-    config = parse_json(files.pop("config.json"), f"{folder}/config.json", ArtefactError)
+    config = parse_json(files.pop("config.json"), f"{folder}/config.json", ArtefactError, True)
     _check_config(config, folder)
     return Artefact(folder, config, files, _digest(listed))
 

@@ -146,18 +146,26 @@ def read_yaml(path: Path, error: type[LamarrLikeError]) -> tuple[Any, bytes]:
     return parse_yaml(content, str(path), error), content
 
 
-def parse_json(content: bytes | str, where: str, error: type[LamarrLikeError]) -> Any:
+def parse_json(
+    content: bytes | str, where: str, error: type[LamarrLikeError], finite: bool = False
+) -> Any:
     """The value in a JSON file.
 
+    Args:
+        content: the file, or a text from one.
+        where: its name, for messages.
+        error: what is raised.
+        finite: refuse infinite numbers and NaN, which Python writes though JSON has none.
+
     Raises:
-        LamarrLikeError: of the kind asked for, if it is no JSON, nested too deeply, or has a key
-            twice or a number that is not finite.
+        LamarrLikeError: of the kind asked for, if it is no JSON, nested too deeply, has a key
+            twice or a number that is too large.
     """
     try:
-        found = json.loads(content, object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(content, object_pairs_hook=_once)
     except (ValueError, RecursionError) as reason:
         raise error(f"{where} is no JSON: {str(reason)[:500]}") from None
-    check_plain(found, where, error, finite=True)
+    check_plain(found, where, error, finite)
     return found
 
 
@@ -168,10 +176,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} comes twice")
     return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
 
 
 def check_plain(value: Any, where: str, error: type[LamarrLikeError], finite: bool = False) -> None:

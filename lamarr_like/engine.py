@@ -20,6 +20,7 @@ from .errors import ArtefactError, SchemaError
 from .model_config import MAX_KNOT, MAX_WHOLE, check_config
 from .network import Network, Session
 from .preprocessing import ConditionTransform, NormalScores
+from .sequences import Sources
 from .translation import Translator
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -388,6 +389,7 @@ def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
 def _try(model: Model) -> None:
     """Run a model on one row, so that wrong shapes are found before the first event."""
     if isinstance(model, Translator):
+        _try_translator(model)
         return
     row = {name: np.zeros(1) for name in model.conditions}
     if isinstance(model, Classifier):
@@ -398,6 +400,19 @@ def _try(model: Model) -> None:
     for name, values in model.draw(row, np.full((1, model.n_uniforms), 0.5)).items():
         if values.shape != (1,):
             raise ValueError(f"output {name} has the shape {values.shape}")
+
+
+def _try_translator(model: Translator) -> None:
+    """Run a translator on two sources, whose numbers are such that they own clusters."""
+    n = 2
+    place, ones = np.arange(n, dtype=np.float64), np.ones(n)
+    features = np.zeros((n, len(model.conditions)), np.float32)
+    sources = Sources(np.array([0, n]), features, place, place, ones, ones, ones < 0.0)
+    model.draw(
+        sources,
+        np.full((n, 2), 1.0 - 1e-9),
+        lambda owner, number, attempt, size: np.full((len(owner), size), 0.5),
+    )
 
 
 def _built(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Model:

@@ -16,6 +16,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import uproot
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -35,6 +37,9 @@ from lamarr_like.errors import LamarrLikeError
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
 from lamarr_like.io.sources import open_source
 from lamarr_like.pipeline import Pipeline, load_stage
+from lamarr_like.report.verdict import load_thresholds
+from lamarr_like.resources import shipped
+from lamarr_like.training.foreign import read_foreign, read_mapping
 
 PIPELINE = b"""schema_version: 1
 name: tiny
@@ -55,6 +60,30 @@ sources:
   - {pythia: minbias, events: 10, pileup: 1.6}
 cluster: {kind: slurm, jobs: 2, options: {a: [1, 2]}}
 """
+
+
+VERDICT = b"""schema_version: 1
+false_alarm: 0.03
+checks:
+  acceptance: {relative: 0.005, absolute: 0.002, limit: 0.03, needs: [pi]}
+  decays: {relative: 0.03, absolute: 0.0, limit: 0.10}
+"""
+MAPPING = b"""mapping_schema: 1
+event_id: evt
+tables:
+  event:
+    columns: {n_spd_hits: {product: [evt, 2]}}
+  particle:
+    columns:
+      mc_pdg_id: 211
+      mc_px: px
+      mc_energy: {energy: [px, py, pz, 211]}
+  track:
+    rows: {both: [{nonzero: [a]}, {positive: [{sum: [px, 1e3]}]}]}
+    columns: {p: {norm: [px, py, pz]}, tx: {ratio: [px, pz]}}
+"""
+FOREIGN = {"evt": [7, 3, 7, 3], "px": [3.0, 6, 9, 12], "py": [4.0, 8, 12, 16]}
+FOREIGN |= {"pz": [10.0, 20, 30, 40], "a": [0, 1, 2, 0]}
 
 
 def _truth(name: str):
@@ -95,6 +124,46 @@ def _production(data: bytes, folder: Path) -> None:
     path = folder / "p.yaml"
     path.write_bytes(data)
     make_plan(load_production(path), {})
+
+
+def _verdict(data: bytes, folder: Path) -> None:
+    path = folder / "v.yaml"
+    path.write_bytes(data)
+    load_thresholds(path)
+
+
+def _mapping(data: bytes, folder: Path) -> None:
+    """A mapping, and then what it says of a table."""
+    path = folder / "m.yaml"
+    path.write_bytes(data)
+    read_mapping(path)
+    pd.DataFrame(FOREIGN).to_parquet(folder / "t.parquet")
+    read_foreign(folder / "t.parquet", path)
+
+
+def _foreign(name: str):
+    def read(data: bytes, folder: Path) -> None:
+        (folder / name).write_bytes(data)
+        (folder / "m.yaml").write_bytes(MAPPING)
+        read_foreign(folder / name, folder / "m.yaml")
+
+    return read
+
+
+def _json(data: bytes, folder: Path) -> None:
+    """The texts that an ntuple carries, written into one."""
+    path = folder / "n.root"
+    with uproot.recreate(path) as file:
+        file["schema"] = file["provenance"] = data.decode("latin-1")
+        file.mktree("Events", {"eventNumber": "int64"}).extend({"eventNumber": np.arange(3)})
+    failed = None
+    for read in (read_provenance, read_schema, lambda p: list(read_events(p))):
+        try:
+            read(path)
+        except LamarrLikeError as error:
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def _model(data: bytes, folder: Path) -> None:
@@ -196,6 +265,13 @@ READERS = {
     "report record": _report,
     "plan record": _plan,
     "production lock": _lock,
+    "verdict yaml": _verdict,
+    "mapping yaml": _mapping,
+    "foreign parquet": _foreign("t.parquet"),
+    "foreign root": _foreign("t.root"),
+    "ntuple json": _json,
+    "occupancy model": _model,
+    "translator model": _model,
     "generator model": _model,
     "classifier model": _model,
 }
@@ -238,8 +314,20 @@ def samples(folder: Path) -> dict[str, bytes]:
         b"nowhere", socket.gethostname().encode()
     )
     write_models(folder / "models", Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
-    for kind, stage in (("generator model", "resolution"), ("classifier model", "acceptance")):
-        home = folder / "models" / f"{stage}-tiny-1"
+    found["verdict yaml"], found["mapping yaml"] = VERDICT, MAPPING
+    found["ntuple json"] = b'{"schema_version": 1, "source": "gun:pi+", "branches": {"a": {}}}'
+    table = pd.DataFrame(FOREIGN)
+    table.to_parquet(folder / "foreign.parquet")
+    found["foreign parquet"] = (folder / "foreign.parquet").read_bytes()
+    with uproot.recreate(folder / "foreign.root") as file:
+        file["t"] = {k: v.to_numpy() for k, v in table.items()}
+    found["foreign root"] = (folder / "foreign.root").read_bytes()
+    for kind, home in (
+        ("generator model", folder / "models" / "resolution-tiny-1"),
+        ("classifier model", folder / "models" / "acceptance-tiny-1"),
+        ("occupancy model", folder / "models" / "occupancy-tiny-1"),
+        ("translator model", shipped("models") / "ecal-k-to-k-pp13-1"),
+    ):
         files = {p.name: p.read_bytes() for p in home.iterdir() if p.name != "SHA256SUMS"}
         found[kind] = pack(files)
     return found
@@ -247,6 +335,7 @@ def samples(folder: Path) -> dict[str, bytes]:
 
 TOKENS = (b"0", b"-1", b"1e400", b"nan", b"99999999999999999999", b"\n", b" ", b"E ", b"P ", b"V ")
 TOKENS += (b"\x00", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"[]", b"{}", b"&a", b"*a", b"<<: ")
+TOKENS += (b"!!set {a}", b"0x" + b"f" * 60, b"12:30:00", b"010", b".inf", b"2020-01-02", b"~")
 TOKENS += (b"!!int x", b"../../x", b"/etc/passwd", b'"', b"- ", b": ", b"null", b"1e9", b"[1,2]")
 
 
