@@ -161,6 +161,9 @@ def simulate_detailed(
     Raises:
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
+    if workers > 1:
+        from .detailed import simulate as _  # finds a place for compiled code that workers share
+
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:
         provenance["models"] = _identity(prob_nn)[1]
