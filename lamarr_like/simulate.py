@@ -175,6 +175,9 @@ def simulate_detailed(
     """
     need("detailed")
     source = open_run(config)
+    if workers > 1:
+        from .detailed import simulate as _  # finds a place for compiled code that workers share
+
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:
         provenance["models"] = _identity(prob_nn)[1]

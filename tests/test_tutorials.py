@@ -69,9 +69,12 @@ def test_events_in_memory(tmp_path, monkeypatch, capsys):
     with uproot.open("sample.root") as file:
         expected = file["Events"].arrays(["Track_p", "PV_z"])
     again = names["chain"](names["events"], seed=3)
-    assert ak.all(again.track.p == expected.Track_p) and ak.all(again.reco_vertex.z == expected.PV_z)
+    assert ak.all(again.track.p == expected.Track_p) and ak.all(
+        again.reco_vertex.z == expected.PV_z
+    )
     assert set(names["tracks"]["mc_pdg_id"]) <= {13, -13, 211}
-    assert names["tables"]["event"]["n_tracks"].tolist()[2] == 0
+    assert names["tables"]["event"]["event_id"].tolist() == [0, 1, 2]
+    assert set(names["tables"]["track"]["event_id"]) <= {0, 1}
     with uproot.open("mine.root") as file:
         assert file["Events"]["GenPart_px"].array().tolist() == names["pair"].GenPart_px.tolist()
     assert "[[12.0], [-30.0]]" in capsys.readouterr().out

@@ -137,9 +137,12 @@ def _t2_z(par: Parameters) -> float:
 @kernel
 def _carried(states, qop, z1, z2, magnet):  # type: ignore[no-untyped-def]
     """States (x, y, tx, ty) at another plane; NaN stays NaN."""
-    out = np.full(states.shape, np.nan)
+    out = np.empty(states.shape)
     for i in range(len(states)):
+        for column in range(4):
+            out[i, column] = np.nan
         if not np.isnan(states[i, 0]):
-            x, y, tx, ty = states[i]
-            out[i, :] = propagate(x, y, tx, ty, qop[i], z1, z2, magnet)
+            s = states[i]
+            x, y, tx, ty = propagate(s[0], s[1], s[2], s[3], qop[i], z1, z2, magnet)
+            out[i, 0], out[i, 1], out[i, 2], out[i, 3] = x, y, tx, ty
     return out

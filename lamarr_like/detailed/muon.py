@@ -102,7 +102,7 @@ def _station(p, x, y, s, r, hits, fields, muon):  # type: ignore[no-untyped-def]
 @inner
 def _match(t, track, hits, fields, muon, out):  # type: ignore[no-untyped-def]
     """Fill entry t of `out` for a track with x, y, tx, ty at the SPD and momentum p."""
-    x, y, tx, ty, p = track
+    x, y, tx, ty, p = track[0], track[1], track[2], track[3], track[4]
     has = np.zeros(N_STATIONS, np.bool_)
     used, d2, around = 0, 0.0, 0
     for s in range(N_STATIONS):
@@ -134,7 +134,10 @@ def _match(t, track, hits, fields, muon, out):  # type: ignore[no-untyped-def]
 def _match_all(event, tracks, hits, fields, muon, out):  # type: ignore[no-untyped-def]
     """Fill `out` for all tracks whose extrapolation is known."""
     for t in range(len(event)):
-        if np.isfinite(tracks[t]).all():
+        finite = True
+        for column in range(5):
+            finite = finite and np.isfinite(tracks[t, column])
+        if finite:
             mine = slice(hits.offsets[event[t]], hits.offsets[event[t] + 1])
             found = (hits.station[mine], hits.place[mine])
             _match(t, tracks[t], found, fields, muon, out)

@@ -173,7 +173,9 @@ def _fill(keys, first, incoming, species, muon, out):  # type: ignore[no-untyped
                 continue
             if kind != MUON and incoming[i, 4] > muon.stray_p:
                 showers += 1
-            ray[:5], ray[5] = incoming[i], muon.origin
+            for column in range(5):
+                ray[column] = incoming[i, column]
+            ray[5] = muon.origin
             if math.hypot(ray[0], ray[1]) < muon.beam_pipe * muon.origin:
                 continue
             reach = 1e9

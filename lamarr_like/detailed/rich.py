@@ -44,7 +44,7 @@ def _unit(tx, ty):  # type: ignore[no-untyped-def]
 @inner
 def _emit(photons, n, emitter, species, rad, state):  # type: ignore[no-untyped-def]
     """Photons of one particle (see `rich_dlls`).  Returns the new count."""
-    tx, ty, p = emitter[:3]
+    tx, ty, p = emitter[0], emitter[1], emitter[2]
     mass = MASS[species]
     mean = expected_yield(p, mass, rad) * acceptance(emitter[3], emitter[4], rad) * emitter[5]
     if not mean > 0.0:
@@ -163,6 +163,16 @@ def _hypotheses(tracks, rad):  # type: ignore[no-untyped-def]
 
 
 @inner
+def _longer(photon, angle):  # type: ignore[no-untyped-def]
+    """Both arrays with as much room again."""
+    n = len(photon)
+    photons, angles = np.empty(2 * n, np.int64), np.empty(2 * n)
+    for i in range(n):
+        photons[i], angles[i] = photon[i], angle[i]
+    return photons, angles
+
+
+@inner
 def _pairs(tracks, photons, n_photons, reach, mean, sigma):  # type: ignore[no-untyped-def]
     """Pairs of track and photon within reach, track by track.
 
@@ -185,8 +195,7 @@ def _pairs(tracks, photons, n_photons, reach, mean, sigma):  # type: ignore[no-u
                 if c2 < cut:
                     c2 += (photons[g, 2] - dz) ** 2
                     if m >= size:
-                        photon = np.concatenate((photon, np.empty(size, np.int64)))
-                        angle = np.concatenate((angle, np.empty(size)))
+                        photon, angle = _longer(photon, angle)
                         size *= 2
                     photon[m] = g
                     angle[m] = 2.0 * math.asin(min(1.0, 0.5 * math.sqrt(c2)))
@@ -285,8 +294,10 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
             if n < size:
                 photons[n, 0], photons[n, 1], photons[n, 2] = _unit(x, y)
                 n += 1
-        measured = tracks[:, r].copy()
+        measured = np.empty((len(tracks), 6))
         for i in range(len(measured)):
+            for column in range(6):
+                measured[i, column] = tracks[i, r, column]
             if measured[i, 2] > 0.0:
                 s = math.sqrt(rad.track_error**2 + (rad.track_scatter / measured[i, 2]) ** 2)
                 measured[i, 0] += s * normal(state)

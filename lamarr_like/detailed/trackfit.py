@@ -21,6 +21,7 @@ from .matter import MASS, PION, highland, material_on_path, mean_loss
 from .parameters import Parameters
 
 _VELO, _TT, _T = geometry.VELO, geometry.TT, geometry.T
+_FIRST_TT, _FIRST_T = geometry.FIRST_TT, geometry.FIRST_T
 _PION_MASS = float(MASS[PION])
 _ITERATIONS = 2
 _MIN_FIT_P = 100.0
@@ -101,9 +102,16 @@ def _transport_difference(d, f):  # type: ignore[no-untyped-def]
 
 
 @inner
+def _clear(f):  # type: ignore[no-untyped-def]
+    for i in range(5):
+        for j in range(5):
+            f[i, j] = 0.0
+
+
+@inner
 def _jacobian(x, y, tx, ty, qop, z1, z2, magnet, f):  # type: ignore[no-untyped-def]
     """Derivatives of (x, y, tx, ty) at z2 by (tx, ty, q/p) at z1, into columns 2-4 of `f`."""
-    f[:] = 0.0
+    _clear(f)
     if z1 <= FIELD_START and z2 <= FIELD_START:
         f[0, 2] = f[1, 3] = z2 - z1
         f[2, 2] = f[3, 3] = 1.0
@@ -195,12 +203,13 @@ def _measure(j, r, d, cov, hits, planes, chi2):  # type: ignore[no-untyped-def]
 @inner
 def _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f):  # type: ignore[no-untyped-def]
     """Kalman filter from the last plane to the first: fills `d`, `cov` and `chi2`."""
-    d[:] = 0.0
-    cov[:] = 0.0
+    for i in range(5):
+        d[i] = 0.0
+    _clear(cov)
     cov[0, 0] = cov[1, 1] = 1e4
     cov[2, 2] = cov[3, 3] = 0.04
     cov[4, 4] = 1e-20 if fixed else 1e-6
-    chi2[:] = 0.0
+    chi2[0], chi2[1], chi2[2] = 0.0, 0.0, 0.0
     for j in range(last, first - 1, -1):
         r = ref[j]
         _measure(j, r, d, cov, hits, planes, chi2)
@@ -272,7 +281,7 @@ def _through_magnet(x, y, tx, ty, qop, first, planes, det, magnet, cov, f):  # t
 @inner
 def _drift(cov, dz, f):  # type: ignore[no-untyped-def]
     """Carry a covariance over a straight line."""
-    f[:] = 0.0
+    _clear(f)
     f[0, 2] = f[1, 3] = dz
     f[2, 2] = f[3, 3] = 1.0
     _transport_covariance(cov, f)
@@ -306,9 +315,9 @@ def _fit_all(seeds, value, angle, error, hit, fixed, planes, det, magnet, out): 
         hits = (value[i], angle[i], error[i], hit[i])
         n = _fit_one(seeds[i], hits, fixed, planes, det, magnet, state[i], cov[i], chi2[i])
         n_dof[i] = n - (4 if fixed else 5) if n > 0 else -1
-        n_hits[i, 0] = hit[i, : geometry.FIRST_TT].sum()
-        n_hits[i, 1] = hit[i, geometry.FIRST_TT : geometry.FIRST_T].sum()
-        n_hits[i, 2] = hit[i, geometry.FIRST_T :].sum()
+        for m in range(hit.shape[1]):
+            if hit[i, m]:
+                n_hits[i, 0 if m < _FIRST_TT else (1 if m < _FIRST_T else 2)] += 1
 
 
 def fit(

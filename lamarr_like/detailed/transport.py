@@ -83,7 +83,8 @@ def _follow(keys, initial, planes, det, magnet, out):  # type: ignore[no-untyped
     made = 0
     for i in range(len(keys)):
         state[0] = keys[i]
-        stack[0, :8] = initial[i]
+        for column in range(8):
+            stack[0, column] = initial[i, column]
         stack[0, 8] = 0.0
         depth = 1
         while depth > 0:
@@ -101,10 +102,12 @@ def _follow(keys, initial, planes, det, magnet, out):  # type: ignore[no-untyped
 @inner
 def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-untyped-def]
     """Follow the particle in row `depth` of the stack as entry `k`; returns the new depth."""
-    x, y, z, tx, ty, p = stack[depth, :6]
-    species, charge, generation = int(stack[depth, 6]), stack[depth, 7], int(stack[depth, 8])
+    top = stack[depth]
+    x, y, z, tx, ty, p = top[0], top[1], top[2], top[3], top[4], top[5]
+    species, charge, generation = int(top[6]), top[7], int(top[8])
     out.generation[k], out.species[k], out.charge[k] = generation, species, int(charge)
-    out.start[k, :] = stack[depth, :6]
+    for column in range(6):
+        out.start[k, column] = top[column]
     decay_z = decay_point(z, tx, ty, p, species, state)
     outside_foil = x * x + y * y > det.foil_radius * det.foil_radius
     for j in range(len(planes.z)):

@@ -96,8 +96,11 @@ def _fit(states, covs, free, z_seed, v, cov_out):  # type: ignore[no-untyped-def
         if np.linalg.det(h) <= 0.0:
             return 0
         inverse = np.linalg.inv(h)
-        cov_out[:] = inverse
-        v += inverse @ g
+        step = inverse @ g
+        for i in range(3):
+            v[i] += step[i]
+            for j in range(3):
+                cov_out[i, j] = inverse[i, j]
     return used
 
 
@@ -145,8 +148,10 @@ def _find(states, covs, min_tracks):  # type: ignore[no-untyped-def]
                 free[i] = False
                 owner[i] = made
         free[best] = False
-        position[made] = v
-        covariance[made] = c
+        for i in range(3):
+            position[made, i] = v[i]
+            for j in range(3):
+                covariance[made, i, j] = c[i, j]
         counts[made] = used
         made += 1
     return position[:made], covariance[:made], counts[:made], owner

@@ -52,10 +52,10 @@ STEP_ROWS = 100_000
 STEP_EVENTS = 500
 """Entries of a jagged table that are read at a time."""
 
-_FLOATS = ("px", "py", "pz", "energy", "vx", "vy", "vz", "vt")
-
 MAX_EMPTY = 100_000
 """Events without a particle, one after the other, after which a table is given up."""
+
+_FLOATS = ("px", "py", "pz", "energy", "vx", "vy", "vz", "vt")
 
 
 @dataclass

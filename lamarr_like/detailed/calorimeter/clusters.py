@@ -184,17 +184,19 @@ def share_cells(seeds, energy, cells, shape, mat):  # type: ignore[no-untyped-de
 
 
 @inner
-def shares(found, deposits, position, n_source):  # type: ignore[no-untyped-def]
+def shares(found, signals, source, n_deposits, n_source):  # type: ignore[no-untyped-def]
     """Energy that each source gave to each cluster, shape ``(n, n_source)``.
 
     Args:
         found: `Found`.
-        deposits: cell, source and energy of the true deposits.
-        position: cell to the first of its clusters; work space of -1, shape ``(n_cells,)``.
+        signals: `response.Signals`, with the true deposits.
+        source: source of each arrival.
+        n_deposits: number of deposits.
         n_source: number of sources.
     """
     n = len(found.seed)
     result = np.zeros((n, n_source))
+    position = np.full(len(signals.ecal), -1)  # of the first (cluster, slot) of each cell
     # Chains: a cell leads to its first (cluster, slot), that to the next one of the same cell.
     following = np.full(n * MAX_CELLS, -1)
     for k in range(n):
@@ -204,10 +206,10 @@ def shares(found, deposits, position, n_source):  # type: ignore[no-untyped-def]
                 break
             following[k * MAX_CELLS + i] = position[c]
             position[c] = k * MAX_CELLS + i
-    for d in range(len(deposits[0])):
-        at = position[deposits[0][d]]
+    for d in range(n_deposits):
+        at = position[signals.cell[d]]
         while at >= 0:
             k, i = at // MAX_CELLS, at % MAX_CELLS
-            result[k, deposits[1][d]] += found.weight[k, i] * deposits[2][d]
+            result[k, source[signals.source[d]]] += found.weight[k, i] * signals.energy[d]
             at = following[at]
     return result

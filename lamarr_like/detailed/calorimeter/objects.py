@@ -148,7 +148,9 @@ def _split_mass(k, found, signals, resp, rec, shape, out):  # type: ignore[no-un
             second = c
     if second < 0:
         return 0.0
-    pair = share_cells(np.array([found.seed[k], second]), signals.ecal, cells, shape, resp.mat)
+    two = np.empty(2, np.int64)
+    two[0], two[1] = found.seed[k], second
+    pair = share_cells(two, signals.ecal, cells, shape, resp.mat)
     if min(pair.raw[0], pair.raw[1]) <= 0.0:
         return 0.0
     z = resp.face_z + shower_depth(out[k, _E], out[k, _PRS], rec)

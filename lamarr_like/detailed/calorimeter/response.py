@@ -131,7 +131,8 @@ def _spread(axis, slices, reach, cells, found, energies, scratch):  # type: igno
         base = cells.offset[r]
         if not _any_exists(cells, base, cells.n_x[r], i0, i1, j0, j1):
             continue
-        scratch[: (i1 - i0) * (j1 - j0)] = 0.0
+        for k in range((i1 - i0) * (j1 - j0)):
+            scratch[k] = 0.0
         for k in range(MAX_SLICES):
             if slices[k, 0] > 0.0:
                 add_slice(
@@ -189,7 +190,9 @@ def _line(energy, depth, slices):  # type: ignore[no-untyped-def]
 @inner
 def _single(energy, depth, radius, slices):  # type: ignore[no-untyped-def]
     """One slice."""
-    slices[:] = 0.0
+    for k in range(MAX_SLICES):
+        for column in range(5):
+            slices[k, column] = 0.0
     slices[0, 0], slices[0, 1], slices[0, 2], slices[0, 4] = energy, depth, radius, 1.0
     slices[0, 3] = radius
 
