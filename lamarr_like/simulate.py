@@ -176,7 +176,7 @@ def simulate_detailed(
     need("detailed")
     source = open_run(config)
     if workers > 1:
-        from .detailed import simulate as _  # finds a place for compiled code that workers share
+        pass  # finds a place for compiled code that workers share
 
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:

@@ -162,9 +162,7 @@ def _without_particles(path: Location, trees: dict[str, list[str]]) -> SchemaErr
     )
 
 
-def _cut(
-    path: Location, chunks: Iterator[_Read], jagged: bool, step: int
-) -> Iterator[Chunk]:
+def _cut(path: Location, chunks: Iterator[_Read], jagged: bool, step: int) -> Iterator[Chunk]:
     """Flat columns and event offsets of each chunk; no event is cut in two."""
     if jagged:
         for chunk in chunks:

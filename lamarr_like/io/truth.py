@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
-from .locations import Location
 from ..particles import pdg_name
+from .locations import Location
 from .weights import WeightNames
 
 PARTICLE_COLUMNS = (
