@@ -475,7 +475,7 @@ def main() -> None:
     """Run the command; errors raised on purpose become one line and exit status 2."""
     with stoppable():
         try:
-            app(prog_name="lamarr-like")
+            app()
         except (ModuleNotFoundError, LamarrLikeError) as error:
             if interrupted():  # the error is only what the signal led to
                 raise

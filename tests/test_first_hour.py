@@ -178,7 +178,7 @@ def test_completion_can_be_installed(tmp_path):
     assert "_LAMARR_LIKE_COMPLETE=complete_bash" in script.read_text()
     asked = {"COMP_WORDS": "lamarr-like si", "COMP_CWORD": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "lamarr_like"],
+        [sys.executable, "-c", program],
         env={**environment, **asked, "_LAMARR_LIKE_COMPLETE": "complete_bash"},
         capture_output=True,
         text=True,
