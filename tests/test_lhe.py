@@ -177,4 +177,4 @@ def test_what_a_card_may_not_do(tmp_path, monkeypatch):
     (tmp_path / "x.mpi").write_text("")
     pythia, files = read_card(card)
     assert len(tame(pythia)) == 1 and [p.name for p in files] == ["a.cmnd", "x.mpi"]
-    assert pythia.mode("MultipartonInteractions:reuseInit") == 3
+    assert pythia.mode("MultipartonInteractions:reuseInit") == 2
