@@ -178,10 +178,7 @@ def test_an_output_folder_that_goes_in_the_end(tmp_path, models, before_second, 
     """After the last unit, before the manifest."""
     config = production(tmp_path, models, sources=SOURCES)
     before_second(lambda: None)
-    say = produce._say_platforms
-    monkeypatch.setattr(
-        produce, "_say_platforms", lambda *a: (say(*a), shutil.rmtree(config.output))
-    )
+    monkeypatch.setattr(produce, "warning", lambda platforms: shutil.rmtree(config.output))
     report = run_production(config)
     assert (report.status, report.exit_code) == ("stopped", 1)
 
@@ -253,6 +250,16 @@ def test_locks_with_strange_owners(tmp_path, pid):
     with FolderLock(tmp_path) as lock:
         lock.check()
     assert (tmp_path / ".lock").read_text() == ""
+
+
+def test_a_merged_file_is_no_link(tmp_path, models):
+    (tmp_path / "mine").write_text("mine")
+    config = production(tmp_path, models)
+    config.output.mkdir()
+    (config.output / "tiny.root").symlink_to(tmp_path / "mine")
+    with pytest.raises(ProductionError, match=r"tiny\.root: is no plain file"):
+        run_production(config)
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_an_input_is_not_written_over(tmp_path, models):

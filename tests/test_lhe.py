@@ -176,4 +176,4 @@ def test_what_a_card_may_not_do(tmp_path, monkeypatch):
     (tmp_path / "x.mpi").write_text("")
     pythia, files, remarks = read_card(card)
     assert len(remarks) == 1 and [p.name for p in files] == ["a.cmnd", "x.mpi"]
-    assert pythia.mode("MultipartonInteractions:reuseInit") == 3
+    assert pythia.mode("MultipartonInteractions:reuseInit") == 2

@@ -50,6 +50,17 @@ def differences(platforms: Iterable[Mapping[str, str]]) -> list[str]:
     return out
 
 
+def warning(platforms: Iterable[Mapping[str, str]]) -> str:
+    """What to tell who has parts from some platforms; empty if they are of one kind."""
+    found = differences(platforms)
+    if not found:
+        return ""
+    return (
+        f"parts were made with different {'; '.join(found)}: numbers may differ in their last "
+        "digits from those of one kind (manifest.json says which part was made on which)"
+    )
+
+
 def _features() -> str:
     """What numpy found that the processor can do, disabled features left out."""
     try:

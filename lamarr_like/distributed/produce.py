@@ -24,7 +24,7 @@ from .manifest import Failure, ProductionReport, write_manifest
 from .merge import merge_parts
 from .outputs import check_outputs
 from .parts import MANIFEST, PLAN, PartReport, is_there, remove_scratch, sound_part
-from .platforms import differences
+from .platforms import warning
 from .stop import Stopped, StopRequest
 from .stored import StoredPlan, check_same, read_plan, write_plan
 from .units import Plan, Unit, make_plan
@@ -132,7 +132,8 @@ def run_production(
             state.stopped, state.signum = f"by {signal}", signal.signum
         except LamarrLikeError as error:
             state.stopped = str(error)
-        _say_platforms(state, watcher)
+        if mixed := warning([part.platform for part in state.parts.values()]):
+            watcher.say(mixed)
         return _end(config, plan, state, lock, start, command, begin)
 
 
@@ -172,16 +173,6 @@ def _check_parts(config: ProductionConfig, plan: Plan, state: _State, lock: Fold
         raise OutputError(
             f"{config.output / gone[0].part}: was removed or changed while the production ran "
             f"({len(gone)} parts)"
-        )
-
-
-def _say_platforms(state: _State, watcher: Watcher) -> None:
-    """Warn where parts come from different kinds of processor or versions of libraries."""
-    found = differences([part.platform for part in state.parts.values()])
-    if found:
-        watcher.say(
-            "parts were made with different " + "; ".join(found) + ": numbers may differ in their "
-            "last digits from those of one kind (manifest.json says which part was made on which)"
         )
 
 
@@ -264,7 +255,7 @@ def _planned(
     plan = make_plan(config, provenance, () if stored is None else stored.inputs, each)
     if stored is not None:
         check_same(folder, stored, plan)
-    _keep_inputs(config, plan)
+    _check_outputs(config, plan)
     metadata: dict[str, Any] = {"program": f"lamarr_like {__version__}"}
     metadata |= {"production": config.name, "seed": config.seed}
     if config.oversample > 1:
@@ -285,9 +276,12 @@ def _planned(
     return plan, job
 
 
-def _keep_inputs(config: ProductionConfig, plan: Plan) -> None:
-    """Refuse to write over what is read."""
-    names = {PLAN, MANIFEST, LOCK, config.merge or f"{config.name}.root"}
+def _check_outputs(config: ProductionConfig, plan: Plan) -> None:
+    """Refuse to write over what is read, and to put the merged file where no file is."""
+    merged = config.output / (config.merge or f"{config.name}.root")
+    if os.path.lexists(merged) and (merged.is_symlink() or not merged.is_file()):
+        raise ProductionError(f"{merged}: is no plain file; remove it or choose another output")
+    names = {PLAN, MANIFEST, LOCK, merged.name}
     names |= {name for unit in plan.units for name in (unit.part, unit.report)}
     outputs = config.output.resolve()
     for item in plan.inputs:
@@ -344,6 +338,8 @@ def _run(
             unit = running.pop(future)
             outcome = pool.result(future)
             state.attempts[unit.number] += 1
+            if outcome.report is None:
+                lock.check()  # which says more than whoever finds no folder
             if outcome.report is not None:
                 state.parts[unit.number] = outcome.report
                 state.made += 1

@@ -21,9 +21,10 @@ from ..decays.source import open_source, with_decays
 from ..errors import SourceError
 from ..events import EventBatch
 from ..io.embedding import EmbeddedSource
-from ..io.locations import Location
+from ..io.locations import Location, is_url
 from ..io.truth import TruthSource
 from ..rng import stage_key
+from .config import GENERATORS
 
 
 class RangeSource(TruthSource):
@@ -114,7 +115,7 @@ def open_range(
         SourceError: naming what is wrong with the source.
         DecayError: for a bad decay.
     """
-    generated = text.startswith(("pythia:", "gun:", "decay:"))
+    generated = text.partition(":")[0] in GENERATORS
     limit = stop if stop is None or not generated else stop + shift
     own = seed if generated or not shift else _seed_of_plugin(seed, shift)
     opened, how = host_of(text, _decays(add))
@@ -130,8 +131,9 @@ def inputs_of(text: str, source: TruthSource) -> tuple[Location, ...]:
         source: the same, opened.
     """
     kind, colon, _ = text.partition(":")
-    code = plugins.files(plugins.SOURCE_GROUP, kind) if colon else ()
-    return (*source.inputs(), *code)
+    if not colon or is_url(text) or kind in GENERATORS:
+        return source.inputs()
+    return (*source.inputs(), *plugins.files(plugins.SOURCE_GROUP, kind))
 
 
 def _seed_of_plugin(seed: int, shift: int) -> int:

@@ -98,7 +98,11 @@ def read_record(path: Path) -> dict[str, Any] | None:
             raise ValueError("no mapping")
         checksum = values.pop(CHECKSUM, None)
         if checksum != digest_of(values):
-            raise ValueError("its checksum is wrong" if checksum else "it has no checksum")
+            raise ValueError(
+                "its checksum is wrong"
+                if checksum
+                else "it has no checksum, as those of older versions"
+            )
     except (ValueError, RecursionError) as error:
         raise ProductionError(f"{path}: is damaged ({error})") from None
     return values

@@ -117,8 +117,9 @@ def _tame(pythia: Any) -> list[str]:
         )
     for mode, word in _REUSE:
         value = pythia.mode(mode)
-        writes = value in (1, -2) or (value == 3 and not Path(pythia.word(word)).is_file())
-        if writes:
+        if value == 3 and Path(pythia.word(word)).is_file():
+            pythia.readString(f"{mode} = 2")  # the same, but never written
+        elif value in (1, 3, -2):
             pythia.readString(f"{mode} = 0")
             remarks.append(
                 f"{mode} = {value} was set to 0: Pythia would write {pythia.word(word)!r}, which "
