@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 TRUTH = frozenset(
     key
     for key, column in schema.COLUMNS.items()
-    if key[0] in ("vertex", "particle") and column.name.startswith("mc")
+    if key[0] in ("vertex", "weight", "particle") and column.name.startswith("mc")
     if not column.name.startswith(("mc_ctb", "mc_ecal", "mc_t3"))
-) | {("event", name) for name in ("event_id", "run_number", "mc_weight")}
+) | {("event", name) for name in ("event_id", "run_number", "generator_event", "mc_weight")}
 """Columns of generated events, as (table, name): what a source fills."""
 
 

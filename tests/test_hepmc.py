@@ -194,6 +194,7 @@ BAD = {
     "momentum": (" 321 1.0000000000000000e+00 ", " 321 1e300 ", "mc_px = 1e+303, beyond 1e+10"),
     "place": (" 3.0000000000000000e+01 ", " 3e300 ", "mc_vz = 3e+300, beyond 1e+15"),
     "number of event": ("3 3 10\n", "99999999999999999999 3 10\n", "does not fit 64 bits"),
+    "position": ("3 3 10\n", "3 3 10 @ 5\n", "is not of the form @ x y z t"),
     "no weight": ("W 2.5000000000000000000000e+00", "W nan", "weight 0: mc_weight = nan"),
     "huge weight": ("W 2.5000000000000000000000e+00", "W 1e400", "weight 0: mc_weight = inf"),
     "fields": (" 4\nP 2", "\nP 2", "fewer than 10 fields"),

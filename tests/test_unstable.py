@@ -216,3 +216,17 @@ def test_what_a_card_leaves_undecayed(tmp_path):
     for code in (111, 310, 3122):
         assert (np.abs(p["mc_pdg_id"]) == code).sum() > 5
     assert source.remarks() == source.notes
+
+
+def test_weights_of_pythia(tmp_path):
+    path = tmp_path / "card.cmnd"
+    bands = "UncertaintyBands:List = {up isr:muRfac=0.5, down isr:muRfac=2.0}\n"
+    path.write_text(CARD + "UncertaintyBands:doVariations = on\n" + bands)
+    source = PythiaSource(f"pythia:{path}", str(path), 6, 5, None, {})
+    batch = concatenate(list(source))
+    assert source.weight_names[0] == "Weight" and source.weight_names[-2:] == ["up", "down"]
+    n = len(source.weight_names)
+    assert batch["weight"]["mc_weight_id"].tolist() == list(range(n)) * 6
+    value = batch["weight"]["mc_weight_value"].reshape(6, n)
+    assert np.array_equal(value[:, 0], batch.event["mc_weight"])
+    assert (value[:, -1] != value[:, -2]).any()
