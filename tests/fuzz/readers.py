@@ -23,6 +23,7 @@ from hepmc_samples import write_sample
 from tiny_models import write_models
 
 from lamarr_like.config import load_config
+from lamarr_like.decays.request import DecayRequest
 from lamarr_like.distributed.config import load_production
 from lamarr_like.distributed.units import make_plan
 from lamarr_like.engine import load_model
@@ -50,6 +51,12 @@ sources:
   - {pythia: minbias, events: 10, pileup: 1.6}
 cluster: {kind: slurm, jobs: 2, options: {a: [1, 2]}}
 """
+
+
+DECAY = (
+    b"Sig: [${B}B_s~0 ==> ^(D*_s+ -> (D_s+ -> K+ K- pi+) gamma) [K*(892)0 -> K+ pi-]CC "
+    b"(anti-K*0 => K- pi+) pi- nu_mu~]CC"
+)
 
 
 def _truth(name: str):
@@ -90,6 +97,11 @@ def _production(data: bytes, folder: Path) -> None:
     path = folder / "p.yaml"
     path.write_bytes(data)
     make_plan(load_production(path), {})
+
+
+def _decay(data: bytes, folder: Path) -> None:
+    request = DecayRequest.parse(data.decode("utf-8", "replace"))
+    assert all(n.branch.isidentifier() for n in request.decay.nodes)
 
 
 def _model(data: bytes, folder: Path) -> None:
@@ -138,6 +150,7 @@ READERS = {
     "parquet jagged": _truth("a.parquet"),
     "pipeline yaml": _pipeline,
     "production yaml": _production,
+    "decay descriptor": _decay,
     "generator model": _model,
     "classifier model": _model,
 }
@@ -167,6 +180,7 @@ def samples(folder: Path) -> dict[str, bytes]:
     ak.to_parquet(ak.Array(jagged), folder / "jagged.parquet")
     found["parquet jagged"] = (folder / "jagged.parquet").read_bytes()
     found["pipeline yaml"], found["production yaml"] = PIPELINE, PRODUCTION
+    found["decay descriptor"] = DECAY
     write_models(folder / "models", Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
     for kind, stage in (("generator model", "resolution"), ("classifier model", "acceptance")):
         home = folder / "models" / f"{stage}-tiny-1"
@@ -180,7 +194,22 @@ TOKENS += (b"\x00", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"[]", b"{}", b"&a
 TOKENS += (b"!!int x", b"../../x", b"/etc/passwd", b'"', b"- ", b": ", b"null", b"1e9", b"[1,2]")
 
 
-def mutate(data: bytes, rng: random.Random) -> bytes:
+DECAY_TOKENS = (b"(", b")]CC", b"[", b"^", b" => ", b"${x}", b"~", b"pi+ ", b"anti-", b"_prime")
+DECAY_TOKENS += (
+    b"]cc",
+    b"* ",
+    b"0 ",
+    b"-> ",
+    b"(2S)",
+    b"'",
+    b"bar",
+    b"B0 -> (",
+    b"\x00",
+    b"gamma ",
+)
+
+
+def mutate(data: bytes, rng: random.Random, tokens: tuple[bytes, ...] = TOKENS) -> bytes:
     """One change of one to eight places: bits, tokens, cuts, copies, exchanges."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
@@ -194,9 +223,9 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
         elif kind == 1:
             changed[at] = rng.randrange(256)
         elif kind == 2:
-            changed[at:at] = rng.choice(TOKENS)
+            changed[at:at] = rng.choice(tokens)
         elif kind == 3:
-            token = rng.choice(TOKENS)
+            token = rng.choice(tokens)
             changed[at : at + len(token)] = token
         elif kind == 4:
             del changed[at : at + size]
@@ -259,6 +288,8 @@ def variant(name: str, sample: bytes, seed: int) -> bytes:
         return recompressed(sample, rng)
     if name.endswith("model") and rng.random() < 0.9:
         return repacked(sample, rng)
+    if name == "decay descriptor":
+        return mutate(sample, rng, DECAY_TOKENS)
     return mutate(sample, rng)
 
 
