@@ -26,6 +26,7 @@ from hepmc_samples import write_sample
 from tiny_models import write_models
 
 from lamarr_like.config import load_config
+from lamarr_like.decays.request import DecayRequest
 from lamarr_like.distributed.config import load_production
 from lamarr_like.distributed.lock import FolderLock
 from lamarr_like.distributed.parts import PartReport, sound_part, write_report
@@ -84,6 +85,10 @@ tables:
 """
 FOREIGN = {"evt": [7, 3, 7, 3], "px": [3.0, 6, 9, 12], "py": [4.0, 8, 12, 16]}
 FOREIGN |= {"pz": [10.0, 20, 30, 40], "a": [0, 1, 2, 0]}
+DECAY = (
+    b"Sig: [${B}B_s~0 ==> ^(D*_s+ -> (D_s+ -> K+ K- pi+) gamma) [K*(892)0 -> K+ pi-]CC "
+    b"(anti-K*0 => K- pi+) pi- nu_mu~]CC"
+)
 
 
 def _truth(name: str):
@@ -164,6 +169,11 @@ def _json(data: bytes, folder: Path) -> None:
             failed = error
     if failed is not None:
         raise failed
+
+
+def _decay(data: bytes, folder: Path) -> None:
+    request = DecayRequest.parse(data.decode("utf-8", "replace"))
+    assert all(n.branch.isidentifier() for n in request.decay.nodes)
 
 
 def _model(data: bytes, folder: Path) -> None:
@@ -272,6 +282,7 @@ READERS = {
     "ntuple json": _json,
     "occupancy model": _model,
     "translator model": _model,
+    "decay descriptor": _decay,
     "generator model": _model,
     "classifier model": _model,
 }
@@ -313,6 +324,7 @@ def samples(folder: Path) -> dict[str, bytes]:
     found["production lock"] = b'{"host": "nowhere", "pid": 4000000}'.replace(
         b"nowhere", socket.gethostname().encode()
     )
+    found["decay descriptor"] = DECAY
     write_models(folder / "models", Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
     found["verdict yaml"], found["mapping yaml"] = VERDICT, MAPPING
     found["ntuple json"] = b'{"schema_version": 1, "source": "gun:pi+", "branches": {"a": {}}}'
@@ -339,7 +351,22 @@ TOKENS += (b"!!set {a}", b"0x" + b"f" * 60, b"12:30:00", b"010", b".inf", b"2020
 TOKENS += (b"!!int x", b"../../x", b"/etc/passwd", b'"', b"- ", b": ", b"null", b"1e9", b"[1,2]")
 
 
-def mutate(data: bytes, rng: random.Random) -> bytes:
+DECAY_TOKENS = (b"(", b")]CC", b"[", b"^", b" => ", b"${x}", b"~", b"pi+ ", b"anti-", b"_prime")
+DECAY_TOKENS += (
+    b"]cc",
+    b"* ",
+    b"0 ",
+    b"-> ",
+    b"(2S)",
+    b"'",
+    b"bar",
+    b"B0 -> (",
+    b"\x00",
+    b"gamma ",
+)
+
+
+def mutate(data: bytes, rng: random.Random, tokens: tuple[bytes, ...] = TOKENS) -> bytes:
     """One change of one to eight places: bits, tokens, cuts, copies, exchanges."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
@@ -353,9 +380,9 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
         elif kind == 1:
             changed[at] = rng.randrange(256)
         elif kind == 2:
-            changed[at:at] = rng.choice(TOKENS)
+            changed[at:at] = rng.choice(tokens)
         elif kind == 3:
-            token = rng.choice(TOKENS)
+            token = rng.choice(tokens)
             changed[at : at + len(token)] = token
         elif kind == 4:
             del changed[at : at + size]
@@ -427,6 +454,8 @@ def variant(name: str, sample: bytes, seed: int) -> bytes:
         return repacked(sample, rng)
     if name.endswith("record") and rng.random() < 0.7:
         return rewritten(sample, rng)
+    if name == "decay descriptor":
+        return mutate(sample, rng, DECAY_TOKENS)
     return mutate(sample, rng)
 
 
