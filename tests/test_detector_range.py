@@ -20,9 +20,9 @@ from lamarr_like.stages.detector_range import MOST_P, checked, detector_range, l
 TRACKS = int(os.environ.get("LAMARR_LIKE_GUN_TRACKS", "4000"))
 """Tracks of the gun; a million was run by hand."""
 MOST = {
-    "long": {"z": 5000.0, "tx": 0.42, "ty": 0.34, "sigma_x": 6.7, "n_dof": 47},
+    "long": {"z": 9400.0, "tx": 0.42, "ty": 0.34, "sigma_x": 6.8, "n_dof": 47},
     "upstream": {"z": 1400.0, "tx": 0.45, "ty": 0.36, "sigma_x": 11.5, "n_dof": 27},
-    "downstream": {"z": 16000.0, "tx": 0.42, "ty": 0.34, "sigma_x": 21.0, "n_dof": 23},
+    "downstream": {"z": 15500.0, "tx": 0.42, "ty": 0.34, "sigma_x": 24.6, "n_dof": 23},
 }
 """Largest values in 187,900 tracks of the detailed simulation, rounded up; slopes with what the
 particle itself may have beyond."""
@@ -62,7 +62,7 @@ def test_gun_tracks_are_tracks_that_the_detector_can_give(gun):
         rows = track["track_type"] == TRACK_TYPES[name]
         assert rows.sum() > 30
         sigma = np.sqrt(np.maximum(track["cov00"], track["cov11"]))[rows]
-        assert sigma.max() <= 1.2 * most["sigma_x"]
+        assert sigma.max() <= most["sigma_x"]
         for column in ("z", "tx", "ty", "n_dof"):
             assert np.abs(track[column][rows].astype(float)).max() <= most[column]
         # Softer ones are bent out of what they must cross.

@@ -32,7 +32,7 @@ _HOPELESS, _CROWD = -40.0, 8
 stands in such a crowd would stand so again, and stays."""
 _FEW = 2
 """Clusters in the same cell that let a crowd be looked for."""
-_MOST = 128
+_MOST = 16
 """Clusters of one cell, the foremost, that others look at.  Like `_CROWD` it bounds the work where
 thousands of particles come to one place; an event of collisions has neither."""
 
