@@ -4,8 +4,8 @@
     python tests/fuzz/run.py --total 1200
     python tests/fuzz/run.py --seconds 600 --reader hepmc3 --atheris
 
-Readers are those of ``readers.READERS``, whatever there is.  Prints a table of reader, inputs tried,
-errors raised, crashes and hangs; ends with status 1 if there is a crash, a hang or an error that is
+Readers are all of ``readers.READERS``.  Prints a table of reader, inputs tried, errors raised,
+crashes and hangs; ends with status 1 if there is a crash, a hang or an error that is
 not ours.  What did it is kept in ``--keep FOLDER``.
 """
 
