@@ -23,15 +23,18 @@ sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 
 import readers
 
-from lamarr_like.artefact import ArtefactError, read_artefact
+from lamarr_like import artefact
+from lamarr_like.artefact import ArtefactError, digest, read_artefact
 from lamarr_like.booster_file import check_booster
 from lamarr_like.config import load_config
 from lamarr_like.distributed.config import load_production
 from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.units import make_plan
-from lamarr_like.errors import LamarrLikeError, PipelineError, SourceError
+from lamarr_like.errors import LamarrLikeError, PipelineError, SchemaError, SourceError
 from lamarr_like.io.hepmc_text import MAX_EVENT
 from lamarr_like.io.sources import open_source
+from lamarr_like.report.verdict import load_thresholds
+from lamarr_like.training.foreign import read_mapping
 
 EXAMPLES = int(os.environ.get("LAMARR_LIKE_FUZZ_EXAMPLES", "60"))
 SECONDS = 20
@@ -410,6 +413,73 @@ def test_names_in_the_checksum_list(tmp_path, sound, name):
         read_artefact(home)
 
 
+def test_documents_that_are_pipes(tmp_path):
+    os.mkfifo(tmp_path / "p.yaml")
+    signal.alarm(SECONDS)
+    for read in (load_production, load_thresholds, read_mapping):
+        with pytest.raises(LamarrLikeError, match="is no plain file"):
+            read(tmp_path / "p.yaml")
+
+
+def test_a_folder_with_more_than_a_model(tmp_path, sound):
+    files = readers.unpack(sound["classifier model"])
+    home = write_model(tmp_path / "m", files)
+    for number in range(2000):
+        (home / f"extra-{number}").touch()
+    with pytest.raises(ArtefactError, match=r"does not list: extra-.*, \.\.\.$") as error:
+        read_artefact(home)
+    assert len(str(error.value)) < 400
+    sums = tmp_path / "other" / "SHA256SUMS"
+    write_model(tmp_path / "other", files)
+    line = sums.read_text().splitlines(keepends=True)[0]
+    for text, message in (
+        (sums.read_text() + line, "comes twice"),
+        ("".join(f"{'0' * 64}  a{k}\n" for k in range(33)), "lists 33 files"),
+        ("x" * 70_000, "are the most"),
+        ("\xff", "cannot be read"),
+    ):
+        sums.write_text(text, encoding="latin-1")
+        with pytest.raises(ArtefactError, match=message):
+            read_artefact(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"[" * 100_000, "is no JSON"),
+        (b'{"a": ' * 60 + b"1" + b"}" * 60, "more than 40 lists"),
+        (b'{"kind": 1, "kind": 2}', "'kind' comes twice"),
+        (b'{"a": NaN}', "not finite"),
+        (b'{"a": -1e999}', "not finite"),
+        (b"[1]", "no JSON object"),
+        (b"\xff\xfe", "is no JSON"),
+        (b" " * ((1 << 23) + 1), "are the most"),
+    ],
+)
+def test_strange_configurations_of_models(tmp_path, sound, text, message):
+    files = readers.unpack(sound["classifier model"])
+    home = write_model(tmp_path / "m", {**files, "config.json": text})
+    signal.alarm(SECONDS)
+    with pytest.raises(ArtefactError, match=message):
+        read_artefact(home)
+
+
+def test_what_is_checked_is_what_is_used(tmp_path, sound, monkeypatch):
+    """Nothing is read a second time: what is exchanged in between counts for nothing."""
+    home = write_model(tmp_path / "m", readers.unpack(sound["classifier model"]))
+    kept = digest(home)
+    read = artefact.parse_json
+
+    def exchanged(*arguments):
+        for path in home.iterdir():
+            path.write_bytes(b"exchanged")
+        return read(*arguments)
+
+    monkeypatch.setattr(artefact, "parse_json", exchanged)
+    found = read_artefact(home)
+    assert found.digest == kept and b"exchanged" not in found.files.values()
+
+
 def test_links_folders_and_pipes_in_a_model(tmp_path, sound):
     files = readers.unpack(sound["classifier model"])
     for number, make in enumerate(
@@ -477,6 +547,11 @@ def test_trees_that_are_none(sound, key, old, new):
         "a: b\n" * 300_000,
         "\xff\xfe",
         "a: &a {<<: *a}",
+        "a: &a [*a]",
+        "schema_version: 1\nschema_version: 1",
+        "a: 0x" + "f" * 100_000,
+        "a: !!set {b, c}",
+        "a: &a [x]\n" + "".join(f"b{k}: &b{k} [{'*a,' * 9}]\n" for k in range(5)),
     ],
 )
 def test_strange_yaml(tmp_path, text):
@@ -487,6 +562,10 @@ def test_strange_yaml(tmp_path, text):
         load_config(path)
     with pytest.raises(ProductionError):
         load_production(path)
+    with pytest.raises(PipelineError):
+        load_thresholds(path)
+    with pytest.raises((SchemaError, SourceError)):
+        read_mapping(path)
 
 
 def test_merge_keys_that_multiply(tmp_path):

@@ -24,6 +24,7 @@ from lamarr_like.preprocessing import NormalScores
 from lamarr_like.resources import shipped
 from lamarr_like.stages import STAGES
 from lamarr_like.stages.bounds import BOUNDS, check_bounds
+from lamarr_like.stages.ecal_tables import Rules
 
 ROWS = [{"": BLOCKS[0]}]
 
@@ -428,6 +429,67 @@ def test_whole_numbers_that_overflow(generator):
     files = changed_tables(files, outputs_knots=lambda a: np.sort(np.sign(a - a.mean()) * 1e12))
     with pytest.raises(ArtefactError, match="too large"):
         build_model(config, files, "m")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([[1, 2], [3]], r"reference_pairs\[1\]: 1 items; there must be 2"),
+        ([[1, 2.5]], r"reference_pairs\[0\]\[1\]: expected a whole number"),
+        (
+            [[1, 10**30]],
+            r"reference_pairs\[0\]\[1\]: 10{30} is not within",
+        ),
+        ([[-85, 1]], r"reference_pairs\[0\]\[0\]: -85 is not within"),
+        ("x", "reference_pairs: expected a list, found text"),
+        ([], "lacks 'reference_pairs'"),
+    ],
+)
+def test_occupancies_that_cannot_be(models, pairs, message):
+    found = read_artefact(models / "occupancy-tiny-1")
+    model = load_model(found)
+    with pytest.raises(ArtefactError, match=f"^stage 'occupancy': .*{message}"):
+        STAGES["occupancy"](model, {**found.config, "reference_pairs": pairs})
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ({"least_et": "x"}, "least_et: expected a number, found text"),
+        ({"resolution": {"energy": [1, 1, 1]}}, r"resolution\.place is missing"),
+        ({"resolution": {"energy": [1], "place": []}}, r"resolution\.energy: 1 items"),
+        ({"spacing": [1.0]}, "spacing: 1 numbers, not 7"),
+        ({"leak": [float("inf")]}, r"leak\[0\]: inf is not finite"),
+    ],
+)
+def test_rules_of_clusters_that_cannot_be(item, message):
+    found = read_artefact(shipped("models") / "ecal-k-to-k-pp13-1")
+    Rules.of(found.config)
+    with pytest.raises(ArtefactError, match=f"^stage 'ecal': .*{message}"):
+        Rules.of({**found.config, **item})
+
+
+def test_a_translator_is_tried():
+    """Its networks give numbers that are none: found when it is loaded."""
+    found = read_artefact(shipped("models") / "ecal-k-to-k-pp13-1")
+    for name, tensor, told in (
+        ("encoder", "probabilities", "probability of class"),
+        ("decoder", "conditions", "output 'conditions' is"),
+        ("head", "scores", "output 'scores' is"),
+    ):
+        model = onnx.ModelProto.FromString(found.files[f"{name}.onnx"])
+        (last,) = (n for n in model.graph.node if n.output[0] == tensor)
+        last.output[0] = "before"
+        # The logarithm of what is not positive.
+        low = [node("Sub", "before before", "zero"), node("Sub", "zero one", "low")]
+        made = (
+            [node("Identity", "low", tensor)] if name == "encoder" else [node("Log", "low", tensor)]
+        )
+        model.graph.node.extend([*low, *made])
+        model.graph.initializer.append(weight("one", [1.0]))
+        files = {**found.files, f"{name}.onnx": model.SerializeToString()}
+        with pytest.raises(ArtefactError, match=rf"m/{name}\.onnx: .*{told}"):
+            build_model(found.config, files, "m")
 
 
 # --- what it draws

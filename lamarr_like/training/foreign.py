@@ -19,6 +19,7 @@ from ..documents import read_yaml
 from ..errors import SchemaError, SourceError
 from ..events import EventBatch, Table
 from ..forms import Entries, Form, Number, Place, Record, Text, check, check_version, kind, shown
+from ..io.ntuple_reader import open_root
 from ..kinematics import momentum_components, pseudorapidity
 from ..particles import masses
 from ..rng import uniforms
@@ -165,21 +166,19 @@ def _form() -> Record:
 
 def _flat_columns(path: Path, tree: str | None) -> dict[str, np.ndarray]:
     """Columns of a flat Parquet file or ROOT tree."""
-    try:
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            found = pq.read_table(path)
-            return {name: found[name].to_numpy() for name in found.column_names}
-        import uproot
-
-        with uproot.open(path) as file:
+    if path.suffix != ".parquet":
+        with open_root(path) as file:
             name = tree or next(iter(file.keys(filter_classname="TTree")), None)
-            if name is None:
-                raise SourceError(f"{path} holds no tree")
+            if name is None or name not in file:
+                raise SourceError(f"{path} holds no tree{'' if tree is None else ' ' + repr(tree)}")
             return dict(file[name].arrays(library="np"))
+    import pyarrow.parquet as pq
+
+    try:
+        found = pq.read_table(path)
     except (OSError, ValueError, KeyError) as error:
         raise SourceError(f"{path} cannot be read as a flat table: {error}") from error
+    return {name: found[name].to_numpy() for name in found.column_names}
 
 
 def read_foreign(path: Path | str, mapping: Path | str) -> EventBatch:

@@ -332,7 +332,8 @@ def samples(folder: Path) -> dict[str, bytes]:
     table.to_parquet(folder / "foreign.parquet")
     found["foreign parquet"] = (folder / "foreign.parquet").read_bytes()
     with uproot.recreate(folder / "foreign.root") as file:
-        file["t"] = {k: v.to_numpy() for k, v in table.items()}
+        file.mktree("t", {k: v.dtype for k, v in table.items()})
+        file["t"].extend({k: v.to_numpy() for k, v in table.items()})
     found["foreign root"] = (folder / "foreign.root").read_bytes()
     for kind, home in (
         ("generator model", folder / "models" / "resolution-tiny-1"),
