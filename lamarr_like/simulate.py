@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -162,8 +163,8 @@ def simulate_detailed(
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
     if workers > 1:
-        from .detailed import simulate as _  # finds a place for compiled code that workers share
-
+        # Finds a place for compiled code that the workers share.
+        importlib.import_module("lamarr_like.detailed.simulate")
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:
         provenance["models"] = _identity(prob_nn)[1]

@@ -9,7 +9,8 @@ What is taken, with the names of `naming` and the defaults of `defaults`, as for
 - a dict of data frames, or of dicts of columns, by table: ``particle``, and ``vertex`` and
   ``event`` where they are known.
 
-Columns that the schema does not know stay; what a detector made (tracks, clusters, ...) is left out.
+Columns that the schema does not know stay; what a detector made (tracks, clusters, ...) is left
+out.
 """
 
 from __future__ import annotations
@@ -269,10 +270,10 @@ def _cast(table: str, name: str, values: np.ndarray) -> np.ndarray:
     if kind not in {"f": "fiu", "i": "iu", "b": "biu"}[want.kind] and len(values):
         raise SchemaError(f"{what} has the type {values.dtype}, not {want}; cast it first")
     if kind in "iu" and len(values):
-        low, high = (0, 1) if want.kind == "b" else (None, None)
+        low, high = 0, 1
         if want.kind == "i":
             low, high = int(np.iinfo(want).min), int(np.iinfo(want).max)
-        if low is not None and (int(values.min()) < low or int(values.max()) > high):
+        if want.kind != "f" and (int(values.min()) < low or int(values.max()) > high):
             raise SchemaError(f"{what} has values that do not fit {want}")
     return values.astype(want)
 

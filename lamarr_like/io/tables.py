@@ -134,18 +134,17 @@ def _pieces(
             raw = _raw(path, table.columns, table.offsets, batch.vertex)
             yield range(len(batch)), weight, raw, batch.vertex
         return
-    for given, offsets, vertex in _parquet(path) if is_parquet else _root(path):
-        columns = with_defaults(given, offsets, str(path), vertex)
-        raw = _raw(path, columns, offsets, vertex)
+    for given, offsets, known in _parquet(path) if is_parquet else _root(path):
+        columns = with_defaults(given, offsets, str(path), known)
+        raw = _raw(path, columns, offsets, known)
         first = offsets[:-1]
         full = np.diff(offsets) > 0
         weight = np.ones(len(first))
         if "mc_weight" in columns:
             weight[full] = columns["mc_weight"][first[full]]
-        if vertex is None:
-            # Broken numbers of collisions would make tables of any length.
-            sound = columns | {"mc_pv_id": raw[0].pv_id, "mc_mother_id": raw[0].mother}
-            vertex = collisions(sound, offsets)
+        # Broken numbers of collisions would make tables of any length.
+        sound = columns | {"mc_pv_id": raw[0].pv_id, "mc_mother_id": raw[0].mother}
+        vertex = collisions(sound, offsets) if known is None else known
         yield range(len(first)), weight, raw, vertex
 
 
