@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import time
 from collections import Counter, deque
@@ -176,8 +177,8 @@ def simulate_detailed(
     need("detailed")
     source = open_run(config)
     if workers > 1:
-        pass  # finds a place for compiled code that workers share
-
+        # Finds a place for compiled code that the workers share.
+        importlib.import_module("lamarr_like.detailed.simulate")
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:
         provenance["models"] = _identity(prob_nn)[1]

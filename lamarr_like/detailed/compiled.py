@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba import _dynfunc, config, types
+from numba import _dynfunc, config, types  # type: ignore[attr-defined]
 from numba.core import typed_passes
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
@@ -36,7 +36,7 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
 
 _LOG = logging.getLogger(__name__)
-_MESSAGE = "compiling the detailed simulation, once for this version; takes about half a minute"
+_MESSAGE = "compiling the detailed simulation, once for this version; takes about a minute"
 _OPTIONS = {"nopython": True, "boundscheck": None, "no_cfunc_wrapper": True}
 
 
@@ -74,7 +74,7 @@ class _KernelCompiler(Compiler):
                 gc.enable()
 
 
-class _Kernel(CPUDispatcher):  # type: ignore[misc]
+class _Kernel(CPUDispatcher):
     """A compiled function that is kept."""
 
     def enable_caching(self) -> None:
@@ -82,7 +82,7 @@ class _Kernel(CPUDispatcher):  # type: ignore[misc]
             self._cache = _Cache(self.py_func)
         except RuntimeError:  # no folder that can be written
             with suppress(RuntimeError, OSError):
-                config.CACHE_DIR = _temporary_folder()
+                config.CACHE_DIR = _temporary_folder()  # type: ignore[attr-defined]
                 self._cache = _Cache(self.py_func)
 
     _depth = 0
@@ -97,7 +97,7 @@ class _Kernel(CPUDispatcher):  # type: ignore[misc]
             _Kernel._depth -= 1
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """Kept machine code; what cannot be read is made anew, what cannot be written is not kept."""
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
@@ -164,7 +164,7 @@ def _alone(folder: str | None) -> Iterator[None]:
 # --- what kernels call
 
 
-class _Fragment(JITCodeLibrary):  # type: ignore[misc]
+class _Fragment(JITCodeLibrary):
     """Code that is neither optimised nor made into machine code before a kernel takes it in."""
 
     def finalize(self) -> None:
@@ -177,7 +177,7 @@ class _Fragment(JITCodeLibrary):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _InnerLowering(typed_passes.NativeLowering):  # type: ignore[misc]
+class _InnerLowering(typed_passes.NativeLowering):
     """The usual lowering into a fragment."""
 
     _name = "inner_lowering"
@@ -215,7 +215,7 @@ class _InnerCompiler(Compiler):
         return managers
 
 
-class _Inner(CPUDispatcher):  # type: ignore[misc]
+class _Inner(CPUDispatcher):
     """A function in kernels; a call by Python goes to a kernel of its own."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

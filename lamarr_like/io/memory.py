@@ -9,7 +9,8 @@ What is taken, with the names of `naming` and the defaults of `defaults`, as for
 - a dict of data frames, or of dicts of columns, by table: ``particle``, and ``vertex`` and
   ``event`` where they are known.
 
-Columns that the schema does not know stay; what a detector made (tracks, clusters, ...) is left out.
+Columns that the schema does not know stay; what a detector made (tracks, clusters, ...) is left
+out.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ..errors import SchemaError
 from ..events import EventBatch, Table, grouped
 from . import naming
 from .defaults import completed
-from .selection import nearest
+from .truth_checks import check_truth, numbered
 
 WHERE = "events"
 """How messages call what was given."""
@@ -269,10 +270,10 @@ def _cast(table: str, name: str, values: np.ndarray) -> np.ndarray:
     if kind not in {"f": "fiu", "i": "iu", "b": "biu"}[want.kind] and len(values):
         raise SchemaError(f"{what} has the type {values.dtype}, not {want}; cast it first")
     if kind in "iu" and len(values):
-        low, high = (0, 1) if want.kind == "b" else (None, None)
+        low, high = 0, 1
         if want.kind == "i":
             low, high = int(np.iinfo(want).min), int(np.iinfo(want).max)
-        if low is not None and (int(values.min()) < low or int(values.max()) > high):
+        if want.kind != "f" and (int(values.min()) < low or int(values.max()) > high):
             raise SchemaError(f"{what} has values that do not fit {want}")
     return values.astype(want)
 
@@ -341,7 +342,7 @@ def _checked(parts: tuple[_Columns, Table, Table | None]) -> EventBatch:
     event = {"run_number": np.zeros(n, dtype=np.int64), "mc_weight": np.ones(n)} | event
     tables = {"event": Table(event, np.arange(n + 1)), "particle": particle}
     if vertex is not None:
-        start = {"mc_pv_id": _numbered(vertex), "mc_t": np.zeros(len(vertex))}
+        start = {"mc_pv_id": numbered(vertex), "mc_t": np.zeros(len(vertex))}
         tables["vertex"] = Table(start | vertex.columns, vertex.offsets)
     batch = EventBatch(
         {
@@ -356,76 +357,7 @@ def _checked(parts: tuple[_Columns, Table, Table | None]) -> EventBatch:
             for name, table in tables.items()
         }
     )
-    _check(batch)
+    check_truth(batch, WHERE)
     batch = completed(batch, WHERE)
     kept = {k: v for k, v in batch.particle.columns.items() if k not in _PLACE}
     return batch.with_table("particle", Table(kept, particle.offsets))
-
-
-def _numbered(table: Table) -> NDArray[np.int64]:
-    """Position of each row in its event."""
-    return np.arange(len(table)) - np.repeat(table.offsets[:-1], table.counts)
-
-
-def _check(batch: EventBatch) -> None:
-    """Refuse what no event can be.
-
-    Raises:
-        SchemaError: naming the event and the column.
-    """
-    ids = batch.event["event_id"]
-    if len(np.unique(ids)) != len(ids):
-        values, counts = np.unique(ids, return_counts=True)
-        twice = values[counts > 1][0]
-        raise SchemaError(f"{WHERE}: event_id {twice} is there twice; number the events anew")
-    for table in ("event", "particle", "vertex"):
-        for name, values in batch.tables[table].columns.items() if table in batch.tables else ():
-            if (table, name) in schema.COLUMNS and values.dtype.kind == "f":
-                _refuse(batch, table, ~np.isfinite(values), name, "is not finite", values)
-    particle = batch.particle
-    counts = np.repeat(particle.counts, particle.counts)
-    n_vertices: NDArray[np.int64] | None = None
-    if "vertex" in batch.tables:
-        vertex = batch.vertex
-        wrong = vertex["mc_pv_id"] != _numbered(vertex)
-        _refuse(batch, "vertex", wrong, "mc_pv_id", _NOT_COUNTED, vertex["mc_pv_id"])
-        n_vertices = np.repeat(vertex.counts, particle.counts)
-    own = {k: particle[k] for k in _LINKS if k in particle}
-    if (number := own.get("mcparticle_id")) is not None:
-        wrong = number != _numbered(particle)
-        _refuse(batch, "particle", wrong, "mcparticle_id", _NOT_COUNTED, number)
-    if (mother := own.get("mc_mother_id")) is not None:
-        wrong = (mother < -1) | (mother >= counts)
-        _refuse(batch, "particle", wrong, "mc_mother_id", "is no row of the event", mother)
-        row = np.where(mother < 0, -1, mother + np.repeat(particle.offsets[:-1], particle.counts))
-        wrong = nearest(row.astype(np.int64), np.zeros(len(row), dtype=np.bool_))[1]
-        _refuse(batch, "particle", wrong, "mc_mother_id", "leads in a circle", mother)
-    if (pv_id := own.get("mc_pv_id")) is not None:
-        # Without the collisions there cannot be more of them than particles.
-        most = np.maximum(counts, 1000) if n_vertices is None else n_vertices
-        wrong = (pv_id < -1) | (pv_id >= most)
-        _refuse(batch, "particle", wrong, "mc_pv_id", "is no collision of the event", pv_id)
-    if "mc_energy" in particle:
-        energy = particle["mc_energy"]
-        _refuse(batch, "particle", energy < 0.0, "mc_energy", "is negative", energy)
-
-
-_LINKS = ("mcparticle_id", "mc_mother_id", "mc_pv_id")
-_NOT_COUNTED = (
-    "does not count the rows of the event from 0 (after a selection leave it out, and let "
-    "mc_mother_id and mc_pv_id point at the rows that are left)"
-)
-
-
-def _refuse(
-    batch: EventBatch,
-    table: str,
-    wrong: NDArray[np.bool_],
-    name: str,
-    what: str,
-    values: np.ndarray,
-) -> None:
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        event = int(batch.event_ids(table)[row])
-        raise SchemaError(f"{WHERE}: {table}.{name} {what}: {values[row]} in event {event}")

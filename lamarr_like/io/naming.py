@@ -94,6 +94,7 @@ def named(fields: Mapping[str, Sequence[str]], where: str) -> dict[Key, tuple[st
         SchemaError: if a column is there under two names.
     """
     paths: dict[Key, tuple[str, ...]] = {}
+    found: list[tuple[Key, tuple[str, ...]]]
     for top, inner in fields.items():
         table = table_of(top)
         if inner and table is not None:
