@@ -44,6 +44,11 @@ class EmbeddingSource(TruthSource):
         self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
         self.weight_names, self.dropped = host.weight_names, host.dropped
 
+    def restart(self) -> None:
+        """Empty the books, those of the host, too."""
+        self.host.restart()
+        super().restart()
+
     @abstractmethod
     def added(self, batch: EventBatch) -> EventBatch:
         """Some events, all with a primary vertex, with the particles added."""
