@@ -186,10 +186,10 @@ def _make(task: _Task, piece: _Range | EventBatch) -> _Made:
         source = _range(task, piece)
         given = rebatch(timed(source, steps, "reading"), piece.stop - piece.first)
         skipped, notes = source.skipped, source.notes
-        dropped, names = source.dropped, list(source.weight_names)
+        dropped, names = source.dropped, source.weight_names
     batches = [chain(drawn_often(config, b), seed=config.seed, is_gun=task.is_gun) for b in given]
     seconds = {**steps, **{k: v - before[k] for k, v in chain.seconds.items()}}
-    return _Made(batches, skipped, notes, dropped, names, seconds, peak_memory())
+    return _Made(batches, skipped, notes, Counter(dropped), list(names), seconds, peak_memory())
 
 
 def _range(task: _Task, piece: _Range) -> TruthSource:

@@ -49,6 +49,11 @@ class EmbeddingSource(TruthSource):
         """Those of the host."""
         return self.host.inputs()
 
+    def restart(self) -> None:
+        """Empty the books, those of the host, too."""
+        self.host.restart()
+        super().restart()
+
     @abstractmethod
     def added(self, batch: EventBatch) -> EventBatch:
         """Some events, all with a primary vertex, with the particles added."""

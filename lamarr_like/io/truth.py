@@ -94,10 +94,14 @@ class TruthSource(ABC):
         self._n_broken = 0
 
     def __iter__(self) -> Iterator[EventBatch]:
+        self.restart()
+        return self.batches()
+
+    def restart(self) -> None:
+        """Empty the books before a pass: nothing is carried from one to the next."""
         self.skipped[:] = self.unreadable
         self.dropped.clear()
         self._n_broken = 0
-        return self.batches()
 
     @abstractmethod
     def batches(self) -> Iterator[EventBatch]:
