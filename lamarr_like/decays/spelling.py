@@ -98,7 +98,7 @@ def _names() -> dict[str, int]:
     numbers += [i for gap in GAPS for i in (gap, antiparticle(gap))]
     # Of two states of one name: the one that the PDG's table knows, then the lower number.
     numbers.sort(key=lambda i: (abs(i) in GAPS, abs(i), i < 0))
-    own = {}
+    own: dict[str, int] = {}
     for i in numbers:
         found = species(i)
         if found is not None:
