@@ -226,11 +226,10 @@ Model: TypeAlias = Classifier | Generator | Translator
 
 
 def _scores(
-    files: Mapping[str, bytes], prefix: str, n: int, where: str, whole: Sequence[bool] = ()
+    arrays: Mapping[str, np.ndarray], prefix: str, n: int, where: str, whole: Sequence[bool] = ()
 ) -> NormalScores:
     """Tables of `n` columns, of which some may be whole numbers."""
     table = f"{where}: {prefix} in transforms.npz"
-    arrays = _arrays(_file(files, "transforms.npz", where), where)
     knots, limits = (arrays[f"{prefix}_{name}"] for name in ("knots", "limits"))
     if knots.dtype.kind != "f" or limits.dtype.kind != "f" or limits.shape != (n,):
         raise ArtefactError(f"{table} are no tables of {n} columns")
@@ -246,7 +245,9 @@ def _scores(
     return NormalScores(knots, limits)
 
 
-def _arrays(content: bytes, where: str) -> dict[str, np.ndarray]:
+def _arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:
+    """The tables in ``transforms.npz``."""
+    content = _file(files, "transforms.npz", where)
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         entries = packed.infolist()
         if len(entries) > MAX_TABLES:
@@ -282,17 +283,17 @@ def _booster_probabilities(model: bytes, where: str) -> Callable[[list[np.ndarra
 
 
 def _transform(
-    config: Mapping[str, Any], files: Mapping[str, bytes], where: str
+    config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], where: str
 ) -> ConditionTransform:
     flags: list[bool] = config["condition_flags"]
-    return ConditionTransform(flags, _scores(files, "conditions", len(flags) - sum(flags), where))
+    return ConditionTransform(flags, _scores(arrays, "conditions", len(flags) - sum(flags), where))
 
 
 def _network_probabilities(
     config: Mapping[str, Any], files: Mapping[str, bytes], where: str
 ) -> Callable[[list[np.ndarray]], np.ndarray]:
     network = Network(_file(files, "model.onnx", where), where)
-    transform = _transform(config, files, where)
+    transform = _transform(config, _arrays(files, where), where)
     return lambda columns: network(conditions=transform(columns))[0]
 
 
@@ -307,7 +308,7 @@ def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
         for name in ("encoder", "decoder")
     )
     head = Network(_file(files, "head.onnx", where), f"{where}/head.onnx")
-    scores = _scores(files, "outputs", len(config["outputs"]), where)
+    scores = _scores(_arrays(files, where), "outputs", len(config["outputs"]), where)
     given = len(CLUSTER_FEATURES) + len(copied)
     wanted = {
         "the encoder's features": (encoder.inputs.get("features", ()), len(conditions)),
@@ -426,12 +427,13 @@ def _built(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) ->
         return Classifier(tuple(config["conditions"]), tuple(config["classes"]), run, where)
     if config["kind"] == "translator":
         return _translator(config, files, where)
+    arrays = _arrays(files, where)
     return Generator(
         conditions=tuple(config["conditions"]),
         outputs=tuple(config["outputs"]),
         network=Network(_file(files, "model.onnx", where), where),
-        transform=_transform(config, files, where),
-        scores=_scores(files, "outputs", len(config["outputs"]), where, config["integer"]),
+        transform=_transform(config, arrays, where),
+        scores=_scores(arrays, "outputs", len(config["outputs"]), where, config["integer"]),
         atoms=Atoms.from_json(config["atoms"]),
         integer=tuple(config["integer"]),
         noise=_noise(config),
