@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,25 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from .artefact import MAX_BYTES, Artefact, read_artefact
-from .atoms import FREE, Atoms
+from .artefact import Artefact, read_artefact
+from .atoms import Atoms
 from .booster_file import check_booster
 from .cluster_layout import CLUSTER_FEATURES, MOST_CLUSTERS, MOST_OWN
 from .errors import ArtefactError, SchemaError
-from .model_config import MAX_KNOT, MAX_WHOLE, check_config
+from .model_config import check_config
+from .model_tables import (
+    check_atoms,
+    check_probabilities,
+    drawn_ranges,
+    file_of,
+    read_arrays,
+    read_scores,
+)
 from .network import Network, Session
 from .preprocessing import ConditionTransform, NormalScores
 from .sequences import Sources
 from .translation import Translator
 
 Floats: TypeAlias = NDArray[np.float64]
-
-MAX_EXCESS = 1e-3
-"""How far from 1 the sum of probabilities may be: they are float32."""
-MAX_LIMIT = 10.0
-"""Greatest normal score that a table may end at."""
-MAX_TABLES = 16
-"""Most tables in ``transforms.npz``."""
 
 
 def _columns(
@@ -94,25 +93,6 @@ class Classifier:
             raise ArtefactError(f"{self._where}: {found.shape} probabilities, {shape} are needed")
         check_probabilities(found, self._where, self.classes)
         return found
-
-
-def check_probabilities(found: np.ndarray, where: str, classes: Sequence[object] = ()) -> None:
-    """Refuse what a model gives for probabilities, shape ``(..., n)``, and is none.
-
-    Raises:
-        ArtefactError: naming the model and the class.
-    """
-    # Written so that NaN fails.
-    fits = (found >= 0.0) & (found <= 1.0 + MAX_EXCESS)
-    if not fits.all():
-        place = np.argwhere(~fits)[0]
-        name = classes[place[-1]] if len(classes) else place[-1]
-        value = found[tuple(place)]
-        raise ArtefactError(f"{where}: the probability of class {name!r} is {value}")
-    sums = found.sum(axis=-1, dtype=np.float64)
-    if len(sums) and not (np.abs(sums - 1.0) <= MAX_EXCESS).all():
-        worst = sums.flat[int(np.abs(sums - 1.0).argmax())]
-        raise ArtefactError(f"{where}: the probabilities of a row add up to {worst}, not to 1")
 
 
 class Generator:
@@ -199,68 +179,8 @@ class Generator:
         }
 
 
-def drawn_ranges(
-    outputs: Sequence[str], scores: NormalScores, atoms: Atoms
-) -> dict[str, tuple[float, float]]:
-    """Smallest and largest value that each output can be drawn with."""
-    ends = [[float(ks[0]), float(ks[-1]), *atoms.values[k]] for k, ks in enumerate(scores.knots)]
-    for k in range(len(ends)):
-        copied = {-2 - int(code) for code in atoms.patterns[:, k] if code < FREE}
-        ends[k] += [one for j in copied for one in (min(ends[j]), max(ends[j]))]
-    return {name: (min(e), max(e)) for name, e in zip(outputs, ends, strict=True)}
-
-
-def check_atoms(found: np.ndarray, n: int, where: str) -> None:
-    """Refuse classes of atoms, shape ``(n_rows,)``, that are none of `n`.
-
-    Raises:
-        ArtefactError: naming the model.
-    """
-    wrong = ~((found >= 0) & (found < n) & (found == np.rint(found)))
-    if wrong.any():
-        raise ArtefactError(f"{where}: class {found[wrong][0]} of its atoms, there are {n}")
-
-
 Model: TypeAlias = Classifier | Generator | Translator
 """Every kind of trained model."""
-
-
-def _scores(
-    files: Mapping[str, bytes], prefix: str, n: int, where: str, whole: Sequence[bool] = ()
-) -> NormalScores:
-    """Tables of `n` columns, of which some may be whole numbers."""
-    table = f"{where}: {prefix} in transforms.npz"
-    arrays = _arrays(_file(files, "transforms.npz", where), where)
-    knots, limits = (arrays[f"{prefix}_{name}"] for name in ("knots", "limits"))
-    if knots.dtype.kind != "f" or limits.dtype.kind != "f" or limits.shape != (n,):
-        raise ArtefactError(f"{table} are no tables of {n} columns")
-    if knots.ndim != 2 or len(knots) != n or knots.shape[1] < 2:
-        raise ArtefactError(f"{table} have the shape {knots.shape}, expected ({n}, m)")
-    most = np.full(n, MAX_KNOT)
-    most[np.flatnonzero(whole)] = MAX_WHOLE
-    # Written so that NaN fails.
-    if not (np.abs(knots) <= most[:, None]).all() or not (np.diff(knots, axis=1) >= 0).all():
-        raise ArtefactError(f"{table} are not finite, too large or in disorder")
-    if not ((limits > 0.0) & (limits <= MAX_LIMIT)).all():
-        raise ArtefactError(f"{table} end at scores that are not within 0 and {MAX_LIMIT}")
-    return NormalScores(knots, limits)
-
-
-def _arrays(content: bytes, where: str) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        entries = packed.infolist()
-        if len(entries) > MAX_TABLES:
-            raise ArtefactError(f"{where}: transforms.npz holds {len(entries)} tables")
-        if sum(entry.file_size for entry in entries) > MAX_BYTES:
-            raise ArtefactError(f"{where}: transforms.npz unpacks to more than {MAX_BYTES} bytes")
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return dict(archive)
-
-
-def _file(files: Mapping[str, bytes], name: str, where: str) -> bytes:
-    if name not in files:
-        raise ArtefactError(f"{where} lacks {name}")
-    return files[name]
 
 
 def _booster_probabilities(model: bytes, where: str) -> Callable[[list[np.ndarray]], np.ndarray]:
@@ -282,17 +202,19 @@ def _booster_probabilities(model: bytes, where: str) -> Callable[[list[np.ndarra
 
 
 def _transform(
-    config: Mapping[str, Any], files: Mapping[str, bytes], where: str
+    config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], where: str
 ) -> ConditionTransform:
     flags: list[bool] = config["condition_flags"]
-    return ConditionTransform(flags, _scores(files, "conditions", len(flags) - sum(flags), where))
+    return ConditionTransform(
+        flags, read_scores(arrays, "conditions", len(flags) - sum(flags), where)
+    )
 
 
 def _network_probabilities(
     config: Mapping[str, Any], files: Mapping[str, bytes], where: str
 ) -> Callable[[list[np.ndarray]], np.ndarray]:
-    network = Network(_file(files, "model.onnx", where), where)
-    transform = _transform(config, files, where)
+    network = Network(file_of(files, "model.onnx", where), where)
+    transform = _transform(config, read_arrays(files, where), where)
     return lambda columns: network(conditions=transform(columns))[0]
 
 
@@ -303,11 +225,11 @@ def _noise(config: Mapping[str, Any]) -> tuple[int, int]:
 def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Translator:
     conditions, copied = tuple(config["conditions"]), tuple(config["copied"])
     encoder, decoder = (
-        Session(_file(files, f"{name}.onnx", where), f"{where}/{name}.onnx")
+        Session(file_of(files, f"{name}.onnx", where), f"{where}/{name}.onnx")
         for name in ("encoder", "decoder")
     )
-    head = Network(_file(files, "head.onnx", where), f"{where}/head.onnx")
-    scores = _scores(files, "outputs", len(config["outputs"]), where)
+    head = Network(file_of(files, "head.onnx", where), f"{where}/head.onnx")
+    scores = read_scores(read_arrays(files, where), "outputs", len(config["outputs"]), where)
     given = len(CLUSTER_FEATURES) + len(copied)
     wanted = {
         "the encoder's features": (encoder.inputs.get("features", ()), len(conditions)),
@@ -418,7 +340,7 @@ def _try_translator(model: Translator) -> None:
 def _built(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Model:
     if config["kind"] == "classifier":
         if config["family"] == "booster":
-            weights = _file(files, "model.ubj", where)
+            weights = file_of(files, "model.ubj", where)
             check_booster(weights, where, len(config["conditions"]), len(config["classes"]))
             run = _booster_probabilities(weights, where)
         else:
@@ -426,12 +348,13 @@ def _built(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) ->
         return Classifier(tuple(config["conditions"]), tuple(config["classes"]), run, where)
     if config["kind"] == "translator":
         return _translator(config, files, where)
+    arrays = read_arrays(files, where)
     return Generator(
         conditions=tuple(config["conditions"]),
         outputs=tuple(config["outputs"]),
-        network=Network(_file(files, "model.onnx", where), where),
-        transform=_transform(config, files, where),
-        scores=_scores(files, "outputs", len(config["outputs"]), where, config["integer"]),
+        network=Network(file_of(files, "model.onnx", where), where),
+        transform=_transform(config, arrays, where),
+        scores=read_scores(arrays, "outputs", len(config["outputs"]), where, config["integer"]),
         atoms=Atoms.from_json(config["atoms"]),
         integer=tuple(config["integer"]),
         noise=_noise(config),

@@ -26,7 +26,7 @@ DTYPES: dict[int, np.dtype[Any]] = {
     BOOL: np.dtype("?"),
 }
 
-MAX_NODES = 10_000
+MAX_NODES = 4000
 """Most nodes, and most weights, of a graph."""
 MAX_RANK = 6
 """Most axes of a tensor."""
