@@ -71,12 +71,12 @@ def limits_of(
     ranges: Ranges, figure: str, track_type: NDArray[np.integer]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest value of a figure for each track; without end where none is known."""
-    low, high = np.full(len(track_type), -np.inf), np.full(len(track_type), np.inf)
+    ends = np.full((2, 1 + max(TRACK_TYPES.values())), np.inf)
+    ends[0] = -np.inf
     for name, limits in ranges.items():
-        rows = track_type == TRACK_TYPES[name]
         if figure in limits:
-            low[rows], high[rows] = limits[figure]
-    return low, high
+            ends[:, TRACK_TYPES[name]] = limits[figure]
+    return ends[0][track_type], ends[1][track_type]
 
 
 def within(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .ecal_sources import CELLS, region_of
+from .ecal_sources import BORDERS, CELLS, region_of
 from .grid import Grid, leading
 from .stage import Floats, Mask
 
@@ -257,20 +257,23 @@ def _near(
 
     The search is as wide as the larger of the two cells demands, and no wider.
     """
-    for size in CELLS:
+    x, y = np.abs(points.x), np.abs(points.y)
+    for size, (a, b) in zip(CELLS, (*BORDERS[1:], (0.0, 0.0)), strict=True):
         side = reach * size * (1.0 + 1e-9)
-        inner, outer = points.unit < size, points.unit == size
+        outer = points.unit == size
+        # Of smaller cells those count that have such a cell within reach.
+        inner = (points.unit < size) & ((x > a - side) | (y > b - side))
         for mine, theirs in ((outer, inner | outer), (inner, outer)):
             at, of = places[mine[places]], others[theirs[others]]
             if not len(at) or not len(of):
                 continue
             grid = Grid(*points.places(of), side)
             for place, point in grid.near(*points.places(at), np.full(len(at), side)):
-                a, b = at[place], of[point]
-                able = rank[b] < rank[a]
-                a, b = a[able], b[able]
-                dx, dy = points.x[a] - points.x[b], points.y[a] - points.y[b]
+                one, other = at[place], of[point]
+                able = rank[other] < rank[one]
+                one, other = one[able], other[able]
+                dx, dy = points.x[one] - points.x[other], points.y[one] - points.y[other]
                 able = dx * dx + dy * dy < side * side
                 distance = np.hypot(dx[able], dy[able]) / size
                 near = distance < reach
-                yield a[able][near], b[able][near], distance[near]
+                yield one[able][near], other[able][near], distance[near]
