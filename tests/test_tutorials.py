@@ -6,6 +6,7 @@ import pytest
 from plugin_fakes import install
 
 from lamarr_like.errors import SourceError
+from lamarr_like.events import concatenate
 from lamarr_like.io.sources import open_source
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
@@ -84,7 +85,7 @@ def test_jagged_parquet_of_the_sample_format(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code_of("sample-format.md"), "sample-format.md", "exec"), {})
     for path in ("truth.parquet", "struct.parquet", "flat.parquet"):
-        (batch,) = open_source(path, n_events=None, seed=1)
+        batch = concatenate(open_source(path, n_events=None, seed=1))
         assert batch.particle["mc_pdg_id"].tolist() == [13, -13, 211]
         assert batch.particle.counts.tolist() == [2, 1]
         assert batch.vertex["mc_z"].tolist() == [12.0, -30.0]
