@@ -40,6 +40,9 @@ SPEED_OF_LIGHT = 299.792458
 NUCLEUS = 1_000_000_000
 """Least absolute identifier of nuclei."""
 
+LIGHT_NUCLEI = {1000010020: "deuteron", 1000010030: "triton", 1000020040: "alpha"}
+"""Nuclei with names of their own; the table calls them D2, T3 and He4."""
+
 _NEUTRINOS = (12, 14, 16)
 
 
@@ -64,6 +67,8 @@ class Species(NamedTuple):
 @cache
 def pdg_name(pdg_id: int) -> str:
     """Name of a species, its number if it has none."""
+    if abs(pdg_id) in LIGHT_NUCLEI:
+        return ("anti-" if pdg_id < 0 else "") + LIGHT_NUCLEI[abs(pdg_id)]
     found = species(pdg_id)
     return str(pdg_id) if found is None else found.name
 

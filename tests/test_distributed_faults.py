@@ -270,5 +270,5 @@ def test_an_input_is_not_written_over(tmp_path, models):
     (tmp_path / "a.root.hepmc").rename(tmp_path / "out" / "mine.root")
     files = [{"files": [str(Path("out") / "*.root")]}]
     config = production(tmp_path, models, sources=files, merge="mine.root")
-    with pytest.raises(ProductionError, match=r"mine\.root: is an input, and would be written"):
+    with pytest.raises(OutputError, match=r"mine\.root: is an input of this command"):
         run_production(config)

@@ -43,6 +43,7 @@ def here(tmp_path, monkeypatch):
     shutil.copy("a.hepmc", "hepmc.root")
     os.symlink("nt.root", "soft.root")
     os.link("nt.root", "hard.root")
+    (tmp_path / "card.root").write_text("SoftQCD:all = on\n")
     os.mkdir("in")
     os.link("nt.root", "in/nt.root")
     return tmp_path
@@ -77,7 +78,7 @@ OVER_AN_INPUT = [
     ("simulate", "n?.root", "-o", "hard.root", "--skip-bad"),
     ("simulate", "in/nt.root,nt.root", "-o", "hard.root"),
     ("simulate", "nt.root+gun:mu-", "-o", "nt.root"),
-    ("simulate", "pythia:hepmc.root", "-n", 3, "-o", "hepmc.root"),
+    ("simulate", "pythia:card.root", "-n", 3, "-o", "card.root"),
     ("simulate", "gun:mu-", "-n", 3, "--pipeline", "nt.root", "-o", "hard.root"),
     ("detailed", "nt.root", "-o", "soft.root"),
     ("identify", "nt.root", "-o", "nt.root"),

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from .. import __version__
 from ..errors import LamarrLikeError, OutputError
-from ..io.locations import is_url
+from ..io.places import refuse_inputs
 from ..pipeline import Pipeline
 from .cluster import DaskWorkers
 from .config import ProductionConfig
@@ -283,11 +283,7 @@ def _check_outputs(config: ProductionConfig, plan: Plan) -> None:
         raise ProductionError(f"{merged}: is no plain file; remove it or choose another output")
     names = {PLAN, MANIFEST, LOCK, merged.name}
     names |= {name for unit in plan.units for name in (unit.part, unit.report)}
-    outputs = config.output.resolve()
-    for item in plan.inputs:
-        path = Path(item.path)
-        if not is_url(item.path) and path.resolve().parent == outputs and path.name in names:
-            raise ProductionError(f"{path}: is an input, and would be written; choose another name")
+    refuse_inputs([config.output / name for name in names], [item.path for item in plan.inputs])
 
 
 def _missing(

@@ -9,8 +9,8 @@ What is taken, with the names of `naming` and the defaults of `defaults`, as for
 - a dict of data frames, or of dicts of columns, by table: ``particle``, and ``vertex`` and
   ``event`` where they are known.
 
-Columns that the schema does not know stay; what a detector made (tracks, clusters, ...) is left
-out.
+Columns that the schema does not know stay; what a detector made (tracks, clusters, ...) and the
+weights beside the nominal one are left out.
 """
 
 from __future__ import annotations
@@ -55,7 +55,11 @@ def read_memory(given: Any) -> tuple[EventBatch, bool]:
     fields = _fields(given)
     paths = naming.named({k: _inner(v) for k, v in fields.items()}, WHERE)
     naming.require_particles((c for t, c in paths if t == "particle"), WHERE)
-    columns = {key: _array(".".join(p), naming.take(fields, p)) for key, p in paths.items()}
+    columns = {
+        key: _array(".".join(p), naming.take(fields, p))
+        for key, p in paths.items()
+        if key[0] != "weight"
+    }
     if _depth("mc_px", columns["particle", "mc_px"]) > 1:
         return _checked(_from_lists(columns, _unknown(fields, paths))), False
     rows = {name: _plain(name, v) for (_, name), v in columns.items()}
@@ -83,7 +87,7 @@ def _by_table(given: Any) -> _Tables | None:
     found: _Tables = {}
     for name, value in tables.items():
         table = naming.table_of(str(name))
-        if table is None:
+        if table is None or table == "weight":
             continue
         if table in found:
             raise SchemaError(f"{WHERE}: the table {table!r} is there twice")

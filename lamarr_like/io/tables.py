@@ -102,6 +102,10 @@ class TableSource(TruthSource):
         self.skip_bad = skip_bad
         self.seed = seed
 
+    def inputs(self) -> tuple[Location, ...]:
+        """The files."""
+        return tuple(self.paths)
+
     def batches(self) -> Iterator[EventBatch]:
         """Read the files one after the other, a bounded part at a time."""
         next_id, n_given, n_empty = 0, 0, 0
