@@ -1,7 +1,17 @@
-"""``python -m lamarr_like`` is ``lamarr-like``."""
+"""``python -m lamarr_like`` is ``lamarr-like``; it heeds signals before all imports."""
 
 from __future__ import annotations
 
-from .cli import main
+from .signals import stoppable
 
-main()
+
+def main() -> None:
+    """Run the command, its imports included."""
+    with stoppable():
+        from .cli import main as run
+
+        run()
+
+
+if __name__ == "__main__":
+    main()

@@ -20,10 +20,11 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .documents import parse_json
+from .documents import parse_json, read_bytes
 from .errors import ArtefactError
 
 ARTEFACT_SCHEMA = 1
@@ -31,7 +32,13 @@ ARTEFACT_SCHEMA = 1
 SUMS = "SHA256SUMS"
 
 MAX_BYTES = 1 << 28
-"""Longest file of an artefact, also of what unpacks from one."""
+"""Longest file of an artefact, also of all its files together and of what unpacks from one."""
+
+MAX_CONFIG = 1 << 23
+"""Longest ``config.json``."""
+
+MAX_FILES = 32
+"""Most files of an artefact."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _REQUIRED = ("artefact_schema", "kind", "family", "stage", "sample", "version", "conditions")
@@ -108,12 +115,20 @@ def write_artefact(
             (scratch / name).write_bytes(data)
         scratch.chmod(0o755)
         if folder.exists():
-            shutil.rmtree(folder)
+            _remove(folder)
         os.replace(scratch, folder)
     except OSError as error:
-        shutil.rmtree(scratch, ignore_errors=True)
         raise ArtefactError(f"{folder} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _remove(folder: Path) -> None:
+    """Remove an artefact that is to be replaced, and nothing but an artefact."""
+    if not (folder / SUMS).is_file():
+        raise ArtefactError(f"{folder} is no artefact and will not be replaced")
+    shutil.rmtree(folder)
 
 
 def _check_name(name: str, folder: Path) -> None:
@@ -136,6 +151,9 @@ def _check_config(config: Any, folder: Path) -> None:
     for key in ("kind", "family", "stage", "sample", "version"):
         if not isinstance(config[key], str):
             raise ArtefactError(f"{folder}/config.json: {key} is not text")
+    for key in ("stage", "sample", "version"):
+        if not _NAME.fullmatch(config[key]):
+            raise ArtefactError(f"{folder}/config.json: {key} is no plain name")
     for key in ("conditions", "outputs", "classes"):
         names = config.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -145,7 +163,7 @@ def _check_config(config: Any, folder: Path) -> None:
 def _listed(folder: Path) -> dict[str, str]:
     """File name to checksum from the list in the folder."""
     try:
-        text = _content(folder / SUMS).decode("ascii")
+        text = _content(folder / SUMS, 1 << 16).decode("ascii")
     except UnicodeDecodeError as error:
         raise ArtefactError(f"{folder}/{SUMS} cannot be read: {error}") from error
     listed = {}
@@ -154,20 +172,25 @@ def _listed(folder: Path) -> dict[str, str]:
         if match is None:
             raise ArtefactError(f"{folder}/{SUMS}, line {number} is no checksum line")
         _check_name(match[2], folder)
+        if match[2] in listed:
+            raise ArtefactError(f"{folder}/{SUMS}, line {number}: {match[2]} comes twice")
         listed[match[2]] = match[1]
+    if len(listed) > MAX_FILES:
+        raise ArtefactError(f"{folder}/{SUMS} lists {len(listed)} files, more than any model")
     return listed
 
 
-def _content(path: Path) -> bytes:
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise ArtefactError(f"{path} is no plain file")
+def _content(path: Path, most: int = MAX_BYTES) -> bytes:
+    return read_bytes(path, most, ArtefactError, links=False)
+
+
+def _present(folder: Path) -> set[str]:
+    """Names in the folder, some of them if there are far too many."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ArtefactError(f"{path} has {size} bytes, more than any model ({MAX_BYTES})")
-        return path.read_bytes()
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in islice(entries, 2 * MAX_FILES)} - {SUMS}
     except OSError as error:
-        raise ArtefactError(f"{path} cannot be read: {error}") from None
+        raise ArtefactError(f"{folder} cannot be read: {error}") from None
 
 
 def read_artefact(folder: Path | str) -> Artefact:
@@ -180,26 +203,32 @@ def read_artefact(folder: Path | str) -> Artefact:
     if not folder.is_dir():
         raise ArtefactError(f"there is no artefact at {folder}")
     listed = _listed(folder)
-    present = {entry.name for entry in os.scandir(folder)} - {SUMS}
+    present = _present(folder)
     if extra := sorted(present - set(listed)):
-        raise ArtefactError(f"{folder} holds files that {SUMS} does not list: {', '.join(extra)}")
+        names = ", ".join(extra[:5]) + (", ..." if len(extra) > 5 else "")
+        raise ArtefactError(f"{folder} holds files that {SUMS} does not list: {names}")
     if missing := sorted(set(listed) - present):
         raise ArtefactError(f"{folder} lacks {', '.join(missing)}")
-    files = {}
+    files: dict[str, bytes] = {}
+    left = MAX_BYTES
     for name, checksum in listed.items():
         path = folder / name
-        files[name] = _content(path)
+        files[name] = _content(path, MAX_CONFIG if name == "config.json" else left)
+        left -= len(files[name])
         if hashlib.sha256(files[name]).hexdigest() != checksum:
             raise ArtefactError(f"{path} does not match its checksum: altered or cut short")
     if "config.json" not in files:
         raise ArtefactError(f"{folder} lacks config.json")
-    config = parse_json(files.pop("config.json"), f"{folder}/config.json", ArtefactError)
+    config = parse_json(files.pop("config.json"), f"{folder}/config.json", ArtefactError, True)
     _check_config(config, folder)
-    return Artefact(folder, config, files, digest(folder))
+    return Artefact(folder, config, files, _digest(listed))
 
 
 def digest(folder: Path | str) -> str:
     """SHA-256 that identifies the whole artefact (of its sorted checksum list)."""
-    listed = _listed(Path(folder))
+    return _digest(_listed(Path(folder)))
+
+
+def _digest(listed: Mapping[str, str]) -> str:
     lines = [f"{listed[name]}  {name}\n" for name in sorted(listed)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -14,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from . import __version__
-from .decays.command import Combinatorial, Masses, Swaps, decays
+from .decays.command import Combinatorial, Force, Masses, Swaps, decays, tell_shorter
 from .distributed.command import batch
 from .errors import DecayError, LamarrLikeError
+from .extras import extra_of, missing, need
+from .progress import progress
 from .report.command import validate
 from .resources import PROB_NN
+from .signals import interrupted, stoppable
 from .validation.reference.command import detailed_check
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Ultra-fast simulation of an LHCb-like detector: truth particles in, ntuple out.",
 )
@@ -131,6 +131,7 @@ def simulate(
     oversample: Annotated[
         int, typer.Option(min=1, help="Draws of the detector for each generated event.")
     ] = 1,
+    force: Force = False,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
     from .distributed.share import simulate_shared
@@ -141,8 +142,9 @@ def simulate(
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
     requests = _requests(decay, combinatorial, swap, mass)
     config = replace(config, decays=requests, split_events=split_events, oversample=oversample)
-    with _progress(None if events is None else events * oversample) as advance:
-        summary = simulate_shared(config, workers, pipeline, models, advance)
+    config = replace(config, force=force)
+    with progress(None if events is None else events * oversample, _begin(source)) as bar:
+        summary = simulate_shared(config, workers, pipeline, models, bar.advance)
     _show(config, summary)
 
 
@@ -164,15 +166,16 @@ def detailed(
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
     mass: Masses = None,
+    force: Force = False,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
     from . import simulate as runs
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
-    config = replace(config, decays=_requests(decay, combinatorial, swap, mass))
-    with _progress(events) as advance:
+    config = replace(config, decays=_requests(decay, combinatorial, swap, mass), force=force)
+    with progress(events, _begin(source)) as bar:
         chosen = None if prob_nn == "none" else prob_nn
-        summary = runs.simulate_detailed(config, workers, advance, chosen)
+        summary = runs.simulate_detailed(config, workers, bar.advance, chosen)
     _show(config, summary)
 
 
@@ -181,11 +184,12 @@ def identify(
     sample: Annotated[Path, typer.Argument(help="Detailed sample.", show_default=False)],
     output: Output,
     prob_nn: Annotated[str, typer.Option(help="Model that gives ProbNN.")] = PROB_NN,
+    force: Force = False,
 ) -> None:
     """Write a detailed sample anew with the ProbNN of a classifier, without simulating again."""
     from . import simulate as runs
 
-    n = runs.identify(sample, output, prob_nn)
+    n = runs.identify(sample, output, prob_nn, force=force)
     print(f"{n} events written to {output}")
 
 
@@ -211,6 +215,7 @@ def train(
         Optional[list[Path]],  # noqa: UP045
         typer.Option(help="Detailed sample to test on; the figures go into the card."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Train the model of a stage (or all of them) on detailed samples; writes artefacts."""
     from .training.train import Request
@@ -229,7 +234,7 @@ def train(
     )
     command = shlex.join(["lamarr-like", *sys.argv[1:]])
     for folder in run(
-        stage, data, output=output, request=request, columns=columns, command=command
+        stage, data, output=output, request=request, columns=columns, command=command, force=force
     ):
         typer.echo(f"wrote {folder}")
         if test:
@@ -290,10 +295,16 @@ def fidelity(
     ] = False,
     seed: Seed = 1,
     models: Models = None,
+    force: Force = False,
 ) -> None:
     """Tell how well each stage hides from a classifier, on detailed events it never saw."""
+    from .io.places import chain_files, check_report
     from .validation import fidelity as tests
 
+    if output is not None:
+        files = [p for one in pipeline or () for p in chain_files(one)]
+        read = [*data, *files, *chain_files(models=models), *([] if columns is None else [columns])]
+        check_report(output, "fidelity.json", ["fidelity.md"], read, force=force)
     sample = tests.SampleConfig(data, columns, part, long_only, seed)
     pipelines = pipeline or ([] if model else ["reference"])
     report = tests.run(sample, pipelines, model or [], models=models)
@@ -326,14 +337,21 @@ def objects(
     events: Events = None,
     seed: Seed = 1,
     models: Models = None,
+    force: Force = False,
 ) -> None:
     """Compare clusters, PID and muons of the fast chain with a detailed sample; tables, plots."""
+    from .io.places import chain_files, check_report
     from .validation import objects as tests
 
+    need("plot", "matplotlib")
+    pictures = [f"{name}.png" for name in ("ecal", "pid", "pid_floor", "muons")]
+    read = [sample, *chain_files(pipeline, models)]
+    check_report(output, "objects.json", ["objects.md", *pictures], read, force=force)
     config = tests.ObjectsConfig(
         *(sample, pipeline, baseline, models, events, seed), pages=tuple(page or tests.PAGES)
     )
     report = tests.compare_objects(config, typer.echo)
+    tell_shorter(str(sample), (events or 0) - report.events, events)
     for path in report.write(output):
         typer.echo(f"wrote {path}")
 
@@ -406,19 +424,9 @@ def _config(
     )
 
 
-@contextmanager
-def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on the error stream, gone when done; silent where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("events", total=total)
-        yield lambda n: bar.advance(task, n)
+def _begin(source: str) -> str:
+    """What takes its time before the first event."""
+    return "starting Pythia" if source.startswith("pythia:") else "starting"
 
 
 def _show(config: RunConfig, summary: RunSummary) -> None:
@@ -433,6 +441,8 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
         f"{files}: {summary.events} events, {summary.particles} generated particles, "
         f"{sum(summary.tracks.values())} tracks ({tracks})"
     )
+    for line in summary.decays.lines() if summary.decays else ():
+        typer.echo(f"  {line}")
     table = Table("step", box=None, pad_edge=False)
     for head in ("s", "%", "ms/event"):
         table.add_column(head, justify="right")
@@ -453,38 +463,36 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
         )
     for note in summary.notes:
         typer.echo(f"note: {note}")
+    if summary.missing:
+        tell_shorter(config.source, summary.missing, config.n_events)
     if summary.skipped:
         typer.echo(f"skipped {len(summary.skipped)} broken events, the first:")
         for event, reason in summary.skipped[:5]:
             typer.echo(f"  event {event}: {reason}")
 
 
-_EXTRAS = {
-    "numba": "detailed",
-    "jinja2": "report",
-    **dict.fromkeys(("distributed", "dask_jobqueue"), "batch"),
-    **dict.fromkeys(("matplotlib", "mplhep", "hist"), "plot"),
-    **dict.fromkeys(("tensorflow", "keras", "onnx", "sklearn"), "train"),
-}
-"""Extra of the package that brings each module which the base installation lacks."""
-
-
 def main() -> None:
     """Run the command; errors raised on purpose become one line and exit status 2."""
-    try:
-        app()
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRAS:
-            raise
-        extra = _EXTRAS[error.name]
-        print(
-            f"lamarr-like: error: this needs {error.name}: pip install 'lamarr_like[{extra}]', "
-            f"or pip install -e '.[{extra}]' in a checkout",
-            file=sys.stderr,
-        )
-        raise SystemExit(2) from None
-    except LamarrLikeError as error:
-        # The caret under a decay descriptor needs its line breaks.
-        text = str(error) if isinstance(error, DecayError) else " ".join(str(error).split())
-        print(f"lamarr-like: error: {text}", file=sys.stderr)
-        raise SystemExit(2) from None
+    with stoppable():
+        try:
+            app()
+        except (ModuleNotFoundError, LamarrLikeError) as error:
+            if interrupted():  # the error is only what the signal led to
+                raise
+            print(f"lamarr-like: error: {_line(error)}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+
+def _line(error: Exception) -> str:
+    """What there is to say of an error.
+
+    Raises:
+        ModuleNotFoundError: if it is one and no extra has the module.
+    """
+    if isinstance(error, ModuleNotFoundError) and not isinstance(error, LamarrLikeError):
+        extra = extra_of(error.name)
+        if extra is None:
+            raise error
+        error = missing(str(error.name), extra)
+    # The caret under a decay descriptor needs its line breaks.
+    return str(error) if isinstance(error, DecayError) else " ".join(str(error).split())

@@ -25,10 +25,22 @@ from typing import Any
 
 from .documents import read_yaml
 from .errors import PipelineError
+from .forms import Anything, Entries, Items, Number, Record, Text, check, check_version
 from .resources import find_pipeline
 from .stages import AbstractModelStage, find_stage
 
 PIPELINE_SCHEMA = 1
+
+_STAGE = Record({"stage": Text(), "model": Text(), "options": Entries(Anything())}, ("stage",))
+_FORM = Record(
+    {
+        "schema_version": Number(whole=True),
+        "name": Text(),
+        "description": Text(),
+        "stages": Items(_STAGE, least=1, most=1000),
+    },
+    ("schema_version", "name", "stages"),
+)
 
 
 @dataclass(frozen=True)
@@ -90,34 +102,17 @@ def parse_config(document: object, where: str) -> PipelineConfig:
     Raises:
         PipelineError: with the path of the item that is wrong.
     """
-    top = _mapping(document, where)
-    prefix = f"{where}: "
-    version = _item(top, "schema_version", int, prefix)
-    if version != PIPELINE_SCHEMA:  # first: another version has other items
-        raise PipelineError(
-            f"{prefix}schema_version is {version}, this version reads {PIPELINE_SCHEMA}"
-        )
-    _only(top, ("schema_version", "name", "description", "stages"), prefix)
-    name = _item(top, "name", str, prefix)
-    description = _item(top, "description", str, prefix, "")
-    items = _item(top, "stages", list, prefix)
-    stages = tuple(_stage(item, f"{prefix}stages[{i}]") for i, item in enumerate(items))
-    _check_meaning(stages, prefix)
-    return PipelineConfig(name, stages, description)
-
-
-def _stage(item: object, where: str) -> StageConfig:
-    entry = _mapping(item, where)
-    prefix = f"{where}."
-    _only(entry, ("stage", "model", "options"), prefix)
-    model = _item(entry, "model", str, prefix, "")
-    options = _item(entry, "options", dict, prefix, {})
-    return StageConfig(_item(entry, "stage", str, prefix), model or None, options)
+    check_version(document, "schema_version", PIPELINE_SCHEMA, where, PipelineError)
+    top = check(document, _FORM, where, PipelineError)
+    stages = tuple(
+        StageConfig(item["stage"], item.get("model") or None, item.get("options", {}))
+        for item in top["stages"]
+    )
+    _check_meaning(stages, f"{where}: ")
+    return PipelineConfig(top["name"], stages, top.get("description", ""))
 
 
 def _check_meaning(stages: tuple[StageConfig, ...], prefix: str) -> None:
-    if not stages:
-        raise PipelineError(f"{prefix}stages is empty")
     seen: set[str] = set()
     for i, config in enumerate(stages):
         where = f"{prefix}stages[{i}]"
@@ -140,42 +135,3 @@ def _check_meaning(stages: tuple[StageConfig, ...], prefix: str) -> None:
                     f"{where}.options.{key}: stage {config.stage!r} has no such option; "
                     f"it has: {', '.join(known) or 'none'}"
                 )
-
-
-def _mapping(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
-        raise PipelineError(f"{where}: expected a mapping, found {_kind(value)}")
-    return value
-
-
-def _only(entry: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> None:
-    for key in entry:
-        if key not in known:
-            raise PipelineError(f"{prefix}{key} is unknown; known are {', '.join(known)}")
-
-
-def _item(entry: Mapping[str, Any], key: str, kind: type, prefix: str, default: Any = None) -> Any:
-    """An item of the right type, or its default where it has one."""
-    if key not in entry:
-        if default is None:
-            raise PipelineError(f"{prefix}{key} is missing")
-        return default
-    value = entry[key]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise PipelineError(f"{prefix}{key}: expected {_NAMES[kind]}, found {_kind(value)}")
-    return value
-
-
-_NAMES: dict[type, str] = {
-    int: "a whole number",
-    str: "text",
-    list: "a list",
-    dict: "a mapping",
-    float: "a number",
-    bool: "true or false",
-    type(None): "nothing",
-}
-
-
-def _kind(value: object) -> str:
-    return _NAMES.get(type(value), type(value).__name__)

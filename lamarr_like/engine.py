@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,13 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from .artefact import MAX_BYTES, Artefact, read_artefact
+from .artefact import Artefact, read_artefact
 from .atoms import Atoms
 from .booster_file import check_booster
 from .cluster_layout import CLUSTER_FEATURES, MOST_CLUSTERS, MOST_OWN
 from .errors import ArtefactError, SchemaError
+from .model_config import check_config
+from .model_tables import (
+    check_atoms,
+    check_probabilities,
+    drawn_ranges,
+    file_of,
+    read_arrays,
+    read_scores,
+)
 from .network import Network, Session
 from .preprocessing import ConditionTransform, NormalScores
+from .sequences import Sources
 from .translation import Translator
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -74,11 +82,17 @@ class Classifier:
 
         Raises:
             SchemaError: if a condition is missing, has another length or is not finite.
+            ArtefactError: if the model gives anything but probabilities.
         """
         columns = _columns(self.conditions, conditions, self._where)
         if len(columns[0]) == 0:
             return np.zeros((0, len(self.classes)))
-        return np.asarray(self._probabilities(columns), dtype=np.float64)
+        found = np.asarray(self._probabilities(columns), dtype=np.float64)
+        shape = (len(columns[0]), len(self.classes))
+        if found.shape != shape:
+            raise ArtefactError(f"{self._where}: {found.shape} probabilities, {shape} are needed")
+        check_probabilities(found, self._where, self.classes)
+        return found
 
 
 class Generator:
@@ -95,6 +109,9 @@ class Generator:
         integer: whether each output is an integer.
         noise: how many uniform and how many normal numbers a row needs.
         where: name for messages.
+
+    Attributes:
+        ranges: smallest and largest value of each output, by name.
     """
 
     def __init__(
@@ -113,6 +130,7 @@ class Generator:
         self.conditions = conditions
         self.outputs = outputs
         self.n_uniforms = sum(noise)
+        self.ranges = drawn_ranges(outputs, scores, atoms)
         self._network = network
         self._transform = transform
         self._scores = scores
@@ -134,6 +152,7 @@ class Generator:
         Raises:
             SchemaError: if a condition is missing, has another length or is not finite, or if the
                 random numbers have the wrong shape.
+            ArtefactError: if the network gives what is no draw.
         """
         columns = _columns(self.conditions, conditions, self._where)
         uniforms = np.asarray(uniforms, dtype=np.float64)
@@ -152,6 +171,7 @@ class Generator:
         values = self._scores.inverse(drawn[0])
         if len(self._atoms) > 1 or not self._atoms.free.all():
             atom = drawn[1][:, 0] if len(drawn) > 1 else np.zeros(len(values))
+            check_atoms(atom, len(self._atoms), self._where)
             self._atoms.impose(values, atom.astype(np.int64))
         return {
             name: np.rint(values[:, k]).astype(np.int64) if self._integer[k] else values[:, k]
@@ -161,23 +181,6 @@ class Generator:
 
 Model: TypeAlias = Classifier | Generator | Translator
 """Every kind of trained model."""
-
-
-def _arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:
-    if "transforms.npz" not in files:
-        raise ArtefactError(f"{where} lacks transforms.npz")
-    content = io.BytesIO(files["transforms.npz"])
-    with zipfile.ZipFile(content) as packed:
-        if sum(entry.file_size for entry in packed.infolist()) > MAX_BYTES:
-            raise ArtefactError(f"{where}: transforms.npz unpacks to more than {MAX_BYTES} bytes")
-    with np.load(content, allow_pickle=False) as archive:
-        return dict(archive)
-
-
-def _file(files: Mapping[str, bytes], name: str, where: str) -> bytes:
-    if name not in files:
-        raise ArtefactError(f"{where} lacks {name}")
-    return files[name]
 
 
 def _booster_probabilities(model: bytes, where: str) -> Callable[[list[np.ndarray]], np.ndarray]:
@@ -198,30 +201,39 @@ def _booster_probabilities(model: bytes, where: str) -> Callable[[list[np.ndarra
     return probabilities
 
 
+def _transform(
+    config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], where: str
+) -> ConditionTransform:
+    flags: list[bool] = config["condition_flags"]
+    return ConditionTransform(
+        flags, read_scores(arrays, "conditions", len(flags) - sum(flags), where)
+    )
+
+
 def _network_probabilities(
     config: Mapping[str, Any], files: Mapping[str, bytes], where: str
 ) -> Callable[[list[np.ndarray]], np.ndarray]:
-    network = Network(_file(files, "model.onnx", where), where)
-    scores = NormalScores.from_arrays(_arrays(files, where), "conditions")
-    transform = ConditionTransform(config["condition_flags"], scores)
+    network = Network(file_of(files, "model.onnx", where), where)
+    transform = _transform(config, read_arrays(files, where), where)
     return lambda columns: network(conditions=transform(columns))[0]
 
 
+def _noise(config: Mapping[str, Any]) -> tuple[int, int]:
+    return config["noise"]["uniforms"], config["noise"]["normals"]
+
+
 def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Translator:
-    arrays = _arrays(files, where)
     conditions, copied = tuple(config["conditions"]), tuple(config["copied"])
-    noise = (int(config["noise"]["uniforms"]), int(config["noise"]["normals"]))
     encoder, decoder = (
-        Session(_file(files, f"{name}.onnx", where), f"{where}/{name}.onnx")
+        Session(file_of(files, f"{name}.onnx", where), f"{where}/{name}.onnx")
         for name in ("encoder", "decoder")
     )
-    head = Network(_file(files, "head.onnx", where), f"{where}/head.onnx")
-    scores = NormalScores.from_arrays(arrays, "outputs")
+    head = Network(file_of(files, "head.onnx", where), f"{where}/head.onnx")
+    scores = read_scores(read_arrays(files, where), "outputs", len(config["outputs"]), where)
     given = len(CLUSTER_FEATURES) + len(copied)
     wanted = {
         "the encoder's features": (encoder.inputs.get("features", ()), len(conditions)),
         "the decoder's features": (decoder.inputs.get("features", ()), given),
-        "the tables of outputs": (scores.knots.shape[:1], len(config["outputs"])),
     }
     for what, (shape, size) in wanted.items():
         if not shape or shape[-1] != size:
@@ -230,21 +242,45 @@ def _translator(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
     # Sources of earlier models own three clusters at the most.
     if not shape or shape[-1] not in (MOST_OWN + 1, MOST_CLUSTERS + 1):
         raise ArtefactError(f"{where}: the probabilities have shape {shape}")
-    if not set(copied) <= set(conditions) or not 3 <= config["longest"] <= 96:
-        raise ArtefactError(f"{where}: config.json copies unknown conditions or has a wrong length")
-    return Translator(
+    atoms = Atoms.from_json(config["atoms"])
+    model = Translator(
         conditions=conditions,
         copied=copied,
         outputs=tuple(config["outputs"]),
-        encoder=encoder,
+        encoder=_checked_encoder(encoder, f"{where}/encoder.onnx"),
         decoder=decoder,
-        head=head,
+        head=_checked_head(head, len(atoms), f"{where}/head.onnx"),
         scores=scores,
-        atoms=Atoms.from_json(config["atoms"]),
-        noise=noise,
-        longest=int(config["longest"]),
-        zones=bool(config["zones"]),
+        atoms=atoms,
+        noise=_noise(config),
+        longest=config["longest"],
+        zones=config["zones"],
     )
+    model.ranges = drawn_ranges(model.outputs, scores, atoms)
+    return model
+
+
+def _checked_encoder(encoder: Session, where: str) -> Callable[..., list[np.ndarray]]:
+    """The encoder, whose first output must be probabilities."""
+
+    def run(**inputs: np.ndarray) -> list[np.ndarray]:
+        found = encoder(**inputs)
+        check_probabilities(found[0], where)
+        return found
+
+    return run
+
+
+def _checked_head(head: Network, n: int, where: str) -> Callable[..., list[np.ndarray]]:
+    """The head, whose second output, if it has one, must be classes of atoms."""
+
+    def run(**inputs: np.ndarray) -> list[np.ndarray]:
+        found = head(**inputs)
+        if len(found) > 1:
+            check_atoms(found[1][:, 0], n, where)
+        return found
+
+    return run
 
 
 def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Model:
@@ -259,6 +295,7 @@ def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
         ArtefactError: if something is missing or cannot be read, or the parts do not fit together.
     """
     try:
+        check_config(config, f"{where}/config.json")
         model = _built(config, files, where)
         _try(model)
     except KeyError as error:
@@ -274,6 +311,7 @@ def build_model(config: Mapping[str, Any], files: Mapping[str, bytes], where: st
 def _try(model: Model) -> None:
     """Run a model on one row, so that wrong shapes are found before the first event."""
     if isinstance(model, Translator):
+        _try_translator(model)
         return
     row = {name: np.zeros(1) for name in model.conditions}
     if isinstance(model, Classifier):
@@ -286,10 +324,23 @@ def _try(model: Model) -> None:
             raise ValueError(f"output {name} has the shape {values.shape}")
 
 
+def _try_translator(model: Translator) -> None:
+    """Run a translator on two sources, whose numbers are such that they own clusters."""
+    n = 2
+    place, ones = np.arange(n, dtype=np.float64), np.ones(n)
+    features = np.zeros((n, len(model.conditions)), np.float32)
+    sources = Sources(np.array([0, n]), features, place, place, ones, ones, ones < 0.0)
+    model.draw(
+        sources,
+        np.full((n, 2), 1.0 - 1e-9),
+        lambda owner, number, attempt, size: np.full((len(owner), size), 0.5),
+    )
+
+
 def _built(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> Model:
     if config["kind"] == "classifier":
         if config["family"] == "booster":
-            weights = _file(files, "model.ubj", where)
+            weights = file_of(files, "model.ubj", where)
             check_booster(weights, where, len(config["conditions"]), len(config["classes"]))
             run = _booster_probabilities(weights, where)
         else:
@@ -297,20 +348,16 @@ def _built(config: Mapping[str, Any], files: Mapping[str, bytes], where: str) ->
         return Classifier(tuple(config["conditions"]), tuple(config["classes"]), run, where)
     if config["kind"] == "translator":
         return _translator(config, files, where)
-    if config["kind"] != "generator":
-        raise ArtefactError(f"{where}: unknown kind of model {config['kind']!r}")
-    arrays = _arrays(files, where)
+    arrays = read_arrays(files, where)
     return Generator(
         conditions=tuple(config["conditions"]),
         outputs=tuple(config["outputs"]),
-        network=Network(_file(files, "model.onnx", where), where),
-        transform=ConditionTransform(
-            config["condition_flags"], NormalScores.from_arrays(arrays, "conditions")
-        ),
-        scores=NormalScores.from_arrays(arrays, "outputs"),
+        network=Network(file_of(files, "model.onnx", where), where),
+        transform=_transform(config, arrays, where),
+        scores=read_scores(arrays, "outputs", len(config["outputs"]), where, config["integer"]),
         atoms=Atoms.from_json(config["atoms"]),
         integer=tuple(config["integer"]),
-        noise=(config["noise"]["uniforms"], config["noise"]["normals"]),
+        noise=_noise(config),
         where=where,
     )
 

@@ -10,6 +10,7 @@
     ├── PipelineError      the stages of a pipeline do not fit together
     ├── TrainingError      the training sample cannot support the training asked for
     ├── OutputError        the output cannot be written where it was asked for
+    ├── MissingExtraError  a package is missing that an extra of this one brings
     └── DecayError         a decay cannot be read or cannot happen
 
 Messages name the file, the event and the column, and say what to do.
@@ -64,6 +65,10 @@ class TrainingError(LamarrLikeError):
 
 class OutputError(LamarrLikeError):
     """The output cannot be written where it was asked for."""
+
+
+class MissingExtraError(LamarrLikeError, ModuleNotFoundError):
+    """A package is missing that an extra of this one brings; says how to install it."""
 
 
 class DecayError(LamarrLikeError):

@@ -197,20 +197,30 @@ class EventBatch:
 
     @classmethod
     def from_awkward(cls, array: ak.Array) -> EventBatch:
-        """Inverse of `to_awkward`; a missing ``event_id`` is numbered from 0."""
+        """Inverse of `to_awkward`; a missing ``event_id`` is numbered from 0.
+
+        Names are those of the package; a `Pipeline` takes exported ones, too.
+
+        Raises:
+            SchemaError: if a field is neither a column of the event nor a table of columns.
+        """
         import awkward as ak
 
         tables: dict[str, Table] = {}
         event: dict[str, np.ndarray] = {}
         for field in ak.fields(array):
-            if field in schema.TABLES:
-                jagged = array[field]
-                counts = ak.to_numpy(ak.num(jagged, axis=1))
-                flat = ak.flatten(jagged, axis=1)
-                columns = {k: ak.to_numpy(flat[k]) for k in ak.fields(flat)}
-                tables[field] = Table.from_counts(columns, counts)
-            else:
-                event[field] = ak.to_numpy(array[field])
+            try:
+                if field in schema.TABLES:
+                    jagged = array[field]
+                    counts = ak.to_numpy(ak.num(jagged, axis=1), allow_missing=False)
+                    flat = ak.flatten(jagged, axis=1)
+                    columns = {k: ak.to_numpy(flat[k], allow_missing=False) for k in flat.fields}
+                    tables[field] = Table.from_counts(columns, counts)
+                else:
+                    event[field] = ak.to_numpy(array[field], allow_missing=False)
+            except (ValueError, TypeError) as error:
+                kind = "table of columns" if field in schema.TABLES else "column of the event"
+                raise SchemaError(f"field {field!r} is no {kind} ({error})") from None
         event.setdefault("event_id", np.arange(len(array), dtype=np.int64))
         tables["event"] = Table(event, np.arange(len(array) + 1))
         return cls(tables)
@@ -225,34 +235,78 @@ class EventBatch:
 
     @classmethod
     def from_pandas(cls, **frames: pd.DataFrame) -> EventBatch:
-        """Build from one data frame a table, each with ``event_id`` sorted in blocks.
+        """Build from one data frame a table, each with its rows in the order of the events.
 
-        Without an ``event`` frame the events are those that the other frames name.
+        Without an ``event`` frame the events are those that the other frames name, in rising order
+        of ``event_id``.
 
         Raises:
-            SchemaError: if a frame has no ``event_id`` or its rows are not grouped by it.
+            SchemaError: if a frame has no ``event_id`` or its rows are not grouped by it, or if an
+                event is not in the ``event`` frame or is there twice.
         """
-        for name, frame in frames.items():
-            if "event_id" not in frame:
-                raise SchemaError(f"data frame {name!r} has no column 'event_id'")
-        named = [f["event_id"].to_numpy() for f in frames.values()]
-        if "event" in frames:
-            ids = frames["event"]["event_id"].to_numpy(dtype=np.int64)
-            event = {str(k): frames["event"][k].to_numpy() for k in frames["event"]}
-        else:
-            ids = np.unique(np.concatenate(named)).astype(np.int64)
-            event = {"event_id": ids}
-        tables = {"event": Table(event, np.arange(len(ids) + 1))}
-        for name, frame in frames.items():
-            if name == "event":
-                continue
-            rank = np.searchsorted(ids, frame["event_id"].to_numpy())
-            if len(rank) and (np.diff(rank) < 0).any():
-                raise SchemaError(f"data frame {name!r} is not grouped by 'event_id'")
-            counts = np.bincount(rank, minlength=len(ids))
-            columns = {str(k): frame[k].to_numpy() for k in frame if k != "event_id"}
-            tables[name] = Table.from_counts(columns, counts)
-        return cls(tables)
+        columns = {
+            name: {str(k): frame[k].to_numpy() for k in frame} for name, frame in frames.items()
+        }
+        event, tables = grouped(columns, "data frames")
+        ids = np.arange(len(event["event_id"]) + 1)
+        return cls({"event": Table(event, ids), **tables})
+
+
+def grouped(
+    tables: Mapping[str, Mapping[str, np.ndarray]], where: str
+) -> tuple[dict[str, np.ndarray], dict[str, Table]]:
+    """Cut flat tables into events by their column ``event_id``.
+
+    Args:
+        tables: columns by table.
+        where: what they are, for messages.
+
+    Returns:
+        Columns of the event table, ``event_id`` among them, and the other tables without it.
+
+    Raises:
+        SchemaError: as `EventBatch.from_pandas`.
+    """
+    for name, columns in tables.items():
+        if "event_id" not in columns:
+            raise SchemaError(f"{where}: table {name!r} has no column 'event_id'")
+        if columns["event_id"].dtype.kind not in "iu" and len(columns["event_id"]):
+            kind = columns["event_id"].dtype
+            raise SchemaError(f"{where}: event_id of table {name!r} has the type {kind}, not int64")
+    named = [columns["event_id"] for columns in tables.values()]
+    event = dict(tables["event"]) if "event" in tables else {}
+    ids = event["event_id"] if event else np.unique(np.concatenate([np.zeros(0, int), *named]))
+    event["event_id"] = ids = ids.astype(np.int64)
+    order = np.argsort(ids, kind="stable")
+    if (np.diff(ids[order]) == 0).any():
+        raise SchemaError(f"{where}: an event_id is twice in table 'event'")
+    jagged = {}
+    for name, columns in tables.items():
+        if name != "event":
+            rank = _ranks(
+                ids, order, columns["event_id"].astype(np.int64), f"{where}: table {name!r}"
+            )
+            rest = {k: v for k, v in columns.items() if k != "event_id"}
+            jagged[name] = Table.from_counts(rest, np.bincount(rank, minlength=len(ids)))
+    return event, jagged
+
+
+def _ranks(
+    ids: NDArray[np.int64], order: NDArray[np.int64], values: NDArray[np.int64], what: str
+) -> NDArray[np.int64]:
+    """Position of the event of each row, which must not fall."""
+    place = np.searchsorted(ids, values, sorter=order)
+    found = order[np.minimum(place, max(len(ids) - 1, 0))] if len(ids) else place
+    strange = ids[found] != values if len(ids) else np.ones(len(values), dtype=bool)
+    if strange.any():
+        raise SchemaError(f"{what} has event_id {values[strange][0]}, which table 'event' lacks")
+    if (np.diff(found) < 0).any():
+        raise SchemaError(
+            f"{what} is not grouped by 'event_id' in the order of the events; "
+            "sort it: frame.sort_values('event_id', kind='stable')"
+        )
+    rank: NDArray[np.int64] = found
+    return rank
 
 
 def concatenate(batches: Iterable[EventBatch]) -> EventBatch:

@@ -5,18 +5,31 @@ The result of a row is the same bit for bit whichever rows share the call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ArtefactError
+from .onnx_check import check_model
+from .sequences import LENGTHS, SLOTS
 
 Floats32: TypeAlias = NDArray[np.float32]
 
 BLOCKS = (1024, 128)
 """Rows in a call of a network; what is left is padded to the smallest."""
+
+
+def _pieces(length: int, width: int) -> dict[str, int]:
+    """Lengths of the axes of the networks that see sequences of sources and of clusters."""
+    pieces = max(SLOTS // length, 1)
+    sources = {"rows": pieces * length, "pieces": pieces, "length": length, "absorbers": length + 1}
+    return {**sources, "width": width, "clusters": pieces * width}
+
+
+SEQUENCES = (_pieces(LENGTHS[0], 64), _pieces(96, LENGTHS[-1]))
+"""The largest that such networks are given: many short sequences, and a few long ones."""
 
 
 def _blocks(n: int) -> Iterator[tuple[int, int, int]]:
@@ -34,13 +47,21 @@ class Session:
     Args:
         model: serialised ONNX model.
         where: name for messages.
+        sizes: lengths of the named axes of its inputs, in each of the ways in which it is to run.
 
     Raises:
-        ArtefactError: if ONNX Runtime refuses the model.
+        ArtefactError: if it does what no model needs, costs too much, or ONNX Runtime refuses it.
     """
 
-    def __init__(self, model: bytes, where: str = "model.onnx") -> None:
+    def __init__(
+        self,
+        model: bytes,
+        where: str = "model.onnx",
+        sizes: Sequence[Mapping[str, int]] = SEQUENCES,
+    ) -> None:
         import onnxruntime as ort
+
+        check_model(model, where, sizes)
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
@@ -62,6 +83,13 @@ class Session:
             found: list[np.ndarray] = self._session.run(None, feed)
         except Exception as error:  # onnxruntime has no common base of its own errors
             raise ArtefactError(f"{self._where}: the network cannot be run: {error}") from error
+        for name, values in zip(self.outputs, found, strict=True):
+            if not np.isfinite(values).all():
+                bad = values[~np.isfinite(values)][0]
+                raise ArtefactError(
+                    f"{self._where}: its output {name!r} is {bad}; the model is damaged, or was "
+                    "not made for such input"
+                )
         return found
 
 
@@ -77,8 +105,11 @@ class Network:
     """
 
     def __init__(self, model: bytes, where: str = "model.onnx") -> None:
-        self._run = Session(model, where)
+        self._run = Session(model, where, [{"": BLOCKS[0]}])
         self.inputs, self.outputs = list(self._run.inputs), list(self._run.outputs)
+        for name, shape in (*self._run.inputs.items(), *self._run.outputs.items()):
+            if len(shape) != 2 or isinstance(shape[0], int) or not isinstance(shape[1], int):
+                raise ArtefactError(f"{where}: {name!r} has the shape {shape}, not (rows, width)")
         self._widths = [int(shape[1]) for shape in self._run.outputs.values()]
 
     def __call__(self, **inputs: Floats32) -> list[Floats32]:

@@ -25,7 +25,7 @@ def oversampled(batch: EventBatch, draws: int) -> EventBatch:
     """Each event `draws` times in a row.
 
     Copy ``k`` of event ``e`` has the ``event_id`` ``e * draws + k`` and so random numbers of its
-    own; ``group_id`` is ``e`` and ``mc_weight`` is divided by `draws`, so that sums of weights stay
+    own; ``group_id`` is ``e`` and all weights are divided by `draws`, so that sums of weights stay
     those of the generated events.
 
     Args:
@@ -47,6 +47,9 @@ def oversampled(batch: EventBatch, draws: int) -> EventBatch:
         group_id=np.repeat(group, draws),
         mc_weight=weight / draws,
     )
+    if "weight" in tables:
+        value = tables["weight"]["mc_weight_value"]
+        tables["weight"] = tables["weight"].with_columns(mc_weight_value=value / draws)
     return EventBatch(tables)
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from . import particles, schema
+from . import schema
 from .artefact import Artefact, read_artefact
 from .config import PipelineConfig, load_config
 from .engine import load_model
 from .errors import ArtefactError, PipelineError, SchemaError
-from .events import EventBatch, Table
+from .events import EventBatch
+from .io.defaults import completed
+from .io.memory import read_memory
 from .resources import find_model
 from .stages import STAGES, AbstractModelStage, AbstractStage, find_stage, find_trained
 
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
 TRUTH = frozenset(
     key
     for key, column in schema.COLUMNS.items()
-    if key[0] in ("vertex", "particle") and column.name.startswith("mc")
+    if key[0] in ("vertex", "weight", "particle") and column.name.startswith("mc")
     if not column.name.startswith(("mc_ctb", "mc_ecal", "mc_t3"))
-) | {("event", name) for name in ("event_id", "run_number", "mc_weight")}
+) | {("event", name) for name in ("event_id", "run_number", "generator_event", "mc_weight")}
 """Columns of generated events, as (table, name): what a source fills."""
 
 
@@ -117,15 +119,15 @@ class Pipeline:
         given: Any = events
         if isinstance(given, EventBatch):
             result: Any = self._run(given, seed, is_gun)
-        elif isinstance(given, Mapping):
-            batch = self._run(EventBatch.from_pandas(**given), seed, is_gun)
-            result = {name: batch.to_pandas(name) for name in batch.tables}
         else:
-            result = self._run(EventBatch.from_awkward(given), seed, is_gun).to_awkward()
+            batch, is_flat = read_memory(given)
+            batch = self._run(batch, seed, is_gun)
+            tables = {name: batch.to_pandas(name) for name in batch.tables} if is_flat else {}
+            result = tables if is_flat else batch.to_awkward()
         return result
 
     def _run(self, batch: EventBatch, seed: int, is_gun: bool) -> EventBatch:
-        batch = completed(batch)
+        batch = completed(batch, f"pipeline {self.name!r}")
         needed = set().union(*(s.requires for s in self.stages)) & TRUTH
         for table in sorted({t for t, _ in needed}):
             names = [n for t, n in needed if t == table]
@@ -209,34 +211,6 @@ def load_stage(
     except PipelineError as error:
         raise ArtefactError(f"model {model!r} is for an unknown stage: {error}") from error
     return stage(load_model(artefact), artefact.config, **options), artefact
-
-
-def completed(batch: EventBatch) -> EventBatch:
-    """Fill truth columns that have a natural default where they are absent.
-
-    Particles are numbered, taken as stable, and of unknown mother and collision; charges and
-    energies follow from the species; without collisions the vertex table is empty.
-    """
-    n = len(batch)
-    if "vertex" not in batch.tables:
-        empty = {c.name: np.zeros(0, c.dtype) for c in schema.table_columns("vertex")}
-        batch = batch.with_table("vertex", Table(empty, np.zeros(n + 1, dtype=np.int64)))
-    particle = batch.particle
-    rows = len(particle)
-    ones, unknown = np.ones(rows), np.full(rows, -1)
-    local = np.arange(rows) - np.repeat(particle.offsets[:-1], particle.counts)
-    new: dict[str, np.ndarray] = {"mcparticle_id": local}
-    new |= {"mc_stable": ones, "mc_status": ones, "mc_vt": np.zeros(rows)}
-    new |= {"mc_mother_id": unknown, "mc_pv_id": unknown}
-    if "mc_charge" not in particle:
-        new["mc_charge"] = particles.charges(particle["mc_pdg_id"])
-    if "mc_energy" not in particle:
-        energy2 = particles.masses(particle["mc_pdg_id"]) ** 2
-        for name in ("mc_px", "mc_py", "mc_pz"):
-            energy2 = energy2 + particle[name].astype(np.float64) ** 2
-        new["mc_energy"] = np.sqrt(energy2)
-    absent = {k: schema.as_declared("particle", k, v) for k, v in new.items() if k not in particle}
-    return batch.with_columns("particle", **absent) if absent else batch
 
 
 def check_finite(

@@ -16,6 +16,8 @@ ours can be taken by a plug-in.
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +70,13 @@ def describe(point: EntryPoint) -> str:
     """Distribution and object of an entry point, for messages."""
     owner = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
     return f"{owner} ({point.value})"
+
+
+def files(group: str, name: str) -> tuple[Path, ...]:
+    """Source files of the modules that the entry points of a name stand for."""
+    specs = [find_spec(point.module) for point in entry_points(group=group, name=name)]
+    found = (Path(spec.origin) for spec in specs if spec is not None and spec.origin)
+    return tuple(sorted({path for path in found if path.is_file()}))
 
 
 def declare(*columns: schema.Column) -> None:

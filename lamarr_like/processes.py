@@ -6,29 +6,75 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import ProcessPoolExecutor
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
-from typing import Any
+from types import FrameType
+from typing import Any, ParamSpec, TypeVar
+
+from .signals import SIGNALS, deferred
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables that keep numerical libraries to one thread."""
+
+_GRACE = 1.0
+"""Seconds between SIGTERM and the end of a worker: the parent may have got it as well, and has
+then more to say than that a worker died."""
 
 
 def processes(n: int) -> ProcessPoolExecutor:
     """Fresh processes that end with this one; use `one_thread` around what gives them work."""
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(n, mp_context=context, initializer=_begin)
+    with deferred():  # the process of Python that removes semaphores starts here
+        return _Pool(n, mp_context=context, initializer=_begin)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Starts its processes where no signal can cut in."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        with deferred():
+            return super().submit(fn, *args, **kwargs)
+
+
+@contextmanager
+def worker_pool(n: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes as `processes` gives them, killed where the work ends early.
+
+    Nothing that they have begun is worth waiting for then.
+    """
+    pool = processes(n)
+    try:
+        yield pool
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _begin() -> None:
-    """First thing in a worker: leave Ctrl-C to the parent, and end when the parent does."""
+    """First thing in a worker: leave signals to the parent, and end when the parent does."""
     from .lean import import_xgboost
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     parent: Any = multiprocessing.parent_process()
     threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
     import_xgboost()
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    time.sleep(_GRACE)
+    os._exit(128 + signum)
 
 
 def _follow(sentinel: int) -> None:

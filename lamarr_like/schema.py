@@ -13,17 +13,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import SchemaError
 
 SCHEMA_VERSION = 1
 
-TABLES = ("event", "particle", "vertex", "track", "reco_vertex", "cluster", "cluster_link")
+TABLES = (
+    *("event", "particle", "vertex", "weight"),
+    *("track", "reco_vertex", "cluster", "cluster_link"),
+)
 """Tables of a batch; every one but ``event`` is jagged (any number of rows an event)."""
 
 EXPORT_PREFIX = {
     "particle": "GenPart",
     "vertex": "GenPV",
+    "weight": "GenWeight",
     "track": "Track",
     "reco_vertex": "PV",
     "cluster": "Cluster",
@@ -66,7 +71,8 @@ _DECLARED = """
 event event_id - int64 eventNumber | number of the event in the production, unique and stable
 event run_number - int32 runNumber | run number, 0 where the source has none
 event group_id - int64 groupNumber | generated event that several draws of the detector share
-event mc_weight - float64 genWeight | generator weight of the event
+event generator_event - int64 generatorEventNumber | number of the event in its input
+event mc_weight - float64 genWeight | generator weight of the event, the first of all of them
 event n_spd_hits - int32 nSPDHits | hits in the scintillating pad detector
 event n_tracks - int32 nTracks | reconstructed (best) tracks, ghosts and secondaries included
 event n_pvs - int32 nPVs | reconstructed primary vertices
@@ -75,6 +81,8 @@ vertex mc_x mm float64 x | x of the collision
 vertex mc_y mm float64 y | y of the collision
 vertex mc_z mm float64 z | z of the collision
 vertex mc_t ns float64 t | time of the collision
+weight mc_weight_id - int32 id | which weight it is: position in weight_names of the provenance
+weight mc_weight_value - float64 value | generator weight; the first of an event is genWeight
 particle mcparticle_id - int32 id | position of the generated particle in its event
 particle mc_pdg_id - int32 pdgId | PDG identifier
 particle mc_status - int32 status | status code as in the source; 1 (or LHCb 999) for stable
@@ -258,5 +266,48 @@ def require(table: str, have: Iterable[str], need: Iterable[str], where: str) ->
 
 
 def as_declared(table: str, name: str, values: np.ndarray) -> np.ndarray:
-    """Cast an array to the type that its column declares (no copy where it already has it)."""
-    return np.asarray(values).astype(column(table, name).dtype, copy=False)
+    """Cast an array to the type that its column declares (no copy where it already has it).
+
+    Raises:
+        SchemaError: if a value does not fit the type.
+    """
+    given = np.asarray(values)
+    declared = column(table, name)
+    misfit = misfits(given, declared.dtype)
+    if misfit is not None and misfit.any():
+        raise SchemaError(
+            f"{table}.{name} = {given[misfit].flat[0]} does not fit {declared.dtype}; "
+            f"it is {declared.doc}"
+        )
+    return given.astype(declared.dtype, copy=False)
+
+
+def misfits(values: np.ndarray, dtype: str) -> NDArray[np.bool_] | None:
+    """Values that another type cannot hold: too large for it, or NaN where it is of integers.
+
+    Args:
+        values: numbers.
+        dtype: the type they are to have.
+
+    Returns:
+        Flags of the shape of `values`; None if the types say that all fit.
+    """
+    have, want = values.dtype, np.dtype(dtype)
+    if have.kind not in "iuf" or want.kind not in "iuf" or have == want:
+        return None
+    if want.kind == "f":
+        if have.kind != "f" or want.itemsize >= have.itemsize:
+            return None
+        flags: NDArray[np.bool_] = np.abs(values) > np.finfo(want).max
+        return flags & np.isfinite(values) if flags.any() else flags
+    limits = np.iinfo(want)
+    if have.kind != "f":
+        own = np.iinfo(have)
+        if own.min >= limits.min and own.max <= limits.max:
+            return None
+        # Comparisons of NumPy with Python integers are exact, whatever the types.
+        return (values < limits.min) | (values > limits.max)
+    # The largest integers are no floats; the power of two behind them is.
+    with np.errstate(invalid="ignore"):
+        inside = (values > float(limits.min) - 1.0) | (values == float(limits.min))
+        return ~(inside & (values < float(limits.max + 1)))

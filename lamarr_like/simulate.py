@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,15 +19,19 @@ import numpy as np
 from . import __version__
 from .errors import OutputError, PipelineError
 from .events import EventBatch, rebatch
+from .extras import need
 from .oversampling import check_draws, oversampled
 from .pipeline import Pipeline, load_stage
-from .processes import one_thread, processes
+from .processes import one_thread, worker_pool
 from .resources import PROB_NN
 from .schema import TRACK_TYPES
 from .stages.stage import AbstractModelStage
 
 if TYPE_CHECKING:
     from .decays.request import DecayRequest
+    from .decays.run import DecaySummary
+    from .decays.writer import DecayTrees
+    from .io.locations import Location
     from .io.ntuple import EventWriter
     from .io.numbered import NumberedWriter
     from .io.truth import TruthSource
@@ -55,6 +62,7 @@ class RunConfig:
         split_events: events in each of the numbered files that are written instead of `output`
             (``out.root`` becomes ``out-000000.root``, ...); 0 for one file.
         oversample: draws of the detector for each generated event (`oversampling.oversampled`).
+        force: replace an output that is there; an input is never replaced.
     """
 
     source: str
@@ -69,6 +77,7 @@ class RunConfig:
     decays: tuple[DecayRequest, ...] = ()
     split_events: int = 0
     oversample: int = 1
+    force: bool = False
 
     @property
     def generated_chunk(self) -> int:
@@ -92,6 +101,8 @@ class RunSummary:
         memory: highest peak memory of any of the processes [MB]; 0 where it was not taken.
         outputs: files written, in order.
         out_of_range: tracks outside the training sample of the models.
+        missing: events that were asked for and that the source did not hold.
+        decays: candidates of the decays that were asked for, None if none was.
     """
 
     events: int
@@ -105,6 +116,8 @@ class RunSummary:
     memory: float = 0.0
     outputs: tuple[Path, ...] = ()
     out_of_range: int = 0
+    missing: int = 0
+    decays: DecaySummary | None = None
 
     @property
     def rate(self) -> float:
@@ -129,8 +142,8 @@ def simulate(
     Raises:
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
+    source = open_run(config, pipeline, models)
     chain = Pipeline.load(pipeline, models)
-    source = open_run(config)
 
     def convert(batch: EventBatch) -> EventBatch:
         return chain(drawn_often(config, batch), seed=config.seed, is_gun=source.is_gun)
@@ -161,14 +174,25 @@ def simulate_detailed(
     Raises:
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
+    need("detailed")
+    source = open_run(config)
+    if workers > 1:
+        # Finds a place for compiled code that the workers share.
+        importlib.import_module("lamarr_like.detailed.simulate")
     provenance: dict[str, Any] = {"pipeline": "detailed"}
     if prob_nn is not None:
         provenance["models"] = _identity(prob_nn)[1]
     convert = functools.partial(_detailed, seed=config.seed, prob_nn=prob_nn)
-    return _run(config, open_run(config), convert, provenance, {}, progress, workers)
+    return _run(config, source, convert, provenance, {}, progress, workers)
 
 
-def identify(sample: Path, output: Path, prob_nn: str = PROB_NN, step_size: int = 1000) -> int:
+def identify(
+    sample: Path,
+    output: Path,
+    prob_nn: str = PROB_NN,
+    step_size: int = 1000,
+    force: bool = False,
+) -> int:
     """Write a detailed sample anew with the probabilities of a classifier; returns its events.
 
     Args:
@@ -176,17 +200,20 @@ def identify(sample: Path, output: Path, prob_nn: str = PROB_NN, step_size: int 
         output: file to write.
         prob_nn: model or folder of the classifier.
         step_size: events held in memory at a time.
+        force: replace an output that is there; the sample is never replaced.
 
     Raises:
         LamarrLikeError: naming the file and column; nothing is left under the output name.
     """
     from .io.ntuple import EventWriter
     from .io.ntuple_reader import read_events, read_provenance
+    from .io.places import check_output
 
+    check_output(output, [sample, Path(prob_nn)], force=force)
     stage, models = _identity(prob_nn)
     metadata = {**read_provenance(sample), "models": models}
     done = 0
-    with EventWriter(output, metadata=metadata) as writer:
+    with EventWriter(output, metadata=metadata, force=force) as writer:
         for batch in read_events(sample, step_size=step_size):
             writer.write(stage(batch, seed=0))
             done += len(batch)
@@ -210,24 +237,50 @@ def _identity(prob_nn: str) -> tuple[AbstractModelStage, dict[str, dict[str, str
     return stage, {"prob_nn": {"model": artefact.folder.name, "digest": artefact.digest}}
 
 
-def open_run(config: RunConfig) -> TruthSource:
-    """The source of a run.
+def open_run(
+    config: RunConfig, pipeline: str | Path = "", models: str | Path | None = None
+) -> TruthSource:
+    """The source of a run, whose output was found to be writable and none of what is read.
+
+    Args:
+        config: what to read and write.
+        pipeline: name or file of the pipeline.
+        models: folder of the user's own models.
 
     Raises:
-        LamarrLikeError: if the source or the size of the chunks makes no sense.
+        LamarrLikeError: if the source or the size of the chunks makes no sense, or the output must
+            not be written.
     """
     from .decays.source import open_source
+    from .io.numbered import check_numbered
+    from .io.places import check_output
 
     if config.chunk_size < 1:
         raise OutputError(f"a chunk of {config.chunk_size} events; ask for at least 1")
     check_draws(config.oversample)
-    return open_source(
+    source = open_source(
         config.source,
         n_events=config.n_events,
         seed=config.seed,
         pileup=config.pileup,
         skip_bad=config.skip_bad,
     )
+    check = check_numbered if config.split_events else check_output
+    check(Path(config.output), _inputs(config, source, pipeline, models), force=config.force)
+    return source
+
+
+def _inputs(
+    config: RunConfig, source: TruthSource, pipeline: str | Path, models: str | Path | None
+) -> Iterator[str | Location]:
+    """What a run reads, found out when somebody asks."""
+    from .io.places import chain_files
+
+    yield from source.inputs()
+    yield from chain_files(pipeline, models)
+    # What plug-ins read may stand in the text of the source only.
+    words = [config.source, *config.source.partition(":")[2].partition("?")[0].split(",")]
+    yield from (Path(word) for word in words if os.path.isfile(word))
 
 
 def _run(
@@ -242,8 +295,8 @@ def _run(
     """Stream the source through a conversion into the output file and count."""
     steps = {"reading": 0.0, "writing": 0.0}
     chunks = rebatch(timed(source, steps, "reading"), config.generated_chunk)
-    batches = _mapped(convert, chunks, workers)
-    summary = record(config, source, batches, provenance, steps, progress)
+    with closing(_mapped(convert, chunks, workers)) as batches:  # ends its workers at once
+        summary = record(config, source, batches, provenance, steps, progress)
     inner = seconds or {"detector": summary.wall - sum(steps.values())}
     listed = {"reading": steps["reading"], **inner, "writing": steps["writing"]}
     return replace(summary, seconds=listed, workers=workers)
@@ -273,7 +326,9 @@ def record(
     """
     start = time.perf_counter()
     events, particles, outside, tracks = 0, 0, 0, Counter[str]()
-    writer = _writer(config, {**_provenance(config, source), **provenance})
+    trees: list[DecayTrees] = []
+    metadata = {**_provenance(config, source), **provenance}
+    writer = _writer(config, metadata, source.weight_names, trees)
     with writer:
         for batch in batches:
             began = time.perf_counter()
@@ -294,25 +349,59 @@ def record(
         tracks={name: tracks[name] for name in _TYPE_NAMES.values()},
         wall=time.perf_counter() - start,
         skipped=tuple(source.skipped),
-        notes=tuple(source.notes),
+        notes=tuple(source.remarks()),
         outputs=tuple(writer.outputs),
         out_of_range=outside,
+        missing=_missing(config, source, events),
+        decays=_candidates(trees, events),
     )
 
 
-def _writer(config: RunConfig, metadata: dict[str, Any]) -> EventWriter | NumberedWriter:
-    """What writes the one file or the numbered ones."""
+def _missing(config: RunConfig, source: TruthSource, events: int) -> int:
+    """Events that were asked for and neither written nor skipped."""
+    known = events // config.oversample + sum(event >= 0 for event, _ in source.skipped)
+    return max((config.n_events or 0) - known, 0)
+
+
+def _candidates(trees: Sequence[DecayTrees], events: int) -> DecaySummary | None:
+    """What was found in all files together."""
+    from .decays.run import DecaySummary
+
+    if not trees:
+        return None
+    counts: Counter[str] = Counter()
+    codes: dict[str, Counter[int]] = {name: Counter() for name in trees[0].counts}
+    for one in trees:
+        counts.update(one.counts)
+        for name, found in one.codes.items():
+            codes[name].update(found)
+    return DecaySummary(events, dict(counts), {name: dict(c) for name, c in codes.items()})
+
+
+def _writer(
+    config: RunConfig, metadata: dict[str, Any], weight_names: list[str], made: list[DecayTrees]
+) -> EventWriter | NumberedWriter:
+    """What writes the one file or the numbered ones; the trees in each are added to a list."""
     from .decays.writer import DecayTrees
     from .io.ntuple import EventWriter
     from .io.numbered import NumberedWriter
 
     def one(path: Path) -> EventWriter:
         trees = DecayTrees(config.decays) if config.decays else None
-        return EventWriter(path, metadata=metadata, root_format=config.root_format, further=trees)
+        if trees is not None:
+            made.append(trees)
+        return EventWriter(
+            path,
+            metadata=metadata,
+            root_format=config.root_format,
+            further=trees,
+            force=config.force,
+            weight_names=weight_names,
+        )
 
     if not config.split_events:
         return one(config.output)
-    return NumberedWriter(config.output, config.split_events, one)
+    return NumberedWriter(config.output, config.split_events, one, config.force)
 
 
 def _provenance(config: RunConfig, source: TruthSource) -> dict[str, Any]:
@@ -340,12 +429,14 @@ def timed(items: Iterable[_T], steps: dict[str, float], step: str) -> Iterator[_
         yield item
 
 
-def _mapped(convert: Convert, chunks: Iterable[EventBatch], workers: int) -> Iterator[EventBatch]:
+def _mapped(
+    convert: Convert, chunks: Iterable[EventBatch], workers: int
+) -> Generator[EventBatch, None, None]:
     """Converted chunks in order; at most two chunks a worker are under way."""
     if workers <= 1:
         yield from map(convert, chunks)
         return
-    with one_thread(), processes(workers) as pool:
+    with one_thread(), worker_pool(workers) as pool:
         yield from in_order(pool, convert, chunks, 2 * workers)
 
 

@@ -68,6 +68,9 @@ class Translator:
         noise: uniform and normal numbers that the head needs for each cluster.
         longest: sources in a piece at the most.
         zones: whether background zones are among the sources.
+
+    Attributes:
+        ranges: smallest and largest value of each output, by name, where they are known.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Translator:
         self.zones = zones
         self.longest = longest
         self.n_uniforms = sum(noise)
+        self.ranges: Mapping[str, tuple[float, float]] = {}
         self._copied = [conditions.index(name) for name in copied]
         self._encoder, self._decoder, self._head = encoder, decoder, head
         self._scores, self._atoms, self._noise = scores, atoms, noise

@@ -87,6 +87,6 @@ def toy_chain(scale=1.0):
 
 
 def write_sample(path, batch):
-    with EventWriter(path, metadata={"source": "toy"}) as writer:
+    with EventWriter(path, metadata={"source": "toy"}, force=True) as writer:
         writer.write(batch)
     return path

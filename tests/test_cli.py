@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ from tiny_models import write_models
 from typer.testing import CliRunner
 
 from lamarr_like import __version__, cli
-from lamarr_like.errors import OutputError
+from lamarr_like.errors import LamarrLikeError, OutputError
 from lamarr_like.events import concatenate
+from lamarr_like.extras import EXTRAS
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
 from lamarr_like.pipeline import Pipeline
 from lamarr_like.simulate import RunConfig, _mapped, simulate
@@ -94,7 +97,7 @@ def test_content_does_not_depend_on_chunks(run, tmp_path):
         assert run("simulate", GUN, "-o", path, "-n", 20, "--chunk-size", size)[0] == 0
         digests.add(content_digest(path))
     assert len(digests) == 1
-    run("simulate", GUN, "-o", path, "-n", 20, "--seed", 2)
+    assert run("simulate", GUN, "-o", path, "-n", 20, "--seed", 2, "--force")[0] == 0
     assert content_digest(path) not in digests
 
 
@@ -188,17 +191,76 @@ def test_workers_keep_the_order():
     np.testing.assert_array_equal(out.event["mc_weight"], batch.event["event_id"] * 2.0)
 
 
-def test_missing_extra_is_named(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [
+        ("numba", "detailed"),
+        ("jinja2", "report"),
+        ("mplhep", "plot"),
+        ("distributed", "batch"),
+        ("tensorflow", "train"),
+        ("aiohttp", "url"),
+    ],
+)
+def test_missing_extra_is_named(monkeypatch, capsys, module, extra):
     from lamarr_like import cli
 
-    def without_numba():
-        raise ModuleNotFoundError("No module named 'numba'", name="numba")
+    def without():
+        raise ModuleNotFoundError(f"No module named '{module}.x'", name=f"{module}.x")
 
-    monkeypatch.setattr(cli, "app", without_numba)
+    monkeypatch.setattr(cli, "app", without)
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 2
-    assert "lamarr_like[detailed]" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"pip install -e '.[{extra}]'" in err and err.count("\n") == 1
+
+
+def test_other_missing_modules_are_not_ours_to_explain(monkeypatch):
+    def without():
+        raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
+
+    monkeypatch.setattr(cli, "app", without)
+    with pytest.raises(ModuleNotFoundError, match="numpy"):
+        cli.main()
+
+
+def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
+    from lamarr_like.report import command, write
+    from lamarr_like.simulate import simulate_detailed
+    from lamarr_like.training.train import train
+    from lamarr_like.validation.ecal_page import draw_ecal
+
+    config = RunConfig(GUN, tmp_path / "a.root", 3)
+    for module, extra, call in (
+        ("numba", "detailed", lambda: simulate_detailed(config)),
+        ("tensorflow", "train", lambda: list(train("rich", [], output=tmp_path))),
+        ("jinja2", "report", lambda: command.run([tmp_path / "x"], [], tmp_path / "r")),
+        ("hist", "report", lambda: write.write_report(None, tmp_path / "r")),
+        ("matplotlib", "plot", lambda: draw_ecal(None, tmp_path / "a.png")),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, module, None)
+            with pytest.raises(ModuleNotFoundError) as caught:
+                call()
+        assert isinstance(caught.value, LamarrLikeError) and caught.value.name == module
+        assert f"this needs {module}: pip install -e '.[{extra}]'" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_extras_hold_what_is_said_of_them():
+    """The table agrees with the metadata of the package."""
+    text = (Path(__file__).parents[1] / "setup.cfg").read_text()
+    setup = configparser.ConfigParser()
+    setup.read_string(text)
+    names = {"dask_jobqueue": "dask-jobqueue", "sklearn": "scikit-learn"}
+    names |= {"tensorflow": "tensorflow-cpu"}
+    base = setup["options"]["install_requires"]
+    for extra, modules in EXTRAS.items():
+        brought = setup["options.extras_require"][extra] + base
+        for module in modules:
+            if module != "fsspec":  # comes with uproot
+                assert names.get(module, module) in brought, (extra, module)
 
 
 @pytest.mark.parametrize(

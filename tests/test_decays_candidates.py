@@ -320,3 +320,36 @@ def test_matched_rows_are_tracks_of_the_decay():
     ids = truth.pdg_id[batch.particle.offsets[combos.event][:, None] + links]
     sign = np.where(combos.conjugated, -1, 1)[:, None]
     assert (ids * sign == [-321, 211]).all()
+
+
+DST = "B0 -> (D(s)*+ -> (D(s)+ -> K+ K- pi+) gamma) pi-"
+
+
+def test_an_unknown_width_makes_no_flight():
+    batch = sample(f"decay:{DST}", 400)
+    truth = Truth(batch)
+    generated = find_generated(truth, parse_decay(DST))
+    assert len(generated.head) > 300  # one in ten leaves the acceptance
+    star = np.flatnonzero(np.abs(truth.pdg_id) == 433)
+    assert np.array_equal(truth.end(star), truth.position(star))
+    table = candidates(DST, n=400)
+    n = len(table)
+    assert n > 150 and not any(name.startswith("D_sstplus_TAU") for name in table.columns)
+    assert_unit(pull(table, "B0_TAU", "B0_TRUETAU", "B0_TAUERR"), n)
+    assert np.isfinite(table["D_splus_TAU"]).all()
+    assert np.median(table["B0_IPCHI2_OWNPV"]) < 3.0
+
+
+@pytest.mark.parametrize(("flown", "found"), [(0.0, True), (5.0, False)])
+def test_what_no_table_knows_flies_if_it_did(flown, found):
+    text = "B+ -> (J/psi(1S) -> mu+ mu-) K+"
+    batch = sample(f"decay:{text}", 100)
+    p = batch.particle
+    psi = np.abs(p["mc_pdg_id"]) == 443
+    mother = p.offsets[p.event_index] + p["mc_mother_id"]
+    below = (p["mc_mother_id"] >= 0) & psi[mother]
+    columns = {"mc_pdg_id": np.where(psi, 4_900_111, p["mc_pdg_id"]).astype(np.int32)}
+    columns["mc_vz"] = p["mc_vz"] + flown * below
+    batch = batch.with_columns("particle", **columns)
+    n = len(find_generated(Truth(batch), parse_decay("B+ -> mu+ mu- K+")).head)
+    assert (n > 50) == found and (n == 0) != found

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamarr_like.decays.descriptor import Node, least_mass, parse_decay
+from lamarr_like.decays.descriptor import (
+    MAX_DAUGHTERS,
+    MAX_DEPTH,
+    MAX_LEAVES,
+    MAX_LENGTH,
+    Node,
+    least_mass,
+    parse_decay,
+)
 from lamarr_like.decays.names import branch_name, conjugate, identify, properties
 from lamarr_like.decays.request import DecayRequest, Selection
 from lamarr_like.errors import DecayError, LamarrLikeError
@@ -122,13 +130,77 @@ def test_errors_point_to_the_place(text, mark, says):
     assert isinstance(caught.value, LamarrLikeError)
 
 
-def test_too_many_objects():
-    with pytest.raises(DecayError, match="more than 8"):
-        parse_decay("B0 -> " + "pi+ pi- " * 5)
+def test_more_than_eight_objects():
+    charm = "(D*(2010)- -> (D~0 -> K+ pi- pi+ pi-) pi-) (D*(2010)+ -> (D0 -> K- pi+ pi+ pi-) pi+)"
+    assert len(parse_decay(f"B0 -> {charm} pi+ pi- pi0").leaves) == 13
+    assert len(parse_decay("B0 -> " + "pi+ pi- " * 5).leaves) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("B0 -> " + "pi+ pi- " * 6, f"more than {MAX_DAUGHTERS} daughters"),
+        (
+            "B0 -> (D0 -> K- pi+ pi+ pi- pi0 pi0) (D~0 -> K+ pi- pi+ pi- pi0 pi0) "
+            "pi+ pi- pi+ pi- pi0",
+            f"more than {MAX_LEAVES} objects",
+        ),
+        ("[" * 3000, f"more than {MAX_LENGTH} characters"),
+        ("B0 -> " + "(B0 -> " * 3000, f"more than {MAX_LENGTH} characters"),
+        ("[" * 1500, f"more than {MAX_DEPTH} decays or brackets"),
+        ("(" * 1500, f"more than {MAX_DEPTH} decays or brackets"),
+        ("B0 -> " + "(B0 -> K+ " * 150, f"more than {MAX_DEPTH} decays or brackets"),
+        ("B0 -> " + "[B0 -> K+ " * 150, f"more than {MAX_DEPTH} decays or brackets"),
+        ("B0 -> " + "(" * 1500, "unknown particle"),
+        ("B0 -> " + "x" * 1900, "unknown particle"),
+        ("^" * 1500, "unknown particle"),
+    ],
+)
+def test_too_much_of_anything(text, says):
+    with pytest.raises(DecayError, match=re.escape(says)) as caught:
+        parse_decay(text)
+    assert len(str(caught.value)) < 3 * MAX_LENGTH
+
+
+@pytest.mark.parametrize("arrow", ["->", "=>", "-->", "==>", "-x>", "=x>", "--x>", "==x>"])
+def test_all_arrows_of_davinci(arrow):
+    assert parse_decay(B0.replace("->", arrow)).head == parse_decay(B0).head
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[B0 => ^(K*(892)0 -> ^K+ ^pi-) ^(J/psi -> ^mu+ ^mu-)]CC",
+        "^[B0 -> ^[K*(892)0 -> K+ pi-]CC (J/psi(1S) -> mu+ mu-)]cc",
+        "[B0]cc -> ([K*(892)0]cc -> K+ pi-) (J/psi(1S) -> mu+ mu-)",
+        "[[B0]cc -> (K*0 -> K+ pi-) (J/psi -> mu+ mu-)]CC",
+        "[^(B0 -> (K*0 -> K+ pi-) (J/psi -> mu+ mu-))]CC",
+        "(B0sig -> (K*0 -> K+ pi-) (J/psi -> mu+ mu-))",
+    ],
+)
+def test_marks_and_brackets_of_davinci(text):
+    assert parse_decay(text).head == parse_decay(B0).head
+
+
+@pytest.mark.parametrize(
+    ("text", "mark", "says"),
+    [
+        ("B0 -> [K+]cc pi-", "[", "conjugates of the whole decay are meant anyway"),
+        ("K0 -> pi+ pi-", "K0", "K(S)0 or K(L)0"),
+        ("tau'- -> mu- pi0", "tau", "mass and lifetime of tau'- are not known"),
+        ("B0=>K+ pi-", "=>", "spaces around the arrow"),
+        ("B0 -> K pi-", "K ", "it can be K0, K+, K-; say which"),
+        ("(B0 -> K+ pi-", "(", "not closed"),
+    ],
+)
+def test_more_errors_point_to_the_place(text, mark, says):
+    with pytest.raises(DecayError, match=re.escape(says)) as caught:
+        parse_decay(text)
+    assert caught.value.position == text.index(mark)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet="B0K+-pi()>[]C*{}$ :\n\t", max_size=40))
+@given(st.text(alphabet="B0K+-pi()>[]Cc^=x*{}$ :\n\t", max_size=40))
 def test_any_text_is_read_or_refused(text):
     try:
         decay = parse_decay(text)

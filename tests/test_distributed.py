@@ -25,6 +25,7 @@ from production_samples import (
 
 from lamarr_like.distributed import produce, work
 from lamarr_like.distributed.errors import ProductionError
+from lamarr_like.distributed.inputs import facts_of
 from lamarr_like.distributed.lock import FolderLock
 from lamarr_like.distributed.parts import remove_scratch, scratch_name
 from lamarr_like.distributed.produce import Watcher, run_production
@@ -142,8 +143,12 @@ def test_plan_covers_every_event_once_and_is_stable(tmp_path, models):
     assert all(a[1] <= b[0] for a, b in pairwise(ranges))
     # Each source starts a block of Pythia of its own; files of a source count on.
     assert [ranges[k][0] for k in (0, 5, 6, 7)] == [0, 150, 153, 200]
-    assert [Path(i.path).name for i in plan.inputs] == files
-    assert [i.events for i in plan.inputs] == [3, 5]
+    assert [Path(i.path).name for i in plan.inputs][:2] == files
+    assert [i.events for i in plan.inputs][:2] == [3, 5]
+    # Beside them there are Pythia's own data.
+    assert {Path(i.path).name for i in plan.inputs[2:]} >= {"xmldoc", "pdfdata"}
+    assert [u.inputs for u in plan.units][4:7] == [(), plan.inputs[:1], plan.inputs[1:2]]
+    assert plan.units[-1].inputs == plan.inputs[2:]
     assert plan.events == 130 + 8 + 61
     split = [{"files": ["1.hepmc"], "split": True, "events": 4}]
     config = production(tmp_path, models, sources=split, unit_events=3)
@@ -287,8 +292,7 @@ def test_failing_unit_is_retried_and_reported_and_the_rest_completes(tmp_path, m
 
 
 def unit_of(path, **changes):
-    status = path.stat()
-    unit = Unit(0, str(path), (), 0, 40, 0, None, str(path), status.st_size, status.st_mtime_ns)
+    unit = Unit(0, str(path), (), 0, 40, 0, None, (facts_of(path),))
     return replace(unit, **changes)
 
 
@@ -310,18 +314,27 @@ def test_input_cut_short_or_changed_while_it_is_read(tmp_path, job, monkeypatch)
     path.write_bytes(content[: len(content) // 2])
     assert "was changed since" in run_unit(job, unit).reason
     path.unlink()
-    assert "cannot be read" in run_unit(job, unit).reason
+    assert "no such file" in run_unit(job, unit).reason
     path.write_bytes(content)
     assert "did not come" in run_unit(job, unit_of(path, stop=41)).reason
     unit = unit_of(path)
     writes = EventWriter.write
 
-    def touch(self, batch):
-        os.utime(path, ns=(1, 1))
+    def edit(self, batch):
+        before = path.stat()
+        path.write_bytes(content[:-9].replace(b"E 39", b"E 38") + content[-9:])
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if nothing had happened
+        assert path.stat().st_size == before.st_size
         writes(self, batch)
 
-    monkeypatch.setattr(EventWriter, "write", touch)
+    monkeypatch.setattr(EventWriter, "write", edit)
     assert "was changed since" in run_unit(job, unit).reason
+    monkeypatch.undo()
+    path.write_bytes(content)
+    os.utime(path, ns=(1, 1))  # of the same content, whatever its time
+    assert run_unit(job, unit).reason == ""
+    (tmp_path / "part-000000.root").unlink()
+    (tmp_path / "part-000000.json").unlink()
     assert [p.name for p in tmp_path.iterdir()] == ["a.hepmc"]
 
 
@@ -424,8 +437,8 @@ def test_scratch_that_cannot_be_removed_is_not_the_error(tmp_path, monkeypatch):
         def _finish(self):
             self._file["a"] = {"x": np.arange(3.0)}
 
-    monkeypatch.setattr(os, "replace", denied)
-    monkeypatch.setattr(os, "unlink", denied)
+    for name in ("replace", "link", "unlink"):
+        monkeypatch.setattr(os, name, denied)
     with (
         pytest.raises(OutputError, match="cannot be written"),
         scratch_name(tmp_path / "a.root") as name,
@@ -473,7 +486,7 @@ def test_lock(tmp_path):
     with FolderLock(tmp_path):
         pass
     here = os.uname().nodename
-    for text in (json.dumps({"host": here, "pid": 2**22 + 1}), "damaged", "[]"):
+    for text in (json.dumps({"host": here, "pid": 2**22 + 1}), '{"host": ', "\0\0"):
         (tmp_path / ".lock").write_text(text)  # left behind by a process that died here
         with FolderLock(tmp_path):
             pass

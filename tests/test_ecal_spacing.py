@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
-from lamarr_like.stages.ecal_sources import CELLS
+from lamarr_like.stages import ecal_spacing, grid
+from lamarr_like.stages.ecal_sources import CELLS, region_of
 from lamarr_like.stages.ecal_spacing import (
     EDGES,
     LEAK_EDGES,
     crowded,
+    hardest_near,
     leaked_parts,
     mean_parts,
+    near_pairs,
     nearest_cluster,
     pair_factors,
 )
@@ -138,3 +141,104 @@ def test_mean_parts_by_distance():
     found = mean_parts(distance, np.where(distance < 1.0, 0.5, 2.0))
     assert found == pytest.approx([0.5] + [1.0] * (len(LEAK_EDGES) - 2))
     assert mean_parts(distance[:100], distance[:100]) == []
+
+
+# --- many clusters in one event
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Clusters of all regions in three events, many at borders, and their distances in cells."""
+    rng = np.random.default_rng(12)
+    n = 600
+    x, y = rng.uniform(-2500, 2500, n), rng.uniform(-1700, 1700, n)
+    x[::3] = rng.choice([-1939.2, 969.6], n // 3) + rng.normal(0, 120.0, n // 3)
+    event = rng.integers(0, 3, n)
+    unit = np.asarray(CELLS)[region_of(x, y)]
+    distance = np.hypot(x[:, None] - x, y[:, None] - y) / np.maximum(unit[:, None], unit)
+    distance[event[:, None] != event] = np.inf
+    np.fill_diagonal(distance, np.inf)
+    return x, y, event, unit, distance
+
+
+@pytest.fixture(params=[1 << 20, 50])
+def pieces(request, monkeypatch):
+    """Whether pairs are looked at all together or in many pieces."""
+    monkeypatch.setattr(grid, "_AT_ONCE", request.param)
+
+
+@pytest.mark.usefixtures("pieces")
+@pytest.mark.parametrize("reach", [1.0, 2.5, 4.0])
+def test_pairs_are_those_of_a_plain_search(many, reach):
+    x, y, event, _, distance = many
+    a, b, found = near_pairs(x, y, event, reach)
+    expected = np.argwhere(np.triu(distance < reach))
+    np.testing.assert_array_equal(np.stack([a, b], axis=1), expected)
+    np.testing.assert_allclose(found, distance[a, b], rtol=1e-14)
+    assert len(a) > 50
+
+
+@pytest.mark.usefixtures("pieces")
+def test_the_hardest_neighbour_is_that_of_a_plain_search(many):
+    x, y, event, _, distance = many
+    energy = np.random.default_rng(5).integers(1, 200, len(x)) * 10.0
+    found = hardest_near(x, y, energy, event, 2.0)
+    for i in range(len(x)):
+        near = np.append(np.flatnonzero(distance[i] < 2.0), i)
+        assert found[i] == min(near, key=lambda k: (-energy[k], k))
+
+
+@pytest.mark.usefixtures("pieces")
+def test_the_nearest_cluster_is_that_of_a_plain_search(many):
+    x, y, event, unit, _ = many
+    rng = np.random.default_rng(6)
+    px, py, of = rng.uniform(-2600, 2600, 200), rng.uniform(-1700, 1700, 200), np.arange(200) % 4
+    row, distance = nearest_cluster(x, y, event, (px, py, of))
+    for i in range(200):
+        away = np.where(event == of[i], np.hypot(x - px[i], y - py[i]), np.inf)
+        k = int(np.argmin(away))
+        cells = away[k] / max(
+            unit[k], np.asarray(CELLS)[region_of(px[i : i + 1], py[i : i + 1])][0]
+        )
+        assert row[i] == (k if cells < LEAK_EDGES[-1] else -1)
+        if row[i] >= 0:
+            assert distance[i] == pytest.approx(cells)
+
+
+@pytest.mark.usefixtures("pieces")
+def test_crowds_are_those_of_a_plain_search(many):
+    x, y, event, unit, distance = many
+    rng = np.random.default_rng(7)
+    values = {c: rng.normal(0, 0.3, len(x)) for c in ("dx", "dy")}
+    place = np.stack([x - values["dx"] * unit, y - values["dy"] * unit, unit], axis=1)
+    chance = rng.random(len(x))
+    found = crowded(HARD, event, place, values, chance)
+    far, factor = values["dx"] ** 2 + values["dy"] ** 2, np.ones(len(x))
+    for a, b in np.argwhere(np.triu(distance < EDGES[-1])):
+        k = np.searchsorted(EDGES, distance[a, b], "right") - 1
+        factor[a if far[a] > far[b] else b] *= max(HARD[k], 1e-6)
+    np.testing.assert_array_equal(found, chance > factor)
+    assert 20 < found.sum() < len(x) - 20
+
+
+def test_work_grows_with_the_clusters_and_not_with_their_square(monkeypatch):
+    """Ten times as many in one spot, and no more than about ten times the pairs."""
+    seen = []
+    monkeypatch.setattr(ecal_spacing, "_MOST", 16)
+
+    def counted(*arguments):
+        for found in near(*arguments):
+            seen[-1] += len(found[0])
+            yield found
+
+    near = ecal_spacing._near
+    monkeypatch.setattr(ecal_spacing, "_near", counted)
+    rng = np.random.default_rng(9)
+    for n in (1000, 10000):
+        seen.append(0)
+        x, y = rng.uniform(2000.0, 2400.0, n), rng.uniform(0.0, 400.0, n)
+        place = np.stack([x, y, np.full(n, CELLS[0])], axis=1)
+        values = {"dx": rng.normal(0, 0.1, n), "dy": rng.normal(0, 0.1, n)}
+        crowded(HARD, np.zeros(n, int), place, values, rng.random(n))
+        hardest_near(x, y, rng.random(n), np.zeros(n, int), 1.3)
+    assert seen[1] < 12 * seen[0]

@@ -212,7 +212,7 @@ def test_runs_take_it(tmp_path, monkeypatch):
     digests = set()
     for size in (4, 100):
         fast = tmp_path / "fast.root"
-        config = RunConfig(text, fast, n_events=12, chunk_size=size)
+        config = RunConfig(text, fast, n_events=12, chunk_size=size, force=True)
         simulate(config, models / "tiny.yaml", models)
         digests.add(content_digest(fast))
     assert len(digests) == 1

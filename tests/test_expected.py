@@ -66,10 +66,11 @@ def test_flight_beyond_the_foil_meets_no_foil():
 
 
 numbers = st.floats(-1.0, 1.0)
+away_from_eta_0 = numbers.filter(lambda a: abs(3.0 + 5.0 * a) > 1e-3)
 
 
 @settings(deadline=None, max_examples=60)
-@given(numbers, numbers, numbers, numbers, st.sampled_from([LONG, UPSTREAM, DOWNSTREAM]))
+@given(away_from_eta_0, numbers, numbers, numbers, st.sampled_from([LONG, UPSTREAM, DOWNSTREAM]))
 def test_every_matrix_is_positive_definite(a, b, c, d, kind):
     p = 10.0 ** np.linspace(0.0, 7.0, 15)
     wild = tracks(

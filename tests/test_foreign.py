@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -92,8 +93,13 @@ def test_root_reads_like_parquet(tmp_path, table, mapping):
         ("absent", "needs the column 'absent'"),
         ({"eval": ["px"]}, "unknown operation 'eval'"),
         ({"ratio": ["px"]}, "ratio takes a list of 2"),
-        ({"sum": "px"}, "sum takes a list of some"),
-        ({"sum": ["px"], "ratio": ["px", "py"]}, "no name, number or single operation"),
+        ({"sum": "px"}, "sum takes a list of some arguments, found text"),
+        ({"sum": ["px"], "ratio": ["px", "py"]}, "expected one operation, found 2"),
+        ([1], "expected a name, a number or one operation, found a list"),
+        (True, "expected a name, a number or one operation, found true or false"),
+        ({"ratio": ["px", {"sum": [None]}]}, r"mc_px\.ratio\[1\]\.sum\[0\]: expected a name"),
+        ({"sum": [float("nan")]}, r"sum\[0\]: nan is not finite"),
+        ({"sum": ["px"] * 1001}, "more than 1000 terms"),
         ({"ratio": ["px", {"difference": ["px", "px"]}]}, "is inf in row 0"),
     ],
 )
@@ -102,17 +108,63 @@ def test_bad_expressions_name_the_column(tmp_path, table, expression, message):
     table.to_parquet(tmp_path / "t.parquet")
     with pytest.raises(SchemaError, match=message) as error:
         read_foreign(tmp_path / "t.parquet", changed(tmp_path, "mc_px", expression))
-    assert "particle.mc_px" in str(error.value)
+    assert re.search(r"particle\.(columns\.)?mc_px", str(error.value))
 
 
 def test_unknown_columns_and_versions_are_refused(tmp_path):
-    with pytest.raises(SchemaError, match="no column 'px'"):
+    with pytest.raises(
+        SchemaError,
+        match=r"tables\.particle\.columns\.px is unknown; known are .*; did you mean 'mc_px'",
+    ):
         read_mapping(changed(tmp_path, "px", "px"))
     (tmp_path / "old.yaml").write_text("mapping_schema: 0\n")
-    with pytest.raises(SchemaError, match="mapping_schema: 1"):
+    with pytest.raises(SchemaError, match=r"old\.yaml: mapping_schema is 0, this version reads 1"):
         read_mapping(tmp_path / "old.yaml")
     with pytest.raises(SourceError, match="cannot be read"):
         read_mapping(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"track": [1]}, r"m\.yaml: tables\.track: expected a mapping, found a list"),
+        ({"track": None}, r"tables\.track: expected a mapping, found nothing"),
+        ({"track": {}}, r"tables\.track\.columns is missing"),
+        ({"track": {"columns": ["p"]}}, r"tables\.track\.columns: expected a mapping, found a l"),
+        ({"track": {"columns": {1: "p"}}}, "expected text as a key, found a whole number: '1'"),
+        ({"track": {"columns": {"p": "p"}, "row": "p"}}, r"track\.row is unknown; .*mean 'rows'"),
+        ({"event": {"columns": {"n_tracks": 1}, "rows": 1}}, r"tables\.event\.rows is unknown"),
+        ({"tracks": {}}, r"tables\.tracks is unknown; known are event, particle, track; did you"),
+        ({}, r"tables is empty"),
+        ([], r"tables: expected a mapping, found a list"),
+    ],
+)
+def test_mistakes_in_a_mapping_are_named(tmp_path, tables, message):
+    path = tmp_path / "m.yaml"
+    path.write_text(yaml.safe_dump({**MAPPING, "tables": tables}))
+    with pytest.raises(SchemaError, match=message):
+        read_mapping(path)
+
+
+def test_a_mapping_is_read_as_all_documents_are(tmp_path):
+    for text, message in (
+        ("mapping_schema: 1\nmapping_schema: 1\n", "key 'mapping_schema' comes twice"),
+        ("a: &a [*a]", "more than 40 lists"),
+        ("<<: {a: 1}", "merge keys"),
+    ):
+        (tmp_path / "m.yaml").write_text(text)
+        with pytest.raises(SourceError, match=rf"m\.yaml.*{message}"):
+            read_mapping(tmp_path / "m.yaml")
+    with pytest.raises(SchemaError, match=r"m\.yaml: tree: expected text, found a whole number"):
+        (tmp_path / "m.yaml").write_text(yaml.safe_dump({**MAPPING, "tree": 1}))
+        read_mapping(tmp_path / "m.yaml")
+
+
+def test_columns_that_are_no_numbers_are_named(tmp_path, table, mapping):
+    table["px"] = ["a", "b", "c", "d"]
+    table.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(SchemaError, match="column 'px' holds no plain numbers"):
+        read_foreign(tmp_path / "t.parquet", mapping)
 
 
 def test_garbage_file_is_named(tmp_path, mapping):

@@ -23,15 +23,18 @@ sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 
 import readers
 
-from lamarr_like.artefact import ArtefactError, read_artefact
+from lamarr_like import artefact
+from lamarr_like.artefact import ArtefactError, digest, read_artefact
 from lamarr_like.booster_file import check_booster
 from lamarr_like.config import load_config
 from lamarr_like.distributed.config import load_production
 from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.units import make_plan
-from lamarr_like.errors import LamarrLikeError, PipelineError, SourceError
+from lamarr_like.errors import LamarrLikeError, PipelineError, SchemaError, SourceError
 from lamarr_like.io.hepmc_text import MAX_EVENT
 from lamarr_like.io.sources import open_source
+from lamarr_like.report.verdict import load_thresholds
+from lamarr_like.training.foreign import read_mapping
 
 EXAMPLES = int(os.environ.get("LAMARR_LIKE_FUZZ_EXAMPLES", "60"))
 SECONDS = 20
@@ -179,6 +182,206 @@ def test_parquet_bomb(tmp_path):
     assert "more than 1000000 particles" in limited(path)
 
 
+def jagged_parquet(path, counts):
+    """Lists of ones, which take a few bytes however long they are."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    ends = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+    ones = pa.array(np.ones(sum(counts), np.int8))
+    lists = pa.LargeListArray.from_arrays(ends, ones)
+    names = ("mc_pdg_id", "mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz")
+    pq.write_table(pa.table(dict.fromkeys(names, lists)), path, row_group_size=len(counts))
+    assert path.stat().st_size < 100_000
+    return path
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([1_000_000] * 30, "row group 0 holds 30000000 particles in"),
+        ([30_000_000], "row group 0 holds 30000000 particles in"),
+        ([1] * 500 + [1_500_000] + [1] * 499, "more than 1000000 particles"),
+        ([0] * 10_000, "more than 5000 events hold no particle"),
+    ],
+    ids=["many large events", "one huge event", "among small ones", "events of nothing"],
+)
+def test_jagged_parquet_bomb(tmp_path, monkeypatch, counts, message):
+    monkeypatch.setattr("lamarr_like.io.tables.MAX_EMPTY", 5000)
+    path = jagged_parquet(tmp_path / "bomb.parquet", counts)
+    if len(counts) == 1:
+        assert message in limited(path)
+        return
+    signal.alarm(SECONDS)
+    with pytest.raises(SourceError, match=message):
+        for _ in open_source(str(path), n_events=None, seed=1):
+            pass
+
+
+def test_steps_of_a_jagged_parquet_file(tmp_path, monkeypatch):
+    """Large row groups are read in smaller steps, with the same events."""
+    from lamarr_like.events import concatenate
+    from lamarr_like.io import parquet_steps, tables
+
+    counts = [3, 0, 40, 1, 1, 1, 30, 2, 2, 2, 2, 2]
+    path = jagged_parquet(tmp_path / "a.parquet", counts)
+    whole = concatenate(open_source(str(path), n_events=None, seed=1))
+    monkeypatch.setattr(parquet_steps, "MAX_STEP_ROWS", 40)
+    batches = list(open_source(str(path), n_events=None, seed=1))
+    assert len(batches) > 2
+    assert max(len(batch) for batch in batches) < len(counts)
+    for name, values in concatenate(batches).particle.columns.items():
+        assert np.array_equal(values, whole.particle[name])
+    monkeypatch.setattr(parquet_steps, "MAX_RATIO", 0)
+    with pytest.raises(SourceError, match="row group 0 holds 87 particles"):
+        list(open_source(str(path), n_events=None, seed=1))
+    monkeypatch.setattr(parquet_steps, "_SMALL", 10)
+    with pytest.raises(SourceError, match="unpacks from"):
+        list(open_source(str(path), n_events=None, seed=1))
+    assert tables.STEP_EVENTS > 3
+
+
+@pytest.mark.parametrize("kind", ["list of lists", "text", "struct"])
+def test_parquet_columns_of_other_kinds(tmp_path, kind):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = jagged_parquet(tmp_path / "a.parquet", [2, 1])
+    table = pq.read_table(path)
+    values = {
+        "list of lists": [[[1.0], [2.0]], [[3.0]]],
+        "text": ["1", "2"],
+        "struct": [{"x": 1.0}, {"x": 2.0}],
+    }[kind]
+    at = table.column_names.index("mc_vx")
+    pq.write_table(table.set_column(at, "mc_vx", pa.array(values)), path)
+    with pytest.raises(LamarrLikeError, match="column mc_vx has the type|lacks the columns mc_vx "):
+        list(open_source(str(path), n_events=None, seed=1))
+
+
+EMPTY = b"E 0 0 0\nU GEV MM\n"
+SOUND = b"E 0 0 1\nU GEV MM\nP 1 0 211 1 1 9 9.2 0.1 1\n"
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        (EMPTY, "broken events and 0 sound ones, this is of no use; the first: "),
+        (SOUND + 30 * b"E x\n", "broken events and "),
+        (b"E 0 0 1\nU GEV MM\nP 1 0 211 1 1 9 9.2 0.1\n", "fewer than 10 fields"),
+    ],
+    ids=["empty", "some sound", "cut lines"],
+)
+def test_a_great_many_broken_events(tmp_path, unit, message):
+    path = tmp_path / "bomb.hepmc.gz"
+    with gzip.open(path, "wb", compresslevel=9) as file:
+        file.write(HEAD3)
+        for _ in range(20):
+            file.write(unit * 10_000)
+    assert path.stat().st_size < 2_000_000
+    signal.alarm(SECONDS)
+    with pytest.raises(SourceError, match=message):
+        for _ in open_source(str(path), n_events=None, seed=1, skip_bad=True):
+            pass
+
+
+def test_the_first_reasons_are_kept(tmp_path, monkeypatch):
+    from lamarr_like.io import truth
+
+    monkeypatch.setattr(truth, "KEPT_REASONS", 10)
+    path = tmp_path / "a.hepmc"
+    path.write_bytes(HEAD3 + 70 * (SOUND + EMPTY))
+    source = open_source(str(path), n_events=None, seed=1, skip_bad=True)
+    assert sum(len(batch) for batch in source) == 70
+    assert [k for k, _ in source.skipped] == list(range(1, 140, 2))
+    assert all("no particles" in reason for _, reason in source.skipped[:10])
+    assert len({reason for _, reason in source.skipped[10:]}) == 1
+    monkeypatch.setattr(truth, "MAX_SKIPPED", 50)
+    with pytest.raises(SourceError, match="broken events and"):
+        list(source)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"W" + b" 1" * 600_000, "a line is longer than 1 MiB"),
+        (b"V -1 0 [" + b"1," * 300_000 + b"1]", "more particles end in vertices than there are"),
+        (b"W 1 " + b"9" * 900_000 + b"x", "lacks a field or a number"),
+        (b"W 1" + b" 1" * 20_000, "it has 20001 weights, more than 10000"),
+    ],
+    ids=["weights", "daughters", "number", "too many weights"],
+)
+def test_long_lines(tmp_path, body, message):
+    signal.alarm(SECONDS)
+    path = tmp_path / "a.hepmc"
+    path.write_bytes(HEAD3 + SOUND.replace(b"MM\n", b"MM\n" + body + b"\n"))
+    with pytest.raises(SourceError, match=message):
+        list(open_source(str(path), n_events=None, seed=1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gun:pi+?p=" + "1" * 200_000 + "x",
+        "gun:pi+?p=" + "1" * 200_000 + "-" + "1" * 200_000 + "x",
+        "gun:pi+?n=" + "9" * 5000,
+        "gun:" + "9" * 5000,
+        "gun:+-+211",
+        "gun:\u0662\u0661\u0661",
+        "gun:pi+?n=\u0663",
+        "decay:B0 -> K+ pi-?n=" + "9" * 5000,
+        "decay:B0 -> K+ pi-?pt=" + "1" * 100_000 + "e",
+    ],
+    ids=range(9),
+)
+def test_numbers_in_the_text_of_a_source(text):
+    from lamarr_like.decays.source import open_source as open_any
+
+    signal.alarm(SECONDS)
+    with pytest.raises(LamarrLikeError) as caught:
+        open_any(text, n_events=1, seed=1)
+    assert caught.type is not LamarrLikeError
+
+
+@pytest.mark.parametrize("kind", ["ttree", "rntuple"])
+def test_root_bomb(tmp_path, monkeypatch, kind):
+    import uproot
+
+    from lamarr_like.io import root_steps
+
+    n = 40_000
+    path = tmp_path / "a.root"
+    with uproot.recreate(path, compression=uproot.LZMA(9)) as file:
+        names = ("mc_pdg_id", "mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz")
+        data = dict.fromkeys((*names, "event_id"), np.zeros(n))
+        data |= {"event_id": np.arange(n)}
+        make = file.mktree if kind == "ttree" else file.mkrntuple
+        make("T", {k: v.dtype for k, v in data.items()}).extend(data)
+    monkeypatch.setattr(root_steps, "_SMALL", 1 << 16)
+    monkeypatch.setattr(root_steps, "MAX_RATIO", 3)
+    with pytest.raises(SourceError, match=r"entry 0 of its tree unpacks from \d+ bytes to"):
+        list(open_source(str(path), n_events=None, seed=1))
+
+
+@pytest.mark.parametrize("kind", ["ttree", "rntuple"])
+def test_steps_of_our_own_files(tmp_path, sound, monkeypatch, kind):
+    from lamarr_like.io import root_steps
+    from lamarr_like.io.ntuple import read_events
+
+    path = tmp_path / "a.root"
+    path.write_bytes(sound["root table" if kind == "ttree" else "rntuple table"])
+    (whole,) = list(read_events(path))
+    assert len(whole) == 3
+    # What is in one basket comes at once, however few its entries.
+    monkeypatch.setattr(root_steps, "MAX_STEP_BYTES", 0)
+    with pytest.raises(SourceError, match="entry 0"):
+        list(read_events(path))
+    blocks = root_steps._Blocks([0, 2, 0], [2, 3, 3], [(9.0, 1.0), (5.0, 1.0), (1.0, 1.0)])
+    monkeypatch.setattr(root_steps, "MAX_STEP_BYTES", 10)
+    assert not root_steps._too_large(blocks, 0, 2) and not root_steps._too_large(blocks, 2, 3)
+    assert root_steps._too_large(blocks, 1, 3)
+
+
 def test_model_bombs(tmp_path, sound):
     files = readers.unpack(sound["generator model"])
     data = readers.pack({**files, "transforms.npz": readers.zip_of_zeros(1 << 29)})
@@ -188,7 +391,7 @@ def test_model_bombs(tmp_path, sound):
     home = write_model(tmp_path / "m", files)
     with (home / "model.onnx").open("ab") as file:
         file.truncate(1 << 40)  # sparse: no disk is needed
-    with pytest.raises(ArtefactError, match="more than any model"):
+    with pytest.raises(ArtefactError, match="are the most of such a file"):
         read_artefact(home)
 
 
@@ -208,6 +411,73 @@ def test_names_in_the_checksum_list(tmp_path, sound, name):
         file.write(f"{'0' * 64}  {name}\n")
     with pytest.raises(ArtefactError, match=r"no allowed file name|no checksum line"):
         read_artefact(home)
+
+
+def test_documents_that_are_pipes(tmp_path):
+    os.mkfifo(tmp_path / "p.yaml")
+    signal.alarm(SECONDS)
+    for read in (load_production, load_thresholds, read_mapping):
+        with pytest.raises(LamarrLikeError, match="is no plain file"):
+            read(tmp_path / "p.yaml")
+
+
+def test_a_folder_with_more_than_a_model(tmp_path, sound):
+    files = readers.unpack(sound["classifier model"])
+    home = write_model(tmp_path / "m", files)
+    for number in range(2000):
+        (home / f"extra-{number}").touch()
+    with pytest.raises(ArtefactError, match=r"does not list: extra-.*, \.\.\.$") as error:
+        read_artefact(home)
+    assert len(str(error.value)) < 400
+    sums = tmp_path / "other" / "SHA256SUMS"
+    write_model(tmp_path / "other", files)
+    line = sums.read_text().splitlines(keepends=True)[0]
+    for text, message in (
+        (sums.read_text() + line, "comes twice"),
+        ("".join(f"{'0' * 64}  a{k}\n" for k in range(33)), "lists 33 files"),
+        ("x" * 70_000, "are the most"),
+        ("\xff", "cannot be read"),
+    ):
+        sums.write_text(text, encoding="latin-1")
+        with pytest.raises(ArtefactError, match=message):
+            read_artefact(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"[" * 100_000, "is no JSON"),
+        (b'{"a": ' * 60 + b"1" + b"}" * 60, "more than 40 lists"),
+        (b'{"kind": 1, "kind": 2}', "'kind' comes twice"),
+        (b'{"a": NaN}', "not finite"),
+        (b'{"a": -1e999}', "not finite"),
+        (b"[1]", "no JSON object"),
+        (b"\xff\xfe", "is no JSON"),
+        (b" " * ((1 << 23) + 1), "are the most"),
+    ],
+)
+def test_strange_configurations_of_models(tmp_path, sound, text, message):
+    files = readers.unpack(sound["classifier model"])
+    home = write_model(tmp_path / "m", {**files, "config.json": text})
+    signal.alarm(SECONDS)
+    with pytest.raises(ArtefactError, match=message):
+        read_artefact(home)
+
+
+def test_what_is_checked_is_what_is_used(tmp_path, sound, monkeypatch):
+    """Nothing is read a second time: what is exchanged in between counts for nothing."""
+    home = write_model(tmp_path / "m", readers.unpack(sound["classifier model"]))
+    kept = digest(home)
+    read = artefact.parse_json
+
+    def exchanged(*arguments):
+        for path in home.iterdir():
+            path.write_bytes(b"exchanged")
+        return read(*arguments)
+
+    monkeypatch.setattr(artefact, "parse_json", exchanged)
+    found = read_artefact(home)
+    assert found.digest == kept and b"exchanged" not in found.files.values()
 
 
 def test_links_folders_and_pipes_in_a_model(tmp_path, sound):
@@ -277,6 +547,11 @@ def test_trees_that_are_none(sound, key, old, new):
         "a: b\n" * 300_000,
         "\xff\xfe",
         "a: &a {<<: *a}",
+        "a: &a [*a]",
+        "schema_version: 1\nschema_version: 1",
+        "a: 0x" + "f" * 100_000,
+        "a: !!set {b, c}",
+        "a: &a [x]\n" + "".join(f"b{k}: &b{k} [{'*a,' * 9}]\n" for k in range(5)),
     ],
 )
 def test_strange_yaml(tmp_path, text):
@@ -287,6 +562,10 @@ def test_strange_yaml(tmp_path, text):
         load_config(path)
     with pytest.raises(ProductionError):
         load_production(path)
+    with pytest.raises(PipelineError):
+        load_thresholds(path)
+    with pytest.raises((SchemaError, SourceError)):
+        read_mapping(path)
 
 
 def test_merge_keys_that_multiply(tmp_path):

@@ -189,6 +189,14 @@ BAD = {
     "no units": ("U GEV MM", "A 0 x y", "no units"),
     "count": ("\nP 9 ", "\nX 9 ", "announces"),
     "number": ("\nP 9 ", "\nP nine ", "CSV"),
+    "pdg id": (" 321 1.0", " 99999999999 1.0", "mc_pdg_id = 99999999999, which does not fit"),
+    "no pdg id": (" 321 1.0", " 100000 1.0", "mc_pdg_id = 100000, which is no particle"),
+    "momentum": (" 321 1.0000000000000000e+00 ", " 321 1e300 ", "mc_px = 1e+303, beyond 1e+10"),
+    "place": (" 3.0000000000000000e+01 ", " 3e300 ", "mc_vz = 3e+300, beyond 1e+15"),
+    "number of event": ("3 3 10\n", "99999999999999999999 3 10\n", "does not fit 64 bits"),
+    "position": ("3 3 10\n", "3 3 10 @ 5\n", "is not of the form @ x y z t"),
+    "no weight": ("W 2.5000000000000000000000e+00", "W nan", "weight 0: mc_weight = nan"),
+    "huge weight": ("W 2.5000000000000000000000e+00", "W 1e400", "weight 0: mc_weight = inf"),
     "fields": (" 4\nP 2", "\nP 2", "fewer than 10 fields"),
     "vertex": ("\nV -1 ", "\nV -9 ", "vertex -1 is mentioned but is not there"),
     "twice": ("\nP 2 ", "\nP 1 ", "have the same number"),
@@ -249,9 +257,13 @@ def test_circle_of_mothers(tmp_path):
 
 
 def test_unknown_pdg_numbers_do_not_matter(tmp_path):
-    path = damaged(write_sample(tmp_path / "a", 2), 0, " 211 ", " 99999999999 ")
-    _, batch = read(path)
+    path = damaged(write_sample(tmp_path / "a", 2), 0, " 211 ", " 99999999 ")
+    source, batch = read(path)
     assert len(batch) == 2 and 211 not in batch.particle.events(0, 1)["mc_pdg_id"]
+    # It was left stable and flies forward: somebody may miss it.
+    assert source.remarks()[-1] == (
+        "1 particle that the generator left stable is not simulated: 1 99999999"
+    )
 
 
 @pytest.mark.parametrize("version", [2, 3])

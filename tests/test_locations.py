@@ -1,5 +1,6 @@
 """Truth by URL: every format over fsspec, wildcards, missing packages, productions."""
 
+import socket
 import sys
 
 import fsspec
@@ -15,6 +16,7 @@ from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.produce import run_production
 from lamarr_like.errors import LamarrLikeError, SourceError
 from lamarr_like.events import concatenate
+from lamarr_like.io import locations
 from lamarr_like.io.locations import Url, is_url, location, matching
 from lamarr_like.io.ntuple import EventWriter, content_digest, read_events
 from lamarr_like.io.sources import open_source
@@ -132,6 +134,47 @@ def test_servers_that_give_whole_files_only(remote):
         with pytest.raises(SourceError, match=r"t\.root: not a readable ROOT file"):
             events(f"{url}/t.root")
         assert len(events(f"simplecache::{url}/t.root")) == 40
+
+
+def test_servers_that_do_not_answer(remote, monkeypatch):
+    """What is wrong is said, in bounded time, and not that there is no such file."""
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr(locations, "CONNECT_SECONDS", 0.4)
+    monkeypatch.setattr(locations, "READ_SECONDS", 0.4)
+    with socket.socket() as closed, socket.socket() as silent, served(remote) as url:
+        closed.bind(("127.0.0.1", 0))
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        for bad, says in (
+            (f"http://127.0.0.1:{closed.getsockname()[1]}", "nobody answers there"),
+            (f"https://127.0.0.1:{closed.getsockname()[1]}", "nobody answers there"),
+            (f"simplecache::http://127.0.0.1:{closed.getsockname()[1]}", "nobody answers there"),
+            (f"http://127.0.0.1:{silent.getsockname()[1]}", "no answer in time"),
+            ("https://no-such-host.invalid", "there is no such host"),
+            (url.replace("http:", "https:"), "no encrypted connection"),
+        ):
+            for name in ("a.hepmc", "*.hepmc"):
+                with pytest.raises(SourceError, match=rf"{says}") as caught:
+                    events(f"{bad}/{name}")
+                assert f"{bad}/{name}: cannot be" in str(caught.value)
+                assert "no such file" not in str(caught.value)
+        with pytest.raises(SourceError, match=r"absent\.hepmc: no such file"):
+            events(f"{url}/absent.hepmc")
+
+
+@pytest.mark.parametrize("status", [403, 500, 503])
+def test_servers_that_refuse(remote, status):
+    pytest.importorskip("aiohttp")
+
+    class Refusing(Quiet):
+        def do_GET(self):
+            self.send_error(status)
+
+        do_HEAD = do_GET
+
+    says = f"a.hepmc: cannot be read .the server answers {status}"
+    with served(remote, Refusing) as url, pytest.raises(SourceError, match=says):
+        events(f"{url}/a.hepmc")
 
 
 @pytest.mark.parametrize(

@@ -306,11 +306,11 @@ def test_labels_must_cover_the_classes():
 
 def test_unreadable_weights_are_refused(trained):
     files = {**trained.files, "model.onnx": b"nonsense"}
-    with pytest.raises(ArtefactError, match="ONNX Runtime cannot load"):
+    with pytest.raises(ArtefactError, match="is no network that may be run"):
         build_model(trained.config, files, "here")
     with pytest.raises(ArtefactError, match=r"lacks transforms\.npz"):
         build_model(trained.config, {"model.onnx": trained.files["model.onnx"]}, "here")
-    with pytest.raises(ArtefactError, match="lacks 'atoms'"):
+    with pytest.raises(ArtefactError, match="atoms is missing"):
         config = {k: v for k, v in trained.config.items() if k != "atoms"}
         build_model(config, trained.files, "here")
     with pytest.raises(ArtefactError, match="unknown kind"):

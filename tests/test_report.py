@@ -177,16 +177,22 @@ def test_verdict_of_single_measurements(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [", "is not YAML"),
-        ("schema_version: 2", "schema_version must be 1"),
-        ("schema_version: 1\nfalse_alarm: 2\nchecks: {tracking: 1}", "between 0 and 1"),
-        ("schema_version: 1\nfalse_alarm: 0.1\nchecks: {jets: 1}", r"checks\.jets: unknown check"),
-        ("schema_version: 1\nfalse_alarm: 0.1\nchecks: {tracking: 1}", "takes relative"),
-        ("schema_version: 1\nfalse_alarm: 0.1\nextra: 1\nchecks: {}", "unknown item 'extra'"),
+        ("a: [", "is no YAML"),
+        ("schema_version: 2", "schema_version is 2, this version reads 1"),
+        ("schema_version: 1\nfalse_alarm: 2\nchecks: {pulls: {}}", "false_alarm: 2 is not within"),
+        (
+            "schema_version: 1\nfalse_alarm: 0.1\nchecks: {jets: 1}",
+            r"checks\.jets is unknown",
+        ),
+        (
+            "schema_version: 1\nfalse_alarm: 0.1\nchecks: {tracking: 1}",
+            "expected a mapping",
+        ),
+        ("schema_version: 1\nfalse_alarm: 0.1\nextra: 1\nchecks: {}", "extra is unknown"),
         (
             "schema_version: 1\nfalse_alarm: 0.1\n"
             "checks: {tracking: {relative: -1, absolute: 0, limit: 1}}",
-            r"tracking\.relative: must be a number",
+            r"tracking\.relative: -1 is not within 0",
         ),
     ],
 )
@@ -215,7 +221,7 @@ def written(path, batch, drop=()):
     for table, name in drop:
         columns = {k: v for k, v in batch[table].columns.items() if k != name}
         batch = batch.with_table(table, Table(columns, batch[table].offsets))
-    with EventWriter(path, metadata={"source": "toy"}) as writer:
+    with EventWriter(path, metadata={"source": "toy"}, force=True) as writer:
         writer.write(batch)
     return path
 

@@ -203,7 +203,7 @@ def validate(*words):
 
 
 def written(path, batch):
-    with EventWriter(path, metadata={"source": "toy"}) as writer:
+    with EventWriter(path, metadata={"source": "toy"}, force=True) as writer:
         writer.write(batch)
     return path
 

@@ -30,6 +30,7 @@ from lamarr_like.errors import (
 )
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
+from lamarr_like.io.ntuple_reader import read_weight_names
 from lamarr_like.lean import import_xgboost
 from lamarr_like.pipeline import Pipeline, identity
 from lamarr_like.simulate import RunConfig, simulate
@@ -93,6 +94,23 @@ def test_shared_run_is_the_plain_one(tmp_path, models, on_the_spot, source, pile
     assert list(summary.seconds) == list(alone.seconds)
     assert all(v > 0 for v in summary.seconds.values())
     assert summary.outputs == (tmp_path / "b.root",)
+
+
+CARD = """HardQCD:hardccbar = on
+PhaseSpace:pTHatMin = 10.
+PartonLevel:MPI = off
+UncertaintyBands:doVariations = on
+UncertaintyBands:List = {up isr:muRfac=0.5, down isr:muRfac=2.0}
+"""
+
+
+def test_names_of_weights_come_from_the_workers(tmp_path, models, on_the_spot):
+    (tmp_path / "card.cmnd").write_text(CARD)
+    for name, workers in (("a", 1), ("b", 2)):
+        config = RunConfig(f"pythia:{tmp_path / 'card.cmnd'}", tmp_path / f"{name}.root", 12)
+        run(config, models, workers)
+        assert read_weight_names(tmp_path / f"{name}.root")[-2:] == ("up", "down")
+    assert content_digest(tmp_path / "a.root") == content_digest(tmp_path / "b.root")
 
 
 def test_files_are_read_once_by_one_process(tmp_path, models, on_the_spot):

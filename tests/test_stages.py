@@ -127,6 +127,18 @@ def test_tracks_outside_the_training_sample_are_flagged(simulated):
     assert Resolution(FakeGenerator(Resolution))(simulated, 1).track["out_of_range"].all()
 
 
+def test_prompt_is_prompt(simulated):
+    """Made on the beam line itself, which no particle of a sample is, but no farther away."""
+    rows = Resolution.rows(simulated)
+    conditions = Resolution.conditions(simulated, rows)
+    ranges = training_range(conditions)
+    on_line = dict(conditions) | {"log_vr": np.full(rows.sum(), -3.0)}
+    assert min(low for flag in ranges.values() for low in flag["log_vr"]) > -3.0
+    assert not outside(on_line, ranges).any()
+    far = dict(conditions) | {"log_vr": np.full(rows.sum(), 9.0)}
+    assert outside(far, ranges).all()
+
+
 def test_draw_classes_follows_the_probabilities():
     rng = np.random.default_rng(1)
     p = np.array([0.2, 0.0, 0.5, 0.3], dtype=np.float32)

@@ -6,6 +6,7 @@ import pytest
 from plugin_fakes import install
 
 from lamarr_like.errors import SourceError
+from lamarr_like.events import concatenate
 from lamarr_like.io.sources import open_source
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
@@ -51,6 +52,43 @@ def test_example_of_the_readme(tmp_path, monkeypatch, capsys):
     runpy.run_path(str(script))
     printed = capsys.readouterr().out
     assert re.fullmatch(r"20 events, \d+ long tracks, \d+\.\d% of them kaon-like\n", printed)
+
+
+def code_of(name):
+    """The Python of a page, all of it, as one script."""
+    page = (TUTORIALS / name).read_text()
+    return "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+
+
+def test_events_in_memory(tmp_path, monkeypatch, capsys):
+    import awkward as ak
+    import uproot
+
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code_of("in_memory.md"), "in_memory.md", "exec"), names)
+    with uproot.open("sample.root") as file:
+        expected = file["Events"].arrays(["Track_p", "PV_z"])
+    again = names["chain"](names["events"], seed=3)
+    assert ak.all(again.track.p == expected.Track_p) and ak.all(
+        again.reco_vertex.z == expected.PV_z
+    )
+    assert set(names["tracks"]["mc_pdg_id"]) <= {13, -13, 211}
+    assert names["tables"]["event"]["event_id"].tolist() == [0, 1, 2]
+    assert set(names["tables"]["track"]["event_id"]) <= {0, 1}
+    with uproot.open("mine.root") as file:
+        assert file["Events"]["GenPart_px"].array().tolist() == names["pair"].GenPart_px.tolist()
+    assert "[[12.0], [-30.0]]" in capsys.readouterr().out
+
+
+def test_jagged_parquet_of_the_sample_format(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code_of("sample-format.md"), "sample-format.md", "exec"), {})
+    for path in ("truth.parquet", "struct.parquet", "flat.parquet"):
+        batch = concatenate(open_source(path, n_events=None, seed=1))
+        assert batch.particle["mc_pdg_id"].tolist() == [13, -13, 211]
+        assert batch.particle.counts.tolist() == [2, 1]
+        assert batch.vertex["mc_z"].tolist() == [12.0, -30.0]
 
 
 def test_new_stage(tmp_path, monkeypatch, capsys):

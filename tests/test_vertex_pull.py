@@ -61,8 +61,8 @@ def test_vertex_is_the_minimum_of_tukeys_loss(batch):
     error, expected = explained(some, np.zeros(len(some.particle), dtype=bool))
     place = some.track.event_index
     rows = np.arange(len(some.track))
-    residual, slope, spread = _at_collision(some, rows, place)
-    weight = 2.0 / np.trace(spread, axis1=1, axis2=2)
+    residual, slope, variance = _at_collision(some, rows, place)
+    weight = 2.0 / variance
     prior, apart = np.array([4.0, 4.0, 4.0 / 25.0]), []
     for k in range(len(some)):
         mine = place == k

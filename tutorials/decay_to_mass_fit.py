@@ -9,7 +9,7 @@ from lamarr_like.simulate import RunConfig, simulate
 decay = "J/psi(1S) -> mu+ mu-"
 request = DecayRequest.parse(decay, combinatorial=True)
 source = f"pythia:minbias+decay:{decay}?n=1"
-simulate(RunConfig(source, "jpsi.root", n_events=800, pileup=1.6, decays=(request,)))
+simulate(RunConfig(source, "jpsi.root", n_events=800, pileup=1.6, decays=(request,), force=True))
 
 import numpy as np
 import uproot

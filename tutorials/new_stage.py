@@ -35,7 +35,8 @@ def main(n_events: int = 300, folder: Path = Path(".")) -> Path:
     """Simulate with the new stage, read its branches, draw; returns the picture."""
     folder.mkdir(parents=True, exist_ok=True)
     ntuple = folder / "torch.root"
-    simulate(RunConfig("pythia:minbias", ntuple, n_events=n_events, pileup=1.6), with_torch(folder))
+    config = RunConfig("pythia:minbias", ntuple, n_events=n_events, pileup=1.6, force=True)
+    simulate(config, with_torch(folder))
     tree = uproot.open(ntuple)["Events"]
     names = ("type", "p", "time", "path", "genPartIdx")
     track = tree.arrays([f"Track_{name}" for name in names])

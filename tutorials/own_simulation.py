@@ -94,7 +94,7 @@ def main(steps: int = 800, folder: Path = Path("."), n_events: int = 3000) -> Pa
     columns = HERE / "own_simulation" / "columns.yaml"
     for stage, share in (("occupancy", 0.2), ("resolution", 1.0)):
         request = Request(stage, sample="mine", steps=max(1, int(share * steps)), long_only=True)
-        settings = {"output": folder, "request": request, "columns": columns}
+        settings = {"output": folder, "request": request, "columns": columns, "force": True}
         for model in train(stage, [sample], progress=False, **settings):
             print(f"trained {model.name}")
     mine = pulls(Pipeline.load(pipeline(folder), models=folder), n_events // 3)

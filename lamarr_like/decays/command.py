@@ -34,6 +34,8 @@ Masses = Annotated[
     typer.Option("--mass", help="B0:5000-5600, range of a mass in MeV, by name of the branch."),
 ]
 
+Force = Annotated[bool, typer.Option("--force", help="Replace an output that is there.")]
+
 
 def decays(
     ntuple: Annotated[
@@ -52,6 +54,7 @@ def decays(
         Optional[int],  # noqa: UP045
         typer.Option("-n", "--events", min=1, help="How many events."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Reconstruct decays in ntuples: a DecayTree for each, with DaVinci's names of branches."""
     from .request import Selection
@@ -66,10 +69,26 @@ def decays(
     )
     requests = make_requests(decay, combinatorial, swap or [], selection)
     command = shlex.join(["lamarr-like", *sys.argv[1:]])
-    summary = reconstruct_decays(ntuple, output, requests, n_events=events, command=command)
+    summary = reconstruct_decays(
+        ntuple, output, requests, n_events=events, command=command, force=force
+    )
     typer.echo(f"{output}: {summary.events} events")
+    tell_shorter(", ".join(map(str, ntuple)), (events or 0) - summary.events, events)
     for line in summary.lines():
         typer.echo(f"  {line}")
+
+
+def tell_shorter(what: str, missing: int, asked: int | None) -> None:
+    """Say on the error stream that something held fewer events than were asked for.
+
+    Args:
+        what: where they were read from.
+        missing: events that did not come, none below 1.
+        asked: events asked for.
+    """
+    if asked is not None and missing > 0:
+        text = f"{what}: ended after {asked - missing} of the {asked} events asked for (-n)"
+        typer.echo(text, err=True)
 
 
 def make_requests(
@@ -121,7 +140,7 @@ def parse_masses(texts: list[str]) -> dict[str, tuple[float, float]]:
 
     found = {}
     for text in texts:
-        match = re.fullmatch(r"(\w+):(\d+\.?\d*)-(\d+\.?\d*)", text)
+        match = re.fullmatch(r"(\w+):([0-9]+(?:\.[0-9]*)?)-([0-9]+(?:\.[0-9]*)?)", text)
         if match is None or not float(match[2]) < float(match[3]):
             raise DecayError(f"{text!r} is not of the form NAME:LOW-HIGH, such as B0:5000-5600")
         found[match[1]] = (float(match[2]), float(match[3]))

@@ -1,26 +1,35 @@
 """Decay descriptors: ``B0 -> (K*(892)0 -> K+ pi-) (J/psi(1S) -> mu+ mu-)``.
 
 ========================================  =========================================================
-``HEAD -> A B C``                         a decay; names of the `particle` package, of EvtGen or of
-                                          DaVinci, with spaces between them
-``(X -> A B)``                            a daughter that decays
-``[ ... ]CC``                             with charge conjugates, which is the default
+``HEAD -> A B C``                         a decay; names as in `spelling`, with spaces between them
+``(X -> A B)``, ``[X -> A B]CC``          a daughter that decays
+``[ ... ]CC``, ``[ ... ]cc``              with charge conjugates, which is the default
+``[B0]cc -> A B``                         the same: the head, or a daughter that decays, of either
+                                          flavour, and each with its own daughters
+``=>``, ``-->``, ``==>``, ``-x>`` ...     what ``->`` says, see below
+``^mu+``, ``^(X -> A B)``                 marks of DaVinci; they change nothing
 ``${Kst}(K*(892)0 -> K+ pi-)``, ``${K}K+``  names of branches, as in DaVinci's templates
 ``NAME: HEAD -> ...``                     name of the folder of its ``DecayTree``
 ========================================  =========================================================
 
 A decay ends at what the detector sees: e, mu, pi, K, p, photons and pi0.  Neutrinos, K_L and
 neutrons may be written; they are left out of the candidate and make it a partial one.
+
+DaVinci's arrows differ in what else may happen: radiated photons (``=>``), resonances that are not
+written (``-->``), both (``==>``), and each with interactions (``x``).  Here all say ``==>``: see
+`truth`.  DaVinci writes branches of what is marked with ``^``; here everything has branches.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from .names import (
     INVISIBLE,
+    K0,
     OBJECTS,
     PHOTON,
     PI0,
@@ -32,8 +41,17 @@ from .names import (
     properties,
 )
 
-MAX_LEAVES = 8
+MAX_LEAVES = 16
 """Most objects that a decay may end in."""
+
+MAX_DAUGHTERS = 10
+"""Most daughters of one particle: of more, hardly any drawing of phase space is accepted."""
+
+MAX_DEPTH = 12
+"""Most decays in one another."""
+
+MAX_LENGTH = 2000
+"""Most characters of a descriptor."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +155,8 @@ class Decay:
 
 _NAME = re.compile(r"\s*([A-Za-z]\w*)\s*:\s")
 _LABEL = re.compile(r"\$\{([^}]*)\}")
+_ARROW = re.compile(r"(--?|==?)x?>")
+_EITHER = re.compile(r"\[\s*[^\s\]\[]+\s*\](CC|cc)")
 
 
 class _Parser:
@@ -145,6 +165,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.depth = 0
 
     def fail(self, reason: str, position: int | None = None) -> DecayError:
         return DecayError(reason, self.text, self.at if position is None else position)
@@ -161,8 +182,9 @@ class _Parser:
         return False
 
     def rest(self) -> str:
+        """The next character, an empty text at the end."""
         self.skip()
-        return self.text[self.at :]
+        return self.text[self.at : self.at + 1]
 
     def label(self) -> str:
         self.skip()
@@ -185,36 +207,99 @@ class _Parser:
             depth += (char == "(") - (char == ")")
             self.at += 1
         word = self.text[start : self.at]
-        if not word or word.startswith("->"):
+        arrow = _ARROW.search(word)
+        if not word or (arrow and arrow.start() == 0):
             raise self.fail("a particle is missing here", start)
-        if "->" in word:
-            raise self.fail("put spaces around the arrow", start + word.index("->"))
+        if arrow:
+            raise self.fail("put spaces around the arrow", start + arrow.start())
         return identify(word, self.text, start), start
+
+    def mother(self) -> tuple[int, int]:
+        """A name, or ``[NAME]cc``, which says what is meant anyway."""
+        self.mark()
+        opened = self.at
+        if not self.take("["):
+            return self.particle()
+        found = self.particle()
+        self.close_bracket(opened)
+        return found
+
+    def mark(self) -> None:
+        """Pass over a mark."""
+        self.take("^")
+        self.skip()
+
+    def close_bracket(self, opened: int) -> None:
+        if not (self.take("]CC") or self.take("]cc")):
+            raise self.fail("this bracket is not closed by ]CC", opened)
+
+    def arrow(self, what: str) -> None:
+        self.skip()
+        match = _ARROW.match(self.text, self.at)
+        if match is None:
+            raise self.fail(f"the arrow -> and the daughters of {what} are missing here")
+        self.at = match.end()
+
+    def enter(self) -> None:
+        """Count what stands in one another."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.fail(f"more than {MAX_DEPTH} decays or brackets in one another")
+
+    def whole(self) -> Node:
+        """The decay, in brackets or not."""
+        self.mark()
+        opened = self.at
+        if _EITHER.match(self.text, opened) or not self.rest() or self.rest() not in "([":
+            return self.decay("the head")
+        self.enter()
+        if self.take("("):
+            head = self.whole()
+            self.close(opened)
+        else:
+            self.take("[")
+            head = self.whole()
+            self.close_bracket(opened)
+        self.depth -= 1
+        return head
+
+    def close(self, opened: int) -> None:
+        if not self.take(")"):
+            raise self.fail("this parenthesis is not closed", opened)
 
     def decay(self, what: str) -> Node:
         """``X -> A B C``."""
+        self.mark()
+        self.enter()
         branch = self.label()
-        pdg_id, start = self.particle()
-        if not self.take("->"):
-            raise self.fail(f"the arrow -> and the daughters of {what} are missing here")
+        pdg_id, start = self.mother()
+        self.arrow(what)
         daughters = []
-        while (rest := self.rest()) and rest[0] not in ")]":
+        while (rest := self.rest()) and rest not in ")]":
             daughters.append(self.daughter())
+            if len(daughters) > MAX_DAUGHTERS:
+                raise self.fail(f"more than {MAX_DAUGHTERS} daughters of one particle", start)
         if len(daughters) < 2:
             raise self.fail("a decay has at least two daughters")
+        self.depth -= 1
         return Node(pdg_id, branch, tuple(daughters), start)
 
     def daughter(self) -> Node:
+        self.mark()
         branch = self.label()
-        self.skip()
-        if self.text[self.at : self.at + 1] != "(":
+        self.mark()
+        opened = self.at
+        if _EITHER.match(self.text, opened):
+            raise self.fail("write one charge here: conjugates of the whole decay are meant anyway")
+        if self.take("("):
+            node = self.decay("what stands in parentheses")
+            self.close(opened)
+        elif self.take("["):
+            node = self.decay("what stands in brackets")
+            self.close_bracket(opened)
+        else:
             pdg_id, start = self.particle()
             return Node(pdg_id, branch, (), start)
-        opened = self.at
-        self.at += 1
-        node = self.decay("what stands in parentheses")
-        if not self.take(")"):
-            raise self.fail("this parenthesis is not closed", opened)
         return replace(node, branch=node.branch or branch)
 
 
@@ -227,17 +312,15 @@ def parse_decay(text: str) -> Decay:
     Raises:
         DecayError: with the place in the text and, for a name, the nearest known ones.
     """
+    if len(text) > MAX_LENGTH:
+        raise DecayError(f"a decay of more than {MAX_LENGTH} characters: {text[:40]!r}...")
     parser = _Parser(text)
     name = _NAME.match(text)
     if name:
         parser.at = name.end()
     if not parser.rest():
         raise parser.fail("a decay is missing here, such as D0 -> K- pi+")
-    opened = parser.at
-    bracket = parser.take("[")
-    head = parser.decay("the head")
-    if bracket and not (parser.take("]CC") or parser.take("]cc")):
-        raise parser.fail("this bracket is not closed by ]CC", opened)
+    head = parser.whole()
     if parser.rest():
         raise parser.fail("the decay has ended before this")
     for node in head.walk():
@@ -258,7 +341,7 @@ def least_mass(node: Node) -> float:
 
 def _check(node: Node, text: str) -> None:
     """Refuse what cannot end or cannot happen."""
-    name, mass, width, _, charge = properties(node.pdg_id)
+    name, mass, width, ctau, charge = properties(node.pdg_id)
     if node.is_leaf:
         if abs(node.pdg_id) not in OBJECTS:
             raise DecayError(
@@ -267,6 +350,10 @@ def _check(node: Node, text: str) -> None:
         return
     if abs(node.pdg_id) in OBJECTS and node.pdg_id != PI0:
         raise DecayError(f"{name} does not decay in this detector", text, node.position)
+    if abs(node.pdg_id) == K0:
+        raise DecayError(f"{name} decays as K(S)0 or K(L)0: write which", text, node.position)
+    if math.isnan(mass + ctau):
+        raise DecayError(f"mass and lifetime of {name} are not known", text, node.position)
     total = sum(properties(d.pdg_id).charge for d in node.daughters)
     if total != charge:
         raise DecayError(

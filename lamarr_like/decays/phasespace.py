@@ -28,6 +28,15 @@ _NARROW = 1e-6
 
 _MAX_TRIES = 20_000
 
+_MANY = 7
+"""Daughters from which on GENBOD's bound accepts less than one drawing in 10 000."""
+
+_MANY_ENDS = 8
+"""Ends of a tree above which the bounds of its decays together accept too little."""
+
+_ROOM = 1.02
+"""Factor on the greatest weight that was found, for what the search may miss."""
+
 
 class Decayed(NamedTuple):
     """Four-momenta of a decay tree in the frame of the laboratory.
@@ -103,6 +112,8 @@ class _Tree:
             self.chain[k] = list(range(at, at + len(below) - 2))
             at += len(below) - 2
         self.width = at
+        ends = len(self.nodes) - len(self.children)
+        self.many = ends > _MANY_ENDS
         self.bound = {k: self._bound(k) for k in self.children}
         self.kept = np.zeros((0, at))
 
@@ -127,11 +138,17 @@ class _Tree:
         return low, found.mass + MAX_WIDTHS * found.width
 
     def _bound(self, k: int) -> float:
-        """No less than the greatest weight of a node's decay (GENBOD's bound)."""
+        """No less than the greatest weight of a node's decay.
+
+        That of GENBOD is far too great for many daughters; theirs is looked for.
+        """
         low = [self._limits(c)[0] for c in self.children[k]]
         top = self._limits(k)[1]
         free = max(top - sum(low), 0.0)
-        weight, most, least = free ** (len(low) - 2) / top, free + low[0], 0.0
+        weight = free ** (len(low) - 2) / top
+        if (self.many or len(low) >= _MANY) and free > 0.0:
+            return weight * _greatest_product(top, low) * _ROOM
+        most, least = free + low[0], 0.0
         for before, mass in itertools.pairwise(low):
             least += before
             most += mass
@@ -200,6 +217,29 @@ class _Tree:
                     own = np.concatenate([sign * p[:, None] * way, energy[:, None]], axis=1)
                     momentum[:, column] = boost(own, momentum[:, whole], mass[:, whole])
         return momentum[:, : len(self.nodes)]
+
+
+def _greatest_product(top: float, low: list[float]) -> float:
+    """Greatest product of the momenta in the two-body decays of a chain.
+
+    Its logarithm has one maximum; each mass of the chain in turn is moved to its best place.
+
+    Args:
+        top: mass of what decays.
+        low: masses of the daughters.
+    """
+    sums = np.cumsum(low)
+    chain = sums + (top - sums[-1]) * np.linspace(0.0, 1.0, len(low))
+    part = np.linspace(0.0, 1.0, 401)[1:-1]
+    for _ in range(100):
+        for j in range(1, len(low) - 1):
+            first, last = chain[j - 1] + low[j], chain[j + 1] - low[j + 1]
+            place = first + part * (last - first)
+            product = _break_up(place, chain[j - 1], np.array(low[j]))
+            product = product * _break_up(chain[j + 1], place, np.array(low[j + 1]))
+            chain[j] = place[product.argmax()]
+    steps = _break_up(chain[1:], chain[:-1], np.array(low[1:]))
+    return float(np.prod(steps))
 
 
 def _break_up(mass: Floats, first: Floats, second: Floats) -> Floats:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..io.ntuple_reader import read_events, read_provenance
+from ..io.places import check_output
 from .candidates import needed_columns
 from .category import CATEGORIES
 from .request import DecayRequest
@@ -48,6 +49,7 @@ def reconstruct_decays(
     requests: Sequence[DecayRequest],
     n_events: int | None = None,
     command: str = "",
+    force: bool = False,
 ) -> DecaySummary:
     """Reconstruct decays in ntuples and write their trees.
 
@@ -57,10 +59,12 @@ def reconstruct_decays(
         requests: the decays.
         n_events: how many events, None for all.
         command: command line, kept in the file.
+        force: replace an existing file.
 
     Raises:
         LamarrLikeError: naming the file, decay or column; nothing is left under the output name.
     """
+    check_output(output, paths, force=force)
     trees = DecayTrees(requests)
     metadata = {
         "program": f"lamarr_like {__version__}",
@@ -70,7 +74,7 @@ def reconstruct_decays(
     }
     tables = list(needed_columns(requests))
     done = 0
-    with DecayWriter(output, trees, metadata) as writer:
+    with DecayWriter(output, trees, metadata, force) as writer:
         for batch in read_events([str(p) for p in paths], tables, STEP_EVENTS):
             part = batch
             if n_events is not None:

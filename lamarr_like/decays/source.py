@@ -1,10 +1,10 @@
 """Generated signal decays as a source of truth, alone or inside collisions.
 
 =====================================  ============================================================
-``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, one event each; options in `OPTIONS`
+``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, one event each, with no collision and
+                                       so hardly ever a primary vertex; options in `OPTIONS`
 ``SOURCE+decay:B0 -> K+ pi-?OPTIONS``  the events of another source with signal decays added, each
-                                       from one of the collisions of its event, drawn in
-                                       proportion to the charged particles that it sends forward
+                                       from a collision that could have made it, see `collisions`
 anything else                          as `lamarr_like.io.sources.open_source` takes it
 =====================================  ============================================================
 """
@@ -28,11 +28,13 @@ from ..io.truth import (
     check_options,
     make_batch,
     parse_choice,
+    parse_count,
     parse_range,
     split_options,
 )
 from ..particles import SPEED_OF_LIGHT
 from ..rng import uniforms
+from .collisions import QUIET, activity, give_way, host_of, weights
 from .descriptor import Node, parse_decay
 from .names import PHOTON, PI0, conjugate, properties
 from .phasespace import decay_tree
@@ -52,6 +54,7 @@ OPTIONS = {
 """Options of a source of decays and their meaning."""
 
 _MAX_PER_EVENT = 1000
+_MAX_QUIET = 0.03
 
 
 class DecayGenerator:
@@ -77,10 +80,7 @@ class DecayGenerator:
             raise SourceError(f"{name}: pt must be a range within 0-{MAX_PT:g} GeV")
         if self.eta[0] < ETA_RANGE[0] or self.eta[1] > ETA_RANGE[1] or self.eta[0] == self.eta[1]:
             raise SourceError(f"{name}: eta must be a range within {ETA_RANGE[0]:g}-6")
-        count = options.get("n", "1")
-        if not count.isdecimal() or not 1 <= int(count) <= _MAX_PER_EVENT:
-            raise SourceError(f"{name}: n={count} is not a number of decays")
-        self.n = int(count)
+        self.n = parse_count(name, "n", options.get("n", "1"), _MAX_PER_EVENT, "decays")
         energy = parse_range(name, "ecm", options.get("ecm", "13"))[0]
         self.spectrum = spectrum_of(self.tree.pdg_id, energy)
         flip = parse_choice(name, "cc", options.get("cc", "1"), ("0", "1")) == "1"
@@ -168,6 +168,9 @@ def _table(
 class DecaySource(TruthSource):
     """Events of signal decays alone, from the luminous region.
 
+    There is no collision around them, so there is hardly ever a primary vertex, and what is
+    measured from one (IP, FD, DIRA, TAU) is not a number.
+
     Args:
         name: the source as its user wrote it.
         text: descriptor of the decay.
@@ -189,12 +192,20 @@ class DecaySource(TruthSource):
             raise SourceError(f"{name}: decays have no end; say how many events you want (-n)")
         self.seed = seed
         self.generator = DecayGenerator(name, text, options)
+        self.note(
+            "no collision around the decays, so most have no primary vertex, and IP, DIRA and TAU "
+            f"are NaN; for these write pythia:minbias+{name}"
+        )
 
     def batches(self) -> Iterator[EventBatch]:
         """The events, `BLOCK` at a time."""
         assert self.n_events is not None
-        for start in range(0, self.n_events, BLOCK):
-            yield self._batch(np.arange(start, min(start + BLOCK, self.n_events), dtype=np.int64))
+        return self.numbered(0, self.n_events)
+
+    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch]:
+        """Just the events from `first` to before `stop`."""
+        for start in range(first, stop, BLOCK):
+            yield self._batch(np.arange(start, min(start + BLOCK, stop), dtype=np.int64))
 
     def _batch(self, ids: Ints) -> EventBatch:
         """The events of these numbers."""
@@ -214,15 +225,13 @@ class DecaySource(TruthSource):
 class EmbeddedDecays(EmbeddingSource):
     """The events of another source with signal decays added, each from one of its collisions.
 
-    A collision with twice the charged particles is taken twice as often: heavy particles are made
-    in hard collisions, hardly ever in those that leave the detector empty.
-
     Args:
         name: the source as its user wrote it.
         host: the source that decays are added to.
         generators: what is added.
         seed: seed of the run.
         skip_bad: leave out events without a primary vertex rather than stop.
+        how: how a signal finds its collision, see `collisions.host_of`.
 
     Raises:
         BadEventError: while iterating, for the first event without a primary vertex unless
@@ -238,18 +247,35 @@ class EmbeddedDecays(EmbeddingSource):
         generators: Sequence[DecayGenerator],
         seed: int,
         skip_bad: bool = False,
+        how: str = "any",
     ) -> None:
         super().__init__(name, host, seed, skip_bad)
         self.generators = generators
+        self.how = how
 
     def added(self, batch: EventBatch) -> EventBatch:
         """The events with the decays added."""
+        if self.how == "any":
+            self._look_at(batch)
         for k, generator in enumerate(self.generators):
-            batch = embed(batch, generator, self.seed, f"decay_embedded/{k}")
+            batch = embed(batch, generator, self.seed, f"decay_embedded/{k}", self.how)
         return batch
 
+    def _look_at(self, batch: EventBatch) -> None:
+        """Say it where collisions are too quiet for signals."""
+        busiest = np.zeros(len(batch))
+        np.maximum.at(busiest, batch.vertex.event_index, activity(batch))
+        if (busiest < QUIET).mean() > _MAX_QUIET and not self.is_gun:
+            self.note(
+                f"more than {_MAX_QUIET:.0%} of the events have no collision that sends {QUIET} "
+                "charged particles forward: decays added to them mostly find no primary vertex, "
+                "and IP, DIRA and TAU are NaN"
+            )
 
-def embed(batch: EventBatch, generator: DecayGenerator, seed: int, stage: str) -> EventBatch:
+
+def embed(
+    batch: EventBatch, generator: DecayGenerator, seed: int, stage: str, how: str = "any"
+) -> EventBatch:
     """Add decays to each event, behind the particles that are there.
 
     Args:
@@ -257,8 +283,12 @@ def embed(batch: EventBatch, generator: DecayGenerator, seed: int, stage: str) -
         generator: what to add.
         seed: seed of the run.
         stage: name of the stream of random numbers; two generators need two names.
+        how: how a signal finds its collision, see `collisions.host_of`.
     """
-    start = origins(batch, generator.n, seed, stage, _activity(batch))
+    head = generator.tree.pdg_id
+    if how == "replace":
+        batch = give_way(batch, head, generator.n)
+    start = origins(batch, generator.n, seed, stage, weights(batch, head, how))
     added = generator.generate(
         *(seed, stage, start.event_id, start.number, start.point, start.pv_id)
     )
@@ -268,15 +298,6 @@ def embed(batch: EventBatch, generator: DecayGenerator, seed: int, stage: str) -
     mother = new["mc_mother_id"]
     new["mc_mother_id"] = np.where(mother < 0, -1, mother + before)
     return with_particles(batch, new, added.event_index)
-
-
-def _activity(batch: EventBatch) -> Floats:
-    """Charged particles that fly forward from each collision, shape ``(n_vertices,)``."""
-    particle = batch.particle
-    own = (particle["mc_pv_id"] >= 0) & particle["mc_stable"].astype(bool)
-    own &= (particle["mc_charge"] != 0) & (particle["mc_pz"] > 0.0)
-    place = batch.vertex.offsets[particle.event_index[own]] + particle["mc_pv_id"][own]
-    return np.bincount(place, minlength=len(batch.vertex)).astype(np.float64)
 
 
 def open_source(
@@ -303,6 +324,7 @@ def open_source(
     host, extras = split_additions(text)
     guns = [what for kind, what in extras if kind == "gun"]
     decays = [what for kind, what in extras if kind == "decay"]
+    how = "any"
     if host.startswith("decay:"):
         if pileup is not None:
             raise SourceError(f"{text}: signal decays alone have no pile-up")
@@ -313,11 +335,12 @@ def open_source(
     else:
         if not host:
             raise SourceError(f"{text}: name the source of the collisions, SOURCE+decay:...")
-        plain = host + "".join(f"+gun:{gun}" for gun in guns)
+        opened, how = host_of(host, decays)
+        plain = opened + "".join(f"+gun:{gun}" for gun in guns)
         source = sources.open_source(
             plain, n_events=n_events, seed=seed, pileup=pileup, skip_bad=skip_bad
         )
-    return with_decays(text, source, decays, seed, skip_bad)
+    return with_decays(text, source, decays, seed, skip_bad, how)
 
 
 def split_additions(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -327,10 +350,18 @@ def split_additions(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def with_decays(
-    name: str, source: TruthSource, decays: Sequence[str], seed: int, skip_bad: bool
+    name: str,
+    source: TruthSource,
+    decays: Sequence[str],
+    seed: int,
+    skip_bad: bool,
+    how: str = "any",
 ) -> TruthSource:
-    """The source with decays added, ``DESCRIPTOR?OPTIONS`` each; itself for none."""
+    """The source with decays added, ``DESCRIPTOR?OPTIONS`` each; itself for none.
+
+    `how` is what `collisions.host_of` said of the source.
+    """
     if not decays:
         return source
     generators = [DecayGenerator(f"decay:{d}", *split_options(d)) for d in decays]
-    return EmbeddedDecays(name, source, generators, seed, skip_bad)
+    return EmbeddedDecays(name, source, generators, seed, skip_bad, how)

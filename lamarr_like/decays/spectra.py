@@ -89,6 +89,18 @@ class Spectrum(NamedTuple):
         return np.clip(value, *pt) * 1e3, place
 
 
+def heavy_quarks(pdg_id: int) -> tuple[int, int]:
+    """Flavour of the heaviest quarks of a hadron, 5 or 4, and how many it has; 0 and 0 for none.
+
+    Args:
+        pdg_id: PDG identifier.
+    """
+    code = abs(pdg_id) % 10_000
+    digits = (code // 1000, code // 100 % 10, code // 10 % 10)
+    heaviest = max(digits)
+    return (heaviest, digits.count(heaviest)) if heaviest in (4, 5) else (0, 0)
+
+
 def spectrum_of(pdg_id: int, energy: float = 13.0) -> Spectrum:
     """Spectrum of a species in proton-proton collisions.
 
@@ -102,13 +114,10 @@ def spectrum_of(pdg_id: int, energy: float = 13.0) -> Spectrum:
     if not ENERGIES[0] <= energy <= ENERGIES[1]:
         low, high = ENERGIES
         raise SourceError(f"spectra are known from {low:g} to {high:g} TeV, not at {energy:g}")
-    code = abs(pdg_id) % 10_000
-    digits = (code // 1000, code // 100 % 10, code // 10 % 10)
-    heaviest = max(digits)
-    is_onium = digits[0] == 0 and digits[1] == digits[2] and heaviest in (4, 5)
-    kind = {5: "b", 4: "c"}.get(heaviest, "light")
-    flavour = "c" if kind == "light" else kind
-    table = _FONLL[flavour]
+    flavour, n_heavy = heavy_quarks(pdg_id)
+    is_onium = n_heavy == 2 and abs(pdg_id) // 1000 % 10 == 0
+    kind = {5: "b", 4: "c"}.get(flavour, "light")
+    table = _FONLL["c" if kind == "light" else kind]
     p0, a, n, k2, k4 = (
         float(np.interp(energy, list(table), [row[i] for row in table.values()])) for i in range(5)
     )

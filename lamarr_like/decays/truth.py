@@ -18,7 +18,15 @@ from ..events import EventBatch
 from ..io.selection import nearest
 from ..particles import SPEED_OF_LIGHT
 from .descriptor import Decay, Node
-from .names import NEUTRINOS, PHOTON, PI0, conjugate, is_short_lived
+from .names import (
+    LONG_LIVED_CTAU,
+    NEUTRINOS,
+    PHOTON,
+    PI0,
+    conjugate,
+    is_short_lived,
+    properties,
+)
 from .prongs import Floats, Ints
 
 Mask = NDArray[np.bool_]
@@ -257,9 +265,17 @@ class _Finder:
             if k < len(ids) and kind == ids[k] and nodes.get(keys[k], row) == row:
                 met[keys[k]] = row
                 k += 1
-            elif not is_short_lived(kind):
+            elif not is_short_lived(kind) and not self._is_prompt(row):
                 return None
         return met if k == len(ids) else None
+
+    def _is_prompt(self, row: int) -> bool:
+        """Whether a particle of which no table has the life decayed where it was made."""
+        if not np.isnan(properties(int(self.truth.pdg_id[row])).ctau):
+            return False
+        rows = np.array([row])
+        way = self.truth.end(rows) - self.truth.position(self.truth.origin[rows])
+        return bool(np.linalg.norm(way) < LONG_LIVED_CTAU)
 
     def _rest_is_radiation(
         self, head: int, finals: list[int], chosen: list[int], lines: dict[int, list[int]]

@@ -102,16 +102,23 @@ class DecayWriter(RootOutput):
     """Write the candidates of batches of events to a file; use it as a context manager.
 
     Args:
-        path: where to write; an existing file is replaced at the end.
+        path: where to write.
         trees: the decays.
         metadata: provenance (JSON values).
+        force: replace an existing file at the end.
 
     Raises:
-        OutputError: if the file cannot be written.
+        OutputError: if the file cannot be written or is there already.
     """
 
-    def __init__(self, path: str | Path, trees: DecayTrees, metadata: Mapping[str, Any]) -> None:
-        super().__init__(path)
+    def __init__(
+        self,
+        path: str | Path,
+        trees: DecayTrees,
+        metadata: Mapping[str, Any],
+        force: bool = False,
+    ) -> None:
+        super().__init__(path, force)
         self.trees = trees
         self.metadata = dict(metadata)
 

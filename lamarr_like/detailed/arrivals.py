@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .. import rng
 from . import geometry, transport
+from .compiled import kernel
 from .field import propagate
 from .parameters import Parameters
 from .reconstruction import UPSTREAM, Tracks
@@ -134,12 +134,15 @@ def _t2_z(par: Parameters) -> float:
     return par.t_centres[1] + par.t_layer_dz[0]
 
 
-@njit(cache=True)
+@kernel
 def _carried(states, qop, z1, z2, magnet):  # type: ignore[no-untyped-def]
     """States (x, y, tx, ty) at another plane; NaN stays NaN."""
-    out = np.full(states.shape, np.nan)
+    out = np.empty(states.shape)
     for i in range(len(states)):
+        for column in range(4):
+            out[i, column] = np.nan
         if not np.isnan(states[i, 0]):
-            x, y, tx, ty = states[i]
-            out[i, :] = propagate(x, y, tx, ty, qop[i], z1, z2, magnet)
+            s = states[i]
+            x, y, tx, ty = propagate(s[0], s[1], s[2], s[3], qop[i], z1, z2, magnet)
+            out[i, 0], out[i, 1], out[i, 2], out[i, 3] = x, y, tx, ty
     return out

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .compiled import inner
 from .geometry import PIPE, VELO
 from .random import exponential, gamma, normal, poisson, uniform
 
@@ -33,7 +33,7 @@ MIN_P = 50.0
 _MAX_GENERATION = 3
 
 
-@njit(cache=True)
+@inner
 def highland(p, mass, t):  # type: ignore[no-untyped-def]
     """Projected width [rad] of multiple scattering in `t` radiation lengths at momentum p [MeV].
 
@@ -44,13 +44,13 @@ def highland(p, mass, t):  # type: ignore[no-untyped-def]
     return 13.6 / (beta * p) * math.sqrt(t) * 0.9125
 
 
-@njit(cache=True)
+@inner
 def mean_loss(p, mass, path, det):  # type: ignore[no-untyped-def]
     """Mean energy [MeV] lost by ionisation in `path` radiation lengths, ~ 1 / beta^2."""
     return det.ionisation_per_x0 * path * (1.0 + mass * mass / (p * p))
 
 
-@njit(cache=True)
+@inner
 def _deflect(tx, ty, sigma, state):  # type: ignore[no-untyped-def]
     """Kick a direction by two normal angles in the plane across it."""
     norm = math.sqrt(1.0 + tx * tx + ty * ty)
@@ -63,7 +63,7 @@ def _deflect(tx, ty, sigma, state):  # type: ignore[no-untyped-def]
     return tx + (tx * radial - ty * tangential) / t, ty + (ty * radial + tx * tangential) / t
 
 
-@njit(cache=True)
+@inner
 def _turned(tx, ty, theta, phi):  # type: ignore[no-untyped-def]
     """Unit vector at angle theta, azimuth phi about the direction of the slopes."""
     n = 1.0 / math.sqrt(1.0 + tx * tx + ty * ty)
@@ -77,7 +77,7 @@ def _turned(tx, ty, theta, phi):  # type: ignore[no-untyped-def]
     return c * dx + u * ax + v * bx, c * dy + v * by, c * dz + u * az + v * bz
 
 
-@njit(cache=True)
+@inner
 def decayed(tx, ty, p, species, state):  # type: ignore[no-untyped-def]
     """Charged daughter of a pion or kaon: species, tx, ty, p (0 if it flies backwards).
 
@@ -104,7 +104,7 @@ def decayed(tx, ty, p, species, state):  # type: ignore[no-untyped-def]
     return daughter, nx / nz, ny / nz, q
 
 
-@njit(cache=True)
+@inner
 def _push(stack, n, x, y, z, tx, ty, p, species, charge, generation):  # type: ignore[no-untyped-def]
     if n < stack.shape[0]:
         s = stack[n]
@@ -114,7 +114,7 @@ def _push(stack, n, x, y, z, tx, ty, p, species, charge, generation):  # type: i
     return n
 
 
-@njit(cache=True)
+@inner
 def _interact(stack, n, x, y, z, tx, ty, p, generation, state):  # type: ignore[no-untyped-def]
     """Put the products of a nuclear interaction on the stack.
 
@@ -148,7 +148,7 @@ def _interact(stack, n, x, y, z, tx, ty, p, generation, state):  # type: ignore[
     return n
 
 
-@njit(cache=True)
+@inner
 def decay_point(z, tx, ty, p, species, state):  # type: ignore[no-untyped-def]
     """Where in z [mm] a particle decays; far behind the detector if it does not."""
     if C_TAU[species] <= 0.0:
@@ -157,7 +157,7 @@ def decay_point(z, tx, ty, p, species, state):  # type: ignore[no-untyped-def]
     return z + length / math.sqrt(1.0 + tx * tx + ty * ty)
 
 
-@njit(cache=True)
+@inner
 def cross_sheet(tx, ty, p, species, path, det, state):  # type: ignore[no-untyped-def]
     """Scattering, ionisation and radiation of a charged particle in `path` radiation lengths.
 
@@ -186,7 +186,7 @@ def cross_sheet(tx, ty, p, species, path, det, state):  # type: ignore[no-untype
     return tx, ty, math.sqrt(energy * energy - mass * mass)
 
 
-@njit(cache=True)
+@inner
 def material_on_path(kind, x0, x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
     """Radiation lengths met at a plane; none in the beam pipe and beside the VELO sensors.
 
@@ -204,14 +204,14 @@ def material_on_path(kind, x0, x, y, z, tx, ty, det):  # type: ignore[no-untyped
     return x0 * math.sqrt(1.0 + tx * tx + ty * ty)
 
 
-@njit(cache=True, inline="always")
+@inner
 def interaction_lengths(species, charge, path, det):  # type: ignore[no-untyped-def]
     """Interaction lengths that a hadron meets in `path` radiation lengths."""
     index = 2 * (species - PION) + (1 if charge < 0.0 else 0)
     return path * det.interaction_per_x0 * det.interaction_of[index]
 
 
-@njit(cache=True)
+@inner
 def _convert(stack, depth, x, y, z, tx, ty, p, generation, state):  # type: ignore[no-untyped-def]
     """Put the two electrons of a photon on the stack; returns its new depth."""
     if generation < _MAX_GENERATION:
@@ -224,7 +224,7 @@ def _convert(stack, depth, x, y, z, tx, ty, p, generation, state):  # type: igno
     return depth
 
 
-@njit(cache=True)
+@inner
 def cross_plane(  # type: ignore[no-untyped-def]
     stack, depth, x, y, z, tx, ty, p, species, charge, generation, path, det, state
 ):

@@ -14,10 +14,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .arrivals import Arrivals, Pointing
+from .compiled import inner, kernel
 from .muon_hits import MuonHits, muon_hits
 from .muon_system import N_STATIONS, System, region_of, system
 from .parameters import Parameters
@@ -49,7 +49,7 @@ class Matched(NamedTuple):
     around: NDArray[np.int64]
 
 
-@njit(cache=True)
+@inner
 def passes_is_muon(p, m2, m3, m4, m5):  # type: ignore[no-untyped-def]
     """IsMuon [M]: whether hits in these stations make a track of momentum p [MeV] a muon."""
     if p < 3000.0:
@@ -61,13 +61,13 @@ def passes_is_muon(p, m2, m3, m4, m5):  # type: ignore[no-untyped-def]
     return m2 and m3 and m4 and m5
 
 
-@njit(cache=True)
+@inner
 def field_of_interest(p, row):  # type: ignore[no-untyped-def]
     """Half width in pads at momentum p [MeV]; `row` holds a, b and c [1/GeV]."""
     return row[0] + row[1] * math.exp(-row[2] * p / 1000.0)
 
 
-@njit(cache=True)
+@inner
 def _station(p, x, y, s, r, hits, fields, muon):  # type: ignore[no-untyped-def]
     """Nearest hit of station s and hits around it.
 
@@ -99,10 +99,10 @@ def _station(p, x, y, s, r, hits, fields, muon):  # type: ignore[no-untyped-def]
     return best, around
 
 
-@njit(cache=True)
+@inner
 def _match(t, track, hits, fields, muon, out):  # type: ignore[no-untyped-def]
     """Fill entry t of `out` for a track with x, y, tx, ty at the SPD and momentum p."""
-    x, y, tx, ty, p = track
+    x, y, tx, ty, p = track[0], track[1], track[2], track[3], track[4]
     has = np.zeros(N_STATIONS, np.bool_)
     used, d2, around = 0, 0.0, 0
     for s in range(N_STATIONS):
@@ -130,11 +130,14 @@ def _match(t, track, hits, fields, muon, out):  # type: ignore[no-untyped-def]
         out.missing[t] = 2 - has[2] - has[3]
 
 
-@njit(cache=True)
+@kernel
 def _match_all(event, tracks, hits, fields, muon, out):  # type: ignore[no-untyped-def]
     """Fill `out` for all tracks whose extrapolation is known."""
     for t in range(len(event)):
-        if np.isfinite(tracks[t]).all():
+        finite = True
+        for column in range(5):
+            finite = finite and np.isfinite(tracks[t, column])
+        if finite:
             mine = slice(hits.offsets[event[t]], hits.offsets[event[t] + 1])
             found = (hits.station[mine], hits.place[mine])
             _match(t, tracks[t], found, fields, muon, out)

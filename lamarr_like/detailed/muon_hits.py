@@ -15,11 +15,11 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .. import rng
 from .arrivals import Arrivals
+from .compiled import inner, kernel
 from .matter import ELECTRON, MUON, PHOTON, PROTON
 from .muon_system import N_REGIONS, N_STATIONS, cross_slice, depth, move, region_of, system
 from .parameters import Parameters
@@ -44,7 +44,7 @@ class MuonHits(NamedTuple):
     place: NDArray[np.float64]
 
 
-@njit(cache=True)
+@inner
 def _add(n, x, y, s, muon, out, state):  # type: ignore[no-untyped-def]
     """Fire the pad at (x, y) of station s; returns the new count of hits."""
     r = region_of(x, y, s, muon)
@@ -59,7 +59,7 @@ def _add(n, x, y, s, muon, out, state):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@njit(cache=True)
+@inner
 def _fly(n, ray, species, reach, muon, out, state):  # type: ignore[no-untyped-def]
     """Follow a particle until it stops, showers or leaves M5.
 
@@ -101,7 +101,7 @@ def _fly(n, ray, species, reach, muon, out, state):  # type: ignore[no-untyped-d
     return n, reach
 
 
-@njit(cache=True)
+@inner
 def _shower(n, ray, muon, out, state):  # type: ignore[no-untyped-def]
     """Hits of the leakage of a shower that starts at `ray`, and of a muon from a decay in it.
 
@@ -136,7 +136,7 @@ def _shower(n, ray, muon, out, state):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True)
+@inner
 def _strays(n, showers, muon, out, state):  # type: ignore[no-untyped-def]
     """Low-energy hits and noise, of a density ~ 1 / r^2; returns the new count of hits."""
     for s in range(N_STATIONS):
@@ -149,7 +149,7 @@ def _strays(n, showers, muon, out, state):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True)
+@kernel
 def _fill(keys, first, incoming, species, muon, out):  # type: ignore[no-untyped-def]
     """Hits of all events; returns their number, which may be above the room in `out`.
 
@@ -173,7 +173,9 @@ def _fill(keys, first, incoming, species, muon, out):  # type: ignore[no-untyped
                 continue
             if kind != MUON and incoming[i, 4] > muon.stray_p:
                 showers += 1
-            ray[:5], ray[5] = incoming[i], muon.origin
+            for column in range(5):
+                ray[column] = incoming[i, column]
+            ray[5] = muon.origin
             if math.hypot(ray[0], ray[1]) < muon.beam_pipe * muon.origin:
                 continue
             reach = 1e9

@@ -9,9 +9,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from .compiled import inner
 from .matter import MASS, MUON
 from .parameters import Parameters
 from .random import exponential, normal
@@ -77,7 +77,7 @@ def system(par: Parameters) -> System:
     )
 
 
-@njit(cache=True)
+@inner
 def region_of(x, y, s, muon):  # type: ignore[no-untyped-def]
     """Region 0 (R1) to 3 (R4) of a point [mm] in station s; -1 in the opening or outside."""
     u = max(abs(x) / muon.inner[s, 0], abs(y) / muon.inner[s, 1])
@@ -89,7 +89,7 @@ def region_of(x, y, s, muon):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True)
+@inner
 def mean_loss(p, mass, minimum):  # type: ignore[no-untyped-def]
     """Mean energy [MeV] lost where a minimum-ionising particle loses `minimum` [PDG, iron]."""
     # In the momentum of a muon of the same velocity, for which the numbers are.
@@ -99,7 +99,7 @@ def mean_loss(p, mass, minimum):  # type: ignore[no-untyped-def]
     return minimum * (ionisation + muon_p / _RADIATIVE)
 
 
-@njit(cache=True)
+@inner
 def cross_slice(ray, species, dz, path, block, muon, state):  # type: ignore[no-untyped-def]
     """Cross a slice of a block: scattering after Highland with its displacement, and loss.
 
@@ -127,7 +127,7 @@ def cross_slice(ray, species, dz, path, block, muon, state):  # type: ignore[no-
     ray[4] = math.sqrt(energy * energy - mass * mass) if energy > mass else 0.0
 
 
-@njit(cache=True)
+@inner
 def move(ray, z):  # type: ignore[no-untyped-def]
     """Fly straight to z."""
     dz = z - ray[5]
@@ -136,7 +136,7 @@ def move(ray, z):  # type: ignore[no-untyped-def]
     ray[5] = z
 
 
-@njit(cache=True)
+@inner
 def depth(z, muon):  # type: ignore[no-untyped-def]
     """Interaction lengths in front of z at normal incidence."""
     total = 0.0

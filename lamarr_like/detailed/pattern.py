@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .. import rng
 from . import geometry
+from .compiled import kernel
 from .field import KAPPA, propagate
 from .parameters import Parameters
 from .transport import Simulated
@@ -124,7 +124,7 @@ def _forward(sim: Simulated, rows: NDArray[np.int64], par: Parameters) -> NDArra
     return np.where(np.isfinite(result), result, 0.0)
 
 
-@njit(cache=True)
+@kernel
 def _mismatch(seeds, t2, zt, magnet, off):  # type: ignore[no-untyped-def]
     """Distances in tx and y at T2 from the path that joins a seed with x there, and its q/p."""
     for i in range(len(seeds)):
@@ -166,7 +166,7 @@ class Ghosts(NamedTuple):
     pair: NDArray[np.int64]
 
 
-@njit(cache=True)
+@kernel
 def _pairs(offsets, velo, t, start, t2, zm, zt, windows):  # type: ignore[no-untyped-def]
     """All pairs of one event that agree in y at T2 and in x in the middle of the magnet."""
     found = []
@@ -226,7 +226,7 @@ def find_ghosts(
     return Ghosts(a[keep], b[keep], qop[keep], index[keep])
 
 
-@njit(cache=True)
+@kernel
 def _stray(seeds, z, angle, first, magnet, value, angles, hit, u, g):  # type: ignore[no-untyped-def]
     for i in range(len(seeds)):
         s = seeds[i]

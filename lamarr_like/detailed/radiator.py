@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import njit
-
+from .compiled import inner
 from .parameters import Parameters
 
 
@@ -79,21 +78,21 @@ def radiators(par: Parameters) -> tuple[Radiator, Radiator]:
     return made[0], made[1]
 
 
-@njit(cache=True)
+@inner
 def cherenkov_angle(p, mass, n):  # type: ignore[no-untyped-def]
     """Cherenkov angle [rad], 0 below threshold: cos(theta) = 1 / (n beta)."""
     cos = math.sqrt(p * p + mass * mass) / (n * p)
     return math.acos(cos) if cos < 1.0 else 0.0
 
 
-@njit(cache=True)
+@inner
 def expected_yield(p, mass, rad):  # type: ignore[no-untyped-def]
     """Detected photons from Frank and Tamm: the saturated yield times sin^2 over its maximum."""
     s = math.sin(cherenkov_angle(p, mass, rad.n))
     return rad.yield_ * s * s / (1.0 - 1.0 / (rad.n * rad.n))
 
 
-@njit(cache=True)
+@inner
 def acceptance(sx, sy, rad):  # type: ignore[no-untyped-def]
     """Share of the ring that is seen from x/z and y/z of the track, falling at the edges."""
     r = math.sqrt(sx * sx + sy * sy)

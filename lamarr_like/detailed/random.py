@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from .compiled import inner
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -17,7 +18,7 @@ _MIX2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 
-@njit(cache=True)
+@inner
 def uniform(state):  # type: ignore[no-untyped-def]
     """Next number in (0, 1)."""
     state[0] += _GOLDEN
@@ -28,20 +29,20 @@ def uniform(state):  # type: ignore[no-untyped-def]
     return (np.float64(z >> _S11) + 0.5) * 1.1102230246251565e-16
 
 
-@njit(cache=True)
+@inner
 def normal(state):  # type: ignore[no-untyped-def]
     """Next standard normal number (Box-Muller, one of the pair)."""
     r = math.sqrt(-2.0 * math.log(uniform(state)))
     return r * math.cos(2.0 * math.pi * uniform(state))
 
 
-@njit(cache=True)
+@inner
 def exponential(state):  # type: ignore[no-untyped-def]
     """Next number from exp(-x)."""
     return -math.log(uniform(state))
 
 
-@njit(cache=True)
+@inner
 def poisson(state, mean):  # type: ignore[no-untyped-def]
     """Next Poisson number; above a mean of 60 the rounded normal."""
     if mean > 60.0:
@@ -55,7 +56,7 @@ def poisson(state, mean):  # type: ignore[no-untyped-def]
     return k
 
 
-@njit(cache=True)
+@inner
 def gamma(state, shape):  # type: ignore[no-untyped-def]
     """Next number from the Gamma distribution of scale 1 (Marsaglia, Tsang, TOMS 26 (2000) 363)."""
     boost = 1.0

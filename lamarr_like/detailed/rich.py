@@ -16,9 +16,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from .compiled import inner, kernel
 from .matter import MASS
 from .parameters import Parameters
 from .radiator import Radiator, acceptance, cherenkov_angle, expected_yield, radiators
@@ -35,16 +35,16 @@ _RING_POINTS = 36  # at which a ring is looked up on that grid
 _CLUSTER_REACH = 2.2  # saturated angles from a particle within which its clusters lie
 
 
-@njit(cache=True)
+@inner
 def _unit(tx, ty):  # type: ignore[no-untyped-def]
     n = 1.0 / math.sqrt(1.0 + tx * tx + ty * ty)
     return tx * n, ty * n, n
 
 
-@njit(cache=True)
+@inner
 def _emit(photons, n, emitter, species, rad, state):  # type: ignore[no-untyped-def]
     """Photons of one particle (see `rich_dlls`).  Returns the new count."""
-    tx, ty, p = emitter[:3]
+    tx, ty, p = emitter[0], emitter[1], emitter[2]
     mass = MASS[species]
     mean = expected_yield(p, mass, rad) * acceptance(emitter[3], emitter[4], rad) * emitter[5]
     if not mean > 0.0:
@@ -76,7 +76,7 @@ def _emit(photons, n, emitter, species, rad, state):  # type: ignore[no-untyped-
     return n
 
 
-@njit(cache=True)
+@inner
 def _clusters(photons, n, emitter, rad, state):  # type: ignore[no-untyped-def]
     """Hits that come in clusters and are no photons of a ring.  Returns the new count.
 
@@ -95,14 +95,14 @@ def _clusters(photons, n, emitter, rad, state):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True)
+@inner
 def _cell(x, y, z, cell):  # type: ignore[no-untyped-def]
     i = math.floor(x / (z * cell)) + _HALF_GRID
     j = math.floor(y / (z * cell)) + _HALF_GRID
     return min(max(i, 0), _GRID - 1), min(max(j, 0), _GRID - 1)
 
 
-@njit(cache=True)
+@inner
 def _counts(photons, n, rad):  # type: ignore[no-untyped-def]
     """Photons in each detector."""
     grid = np.zeros((_GRID, _GRID))
@@ -112,7 +112,7 @@ def _counts(photons, n, rad):  # type: ignore[no-untyped-def]
     return grid
 
 
-@njit(cache=True)
+@inner
 def _expected(tracks, theta, mean, best, rad):  # type: ignore[no-untyped-def]
     """Photons in each detector that the best hypotheses of all tracks expect."""
     grid = np.zeros((_GRID, _GRID))
@@ -130,7 +130,7 @@ def _expected(tracks, theta, mean, best, rad):  # type: ignore[no-untyped-def]
     return grid
 
 
-@njit(cache=True)
+@inner
 def _background(photons, n, counts, expected, rad):  # type: ignore[no-untyped-def]
     """Density of background [1/rad^2] at each photon: what tracks do not explain in its cell."""
     density = np.empty(n)
@@ -141,7 +141,7 @@ def _background(photons, n, counts, expected, rad):  # type: ignore[no-untyped-d
     return density
 
 
-@njit(cache=True)
+@inner
 def _hypotheses(tracks, rad):  # type: ignore[no-untyped-def]
     """Expected angle and photons of each track and hypothesis, and its angular resolution."""
     n = len(tracks)
@@ -162,7 +162,17 @@ def _hypotheses(tracks, rad):  # type: ignore[no-untyped-def]
     return theta, mean, sigma
 
 
-@njit(cache=True)
+@inner
+def _longer(photon, angle):  # type: ignore[no-untyped-def]
+    """Both arrays with as much room again."""
+    n = len(photon)
+    photons, angles = np.empty(2 * n, np.int64), np.empty(2 * n)
+    for i in range(n):
+        photons[i], angles[i] = photon[i], angle[i]
+    return photons, angles
+
+
+@inner
 def _pairs(tracks, photons, n_photons, reach, mean, sigma):  # type: ignore[no-untyped-def]
     """Pairs of track and photon within reach, track by track.
 
@@ -185,8 +195,7 @@ def _pairs(tracks, photons, n_photons, reach, mean, sigma):  # type: ignore[no-u
                 if c2 < cut:
                     c2 += (photons[g, 2] - dz) ** 2
                     if m >= size:
-                        photon = np.concatenate((photon, np.empty(size, np.int64)))
-                        angle = np.concatenate((angle, np.empty(size)))
+                        photon, angle = _longer(photon, angle)
                         size *= 2
                     photon[m] = g
                     angle[m] = 2.0 * math.asin(min(1.0, 0.5 * math.sqrt(c2)))
@@ -195,7 +204,7 @@ def _pairs(tracks, photons, n_photons, reach, mean, sigma):  # type: ignore[no-u
     return first, photon[:m], angle[:m]
 
 
-@njit(cache=True)
+@inner
 def _signals(first, angles, theta, mean, sigma):  # type: ignore[no-untyped-def]
     """Density of photons [1/rad^2] that each hypothesis expects at each pair."""
     signal = np.zeros((len(angles), _N_HYP))
@@ -211,7 +220,7 @@ def _signals(first, angles, theta, mean, sigma):  # type: ignore[no-untyped-def]
     return signal
 
 
-@njit(cache=True)
+@inner
 def _improve(best, logs, total, first, photon, signal, mean):  # type: ignore[no-untyped-def]
     """One turn of the global likelihood: fills `logs`, moves `best` to the best hypotheses.
 
@@ -235,7 +244,7 @@ def _improve(best, logs, total, first, photon, signal, mean):  # type: ignore[no
                 best[t] = h
 
 
-@njit(cache=True)
+@inner
 def _likelihood(tracks, photons, n_photons, rad, dll):  # type: ignore[no-untyped-def]
     """Add the log-likelihood of each hypothesis relative to the pion to `dll`.
 
@@ -264,7 +273,7 @@ def _likelihood(tracks, photons, n_photons, rad, dll):  # type: ignore[no-untype
                 dll[t, h] += logs[t, h] - logs[t, _PION]
 
 
-@njit(cache=True)
+@kernel
 def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyped-def]
     """Both RICH detectors of one event."""
     state = np.zeros(1, dtype=np.uint64)
@@ -285,8 +294,10 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
             if n < size:
                 photons[n, 0], photons[n, 1], photons[n, 2] = _unit(x, y)
                 n += 1
-        measured = tracks[:, r].copy()
+        measured = np.empty((len(tracks), 6))
         for i in range(len(measured)):
+            for column in range(6):
+                measured[i, column] = tracks[i, r, column]
             if measured[i, 2] > 0.0:
                 s = math.sqrt(rad.track_error**2 + (rad.track_scatter / measured[i, 2]) ** 2)
                 measured[i, 0] += s * normal(state)
@@ -296,7 +307,7 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
     return counts
 
 
-@njit(cache=True)
+@kernel
 def _isolated(keys, emitter, species, rad):  # type: ignore[no-untyped-def]
     """Photons of lone tracks: number of each and all angles to their track."""
     state = np.zeros(1, dtype=np.uint64)

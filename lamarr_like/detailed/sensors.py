@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from . import geometry
+from .compiled import inner
 from .random import normal, uniform
 
 
-@njit(cache=True, inline="always")
+@inner
 def is_inner(x, y, det):  # type: ignore[no-untyped-def]
     """Whether (x, y) [mm] of a T layer lies on the silicon of the inner tracker."""
     return (abs(x) < det.it_half_x[0] and abs(y) < det.it_half_y[0]) or (
@@ -18,7 +17,7 @@ def is_inner(x, y, det):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True)
+@inner
 def _hit(k, m, angle, x, y, sigma, det, out, state):  # type: ignore[no-untyped-def]
     """One hit: its error varies about `sigma` in the mean square, and now and then is wrong."""
     spread = det.hit_error_spread
@@ -30,7 +29,7 @@ def _hit(k, m, angle, x, y, sigma, det, out, state):  # type: ignore[no-untyped-
     out.hit[k, m] = True
 
 
-@njit(cache=True)
+@inner
 def measure(k, kind, m, angle, x, y, det, out, state):  # type: ignore[no-untyped-def]
     """Make the hits of particle `k` at one plane.
 

@@ -12,15 +12,16 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from . import geometry
+from .compiled import inner, kernel
 from .field import FIELD_START, propagate
 from .matter import MASS, PION, highland, material_on_path, mean_loss
 from .parameters import Parameters
 
 _VELO, _TT, _T = geometry.VELO, geometry.TT, geometry.T
+_FIRST_TT, _FIRST_T = geometry.FIRST_TT, geometry.FIRST_T
 _PION_MASS = float(MASS[PION])
 _ITERATIONS = 2
 _MIN_FIT_P = 100.0
@@ -45,7 +46,7 @@ class Fitted(NamedTuple):
     n_hits: NDArray[np.int64]
 
 
-@njit(cache=True)
+@inner
 def _add_scattering(c, tx, ty, p, path):  # type: ignore[no-untyped-def]
     """Add the scattering in `path` radiation lengths (along the track) to a covariance."""
     sigma = highland(p, _PION_MASS, path)
@@ -56,7 +57,7 @@ def _add_scattering(c, tx, ty, p, path):  # type: ignore[no-untyped-def]
     c[3, 2] += w * tx * ty
 
 
-@njit(cache=True)
+@inner
 def _update(d, c, value, angle, sigma):  # type: ignore[no-untyped-def]
     """Kalman update with one measurement of cos(a) x + sin(a) y; returns its chi2."""
     hx, hy = math.cos(angle), math.sin(angle)
@@ -72,7 +73,7 @@ def _update(d, c, value, angle, sigma):  # type: ignore[no-untyped-def]
     return residual * residual / s
 
 
-@njit(cache=True)
+@inner
 def _transport_covariance(c, f):  # type: ignore[no-untyped-def]
     """C -> F C F^T with F of `_jacobian`: rows 0-3 change, q/p stays."""
     g = np.empty((5, 5))
@@ -91,7 +92,7 @@ def _transport_covariance(c, f):  # type: ignore[no-untyped-def]
         c[i, 4] = g[i, 4]
 
 
-@njit(cache=True)
+@inner
 def _transport_difference(d, f):  # type: ignore[no-untyped-def]
     a, b, q = d[2], d[3], d[4]
     d[0] += f[0, 2] * a + f[0, 3] * b + f[0, 4] * q
@@ -100,10 +101,17 @@ def _transport_difference(d, f):  # type: ignore[no-untyped-def]
     d[3] = f[3, 2] * a + f[3, 3] * b + f[3, 4] * q
 
 
-@njit(cache=True)
+@inner
+def _clear(f):  # type: ignore[no-untyped-def]
+    for i in range(5):
+        for j in range(5):
+            f[i, j] = 0.0
+
+
+@inner
 def _jacobian(x, y, tx, ty, qop, z1, z2, magnet, f):  # type: ignore[no-untyped-def]
     """Derivatives of (x, y, tx, ty) at z2 by (tx, ty, q/p) at z1, into columns 2-4 of `f`."""
-    f[:] = 0.0
+    _clear(f)
     if z1 <= FIELD_START and z2 <= FIELD_START:
         f[0, 2] = f[1, 3] = z2 - z1
         f[2, 2] = f[3, 3] = 1.0
@@ -119,12 +127,12 @@ def _jacobian(x, y, tx, ty, qop, z1, z2, magnet, f):  # type: ignore[no-untyped-
         f[i, 4] = (c[i] - base[i]) / eq
 
 
-@njit(cache=True, inline="always")
+@inner
 def _momentum(qop):  # type: ignore[no-untyped-def]
     return max(_MIN_FIT_P, 1.0 / max(abs(qop), 1e-9))
 
 
-@njit(cache=True)
+@inner
 def _with_loss(qop, path, sign, det):  # type: ignore[no-untyped-def]
     """q/p behind (sign 1) or before (sign -1) `path` radiation lengths of material."""
     p = _momentum(qop)
@@ -133,13 +141,13 @@ def _with_loss(qop, path, sign, det):  # type: ignore[no-untyped-def]
     return math.copysign(1.0 / max(_MIN_FIT_P, p - sign * loss), qop)
 
 
-@njit(cache=True)
+@inner
 def _path(j, r, planes, det):  # type: ignore[no-untyped-def]
     """Radiation lengths met at plane `j` by the reference `r`."""
     return material_on_path(planes.kind[j], planes.x0[j], r[0], r[1], planes.z[j], r[2], r[3], det)
 
 
-@njit(cache=True)
+@inner
 def _extent(hit, planes):  # type: ignore[no-untyped-def]
     """First and last plane with hits (-1 for none) and the number of hits."""
     first, last, n = -1, -1, 0
@@ -158,7 +166,7 @@ def _extent(hit, planes):  # type: ignore[no-untyped-def]
     return first, last, n
 
 
-@njit(cache=True)
+@inner
 def _trajectory(ref, first, last, planes, det, magnet):  # type: ignore[no-untyped-def]
     """Fill the rows of `ref` behind `first`; false if the trajectory leaves the detector."""
     for j in range(first, last):
@@ -173,7 +181,7 @@ def _trajectory(ref, first, last, planes, det, magnet):  # type: ignore[no-untyp
     return True
 
 
-@njit(cache=True)
+@inner
 def _measure(j, r, d, cov, hits, planes, chi2):  # type: ignore[no-untyped-def]
     """Update with the hits of plane `j`; `r` is the reference there, `d` the difference to it."""
     value, angle, error, hit = hits
@@ -192,15 +200,16 @@ def _measure(j, r, d, cov, hits, planes, chi2):  # type: ignore[no-untyped-def]
                 chi2[2] += gain
 
 
-@njit(cache=True)
+@inner
 def _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f):  # type: ignore[no-untyped-def]
     """Kalman filter from the last plane to the first: fills `d`, `cov` and `chi2`."""
-    d[:] = 0.0
-    cov[:] = 0.0
+    for i in range(5):
+        d[i] = 0.0
+    _clear(cov)
     cov[0, 0] = cov[1, 1] = 1e4
     cov[2, 2] = cov[3, 3] = 0.04
     cov[4, 4] = 1e-20 if fixed else 1e-6
-    chi2[:] = 0.0
+    chi2[0], chi2[1], chi2[2] = 0.0, 0.0, 0.0
     for j in range(last, first - 1, -1):
         r = ref[j]
         _measure(j, r, d, cov, hits, planes, chi2)
@@ -213,7 +222,7 @@ def _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f)
             _transport_covariance(cov, f)
 
 
-@njit(cache=True)
+@inner
 def _fit_one(seed, hits, fixed, planes, det, magnet, state, cov, chi2):  # type: ignore[no-untyped-def]
     """Fit one candidate; returns the number of hits, 0 if the trajectory left the detector."""
     first, last, n = _extent(hits[3], planes)
@@ -248,7 +257,7 @@ def _fit_one(seed, hits, fixed, planes, det, magnet, state, cov, chi2):  # type:
     return n
 
 
-@njit(cache=True)
+@inner
 def _through_magnet(x, y, tx, ty, qop, first, planes, det, magnet, cov, f):  # type: ignore[no-untyped-def]
     """Carry a downstream track to the end of the field: the passive material, then the fringe."""
     z = planes.z[first]
@@ -269,16 +278,16 @@ def _through_magnet(x, y, tx, ty, qop, first, planes, det, magnet, cov, f):  # t
     return x, y, tx, ty, qop, FIELD_START
 
 
-@njit(cache=True)
+@inner
 def _drift(cov, dz, f):  # type: ignore[no-untyped-def]
     """Carry a covariance over a straight line."""
-    f[:] = 0.0
+    _clear(f)
     f[0, 2] = f[1, 3] = dz
     f[2, 2] = f[3, 3] = 1.0
     _transport_covariance(cov, f)
 
 
-@njit(cache=True)
+@inner
 def _to_beam(x, y, z, tx, ty, qop, det, state, cov, f):  # type: ignore[no-untyped-def]
     """Carry state and covariance to the point closest to the z axis, through the foil."""
     slope2 = tx * tx + ty * ty
@@ -299,16 +308,16 @@ def _to_beam(x, y, z, tx, ty, qop, det, state, cov, f):  # type: ignore[no-untyp
     state[3], state[4], state[5] = tx, ty, qop
 
 
-@njit(cache=True)
+@kernel
 def _fit_all(seeds, value, angle, error, hit, fixed, planes, det, magnet, out):  # type: ignore[no-untyped-def]
     state, cov, chi2, n_dof, n_hits = out
     for i in range(len(seeds)):
         hits = (value[i], angle[i], error[i], hit[i])
         n = _fit_one(seeds[i], hits, fixed, planes, det, magnet, state[i], cov[i], chi2[i])
         n_dof[i] = n - (4 if fixed else 5) if n > 0 else -1
-        n_hits[i, 0] = hit[i, : geometry.FIRST_TT].sum()
-        n_hits[i, 1] = hit[i, geometry.FIRST_TT : geometry.FIRST_T].sum()
-        n_hits[i, 2] = hit[i, geometry.FIRST_T :].sum()
+        for m in range(hit.shape[1]):
+            if hit[i, m]:
+                n_hits[i, 0 if m < _FIRST_TT else (1 if m < _FIRST_T else 2)] += 1
 
 
 def fit(

@@ -10,10 +10,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from . import geometry
+from .compiled import inner, kernel
 from .field import propagate
 from .matter import MIN_P, cross_plane, decay_point, decayed, material_on_path
 from .parameters import Parameters
@@ -66,7 +66,7 @@ class Simulated(NamedTuple):
     end_z: NDArray[np.float64]
 
 
-@njit(cache=True)
+@kernel
 def _follow(keys, initial, planes, det, magnet, out):  # type: ignore[no-untyped-def]
     """Follow all particles; returns how many entries were made, -1 if `out` is too small.
 
@@ -83,7 +83,8 @@ def _follow(keys, initial, planes, det, magnet, out):  # type: ignore[no-untyped
     made = 0
     for i in range(len(keys)):
         state[0] = keys[i]
-        stack[0, :8] = initial[i]
+        for column in range(8):
+            stack[0, column] = initial[i, column]
         stack[0, 8] = 0.0
         depth = 1
         while depth > 0:
@@ -98,13 +99,15 @@ def _follow(keys, initial, planes, det, magnet, out):  # type: ignore[no-untyped
     return made
 
 
-@njit(cache=True)
+@inner
 def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-untyped-def]
     """Follow the particle in row `depth` of the stack as entry `k`; returns the new depth."""
-    x, y, z, tx, ty, p = stack[depth, :6]
-    species, charge, generation = int(stack[depth, 6]), stack[depth, 7], int(stack[depth, 8])
+    top = stack[depth]
+    x, y, z, tx, ty, p = top[0], top[1], top[2], top[3], top[4], top[5]
+    species, charge, generation = int(top[6]), top[7], int(top[8])
     out.generation[k], out.species[k], out.charge[k] = generation, species, int(charge)
-    out.start[k, :] = stack[depth, :6]
+    for column in range(6):
+        out.start[k, column] = top[column]
     decay_z = decay_point(z, tx, ty, p, species, state)
     outside_foil = x * x + y * y > det.foil_radius * det.foil_radius
     for j in range(len(planes.z)):
@@ -150,7 +153,7 @@ def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-u
     return depth
 
 
-@njit(cache=True)
+@inner
 def _is_lost(x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
     """Whether a particle was bent out of the detector or hits the yoke of the magnet."""
     if abs(tx) > _MAX_SLOPE or abs(ty) > _MAX_SLOPE:
@@ -158,7 +161,7 @@ def _is_lost(x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
     return 3000.0 < z < 7500.0 and (abs(x) > det.aperture_x * z or abs(y) > det.aperture_y * z)
 
 
-@njit(cache=True)
+@inner
 def _record(k, kind, m, angle, x, y, tx, ty, p, species, det, out, state):  # type: ignore[no-untyped-def]
     """Note what the plane sees of a charged particle: hits or the state in a radiator."""
     if kind in (_RICH1, _RICH2):
@@ -172,7 +175,7 @@ def _record(k, kind, m, angle, x, y, tx, ty, p, species, det, out, state):  # ty
             t2[0], t2[1], t2[2], t2[3] = x, y, tx, ty
 
 
-@njit(cache=True)
+@inner
 def _foil(stack, depth, x, y, z, tx, ty, p, species, charge, generation, z_plane, det, state):  # type: ignore[no-untyped-def]
     """Cross the RF foil if that comes before `z_plane`.
 
@@ -192,7 +195,7 @@ def _foil(stack, depth, x, y, z, tx, ty, p, species, charge, generation, z_plane
     return True, depth, x, y, z, tx, ty, p
 
 
-@njit(cache=True)
+@inner
 def _crossing(x, y, tx, ty, radius):  # type: ignore[no-untyped-def]
     """Step in z at which a line that starts inside a cylinder crosses it."""
     a = tx * tx + ty * ty

@@ -11,11 +11,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .. import schema
 from ..events import Table
+from .compiled import inner, kernel
 from .parameters import Parameters
 
 _ANNEALING = np.array([400.0, 100.0, 36.0, 16.0, 12.0, 12.0, 12.0, 12.0])
@@ -39,7 +39,7 @@ class Vertices(NamedTuple):
     owner: NDArray[np.int64]
 
 
-@njit(cache=True)
+@inner
 def _at(state, cov, z):  # type: ignore[no-untyped-def]
     """Position and its inverse 2x2 covariance of a track carried to z."""
     dz = z - state[2]
@@ -51,14 +51,14 @@ def _at(state, cov, z):  # type: ignore[no-untyped-def]
     return x, y, c / det, -b / det, a / det
 
 
-@njit(cache=True)
+@inner
 def _chi2(state, cov, v):  # type: ignore[no-untyped-def]
     x, y, a, b, c = _at(state, cov, v[2])
     dx, dy = x - v[0], y - v[1]
     return a * dx * dx + 2.0 * b * dx * dy + c * dy * dy
 
 
-@njit(cache=True)
+@inner
 def _fit(states, covs, free, z_seed, v, cov_out):  # type: ignore[no-untyped-def]
     """Adaptive fit from a seed; returns the number of tracks with weight."""
     v[0], v[1], v[2] = 0.0, 0.0, z_seed
@@ -96,12 +96,15 @@ def _fit(states, covs, free, z_seed, v, cov_out):  # type: ignore[no-untyped-def
         if np.linalg.det(h) <= 0.0:
             return 0
         inverse = np.linalg.inv(h)
-        cov_out[:] = inverse
-        v += inverse @ g
+        step = inverse @ g
+        for i in range(3):
+            v[i] += step[i]
+            for j in range(3):
+                cov_out[i, j] = inverse[i, j]
     return used
 
 
-@njit(cache=True)
+@kernel
 def _find(states, covs, min_tracks):  # type: ignore[no-untyped-def]
     n = len(states)
     position = np.zeros((_MAX_VERTICES, 3))
@@ -145,8 +148,10 @@ def _find(states, covs, min_tracks):  # type: ignore[no-untyped-def]
                 free[i] = False
                 owner[i] = made
         free[best] = False
-        position[made] = v
-        covariance[made] = c
+        for i in range(3):
+            position[made, i] = v[i]
+            for j in range(3):
+                covariance[made, i, j] = c[i, j]
         counts[made] = used
         made += 1
     return position[:made], covariance[:made], counts[:made], owner

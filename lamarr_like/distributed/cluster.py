@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
+from ..extras import need
 from .config import ClusterConfig
 from .errors import ProductionError
 from .units import Unit
-from .work import Job, Outcome, run_unit
+from .work import Job, Outcome, failed, run_unit
 
 CONNECT_SECONDS = 20
 """How long a scheduler may take to answer."""
@@ -42,6 +43,7 @@ class DaskWorkers:
     def __init__(
         self, job: Job, scheduler: str = "", config: ClusterConfig | None = None, n: int = 0
     ) -> None:
+        need("batch", "distributed")
         from distributed import Client
 
         self._cluster = None if scheduler else make_cluster(config or ClusterConfig(), n)
@@ -85,13 +87,12 @@ class DaskWorkers:
             raise ProductionError("the Dask scheduler lost its units")
         try:
             error = future.exception()
-            outcome: Outcome | None = None if error is not None else future.result()
+            outcome: Outcome = failed(error) if error is not None else future.result()
         except (OSError, asyncio.CancelledError, concurrent.futures.CancelledError) as gone:
             # The unit is done, and the connection broke while its outcome was fetched.
             raise ProductionError(f"the Dask scheduler is gone ({gone})") from None
-        if outcome is None:
-            return Outcome(None, " ".join(f"{type(error).__name__} {error}".split()))
-        future.release()
+        if error is None:
+            future.release()
         return outcome
 
     def __exit__(
@@ -142,6 +143,7 @@ def job_script(config: ClusterConfig) -> str:
 
 
 def _queue(config: ClusterConfig) -> Any:
+    need("batch", "dask_jobqueue")
     import dask_jobqueue
 
     cores: dict[str, Any] = {"cores": config.cores, "processes": config.cores}

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..decays.command import Force
+
 if TYPE_CHECKING:
     from .manifest import ProductionReport
     from .produce import Watcher
@@ -41,15 +43,20 @@ def batch(
     unit: Annotated[
         int, typer.Option(help="Make this unit of a planned production only, and end.")
     ] = -1,
+    force: Force = False,
 ) -> None:
     """Run a production: units of events by many processes, each event exactly once."""
     from .cluster import job_script as script
     from .config import ClusterConfig, load_production
+    from .outputs import check_outputs
     from .produce import make_unit, plan_production, run_production
 
     production = load_production(config)
+    check_outputs(production, [config], merge=merge, force=force)
     if plan:
         planned = plan_production(production)
+        for note in planned.notes:
+            typer.echo(note, err=True)
         typer.echo(f"{production.output}: {len(planned.units)} units, {planned.events} events")
         return
     if unit >= 0:
@@ -69,6 +76,7 @@ def batch(
             merge=merge,
             watcher=watcher,
             command=command,
+            force=force,
         )
     _show(report)
     raise typer.Exit(report.exit_code)

@@ -36,6 +36,7 @@ from .. import plugins
 from ..decays.source import split_additions
 from ..documents import read_yaml
 from ..errors import SchemaError, SourceError
+from ..forms import Anything, Entries, Flag, Items, Number, Record, Text, check, check_version
 from ..io.locations import Location, is_url, matching
 from ..io.ntuple import ROOT_FORMATS
 from ..io.pythia import PROCESSES
@@ -56,56 +57,39 @@ KINDS = (*GENERATORS, "files", "source")
 CLUSTERS = ("local", "htcondor", "slurm")
 """Kinds of clusters that Dask can start."""
 
-_KEYS = {
-    "schema_version": int,
-    "name": str,
-    "seed": int,
-    "pipeline": str,
-    "models": str,
-    "output": str,
-    "unit_events": int,
-    "retries": int,
-    "chunk_size": int,
-    "skip_bad": bool,
-    "root_format": str,
-    "merge": str,
-    "oversample": int,
-    "sources": list,
-    "cluster": dict,
-}
-_REQUIRED = ("schema_version", "name", "pipeline", "output", "sources")
-_SOURCE_KEYS = {
-    "pythia": str,
-    "gun": str,
-    "decay": str,
-    "files": list,
-    "source": str,
-    "options": str,
-    "events": int,
-    "pileup": float,
-    "add": list,
-    "split": bool,
-}
-_CLUSTER_KEYS = {
-    "kind": str,
-    "jobs": int,
-    "cores": int,
-    "memory": str,
-    "disk": str,
-    "walltime": str,
-    "queue": str,
-    "account": str,
-    "options": dict,
-}
-_WORDS: dict[type, str] = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    dict: "a mapping",
-    bool: "true or false",
-    type(None): "nothing",
-}
+_WHOLE, _TEXT = Number(whole=True), Text()
+_SOURCE = Record(
+    {
+        **dict.fromkeys(("pythia", "gun", "decay", "source", "options"), _TEXT),
+        "files": Items(_TEXT),
+        "events": _WHOLE,
+        "pileup": Number(),
+        "add": Items(_TEXT),
+        "split": Flag(),
+    }
+)
+_CLUSTER = Record(
+    {
+        **dict.fromkeys(("kind", "memory", "disk", "walltime", "queue", "account"), _TEXT),
+        **dict.fromkeys(("jobs", "cores"), _WHOLE),
+        "options": Entries(Anything()),
+    }
+)
+_FORM = Record(
+    {
+        "schema_version": _WHOLE,
+        "name": _TEXT,
+        "seed": _WHOLE,
+        **dict.fromkeys(("pipeline", "models", "output"), _TEXT),
+        **dict.fromkeys(("unit_events", "retries", "chunk_size"), _WHOLE),
+        "skip_bad": Flag(),
+        **dict.fromkeys(("root_format", "merge"), _TEXT),
+        "oversample": _WHOLE,
+        "sources": Items(_SOURCE, least=1),
+        "cluster": _CLUSTER,
+    },
+    ("schema_version", "name", "pipeline", "output", "sources"),
+)
 
 
 @dataclass(frozen=True)
@@ -201,19 +185,10 @@ def parse_production(document: object, where: str, folder: Path) -> ProductionCo
         ProductionError: with the path of the item that is wrong.
     """
     prefix = f"{where}: "
-    if isinstance(document, dict):
-        _check_version(document.get("schema_version"), prefix)
-    top = _structure(document, _KEYS, where, prefix)
-    for key in _REQUIRED:
-        if key not in top:
-            raise ProductionError(f"{prefix}{key} is missing")
-    entries = [
-        _structure(item, _SOURCE_KEYS, f"{prefix}sources[{i}]", f"{prefix}sources[{i}].")
-        for i, item in enumerate(top["sources"])
-    ]
-    cluster = _structure(top.get("cluster", {}), _CLUSTER_KEYS, where, f"{prefix}cluster.")
+    check_version(document, "schema_version", PRODUCTION_SCHEMA, where, ProductionError)
+    top = check(document, _FORM, where, ProductionError)
     _check_top(top, prefix)
-    sources = [_source(e, f"{prefix}sources[{i}]", folder) for i, e in enumerate(entries)]
+    sources = [_source(e, f"{prefix}sources[{i}]", folder) for i, e in enumerate(top["sources"])]
     kept = ("name", "seed", "unit_events", "retries", "chunk_size", "skip_bad", "root_format")
     options = {key: top[key] for key in (*kept, "merge", "oversample") if key in top}
     return ProductionConfig(
@@ -221,32 +196,9 @@ def parse_production(document: object, where: str, folder: Path) -> ProductionCo
         output=folder / top["output"],
         sources=tuple(sources),
         models=folder / top["models"] if "models" in top else None,
-        cluster=_cluster(cluster, f"{prefix}cluster") if "cluster" in top else None,
+        cluster=_cluster(top["cluster"], f"{prefix}cluster") if "cluster" in top else None,
         **options,
     )
-
-
-def _structure(value: object, keys: Mapping[str, type], where: str, prefix: str) -> dict[str, Any]:
-    """A mapping with known keys and values of the right types."""
-    if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
-        raise ProductionError(f"{where}: expected a mapping, found {_kind(value)}")
-    for key, item in value.items():
-        if key not in keys:
-            raise ProductionError(f"{prefix}{key} is unknown; known are {', '.join(keys)}")
-        want = keys[key]
-        number = want is float and isinstance(item, int)
-        is_flag = isinstance(item, bool) and want is not bool
-        if is_flag or not (isinstance(item, want) or number):
-            raise ProductionError(f"{prefix}{key}: expected {_WORDS[want]}, found {_kind(item)}")
-    return value
-
-
-def _check_version(version: object, prefix: str) -> None:
-    """Before all else, because another version has other items."""
-    if isinstance(version, int) and version != PRODUCTION_SCHEMA:
-        raise ProductionError(
-            f"{prefix}schema_version is {version}, this version reads {PRODUCTION_SCHEMA}"
-        )
 
 
 def _check_top(top: Mapping[str, Any], prefix: str) -> None:
@@ -268,8 +220,6 @@ def _check_top(top: Mapping[str, Any], prefix: str) -> None:
         raise ProductionError(f"{prefix}a name of a file or folder has a zero byte in it")
     if not 0 <= top.get("seed", 1) < 1 << 63:
         raise ProductionError(f"{prefix}seed: {top['seed']} is not within 0 and 2^63")
-    if not top["sources"]:
-        raise ProductionError(f"{prefix}sources is empty")
 
 
 def _source(entry: Mapping[str, Any], where: str, folder: Path) -> SourceConfig:
@@ -372,7 +322,3 @@ def _cluster(entry: Mapping[str, Any], where: str) -> ClusterConfig:
 def _pipeline(text: str, folder: Path) -> str:
     """A pipeline's name as it is; a file counts from the folder."""
     return str(folder / text) if text.endswith((".yaml", ".yml")) else text
-
-
-def _kind(value: object) -> str:
-    return _WORDS.get(type(value), type(value).__name__)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .parts import MANIFEST, PartReport, write_json
+from .parts import MANIFEST, PartReport
+from .platforms import versions
+from .records import write_json
 from .units import Plan, Unit
 
 MANIFEST_SCHEMA = 1
@@ -113,6 +114,11 @@ def write_manifest(
         OutputError: if it cannot be written.
     """
     draws = plan.identity.get("oversample", 1)
+    made = [(unit, parts[unit.number]) for unit in plan.units if unit.number in parts]
+    platforms: list[dict[str, str]] = []
+    for _, part in made:
+        if part.platform not in platforms:
+            platforms.append(part.platform)
     values = {
         "manifest_schema": MANIFEST_SCHEMA,
         "status": report.status,
@@ -121,7 +127,8 @@ def write_manifest(
         "plan": plan.digest,
         "inputs": [asdict(i) for i in plan.inputs],
         "events": {"planned": plan.events * draws, "written": report.events},
-        "units": [_entry(u, parts[u.number], attempts) for u in plan.units if u.number in parts],
+        "units": [_entry(unit, part, attempts, platforms) for unit, part in made],
+        "platforms": platforms,
         "failures": [asdict(f) for f in report.failures],
         "merged": _merged(report),
         "run": {
@@ -132,13 +139,17 @@ def write_manifest(
             "units_made": report.made,
             "peak_worker_memory_mb": report.memory,
         },
-        "versions": {"python": platform.python_version(), **_versions(_PACKAGES)},
+        "versions": {"python": platform.python_version(), **versions(_PACKAGES)},
     }
     write_json(report.folder / MANIFEST, values)
 
 
-def _entry(unit: Unit, part: PartReport, attempts: Mapping[int, int]) -> dict[str, Any]:
+def _entry(
+    unit: Unit, part: PartReport, attempts: Mapping[int, int], platforms: Sequence[dict[str, str]]
+) -> dict[str, Any]:
+    """A unit in the manifest; its platform by the position in the list of them."""
     values = asdict(replace(part, skipped=()))
+    values["platform"] = platforms.index(part.platform)
     for key in ("unit", "plan"):
         del values[key]
     low, high = unit.range
@@ -152,13 +163,3 @@ def _merged(report: ProductionReport) -> dict[str, Any] | None:
     if report.merged is None:
         return None
     return {"output": report.merged.name, "events": report.events, "digest": report.digest}
-
-
-def _versions(packages: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -9,6 +9,8 @@ from typing import Any
 from ..errors import OutputError
 from ..io.digest import ContentHash
 from ..io.ntuple import EventWriter, content_digest, read_events
+from ..io.ntuple_reader import read_weight_names
+from ..io.weights import WeightNames, renamed
 from .parts import scratch_name
 
 STEP = 1000
@@ -39,12 +41,18 @@ def merge_parts(
         OutputError: if the file cannot be written, or reads back differently.
     """
     written = ContentHash()
+    names = WeightNames(str(output))
     with scratch_name(output) as temporary:
-        with EventWriter(temporary, metadata=metadata, root_format=root_format) as writer:
-            for batch in read_events([str(p) for p in parts], step_size=STEP):
-                each(len(batch))
-                writer.write(batch)
-                written.update(batch)
+        with EventWriter(
+            temporary, metadata=metadata, root_format=root_format, weight_names=names
+        ) as writer:
+            for part in parts:
+                own = read_weight_names(part)
+                for given in read_events(part, step_size=STEP):
+                    batch = renamed(given, own, names)
+                    each(len(batch))
+                    writer.write(batch)
+                    written.update(batch)
         found = content_digest(temporary)
         if found != written.hexdigest():
             raise OutputError(f"{output}: what was written reads back differently")

@@ -6,17 +6,27 @@ written after it; ``plan.json`` says what the production is, ``manifest.json`` w
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ..errors import OutputError
-from .units import Unit, sha256
+from .errors import ProductionError
+from .inputs import sha256
+from .records import (
+    has_form,
+    is_amount,
+    is_count,
+    is_digest,
+    is_text,
+    is_texts,
+    read_record,
+    scratch_name,
+    write_record,
+)
+from .units import Unit
+
+__all__ = ["MANIFEST", "PLAN", "PartReport", "scratch_name"]
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 
@@ -33,11 +43,13 @@ class PartReport:
         events: events written.
         digest: `content_digest` of the part.
         sha256: checksum of the file; empty where there is none, because no event was sound.
+        size: bytes of the file.
         skipped: (event, reason) of broken events that were left out.
         tracks: reconstructed tracks.
         seconds: duration [s].
         memory: peak memory of the worker so far [MB].
         host: where it was made.
+        platform: kind of processor and versions, see `platforms`.
     """
 
     unit: int
@@ -45,86 +57,97 @@ class PartReport:
     events: int
     digest: str
     sha256: str
+    size: int
     skipped: tuple[tuple[int, str], ...]
     tracks: int
     seconds: float
     memory: float
     host: str
+    platform: dict[str, str] = field(default_factory=dict, hash=False)
 
 
-@contextmanager
-def scratch_name(path: Path) -> Iterator[Path]:
-    """A name beside `path` for a file that takes its place at the end; gone if that fails.
-
-    Raises:
-        OutputError: if the disk is full, read-only or gone.
-    """
-    token = os.urandom(6).hex()
-    temporary = path.with_name(f".{path.name}.{token}.tmp")
-    try:
-        yield temporary
-        if temporary.exists():
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error})") from None
-    finally:
-        with suppress(OSError):  # of a folder gone read-only: `remove_scratch` takes it later
-            temporary.unlink()
+def _is_skipped(value: object) -> bool:
+    """Pairs of a number, -1 for a whole file, and a reason; each event once."""
+    if not isinstance(value, list):
+        return False
+    pairs = [v for v in value if isinstance(v, list) and len(v) == 2]
+    events = [e for e, reason in pairs if type(e) is int and e >= -1 and is_text(reason)]
+    numbered = [e for e in events if e >= 0]
+    return len(events) == len(value) and len(set(numbered)) == len(numbered)
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write a JSON file, whole or not at all.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    with scratch_name(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON mapping, or None if there is no file or it is damaged."""
-    try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return values if isinstance(values, dict) else None
+_REPORT = {
+    "unit": is_count,
+    "plan": is_text,
+    "events": is_count,
+    "digest": lambda value: value == "" or is_digest(value),
+    "sha256": lambda value: value == "" or is_digest(value),
+    "size": is_count,
+    "skipped": _is_skipped,
+    "tracks": is_count,
+    "seconds": is_amount,
+    "memory": is_amount,
+    "host": is_text,
+    "platform": is_texts,
+}
 
 
 def write_report(folder: Path, unit: Unit, report: PartReport) -> None:
     """Write the report of a part beside it."""
-    write_json((folder / unit.part).with_suffix(".json"), asdict(report))
+    write_record(folder / unit.report, asdict(report))
 
 
-def sound_part(folder: Path, unit: Unit, plan: str) -> PartReport | None:
+def read_report(path: Path) -> PartReport | None:
+    """The report of a part; None if there is none, or it is not what was written."""
+    try:
+        values = read_record(path)
+    except ProductionError:
+        return None
+    if values is None or not has_form(values, _REPORT):
+        return None
+    values["skipped"] = tuple((event, reason) for event, reason in values["skipped"])
+    return PartReport(**values)
+
+
+def sound_part(folder: Path, unit: Unit, plan: str, draws: int = 1) -> PartReport | None:
     """The report of a unit's part if the part is there, of this plan and not damaged.
+
+    Each event of the unit must be in the part or have been skipped for a reason.
 
     Args:
         folder: output folder.
         unit: the unit.
         plan: digest of the plan.
+        draws: draws of the detector for each event.
     """
     path = folder / unit.part
-    values = read_json(path.with_suffix(".json"))
-    if values is None or set(values) != {f.name for f in fields(PartReport)}:
+    report = read_report(folder / unit.report)
+    if report is None or report.plan != plan or report.unit != unit.number:
         return None
-    values["skipped"] = tuple((int(e), str(r)) for e, r in values["skipped"])
-    report = PartReport(**values)
-    if report.plan != plan or report.unit != unit.number:
+    low, high = unit.range
+    skipped = sum(low <= event < high for event, _ in report.skipped)
+    if report.events != (unit.events - skipped) * draws:
         return None
-    if not report.sha256:
-        return report if report.events == 0 else None
+    if not report.events:
+        return None if report.sha256 or report.digest else report
     try:
-        return report if sha256(path) == report.sha256 else None
+        return report if report.digest and sha256(path) == report.sha256 else None
     except OSError:
         return None
 
 
+def is_there(folder: Path, unit: Unit, report: PartReport) -> bool:
+    """Whether the file of a part has not vanished since it was made, by its size."""
+    try:
+        return not report.events or (folder / unit.part).stat().st_size == report.size
+    except OSError:
+        return False
+
+
 def remove_scratch(folder: Path) -> None:
     """Remove what killed processes left behind under temporary names, where the folder lets it."""
-    for path in folder.iterdir():
-        if _SCRATCH.fullmatch(path.name):
-            with suppress(OSError):
-                path.unlink()
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _SCRATCH.fullmatch(path.name):
+                with suppress(OSError):
+                    path.unlink()

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
 from .. import __version__
-from ..errors import OutputError
+from ..errors import LamarrLikeError, OutputError
+from ..io.places import refuse_inputs
 from ..pipeline import Pipeline
 from .cluster import DaskWorkers
 from .config import ProductionConfig
 from .errors import ProductionError
 from .local import LocalWorkers
-from .lock import FolderLock
+from .lock import LOCK, FolderLock
 from .manifest import Failure, ProductionReport, write_manifest
 from .merge import merge_parts
-from .parts import PLAN, PartReport, read_json, remove_scratch, sound_part, write_json
+from .outputs import check_outputs
+from .parts import MANIFEST, PLAN, PartReport, is_there, remove_scratch, sound_part
+from .platforms import warning
 from .stop import Stopped, StopRequest
-from .units import InputFile, Plan, Unit, make_plan
-from .work import Job, Outcome, run_unit
+from .stored import StoredPlan, check_same, read_plan, write_plan
+from .units import Plan, Unit, make_plan
+from .work import Job, Outcome, provenance_of, run_unit
 
 POLL_SECONDS = 0.2
 """Longest time between two looks at signals."""
@@ -83,6 +88,7 @@ def run_production(
     merge: bool = False,
     watcher: Watcher | None = None,
     command: str = "",
+    force: bool = False,
 ) -> ProductionReport:
     """Run a production, or what is missing of it.
 
@@ -94,6 +100,7 @@ def run_production(
         merge: join the parts in the end, also where the production does not ask for it.
         watcher: told how far it is.
         command: command line, kept in the manifest.
+        force: replace a merged file that no run of the production has made.
 
     Raises:
         LamarrLikeError: if it cannot begin, or the manifest cannot be written.  Failures of units,
@@ -101,13 +108,14 @@ def run_production(
     """
     watcher = watcher or Watcher()
     start, begin = time.perf_counter(), _now()
+    check_outputs(config, merge=merge, force=force)
     _make_folder(config.output)
     state = _State()
-    with FolderLock(config.output), StopRequest() as stop:
+    with FolderLock(config.output) as lock, StopRequest() as stop:
         try:
-            plan, job = _prepare(config, resume, stop)
+            plan, job = _prepare(config, resume, stop, watcher)
             watcher.total(plan.events)
-            missing = _missing(config.output, plan, state, stop, watcher)
+            missing = _missing(config, plan, state, stop, watcher)
         except Stopped as signal:
             return _report(config, state, start, 0, signal)
         try:
@@ -115,17 +123,57 @@ def run_production(
                 with _workers(config, job, workers, scheduler) as pool:
                     if pool.link:
                         watcher.say(f"dashboard: {pool.link}")
-                    _run(pool, missing, config.retries, state, stop, watcher)
+                    _run(pool, missing, config.retries, state, stop, watcher, lock)
+            _check_parts(config, plan, state, lock)
             if (merge or config.merge) and len(state.parts) == len(plan.units):
                 _merge(config, plan, job, state, stop)
+                lock.check()
         except Stopped as signal:
             state.stopped, state.signum = f"by {signal}", signal.signum
-        except (ProductionError, OutputError) as error:
+        except LamarrLikeError as error:
             state.stopped = str(error)
+        if mixed := warning([part.platform for part in state.parts.values()]):
+            watcher.say(mixed)
+        return _end(config, plan, state, lock, start, command, begin)
+
+
+def _end(
+    config: ProductionConfig,
+    plan: Plan,
+    state: _State,
+    lock: FolderLock,
+    start: float,
+    command: str,
+    begin: str,
+) -> ProductionReport:
+    """Clean up and write the manifest; where that cannot be, the report says why."""
+    report = _report(config, state, start, len(plan.units))
+    try:
+        lock.check()
         remove_scratch(config.output)
-        report = _report(config, state, start, len(plan.units))
         write_manifest(report, plan, state.parts, state.attempts, command, (begin, _now()))
+    except OutputError as error:
+        reasons = dict.fromkeys(filter(None, (state.stopped, str(error))))
+        report = replace(report, stopped="; ".join(reasons))
     return report
+
+
+def _check_parts(config: ProductionConfig, plan: Plan, state: _State, lock: FolderLock) -> None:
+    """See that what was made is still there.
+
+    Raises:
+        OutputError: if it is not, or the folder is another one.
+    """
+    lock.check()
+    made = [unit for unit in plan.units if unit.number in state.parts]
+    gone = [u for u in made if not is_there(config.output, u, state.parts[u.number])]
+    for unit in gone:
+        del state.parts[unit.number]
+    if gone:
+        raise OutputError(
+            f"{config.output / gone[0].part}: was removed or changed while the production ran "
+            f"({len(gone)} parts)"
+        )
 
 
 def _make_folder(folder: Path) -> None:
@@ -147,7 +195,7 @@ def plan_production(config: ProductionConfig) -> Plan:
     _make_folder(config.output)
     with FolderLock(config.output), StopRequest() as stop:
         try:
-            return _prepare(config, True, stop)[0]
+            return _prepare(config, True, stop, Watcher())[0]
         except Stopped as signal:
             raise ProductionError(f"{config.output}: stopped by {signal}, no plan") from None
 
@@ -165,14 +213,14 @@ def make_unit(config: ProductionConfig, number: int) -> PartReport:
     Raises:
         LamarrLikeError: if there is no plan or no such unit, or the unit fails.
     """
-    stored = read_json(config.output / PLAN)
+    stored = read_plan(config.output)
     if stored is None:
         raise ProductionError(f"{config.output}: no plan is there; write it with --plan first")
     plan, job = _planned(config, stored, lambda: None)
     if not 0 <= number < len(plan.units):
         raise ProductionError(f"no unit {number}; there are 0 to {len(plan.units) - 1}")
     unit = plan.units[number]
-    part = sound_part(config.output, unit, plan.digest)
+    part = sound_part(config.output, unit, plan.digest, config.oversample)
     if part is None:
         outcome = run_unit(job, unit)
         part = outcome.report
@@ -181,31 +229,33 @@ def make_unit(config: ProductionConfig, number: int) -> PartReport:
     return part
 
 
-def _prepare(config: ProductionConfig, resume: bool, stop: StopRequest) -> tuple[Plan, Job]:
+def _prepare(
+    config: ProductionConfig, resume: bool, stop: StopRequest, watcher: Watcher
+) -> tuple[Plan, Job]:
     """The plan, written down, and what its units share; needs the lock."""
     folder = config.output
-    stored = read_json(folder / PLAN)
-    if not resume and (stored or any(folder.glob("part-*.root"))):
+    if not resume and (os.path.lexists(folder / PLAN) or any(folder.glob("part-*.root"))):
         raise ProductionError(
             f"{folder}: holds a production already; go on with --resume or choose another output"
         )
-    plan, job = _planned(config, stored, stop.check)
+    plan, job = _planned(config, read_plan(folder), stop.check)
+    for note in plan.notes:
+        watcher.say(note)
     remove_scratch(folder)
-    values = {"digest": plan.digest, "units": len(plan.units), "identity": plan.identity}
-    write_json(folder / PLAN, {**values, "inputs": [asdict(i) for i in plan.inputs]})
+    write_plan(folder, plan)
     return plan, job
 
 
 def _planned(
-    config: ProductionConfig, stored: dict[str, Any] | None, each: Callable[[], None]
+    config: ProductionConfig, stored: StoredPlan | None, each: Callable[[], None]
 ) -> tuple[Plan, Job]:
     """The plan, which must be that of what is in the folder, and what its units share."""
     folder = config.output
-    provenance = Pipeline.load(config.pipeline, config.models).provenance
-    known = _known_inputs(folder, stored or {})
-    plan = make_plan(config, provenance, known, each)
-    if stored and stored.get("digest") != plan.digest:
-        raise ProductionError(_difference(folder, stored.get("identity", {}), plan.identity))
+    provenance = provenance_of(Pipeline.load(config.pipeline, config.models))
+    plan = make_plan(config, provenance, () if stored is None else stored.inputs, each)
+    if stored is not None:
+        check_same(folder, stored, plan)
+    _check_outputs(config, plan)
     metadata: dict[str, Any] = {"program": f"lamarr_like {__version__}"}
     metadata |= {"production": config.name, "seed": config.seed}
     if config.oversample > 1:
@@ -226,29 +276,24 @@ def _planned(
     return plan, job
 
 
-def _known_inputs(folder: Path, stored: dict[str, Any]) -> list[InputFile]:
-    try:
-        return [InputFile(**entry) for entry in stored.get("inputs", [])]
-    except TypeError:
-        raise ProductionError(f"{folder / PLAN}: is damaged; delete it to plan anew") from None
-
-
-def _difference(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> str:
-    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return (
-        f"{folder}: was begun with another {' and '.join(changed) or 'plan'}; put it back as it "
-        "was, or choose another output"
-    )
+def _check_outputs(config: ProductionConfig, plan: Plan) -> None:
+    """Refuse to write over what is read, and to put the merged file where no file is."""
+    merged = config.output / (config.merge or f"{config.name}.root")
+    if os.path.lexists(merged) and (merged.is_symlink() or not merged.is_file()):
+        raise ProductionError(f"{merged}: is no plain file; remove it or choose another output")
+    names = {PLAN, MANIFEST, LOCK, merged.name}
+    names |= {name for unit in plan.units for name in (unit.part, unit.report)}
+    refuse_inputs([config.output / name for name in names], [item.path for item in plan.inputs])
 
 
 def _missing(
-    folder: Path, plan: Plan, state: _State, stop: StopRequest, watcher: Watcher
+    config: ProductionConfig, plan: Plan, state: _State, stop: StopRequest, watcher: Watcher
 ) -> list[Unit]:
     """Units without a sound part; the reports of the others go into the state."""
     missing = []
     for unit in plan.units:
         stop.check()
-        part = sound_part(folder, unit, plan.digest)
+        part = sound_part(config.output, unit, plan.digest, config.oversample)
         if part is None:
             missing.append(unit)
         else:
@@ -270,6 +315,7 @@ def _run(
     state: _State,
     stop: StopRequest,
     watcher: Watcher,
+    lock: FolderLock,
 ) -> None:
     """Run units until each has a part or was given up.
 
@@ -288,11 +334,13 @@ def _run(
             unit = running.pop(future)
             outcome = pool.result(future)
             state.attempts[unit.number] += 1
+            if outcome.report is None:
+                lock.check()  # which says more than whoever finds no folder
             if outcome.report is not None:
                 state.parts[unit.number] = outcome.report
                 state.made += 1
                 watcher.advance(unit.events)
-            elif state.attempts[unit.number] <= retries:
+            elif state.attempts[unit.number] <= retries and not outcome.no_space:
                 watcher.say(f"{unit.part}: {outcome.reason}; tried again later")
                 waiting.append(unit)
             else:
@@ -301,6 +349,7 @@ def _run(
                 if outcome.no_space:
                     raise OutputError(outcome.reason)
         stop.check()
+        lock.check()
 
 
 def _merge(

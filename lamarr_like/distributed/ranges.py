@@ -4,6 +4,7 @@ What reaching the first event of a range costs:
 
 * guns and decays: nothing, an event is a function of its number;
 * Pythia: at most 49 events, those of the same block of `lamarr_like.io.pythia.BLOCK` before it;
+  with a Les Houches event file, reading past the hard events before it (15 us each);
 * files and sources of plug-ins: all that lies before it is read and thrown away, so each is one
   unit unless its user asks for less.
 """
@@ -14,17 +15,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..decays.source import DecaySource, open_source, with_decays
+from .. import plugins
+from ..decays.collisions import host_of
+from ..decays.source import open_source, with_decays
 from ..errors import SourceError
 from ..events import EventBatch
 from ..io.embedding import EmbeddedSource
-from ..io.gun import GunSource
-from ..io.pythia import BLOCK, PythiaSource
+from ..io.locations import Location, is_url
 from ..io.truth import TruthSource
 from ..rng import stage_key
-
-STEP = 500
-"""Events of a gun or of decays that are made at a time."""
+from .config import GENERATORS
 
 
 class RangeSource(TruthSource):
@@ -43,30 +43,29 @@ class RangeSource(TruthSource):
         self.whole = whole
         self.first, self.stop, self.shift = first, stop, shift
         self.is_gun = whole.is_gun
-        self.notes = whole.notes
+        self.notes, self.dropped = whole.notes, whole.dropped
+        self.length, self.weight_names = whole.length, whole.weight_names
 
     def batches(self) -> Iterator[EventBatch]:
         """The events of the range, a bounded number at a time."""
-        if isinstance(self.whole, PythiaSource):
-            return self._from_blocks(self.whole)
-        if isinstance(self.whole, (GunSource, DecaySource)):
-            return self._from_numbers(self.whole)
+        if self.stop is not None:
+            first, stop = self.first + self.shift, self.stop + self.shift
+            made = self.whole.numbered(first, stop, self.shift)
+            if made is not None:
+                return self._from_numbers(made, first, stop)
         return self._from_file()
 
-    def _from_blocks(self, whole: PythiaSource) -> Iterator[EventBatch]:
-        assert self.stop is not None
-        first, stop = self.first + self.shift, self.stop + self.shift
-        for block in range(first // BLOCK, -(-stop // BLOCK)):
-            batch = whole.block(block)
+    def inputs(self) -> tuple[Location, ...]:
+        """Those of the whole source."""
+        return self.whole.inputs()
+
+    def _from_numbers(
+        self, made: Iterator[EventBatch], first: int, stop: int
+    ) -> Iterator[EventBatch]:
+        for batch in made:
             self._take_skipped(first, stop, 0)
             yield _between(batch, first, stop)
-
-    def _from_numbers(self, whole: GunSource | DecaySource) -> Iterator[EventBatch]:
-        assert self.stop is not None
-        stop = self.stop + self.shift
-        for start in range(self.first + self.shift, stop, STEP):
-            ids = np.arange(start, min(start + STEP, stop), dtype=np.int64)
-            yield whole._batch(ids)
+        self._take_skipped(first, stop, 0)
 
     def _from_file(self) -> Iterator[EventBatch]:
         stop = np.iinfo(np.int64).max if self.stop is None else self.stop
@@ -116,11 +115,25 @@ def open_range(
         SourceError: naming what is wrong with the source.
         DecayError: for a bad decay.
     """
-    generated = text.startswith(("pythia:", "gun:", "decay:"))
+    generated = text.partition(":")[0] in GENERATORS
     limit = stop if stop is None or not generated else stop + shift
     own = seed if generated or not shift else _seed_of_plugin(seed, shift)
-    whole = open_source(text, n_events=limit, seed=own, pileup=pileup, skip_bad=skip_bad)
-    return range_of(whole, add, first, stop, shift, seed=seed, skip_bad=skip_bad)
+    opened, how = host_of(text, _decays(add))
+    whole = open_source(opened, n_events=limit, seed=own, pileup=pileup, skip_bad=skip_bad)
+    return range_of(whole, add, first, stop, shift, seed=seed, skip_bad=skip_bad, how=how)
+
+
+def inputs_of(text: str, source: TruthSource) -> tuple[Location, ...]:
+    """All files that the events of a source follow from, the code of a plug-in among them.
+
+    Args:
+        text: the source as `open_range` takes it.
+        source: the same, opened.
+    """
+    kind, colon, _ = text.partition(":")
+    if not colon or is_url(text) or kind in GENERATORS:
+        return source.inputs()
+    return (*source.inputs(), *plugins.files(plugins.SOURCE_GROUP, kind))
 
 
 def _seed_of_plugin(seed: int, shift: int) -> int:
@@ -137,15 +150,23 @@ def range_of(
     *,
     seed: int,
     skip_bad: bool = False,
+    how: str = "any",
 ) -> TruthSource:
-    """A range of a source that is open already; arguments as for `RangeSource`, `open_range`."""
+    """A range of a source that is open already; arguments as for `RangeSource`, `open_range`.
+
+    `how` is how signals find their collision, see `lamarr_like.decays.collisions.host_of`.
+    """
     source: TruthSource = RangeSource(whole, first, stop, shift)
     guns = [a.removeprefix("gun:") for a in add if a.startswith("gun:")]
-    decays = [a.removeprefix("decay:") for a in add if a.startswith("decay:")]
+    decays = _decays(add)
     name = "+".join((whole.name, *add))
     if guns:
         source = EmbeddedSource(name, source, guns, seed, skip_bad)
-    return with_decays(name, source, decays, seed, skip_bad)
+    return with_decays(name, source, decays, seed, skip_bad, how)
+
+
+def _decays(add: Sequence[str]) -> list[str]:
+    return [a.removeprefix("decay:") for a in add if a.startswith("decay:")]
 
 
 def count_events(text: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,13 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..decays.collisions import host_of
 from ..decays.source import open_source, split_additions
 from ..errors import PipelineError
 from ..events import EventBatch, rebatch
 from ..io.pythia import BLOCK
 from ..io.truth import TruthSource
+from ..io.weights import renamed
 from ..pipeline import Pipeline, identity
-from ..processes import one_thread, processes
+from ..processes import one_thread, worker_pool
 from ..simulate import (
     Progress,
     RunConfig,
@@ -67,6 +69,8 @@ class _Made:
     batches: list[EventBatch]
     skipped: list[tuple[int, str]]
     notes: list[str]
+    dropped: Counter[int]
+    weight_names: list[str]
     seconds: dict[str, float]
     memory: float
 
@@ -96,8 +100,8 @@ def simulate_shared(
     """
     if workers <= 1:
         return simulate(config, pipeline, models, progress)
+    source = open_run(config, pipeline, models)
     provenance = identity(pipeline, models)
-    source = open_run(config)
     task = _Task(
         config=replace(config, decays=()),  # these are made where the file is written
         pipeline=str(pipeline),
@@ -132,10 +136,12 @@ class _Total:
                 self.source.skipped += piece.skipped
                 for text in piece.notes:
                     self.source.note(text)
+                self.source.dropped.update(piece.dropped)
                 for step, seconds in piece.seconds.items():
                     self.seconds[step] += seconds
                 self.memory = max(self.memory, piece.memory)
-                yield from piece.batches
+                for batch in piece.batches:
+                    yield renamed(batch, piece.weight_names, self.source.weight_names)
         except BrokenProcessPool:
             raise ProductionError(
                 f"{self.source.name}: a worker was killed (out of memory?); nothing was written"
@@ -161,18 +167,9 @@ def _pieces(
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Workers that are killed where the run ends early: nothing is worth waiting for."""
-    with one_thread():  # the pool starts processes when it is given work
-        pool = processes(workers)
-        try:
-            yield pool
-        except BaseException:
-            for process in list((pool._processes or {}).values()):
-                process.kill()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+def _pool(n: int) -> Iterator[ProcessPoolExecutor]:
+    with one_thread(), worker_pool(n) as pool:  # the pool starts processes when it is given work
+        yield pool
 
 
 def _make(task: _Task, piece: _Range | EventBatch) -> _Made:
@@ -182,14 +179,17 @@ def _make(task: _Task, piece: _Range | EventBatch) -> _Made:
     steps, before = {"reading": 0.0}, dict(chain.seconds)
     skipped: list[tuple[int, str]] = []
     notes: list[str] = []
+    dropped: Counter[int] = Counter()
+    names: list[str] = []
     given: Iterable[EventBatch] = [piece] if isinstance(piece, EventBatch) else []
     if isinstance(piece, _Range):
         source = _range(task, piece)
         given = rebatch(timed(source, steps, "reading"), piece.stop - piece.first)
         skipped, notes = source.skipped, source.notes
+        dropped, names = source.dropped, source.weight_names
     batches = [chain(drawn_often(config, b), seed=config.seed, is_gun=task.is_gun) for b in given]
     seconds = {**steps, **{k: v - before[k] for k, v in chain.seconds.items()}}
-    return _Made(batches, skipped, notes, seconds, peak_memory())
+    return _Made(batches, skipped, notes, Counter(dropped), list(names), seconds, peak_memory())
 
 
 def _range(task: _Task, piece: _Range) -> TruthSource:
@@ -197,8 +197,17 @@ def _range(task: _Task, piece: _Range) -> TruthSource:
     _, extras = split_additions(config.source)
     add = [f"{kind}:{what}" for kind, what in extras]
     return range_of(
-        _host(task), add, piece.first, piece.stop, 0, seed=config.seed, skip_bad=config.skip_bad
+        *(_host(task), add, piece.first, piece.stop, 0),
+        seed=config.seed,
+        skip_bad=config.skip_bad,
+        how=_collisions(config.source)[1],
     )
+
+
+def _collisions(source: str) -> tuple[str, str]:
+    """The source without what is added, and how signals find their collision."""
+    text, extras = split_additions(source)
+    return host_of(text, [what for kind, what in extras if kind == "decay"])
 
 
 @functools.lru_cache(maxsize=1)
@@ -206,7 +215,7 @@ def _host(task: _Task) -> TruthSource:
     """The generator, without what is added to its events; Pythia starts once a process."""
     config = task.config
     return open_source(
-        split_additions(config.source)[0],
+        _collisions(config.source)[0],
         n_events=config.n_events,
         seed=config.seed,
         pileup=config.pileup,

@@ -1,10 +1,12 @@
-"""Ctrl-C and SIGTERM as a request that is heeded between two steps."""
+"""Ctrl-C, SIGTERM and their like as a request that is heeded between two steps."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from types import FrameType, TracebackType
+
+from ..signals import heeded
 
 
 class Stopped(Exception):  # noqa: N818
@@ -20,7 +22,7 @@ class Stopped(Exception):  # noqa: N818
 
 
 class StopRequest:
-    """Catches SIGINT and SIGTERM while it is used as a context manager.
+    """Catches the signals that ask to stop while it is used as a context manager.
 
     The handlers only take a note; whoever works asks with `check`, so that nothing is cut off
     half way.  Outside of the main thread, where Python allows no handlers, it does nothing.
@@ -32,7 +34,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, signal.SIGTERM):
+            for signum in heeded():
                 self._before[signum] = signal.signal(signum, self._note)
         return self
 

@@ -11,7 +11,6 @@ a hard process) whose seeds would overlap, it is refused before the first event.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +27,9 @@ from ..plugins import SOURCE_GROUP, describe
 from ..rng import stage_key
 from .config import ProductionConfig, SourceConfig
 from .errors import ProductionError
+from .inputs import InputFile, facts_of
+from .platforms import versions
+from .records import digest_of
 
 N_SEEDS = 900_000_000
 """Seeds that Pythia takes."""
@@ -35,7 +37,7 @@ N_SEEDS = 900_000_000
 MAX_UNITS = 1_000_000
 """Most units of a production: their numbers have six digits."""
 
-PLAN_SCHEMA = 1
+PLAN_SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,7 @@ class Unit:
         stop: number after the last one.
         shift: number of event 0 of the source in the production.
         pileup: mean number of collisions, None for exactly one.
-        file: the file, None for generators.
-        size: bytes of the file.
-        mtime_ns: when it was last changed.
+        inputs: all that the events follow from, as it was when the production was planned.
     """
 
     number: int
@@ -62,14 +62,17 @@ class Unit:
     stop: int
     shift: int
     pileup: float | None = None
-    file: str | None = None
-    size: int = 0
-    mtime_ns: int = 0
+    inputs: tuple[InputFile, ...] = ()
 
     @property
     def part(self) -> str:
         """Name of the file that the unit writes."""
         return f"part-{self.number:06d}.root"
+
+    @property
+    def report(self) -> str:
+        """Name of the file that says what is in the part."""
+        return f"part-{self.number:06d}.json"
 
     @property
     def events(self) -> int:
@@ -83,27 +86,6 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class InputFile:
-    """A file that a production reads.
-
-    Args:
-        path: where it is.
-        size: its bytes.
-        mtime_ns: when it was last changed.
-        sha256: checksum.
-        events: events in it, broken ones included; 0 for a Pythia card or an unusable file.
-        problem: why it is left out, empty if it is not.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
-    events: int = 0
-    problem: str = ""
-
-
-@dataclass(frozen=True)
 class Plan:
     """A production, cut.
 
@@ -112,12 +94,14 @@ class Plan:
         inputs: files that are read.
         identity: everything that the contents of the parts follow from.
         digest: SHA-256 of it.
+        notes: remarks of the sources for the user.
     """
 
     units: tuple[Unit, ...]
     inputs: tuple[InputFile, ...]
     identity: dict[str, Any]
     digest: str
+    notes: tuple[str, ...] = ()
 
     @property
     def events(self) -> int:
@@ -125,42 +109,31 @@ class Plan:
         return sum(unit.events for unit in self.units)
 
 
-def look_at(path: Location, text: str = "", skip_bad: bool = False) -> InputFile:
+def look_at(path: Location, text: str, skip_bad: bool, known: InputFile | None) -> InputFile:
     """Checksum of a file and, for a file of events, their number.
 
     Args:
         path: the file.
-        text: path with options, as a source; empty for a Pythia card.
+        text: path with options, as a source; empty for what holds no events of its own.
         skip_bad: whether a file without a usable event is left out rather than an error.
+        known: what was found before; events of the same content are not counted again.
 
     Raises:
         SourceError: if the file cannot be read or holds no event.
     """
     from .ranges import count_events
 
-    try:
-        status = path.stat()
-        checksum = sha256(path)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error})") from None
-    facts = (str(path), status.st_size, status.st_mtime_ns, checksum)
+    facts = facts_of(path, known)
     if not text:
-        return InputFile(*facts)
+        return facts
+    if known is not None and known.sha256 == facts.sha256 and (known.events or known.problem):
+        return replace(facts, events=known.events, problem=known.problem)
     try:
-        return InputFile(*facts, count_events(text))
+        return replace(facts, events=count_events(text))
     except SourceError as error:
         if not skip_bad:
             raise
-        return InputFile(*facts, problem=str(error))
-
-
-def sha256(path: Location) -> str:
-    """Checksum of a file, read in pieces."""
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            total.update(piece)
-    return total.hexdigest()
+        return replace(facts, problem=str(error))
 
 
 def make_plan(
@@ -174,70 +147,76 @@ def make_plan(
     Args:
         config: the production.
         provenance: what identifies the pipeline and its models.
-        known: files looked at before; those unchanged since are not read again.
+        known: files looked at before; events of those with the same content are not counted again.
         each: called before each file is read; may raise to stop.
 
     Raises:
-        SourceError: if a file cannot be read or holds no event.
+        SourceError: if a file cannot be read or holds no event, or a source is none.
         ProductionError: if the seeds of two streams of Pythia overlap, or nothing is left to do.
     """
     inputs: dict[str, InputFile] = {}
-    before = {(i.path, i.size, i.mtime_ns): i for i in known}
+    notes: dict[str, None] = {}
+    before = {i.path: i for i in known}
 
-    def look(path: Location, text: str) -> InputFile:
+    def look(path: Location, text: str = "") -> InputFile:
         each()
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise SourceError(f"{path}: cannot be read ({error})") from None
-        found = before.get((str(path), status.st_size, status.st_mtime_ns))
-        inputs[str(path)] = found or look_at(path, text, config.skip_bad)
-        return inputs[str(path)]
+        name = str(path)
+        inputs[name] = look_at(path, text, config.skip_bad, before.get(name))
+        return inputs[name]
 
     units: list[Unit] = []
     shift, n_units = 0, 0
     for source in config.sources:
         # Reaching the middle of what is not ours means reading all before it.
         whole = source.kind in ("files", "plugin") and not source.split
-        for text, file, n in _pieces(source, look):
-            size = n if whole else config.unit_events
-            n_units += -(-n // (size or 1))
+        for piece in _pieces(source, look):
+            notes |= dict.fromkeys(piece.notes)
+            size = piece.events if whole else config.unit_events
+            n_units += -(-piece.events // (size or 1))
             if n_units > MAX_UNITS:
                 raise ProductionError(
                     f"{config.name}: more than {MAX_UNITS} units; raise unit_events"
                 )
-            for first in range(0, n, size or 1):
-                stop = min(first + size, n)
-                unit = Unit(len(units), text, source.add, first, stop, shift, source.pileup)
-                units.append(unit if file is None else _of_file(unit, file))
-            shift += n
+            for first in range(0, piece.events, size or 1):
+                stop = min(first + size, piece.events)
+                facts = (shift, source.pileup, piece.inputs)
+                units.append(Unit(len(units), piece.text, source.add, first, stop, *facts))
+            shift += piece.events
         shift = -(-shift // BLOCK) * BLOCK
     if not units:
         raise ProductionError(f"{config.name}: no file holds a usable event")
     _check_seeds(units, config.seed)
-    identity = _identity(config, provenance, list(inputs.values()))
-    return Plan(tuple(units), tuple(inputs.values()), identity, digest_of(identity))
+    # As it is read again: JSON knows lists only.
+    identity = json.loads(json.dumps(_identity(config, provenance, list(inputs.values()))))
+    return Plan(tuple(units), tuple(inputs.values()), identity, digest_of(identity), tuple(notes))
 
 
-def _pieces(
-    source: SourceConfig, look: Callable[[Location, str], InputFile]
-) -> Iterator[tuple[str, InputFile | None, int]]:
-    """Text, file and number of events of each piece of a source that is numbered in one go."""
-    from .ranges import count_events
+@dataclass(frozen=True)
+class _Piece:
+    """A generator or one file: what is numbered in one go."""
+
+    text: str
+    events: int
+    inputs: tuple[InputFile, ...]
+    notes: tuple[str, ...] = ()
+
+
+def _pieces(source: SourceConfig, look: Callable[..., InputFile]) -> Iterator[_Piece]:
+    from .ranges import count_events, inputs_of, open_range
 
     if source.kind != "files":
-        card = Path(source.text.partition(":")[2].partition("?")[0])
-        if source.kind == "pythia" and card.is_file():
-            look(card, "")
-        yield source.text, None, source.events or count_events(source.text)
+        # Of no more events than there may be; the seed and what is added do not count here.
+        most = source.events or None
+        opened = open_range(source.text, (), 0, most, 0, seed=0, pileup=source.pileup)
+        inputs = tuple(look(path) for path in inputs_of(source.text, opened))
+        events = source.events or count_events(source.text)
+        if opened.length is not None:
+            events = min(events, opened.length)
+        yield _Piece(source.text, events, inputs, tuple(opened.notes))
     for path in source.files:
         text = f"{path}{source.text}"
         file = look(path, text)
-        yield text, file, min(file.events, source.events or file.events)
-
-
-def _of_file(unit: Unit, file: InputFile) -> Unit:
-    return replace(unit, file=file.path, size=file.size, mtime_ns=file.mtime_ns)
+        yield _Piece(text, min(file.events, source.events or file.events), (file,))
 
 
 def _check_seeds(units: Sequence[Unit], seed: int) -> None:
@@ -279,8 +258,10 @@ def _identity(
             entry["plugin"] = sorted({describe(point) for point in points})
         sources.append(entry)
     draws = {} if config.oversample == 1 else {"oversample": config.oversample}
+    generators = any(source.kind == "pythia" for source in config.sources)
     return {
         **draws,
+        **({"versions": versions(("pythia8mc",))} if generators else {}),
         "plan_schema": PLAN_SCHEMA,
         "program": f"lamarr_like {__version__}",
         "name": config.name,
@@ -292,9 +273,3 @@ def _identity(
         "sources": sources,
         "inputs": [[Path(i.path).name, i.sha256, i.events] for i in inputs],
     }
-
-
-def digest_of(identity: Any) -> str:
-    """SHA-256 of JSON values."""
-    text = json.dumps(identity, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -16,14 +16,15 @@ from typing import Any
 from ..errors import OutputError, PipelineError, SourceError
 from ..events import EventBatch, rebatch
 from ..io.digest import ContentHash
-from ..io.locations import location
 from ..io.ntuple import EventWriter, content_digest
 from ..io.truth import TruthSource
 from ..oversampling import oversampled
 from ..pipeline import Pipeline
+from .inputs import check_inputs, sha256
 from .parts import PartReport, scratch_name, write_report
-from .ranges import open_range
-from .units import Unit, sha256
+from .platforms import this_platform
+from .ranges import inputs_of, open_range
+from .units import Unit
 
 _DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 
@@ -83,11 +84,33 @@ def run_unit(job: Job, unit: Unit) -> Outcome:
     try:
         return Outcome(make_part(job, unit))
     except Exception as error:
-        cause = error.__cause__ or error.__context__
-        full = isinstance(cause, OSError) and cause.errno in _DISK
-        kind = "" if type(error).__module__.startswith("lamarr_like") else type(error).__name__
-        reason = " ".join(f"{kind} {error}".split()) or type(error).__name__
-        return Outcome(None, reason, full or isinstance(error, OutputError))
+        return failed(error)
+
+
+def failed(error: BaseException) -> Outcome:
+    """What became of a unit that ended in an error.
+
+    The output folder is at fault where a disk is full, whoever says it first, or where the system
+    refused what our error says could not be written: a closing file has often an error of its own.
+    """
+    chain = list(_chain_of(error))
+    refused = [e for e in chain if isinstance(e, OSError)]
+    full = any(e.errno in _DISK for e in refused)
+    at_fault = full or (bool(refused) and any(isinstance(e, OutputError) for e in chain))
+    kind = "" if type(error).__module__.startswith("lamarr_like") else type(error).__name__
+    reason = " ".join(f"{kind} {error}".split()) or type(error).__name__
+    return Outcome(None, reason, at_fault)
+
+
+def _chain_of(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it came from, said or not."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        found = waiting.pop()
+        if id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            waiting += filter(None, (found.__cause__, found.__context__))
 
 
 def make_part(job: Job, unit: Unit) -> PartReport:
@@ -97,33 +120,35 @@ def make_part(job: Job, unit: Unit) -> PartReport:
         LamarrLikeError: naming the file, event and column; nothing is left under the part's name.
     """
     start = time.perf_counter()
-    _check_file(unit)
     source = open_range(
         *(unit.text, unit.add, unit.first, unit.stop, unit.shift),
         seed=job.seed,
         pileup=unit.pileup,
         skip_bad=job.skip_bad,
     )
+    check_inputs(unit.inputs, inputs_of(unit.text, source))
     path = job.folder / unit.part
     written = ContentHash()
+    checksum, size = "", 0
     with scratch_name(path) as temporary:
         tracks = _write(job, unit, source, temporary, written)
-        _check_file(unit)
-        checksum = ""
+        check_inputs(unit.inputs, inputs_of(unit.text, source))
         if written.events:
             _verify(temporary, path, written)
-            checksum = sha256(temporary)
+            checksum, size = sha256(temporary), temporary.stat().st_size
     report = PartReport(
         unit=unit.number,
         plan=job.plan,
         events=written.events,
         digest=written.hexdigest() if written.events else "",
         sha256=checksum,
+        size=size,
         skipped=tuple(source.skipped),
         tracks=tracks,
         seconds=round(time.perf_counter() - start, 3),
         memory=peak_memory(),
         host=socket.gethostname(),
+        platform=this_platform(),
     )
     write_report(job.folder, unit, report)
     return report
@@ -139,7 +164,12 @@ def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: Conte
         return 0
     low, high = unit.range
     metadata = {**job.metadata, **job.provenance, "source": source.name, "events": [low, high]}
-    with EventWriter(path, metadata=metadata, root_format=job.root_format) as writer:
+    with EventWriter(
+        path,
+        metadata=metadata,
+        root_format=job.root_format,
+        weight_names=source.weight_names,
+    ) as writer:
         chunk: EventBatch | None = first
         while chunk is not None:
             drawn = chunk if job.oversample == 1 else oversampled(chunk, job.oversample)
@@ -171,17 +201,6 @@ def _checked(source: TruthSource, unit: Unit) -> Iterator[EventBatch]:
         )
 
 
-def _check_file(unit: Unit) -> None:
-    if unit.file is None:
-        return
-    try:
-        status = location(unit.file).stat()
-    except OSError as error:
-        raise SourceError(f"{unit.file}: cannot be read ({error})") from None
-    if (status.st_size, status.st_mtime_ns) != (unit.size, unit.mtime_ns):
-        raise SourceError(f"{unit.file}: was changed since the production was planned")
-
-
 def _verify(temporary: Path, path: Path, written: ContentHash) -> None:
     found = content_digest(temporary)
     if found != written.hexdigest():
@@ -191,9 +210,22 @@ def _verify(temporary: Path, path: Path, written: ContentHash) -> None:
         )
 
 
+def provenance_of(chain: Pipeline) -> dict[str, Any]:
+    """What identifies a pipeline and its models, the code of stages that are not ours included."""
+    modules = {s.name: sys.modules[type(s).__module__] for s in chain.stages}
+    files = {name: str(module.__file__ or "") for name, module in modules.items()}
+    own = f"{__package__.partition('.')[0]}."
+    code = {
+        name: sha256(Path(files[name]))
+        for name, module in modules.items()
+        if not module.__name__.startswith(own) and files[name]
+    }
+    return {**chain.provenance, **({"plugins": code} if code else {})}
+
+
 def _chain(job: Job) -> Pipeline:
     chain = _load(job.pipeline, job.models)
-    if chain.provenance != job.provenance:
+    if provenance_of(chain) != job.provenance:
         raise PipelineError(
             f"pipeline {job.pipeline!r} or a model of it is another one here than where the "
             "production was planned"

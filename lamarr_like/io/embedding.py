@@ -20,6 +20,7 @@ from ..errors import SourceError
 from ..events import EventBatch, Table
 from ..rng import uniforms
 from .gun import ORIGIN_OPTIONS, PARTICLE_OPTIONS, Gun
+from .locations import Location
 from .truth import TruthSource, check_options, drop_bad, split_options
 
 
@@ -42,6 +43,16 @@ class EmbeddingSource(TruthSource):
         self.is_gun = host.is_gun
         # One set of books: what the host skips and remarks is what this source does.
         self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
+        self.weight_names, self.dropped = host.weight_names, host.dropped
+
+    def inputs(self) -> tuple[Location, ...]:
+        """Those of the host."""
+        return self.host.inputs()
+
+    def restart(self) -> None:
+        """Empty the books, those of the host, too."""
+        self.host.restart()
+        super().restart()
 
     @abstractmethod
     def added(self, batch: EventBatch) -> EventBatch:
@@ -49,11 +60,13 @@ class EmbeddingSource(TruthSource):
 
     def batches(self) -> Iterator[EventBatch]:
         """The events of the host with the particles added."""
+        given = 0
         for hosts in self.host.batches():
             bad = {int(k): self.no_vertex for k in np.flatnonzero(hosts.vertex.counts == 0)}
             names = np.full(len(hosts), self.name, dtype=object)
             batch, skipped = drop_bad(hosts, bad, names, self.skip_bad)
-            self.skipped += skipped
+            given += len(batch)
+            self.skip(skipped, given)
             yield self.added(batch) if len(batch) else batch
 
 

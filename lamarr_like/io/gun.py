@@ -19,6 +19,7 @@ from .truth import (
     check_options,
     make_batch,
     parse_choice,
+    parse_count,
     parse_range,
 )
 
@@ -94,7 +95,9 @@ class Gun:
                 raise SourceError(f"{name}: {key}={options[key]} must be above 0 GeV")
         if self.ranges["eta"][0] < -12 or self.ranges["eta"][1] > 12:
             raise SourceError(f"{name}: eta={options['eta']} is beyond +-12")
-        self.n_particles = _count(name, options.get("n", "1"))
+        self.n_particles = parse_count(
+            name, "n", options.get("n", "1"), _MAX_PARTICLES, "particles"
+        )
 
     def shoot(
         self,
@@ -181,8 +184,12 @@ class GunSource(TruthSource):
     def batches(self) -> Iterator[EventBatch]:
         """The events, `BLOCK` at a time."""
         assert self.n_events is not None
-        for start in range(0, self.n_events, BLOCK):
-            yield self._batch(np.arange(start, min(start + BLOCK, self.n_events), dtype=np.int64))
+        return self.numbered(0, self.n_events)
+
+    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch]:
+        """Just the events from `first` to before `stop`."""
+        for start in range(first, stop, BLOCK):
+            yield self._batch(np.arange(start, min(start + BLOCK, stop), dtype=np.int64))
 
     def _batch(self, ids: NDArray[np.int64]) -> EventBatch:
         n = self.gun.n_particles
@@ -218,19 +225,15 @@ def _ranges(
 
 def _pdg_id(name: str, word: str) -> int:
     pdg_id = SPECIES.get(word, 0)
-    if not pdg_id and word.lstrip("+-").isdecimal():
+    digits = word[1:] if word[:1] in ("+", "-") else word
+    if not pdg_id and digits.isascii() and digits.isdecimal() and len(digits) < 20:
         pdg_id = int(word)
     if abs(pdg_id) not in KEPT_STABLE or pdg_id == -22:
         raise SourceError(
-            f"{name}: no gun for {word!r}; it can be {', '.join(SPECIES)} or their PDG numbers"
+            f"{name[:200]}: no gun for {word[:60]!r}; it can be {', '.join(SPECIES)} or their "
+            "PDG numbers; particles that decay come from decay:, as in 'decay:K(S)0 -> pi+ pi-'"
         )
     return pdg_id
-
-
-def _count(name: str, text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_PARTICLES:
-        raise SourceError(f"{name}: n={text} is not a number of particles")
-    return int(text)
 
 
 def _between(limits: tuple[float, float], u: NDArray[np.float64]) -> NDArray[np.float64]:

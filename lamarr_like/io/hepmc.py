@@ -26,10 +26,12 @@ from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
 from ..particles import SPEED_OF_LIGHT
 from .hepmc_ascii import GenEvents, parse
-from .hepmc_text import MAX_EVENT, MalformedTextError, event_texts, sniff
+from .hepmc_text import MAX_EVENT, EventText, MalformedTextError, event_texts, sniff
 from .locations import Location
-from .selection import RawTruth, select_particles
+from .selection import RawTruth, select_particles, unphysical
 from .truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
+from .unstable import Lost, decayed
+from .weights import bad_weights, numbered_names
 
 LHCB_STATUSES = (777, 888, 889, 999)
 """Status codes that only LHCb's simulation writes."""
@@ -43,9 +45,15 @@ BLOCK = 32
 BLOCK_BYTES = 1 << 23
 """Length of text after which no further GenEvent is parsed with it."""
 
+MAX_JOINED = 10_000
+"""Most GenEvents that can be the collisions of one event."""
+
+_EMPTY = "it has no particles"
+
 OPTIONS = {
     "collisions": "auto, event (each GenEvent is one event) or file (a file is one event)",
     "units": "for files that state none: MEV-MM, MEV-CM, GEV-MM or GEV-CM",
+    "weights": "all (with their names), or first for the nominal weight alone",
 }
 """Options of a HepMC source and their meaning."""
 
@@ -54,7 +62,7 @@ OPTIONS = {
 class _Block:
     """Texts of consecutive GenEvents; `broken` says why nothing follows where that is an error."""
 
-    texts: list[bytes]
+    texts: list[EventText]
     broken: str | None
     last: bool
 
@@ -69,6 +77,7 @@ class HepmcSource(TruthSource):
         options: see `OPTIONS`.
         skip_bad: leave broken events out and count them in `skipped` (-1 stands for a whole file
             without any event) rather than stop.
+        seed: seed of the decays of particles that the generator left stable.
 
     Raises:
         SourceError: for options that do not exist and files that are not HepMC or hold no event.
@@ -82,21 +91,30 @@ class HepmcSource(TruthSource):
         n_events: int | None,
         options: Mapping[str, str],
         skip_bad: bool = False,
+        seed: int = 1,
     ) -> None:
         super().__init__(name, n_events)
         check_options(name, options, OPTIONS)
         self.paths = paths
         self.skip_bad = skip_bad
+        self.seed = seed
+        self.n_given = 0
         self.collisions = parse_choice(
             name, "collisions", options.get("collisions", "auto"), ("auto", "event", "file")
         )
+        weights = parse_choice(name, "weights", options.get("weights", "all"), ("all", "first"))
+        self.most_weights = None if weights == "all" else 1
         units = options.get("units")
         known = ("MEV-MM", "MEV-CM", "GEV-MM", "GEV-CM")
         self.units = None if units is None else parse_choice(name, "units", units, known)
 
+    def inputs(self) -> tuple[Location, ...]:
+        """The files."""
+        return tuple(self.paths)
+
     def batches(self) -> Iterator[EventBatch]:
         """Read the files one after the other, a bounded number of GenEvents at a time."""
-        next_id, n_given = 0, 0
+        next_id, self.n_given = 0, 0
         for path in self.paths:
             file = _File(path, self)
             left = None if self.n_events is None else self.n_events - next_id
@@ -104,10 +122,9 @@ class HepmcSource(TruthSource):
                 break
             for batch, n_read in file.events(next_id, left):
                 next_id += n_read
-                n_given += len(batch)
                 if len(batch):
                     yield batch
-        if not n_given:
+        if not self.n_given:
             raise SourceError(f"{self.name}: no usable event; {len(self.skipped)} skipped")
 
 
@@ -131,13 +148,7 @@ class _File:
             return
         self.lhcb, as_one = self._dialect(block)
         if as_one:
-            texts, broken = block.texts, block.broken
-            for more in blocks:
-                texts, broken = texts + more.texts, more.broken
-                if sum(map(len, texts)) > MAX_EVENT:
-                    broken = f"all collisions together are longer than {MAX_EVENT >> 20} MiB"
-                    break
-            yield self._one_event(texts, broken, first_id)
+            yield self._one_event(*_joined(block, blocks), first_id)
             return
         position = 0
         while block is not None:
@@ -151,7 +162,7 @@ class _File:
         texts = event_texts(self.path)
         last = False
         while not last:
-            held: list[bytes] = []
+            held: list[EventText] = []
             broken, size = None, 0
             last = True  # unless enough events are there
             try:
@@ -168,7 +179,7 @@ class _File:
     def _no_event(self) -> None:
         if not self.source.skip_bad:
             raise SourceError(f"{self.path}: holds no events")
-        self.source.skipped.append((-1, f"{self.path}: holds no events"))
+        self.source.skip([(-1, f"{self.path}: holds no events")], self.source.n_given)
 
     def _dialect(self, head: _Block) -> tuple[bool, bool]:
         """Whether the file is LHCb's, and whether it is one event."""
@@ -191,7 +202,7 @@ class _File:
             )
         return lhcb, as_one
 
-    def _parse(self, texts: list[bytes]) -> tuple[GenEvents | None, dict[int, str]]:
+    def _parse(self, texts: list[EventText]) -> tuple[GenEvents | None, dict[int, str]]:
         """Parsed GenEvents (None if there is no sound one) and why the others are broken."""
         units = self.source.units
         default = None if units is None else (units[:3], units[4:])
@@ -203,6 +214,9 @@ class _File:
         except MalformedTextError:
             pass
         for k, text in enumerate(texts):
+            if b"\nP " not in text:
+                broken[k] = _EMPTY
+                continue
             try:
                 parse([text], self.version, default)
             except MalformedTextError as error:
@@ -222,18 +236,18 @@ class _File:
         where = np.arange(position, position + n_read)
         ids = first_id + where
         names = np.array([f"{self.path}, GenEvent {k}" for k in where], dtype=object)
-        self._report(broken, ids, names)
+        skipped = self._report(broken, ids, names)
         sound = np.setdiff1d(np.arange(n_read), list(broken))
-        if found is None:
-            return _empty_batch(), n_read
-        batch, bad = self._batch(found, np.arange(len(sound)), ids[sound])
-        batch, skipped = drop_bad(batch, bad, names[sound], self.source.skip_bad)
-        self.source.skipped += skipped
-        self.source.skipped.sort()
+        batch = _empty_batch()
+        if found is not None:
+            batch, more = self._sound(found, np.arange(len(sound)), ids[sound], names[sound])
+            skipped = sorted(skipped + more)
+        self.source.n_given += len(batch)
+        self.source.skip(skipped, self.source.n_given)
         return batch, n_read
 
     def _one_event(
-        self, texts: list[bytes], cut: str | None, event_id: int
+        self, texts: list[EventText], cut: str | None, event_id: int
     ) -> tuple[EventBatch, int]:
         """All GenEvents are collisions of one event, which is broken if any of them is."""
         found, broken = self._parse(texts)
@@ -244,26 +258,42 @@ class _File:
             reasons[0] = f"GenEvent {min(broken)}: {broken[min(broken)]}"
         ids = np.array([event_id])
         names = np.array([str(self.path)], dtype=object)
-        self._report(reasons, ids, names)
-        if reasons or found is None:
-            return _empty_batch(), 1
-        batch, bad = self._batch(found, np.zeros(len(texts), dtype=np.int64), ids)
-        batch, skipped = drop_bad(batch, bad, names, self.source.skip_bad)
-        self.source.skipped += skipped
+        skipped = self._report(reasons, ids, names)
+        batch = _empty_batch()
+        if not reasons and found is not None:
+            batch, skipped = self._sound(found, np.zeros(len(texts), dtype=np.int64), ids, names)
+        self.source.n_given += len(batch)
+        self.source.skip(skipped, self.source.n_given)
         return batch, 1
 
     def _report(
         self, broken: Mapping[int, str], ids: NDArray[np.int64], names: NDArray[np.object_]
-    ) -> None:
+    ) -> list[tuple[int, str]]:
+        """What is said of broken events, unless the first of them is an error."""
         for k in sorted(broken):
             if not self.source.skip_bad:
                 raise BadEventError(str(names[k]), int(ids[k]), broken[k])
-            self.source.skipped.append((int(ids[k]), f"{names[k]}: {broken[k]}"))
+        return [(int(ids[k]), f"{names[k]}: {broken[k]}") for k in sorted(broken)]
+
+    def _sound(
+        self,
+        found: GenEvents,
+        event_of: NDArray[np.int64],
+        ids: NDArray[np.int64],
+        names: NDArray[np.object_],
+    ) -> tuple[EventBatch, list[tuple[int, str]]]:
+        """The sound ones of the events, and what is said of the others."""
+        batch, bad, lost = self._batch(found, event_of, ids)
+        batch, skipped = drop_bad(batch, bad, names, self.source.skip_bad)
+        for k, counts in lost.items():
+            if k not in bad:
+                self.source.dropped.update(counts)
+        return batch, skipped
 
     def _batch(
         self, found: GenEvents, event_of: NDArray[np.int64], ids: NDArray[np.int64]
-    ) -> tuple[EventBatch, dict[int, str]]:
-        """Tables of some GenEvents.
+    ) -> tuple[EventBatch, dict[int, str], Lost]:
+        """Tables of some GenEvents, why some events are broken, and what the detector misses.
 
         Args:
             found: the GenEvents.
@@ -275,14 +305,50 @@ class _File:
         pv_id = np.arange(len(event_of)) - first[event_of]
         sizes = np.diff(found.offsets)
         raw = _raw(found, found.offsets[first], np.repeat(pv_id, sizes), self.lhcb)
-        particle, bad = select_particles(raw)
+        weight = self._weights(found, first[:-1])
+        bad = bad_weights(weight, self.source.weight_names) | unphysical(raw)
+        raw, lost = decayed(raw, self.source.seed, ids, bad)
+        particle, unsound = select_particles(raw)
+        bad = {**unsound, **bad}
         for k in np.flatnonzero(np.bincount(event_of, sizes, len(ids)) == 0):
-            bad[int(k)] = "it has no particles"
+            bad[int(k)] = _EMPTY
         x, y, z, t = found.vertex.T
         columns = {"mc_pv_id": pv_id, "mc_x": x, "mc_y": y, "mc_z": z}
         columns["mc_t"] = t / found.length if self.lhcb else t / SPEED_OF_LIGHT
         vertex = Table.from_counts(columns, n_collisions)
-        return make_batch(ids, found.weight[first[:-1]], vertex, particle), bad
+        number = found.number[first[:-1]]
+        return make_batch(ids, weight, vertex, particle, number), bad, lost
+
+    def _weights(self, found: GenEvents, rows: NDArray[np.int64]) -> Table:
+        """All weights of some GenEvents, the first ones of their events."""
+        most = self.source.most_weights
+        values = [found.weights[k][:most] for k in rows]
+        ids: list[int] = []
+        for k, own in zip(rows, values, strict=True):
+            names = found.weight_names[k]
+            if names and len(names) != len(found.weights[k]):
+                self.source.note(
+                    f"{self.path}: {len(names)} names for {len(found.weights[k])} weights; where "
+                    "they differ in number weights are called 0, 1, ..."
+                )
+                names = ()
+            ids += self.source.weight_names.ids(names[:most] or numbered_names(len(own)))
+        columns = {"mc_weight_id": np.array(ids), "mc_weight_value": np.concatenate(values)}
+        return Table.from_counts(columns, [len(own) for own in values])
+
+
+def _joined(block: _Block, blocks: Iterator[_Block]) -> tuple[list[EventText], str | None]:
+    """The texts of a file that is one event, and why it is broken if it is."""
+    texts, broken, size = list(block.texts), block.broken, sum(map(len, block.texts))
+    for more in blocks:
+        texts += more.texts
+        size += sum(map(len, more.texts))
+        broken = more.broken
+        if size > MAX_EVENT:
+            return texts, f"all collisions together are longer than {MAX_EVENT >> 20} MiB"
+        if len(texts) > MAX_JOINED:
+            return texts[:1], f"it has more than {MAX_JOINED} GenEvents, too many for collisions"
+    return texts, broken
 
 
 def _raw(

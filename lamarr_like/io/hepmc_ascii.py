@@ -10,15 +10,18 @@ the reference in the tests.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .hepmc_text import Lines, MalformedTextError
+from .hepmc_text import EventText, Lines, MalformedTextError, names2
 from .selection import nearest
 
-_BARCODE_SPAN = 1 << 40
+MAX_WEIGHTS = 10_000
+"""Most weights of an event; sets of parton densities and scales have hundreds."""
+
 _LENGTHS = {"MM": 1.0, "CM": 10.0}
 _MOMENTA = {"MEV": 1.0, "GEV": 1000.0}
 _PARTICLE2 = ["barcode", "pdg_id", "px", "py", "pz", "energy", "mass", "status", "_", "_", "end"]
@@ -31,7 +34,9 @@ class GenEvents:
     """Some GenEvents in MeV and mm; times in mm (or as LHCb writes them, ns, not converted).
 
     Args:
-        weight: first weight of each event, shape ``(n_events,)``.
+        number: number of each event as its file has it, shape ``(n_events,)``.
+        weights: all weights of each event, the nominal one first; at least one.
+        weight_names: their names, one for each or ().
         length: unit of length of each event [mm], shape ``(n_events,)``.
         vertex: x, y, z, t of the collision, shape ``(n_events, 4)``.
         offsets: rows of event i are ``offsets[i]:offsets[i + 1]``.
@@ -41,7 +46,9 @@ class GenEvents:
         decayed: whether the particle has an end vertex.
     """
 
-    weight: NDArray[np.float64]
+    number: NDArray[np.int64]
+    weights: list[list[float]]
+    weight_names: list[tuple[str, ...]]
     length: NDArray[np.float64]
     vertex: NDArray[np.float64]
     offsets: NDArray[np.int64]
@@ -52,9 +59,16 @@ class GenEvents:
     mother: NDArray[np.int64]
     decayed: NDArray[np.bool_]
 
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """First weight of each event, shape ``(n_events,)``."""
+        return np.array([weights[0] for weights in self.weights])
 
-def parse(texts: list[bytes], version: int, units: tuple[str, str] | None = None) -> GenEvents:
-    """Read some GenEvents.
+
+def parse(
+    texts: Sequence[EventText], version: int, units: tuple[str, str] | None = None
+) -> GenEvents:
+    """Read some GenEvents; what comes of one does not depend on the others.
 
     Args:
         texts: as given by `event_texts`; at least one.
@@ -71,14 +85,21 @@ def parse(texts: list[bytes], version: int, units: tuple[str, str] | None = None
     momentum, length = _units(lines, len(texts), units)
     try:
         parsed = (_parse2 if version == 2 else _parse3)(lines, heads)
+        weights = (_weights2 if version == 2 else _weights3)(lines, heads)
+        number = np.array([_whole(head[0], "the number of the event") for head in heads])
     except (ValueError, IndexError, OverflowError):
         raise MalformedTextError("an E, W or V line lacks a field or a number") from None
+    listed = [text.weight_names for text in texts]
+    names = _names2(lines, listed) if version == 2 else listed
     event = lines.event[lines.where("P")]
     parsed["momentum"] *= momentum[event][:, None]
     parsed["position"] *= length[event][:, None]
     offsets = np.searchsorted(event, np.arange(len(texts) + 1))
     vertex = _collisions(parsed, offsets, event)
     return GenEvents(
+        number=number.astype(np.int64),
+        weights=weights,
+        weight_names=names,
         length=length,
         offsets=offsets,
         vertex=vertex,
@@ -105,30 +126,50 @@ def _units(
     )
 
 
-def _finder(
-    event: NDArray[np.int64], barcode: NDArray[np.int64], what: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    key = event * _BARCODE_SPAN + barcode
-    order = np.argsort(key, kind="stable")
-    if (np.diff(key[order]) == 0).any():
-        raise MalformedTextError(f"two {what} have the same number")
-    return key[order], order
+class _Numbers:
+    """The numbers that the particles or vertices of each event go by, to be looked up.
 
+    Args:
+        event: position of the event of each row, shape ``(n,)``.
+        number: any integer, once in each event, shape ``(n,)``.
+        what: vertex or particle, for messages.
 
-def _find(
-    finder: tuple[NDArray[np.int64], NDArray[np.int64]],
-    event: NDArray[np.int64],
-    barcode: NDArray[np.int64],
-    what: str,
-) -> NDArray[np.int64]:
-    keys, order = finder
-    key = event * _BARCODE_SPAN + barcode
-    at = np.searchsorted(keys, key)
-    known = at < len(keys)
-    known[known] = keys[at[known]] == key[known]
-    if not known.all():
-        raise MalformedTextError(f"{what} {barcode[~known][0]} is mentioned but is not there")
-    return order[at]
+    Raises:
+        MalformedTextError: if a number comes twice in one event.
+    """
+
+    def __init__(self, event: NDArray[np.int64], number: NDArray[np.int64], what: str) -> None:
+        self.what = what
+        # Ranks rather than the numbers themselves, which may be anything: so (event, number) fits
+        # one integer and no event reaches into another.
+        self.known = np.unique(number)
+        key = event * len(self.known) + np.searchsorted(self.known, number)
+        self.order = np.argsort(key, kind="stable")
+        self.keys = key[self.order]
+        twice = np.flatnonzero(np.diff(self.keys) == 0)
+        if len(twice):
+            plural = {"vertex": "vertices"}.get(what, f"{what}s")
+            raise MalformedTextError(
+                f"two {plural} have the same number, {number[self.order[twice[0]]]}"
+            )
+
+    def rows(self, event: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Row of each number in its event.
+
+        Raises:
+            MalformedTextError: if one is not there.
+        """
+        rank = np.searchsorted(self.known, number)
+        there = rank < len(self.known)
+        there[there] = self.known[rank[there]] == number[there]
+        key = event * len(self.known) + rank
+        at = np.searchsorted(self.keys, key)
+        there &= at < len(self.keys)
+        there[there] = self.keys[at[there]] == key[there]
+        if not there.all():
+            absent = number[~there][0]
+            raise MalformedTextError(f"{self.what} {absent} is mentioned but is not there")
+        return self.order[at]
 
 
 def _first_incoming(
@@ -145,10 +186,13 @@ def _parse2(lines: Lines, heads: list[list[bytes]]) -> dict[str, np.ndarray]:
     p = lines.table(at_p, _PARTICLE2, 13)
     v = lines.table(at_v, ["barcode", "_", *_POSITION, "n_orphans", "n_out"], 10)
     event_p, event_v = lines.event[at_p], lines.event[at_v]
-    _check_number(event_v, [int(head[7]) for head in heads], "vertices")
+    _check_number(event_v, [_count(head[7]) for head in heads], "vertices")
     owner = np.searchsorted(at_v, at_p) - 1
     if (owner < 0).any() or (len(at_p) and (event_v[owner] != event_p).any()):
         raise MalformedTextError("a particle stands before the first vertex")
+    if (v["n_orphans"] < 0).any():
+        raise MalformedTextError("a vertex announces a negative number of particles")
+    _check_sign(v["barcode"])
     found = np.bincount(owner, minlength=len(at_v))
     wrong = np.flatnonzero(found != v["n_orphans"] + v["n_out"])
     if len(wrong):
@@ -160,13 +204,10 @@ def _parse2(lines: Lines, heads: list[list[bytes]]) -> dict[str, np.ndarray]:
     rank = np.arange(len(at_p)) - (np.cumsum(found) - found)[owner]
     from_vertex = rank >= v["n_orphans"][owner]
     decayed = p["end"] != 0
-    end = _find(
-        _finder(event_v, v["barcode"], "vertices"), event_p[decayed], p["end"][decayed], "vertex"
-    )
+    end = _Numbers(event_v, v["barcode"], "vertex").rows(event_p[decayed], p["end"][decayed])
     first = _first_incoming(len(at_v), end, np.flatnonzero(decayed))
     xyzt = np.stack([v[axis] for axis in _POSITION], axis=1)
     return {
-        "weight": np.array([_weight2(head) for head in heads]),
         "pdg_id": p["pdg_id"],
         "status": p["status"],
         "momentum": np.stack([p[k] for k in ("px", "py", "pz", "energy")], axis=1),
@@ -177,10 +218,62 @@ def _parse2(lines: Lines, heads: list[list[bytes]]) -> dict[str, np.ndarray]:
     }
 
 
-def _weight2(head: list[bytes]) -> float:
-    n_random = int(head[10])
-    n_weights = int(head[11 + n_random])
-    return float(head[12 + n_random]) if n_weights else 1.0
+def _weights2(lines: Lines, heads: list[list[bytes]]) -> list[list[float]]:
+    return [_counted(head[11 + _count(head[10]) :]) or [1.0] for head in heads]
+
+
+def _counted(fields: list[bytes]) -> list[float]:
+    """Numbers that follow their own number."""
+    n = _count(fields[0])
+    if n > MAX_WEIGHTS:
+        raise MalformedTextError(f"it announces {n} weights, more than {MAX_WEIGHTS}")
+    numbers = [_number(field) for field in fields[1 : 1 + n]]
+    if len(numbers) < n:
+        raise MalformedTextError(f"it announces {n} weights and has {len(numbers)}")
+    return numbers
+
+
+def _names2(lines: Lines, names: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    names = list(names)
+    known: dict[bytes, tuple[str, ...]] = {}  # as a rule all events have the same line
+    for k in lines.where("N"):
+        line = lines.line(k)
+        if line not in known:
+            known[line] = names2(b" ".join(line.split(b" ", 2)[2:]))
+        names[lines.event[k]] = known[line]
+    return names
+
+
+def _weights3(lines: Lines, heads: list[list[bytes]]) -> list[list[float]]:
+    weights: list[list[float]] = [[] for _ in heads]
+    for k in lines.where("W"):
+        fields = lines.fields(k)
+        if len(fields) > MAX_WEIGHTS:
+            raise MalformedTextError(f"it has {len(fields)} weights, more than {MAX_WEIGHTS}")
+        # The first line is the event's own, where the head of a joined listing lost its marks.
+        weights[lines.event[k]] = weights[lines.event[k]] or [_number(f) for f in fields]
+    return [found or [1.0] for found in weights]
+
+
+def _number(field: bytes) -> float:
+    if b"_" in field:  # Python's digit separator
+        raise ValueError(field)
+    return float(field)
+
+
+def _count(field: bytes) -> int:
+    n = _whole(field, "a count")
+    if n < 0:
+        raise MalformedTextError(f"a count is {n}")
+    return n
+
+
+def _whole(field: bytes, what: str) -> int:
+    if b"_" in field:
+        raise ValueError(field)
+    if len(field) > 20 or not -(1 << 63) <= (n := int(field)) < 1 << 63:
+        raise MalformedTextError(f"{what} does not fit 64 bits: {field[:24].decode('latin-1')}")
+    return n
 
 
 def _check_number(event: NDArray[np.int64], announced: list[int], what: str) -> None:
@@ -190,34 +283,34 @@ def _check_number(event: NDArray[np.int64], announced: list[int], what: str) -> 
             raise MalformedTextError(f"it announces {n} {what} and has {found[k]}")
 
 
+def _check_sign(barcode: NDArray[np.int64]) -> None:
+    """Vertices are told from particles by their sign."""
+    wrong = np.flatnonzero(barcode >= 0)
+    if len(wrong):
+        raise MalformedTextError(f"a vertex has the number {barcode[wrong[0]]}, not a negative one")
+
+
 def _parse3(lines: Lines, heads: list[list[bytes]]) -> dict[str, np.ndarray]:
     at_p = lines.where("P")
     p = lines.table(at_p, _PARTICLE3, 10)
     event = lines.event[at_p]
-    _check_number(event, [int(head[2]) for head in heads], "particles")
-    rows = _finder(event, p["barcode"], "particles")
+    _check_number(event, [_count(head[2]) for head in heads], "particles")
+    rows = _Numbers(event, p["barcode"], "particle")
     vertex, incoming_vertex, incoming = _vertices3(lines, rows)
     in_vertex, by_mother = p["origin"] < 0, p["origin"] > 0
     made_at = np.full(len(at_p), -1, dtype=np.int64)
-    made_at[in_vertex] = _find(
-        _finder(vertex["event"], vertex["barcode"], "vertices"),
-        event[in_vertex],
-        p["origin"][in_vertex],
-        "vertex",
-    )
+    _check_sign(vertex["barcode"])
+    vertices = _Numbers(vertex["event"], vertex["barcode"], "vertex")
+    made_at[in_vertex] = vertices.rows(event[in_vertex], p["origin"][in_vertex])
     mother = np.full(len(at_p), -1, dtype=np.int64)
-    mother[by_mother] = _find(rows, event[by_mother], p["origin"][by_mother], "particle")
+    mother[by_mother] = rows.rows(event[by_mother], p["origin"][by_mother])
     first = _first_incoming(len(vertex["barcode"]), incoming_vertex, incoming)
     mother[in_vertex] = first[made_at[in_vertex]]
     decayed = np.zeros(len(at_p), dtype=bool)
     decayed[incoming] = True
     decayed[mother[mother >= 0]] = True
-    weight = np.ones(len(heads))
-    for k in lines.where("W"):
-        weight[lines.event[k]] = float(lines.fields(k)[0])
     default = np.array([_position3(head) for head in heads])
     return {
-        "weight": weight,
         "pdg_id": p["pdg_id"],
         "status": p["status"],
         "momentum": np.stack([p[k] for k in ("px", "py", "pz", "energy")], axis=1),
@@ -229,11 +322,16 @@ def _parse3(lines: Lines, heads: list[list[bytes]]) -> dict[str, np.ndarray]:
 
 
 def _position3(head: list[bytes]) -> list[float]:
-    return [float(field) for field in head[4:8]] if b"@" in head else [0.0] * 4
+    if b"@" not in head:
+        return [0.0] * 4
+    place = [_number(field) for field in head[4:]]
+    if head[3] != b"@" or len(place) != 4:
+        raise MalformedTextError("the position of the event is not of the form @ x y z t")
+    return place
 
 
 def _vertices3(
-    lines: Lines, rows: tuple[NDArray[np.int64], NDArray[np.int64]]
+    lines: Lines, rows: _Numbers
 ) -> tuple[dict[str, np.ndarray], NDArray[np.int64], NDArray[np.int64]]:
     at = lines.where("V")
     placed = lines.n_fields[at] == 9
@@ -243,10 +341,16 @@ def _vertices3(
     there = lines.table(at[placed], [*names, "_", *_POSITION], 9)
     v["xyzt"] = np.zeros((len(at), 4))
     v["xyzt"][placed] = np.stack([there[axis] for axis in _POSITION], axis=1)
-    lists = [text[1:-1].split(",") if len(text) > 2 else [] for text in v.pop("incoming")]
-    vertex = np.repeat(np.arange(len(at)), [len(items) for items in lists])
+    texts = v.pop("incoming")
+    sizes = np.array([text.count(",") + 1 if len(text) > 2 else 0 for text in texts], dtype=int)
+    n_events = int(lines.event[-1]) + 1
+    into = np.bincount(v["event"], sizes, minlength=n_events)
+    if (into > np.bincount(lines.event[lines.where("P")], minlength=n_events)).any():
+        raise MalformedTextError("more particles end in vertices than there are")
+    lists = [text[1:-1].split(",") if len(text) > 2 else [] for text in texts]
+    vertex = np.repeat(np.arange(len(at)), sizes)
     barcode = np.array([int(item) for items in lists for item in items], dtype=np.int64)
-    return v, vertex, _find(rows, v["event"][vertex], barcode, "particle")
+    return v, vertex, rows.rows(v["event"][vertex], barcode)
 
 
 def _inherited(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import SourceError
 from .locations import Location
+from .weights import MAX_NAME
 
 _MARKS = {b"HepMC::IO_GenEvent-START": 2, b"HepMC::Asciiv3-START": 3}
 _CHUNK = 1 << 18
@@ -23,8 +24,22 @@ MAX_EVENT = 1 << 25
 """Longest text of an event [bytes]; a collision of lead ions has about 7 million."""
 
 
+MAX_LINE = 1 << 20
+"""Longest line that is read [bytes]; a vertex of 10 000 particles has about 60 000."""
+
+
 class MalformedTextError(Exception):
     """The text of an event is not what HepMC prescribes; only used inside `io`."""
+
+
+class EventText(bytes):
+    """The text of a GenEvent, and what its listing says of all of its events.
+
+    Attributes:
+        weight_names: names of the weights (HepMC3; HepMC2 has them in each event), () for none.
+    """
+
+    weight_names: tuple[str, ...] = ()
 
 
 def sniff(path: Location) -> int:
@@ -54,19 +69,25 @@ def _chunks(path: Location) -> Iterator[bytes]:
                 yield chunk
 
 
-def event_texts(path: Location) -> Iterator[bytes]:
+def event_texts(path: Location) -> Iterator[EventText]:
     """The text of each GenEvent from its ``E`` line on, ending in a newline.
+
+    What stands before the first event of a listing belongs to all of its events, and to no event
+    of the listing before it where listings were joined.
 
     Raises:
         MalformedTextError: after the last whole event, if the file is cut short or damaged.
     """
     held, started, seen = bytearray(b"\n"), False, 0
+    listing = _Listing()
     try:
         for chunk in _chunks(path):
             held += chunk.replace(b"\r", b"")
             while (end := held.find(b"\nE ", seen)) >= 0:
+                text, head = _cut(bytes(held[1 : end + 1]), started)
                 if started:
-                    yield bytes(held[1 : end + 1])
+                    yield listing.event(text)
+                listing.open(head)
                 del held[:end]
                 started, seen = True, 1
             # The mark of the next event may have begun at the end of the chunk.
@@ -79,7 +100,56 @@ def event_texts(path: Location) -> Iterator[bytes]:
     if started:
         if not held.endswith(b"\n"):
             raise MalformedTextError("the file ends in the middle of a line")
-        yield bytes(held[1:])
+        yield listing.event(_cut(bytes(held[1:]), started)[0])
+
+
+def _cut(text: bytes, started: bool) -> tuple[bytes, bytes]:
+    """The event at the beginning of a text, and the head of the next listing behind it."""
+    if not started:
+        return b"", text
+    end = text.find(b"\nHepMC::") + 1
+    return (text[:end], text[end:]) if end else (text, b"")
+
+
+class _Listing:
+    """What the head of a listing says of its events."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.names: tuple[str, ...] = ()
+
+    def open(self, head: bytes) -> None:
+        """Take in what stands before an event: the head of a new listing, or nothing."""
+        version = next((v for mark, v in _MARKS.items() if mark in head), 0)
+        if not version:
+            return
+        if self.version not in (0, version):
+            raise MalformedTextError(
+                f"HepMC{self.version} and HepMC{version} are joined in one file; take them apart"
+            )
+        self.version, self.names = version, ()
+        for line in head.split(b"\n"):
+            if version == 3 and line[:2] in (b"W ", b"N ") and len(line) <= MAX_LINE:
+                self.names = _names3(line[2:])
+
+    def event(self, text: bytes) -> EventText:
+        """The text of an event of this listing."""
+        event = EventText(text)
+        event.weight_names = self.names
+        return event
+
+
+def _names3(field: bytes) -> tuple[str, ...]:
+    r"""Names of the weights in the head of a HepMC3 listing, ``nominal\|up\|down``."""
+    text = field.decode("utf-8", "replace").replace("\\|", "\n").replace("\\\\", "\\")
+    return tuple(name[:MAX_NAME] for name in text.rstrip("\n").split("\n"))
+
+
+def names2(field: bytes) -> tuple[str, ...]:
+    """Names of the weights in a HepMC2 event, what follows the number in ``N 2 "0" "1"``."""
+    text = field.decode("utf-8", "replace").strip()
+    inner = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else ""
+    return tuple(name[:MAX_NAME] for name in inner.split('" "')) if inner else ()
 
 
 class Lines:
@@ -104,9 +174,19 @@ class Lines:
         """Numbers of the lines that begin with a letter."""
         return np.flatnonzero(self.kind == ord(kind))
 
+    def line(self, line: int) -> bytes:
+        """The text of one line."""
+        self._check_length(np.array([line]))
+        return self.text[self.starts[line] : self.ends[line]].tobytes()
+
     def fields(self, line: int) -> list[bytes]:
         """The fields of one line after its letter."""
-        return self.text[self.starts[line] : self.ends[line]].tobytes().split()[1:]
+        return self.line(line).split()[1:]
+
+    def _check_length(self, lines: NDArray[np.int64]) -> None:
+        longest = int((self.ends[lines] - self.starts[lines]).max(initial=0))
+        if longest > MAX_LINE:
+            raise MalformedTextError(f"a line is longer than {MAX_LINE >> 20} MiB")
 
     def table(
         self, lines: NDArray[np.int64], names: list[str], least: int
@@ -118,6 +198,7 @@ class Lines:
             names: names of the fields after the letter; ``"_"`` for those not needed.
             least: fewest fields that such a line may have, the letter included.
         """
+        self._check_length(lines)
         if len(lines) and self.n_fields[lines].min() < least:
             raise MalformedTextError(f"a line has fewer than {least} fields")
         if len(lines) and self.n_fields[lines].max() > _MAX_FIELDS:

@@ -1,14 +1,18 @@
 """Files by path or by URL: ``root://``, ``https://``, ``s3://`` and all else that fsspec opens.
 
 `Url` has of `pathlib.Path` what the readers use, and the same errors: whatever a protocol raises
-becomes an `OSError`, and a package that it needs and that is not there a `SourceError`.
+becomes an `OSError` that tells an absent file from a server that does not answer, and a package
+that it needs and that is not there a `SourceError`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import glob
 import io
 import re
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from ..errors import SourceError
+from ..extras import hint
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -25,6 +30,20 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::[A-Za-z0-9+.-]+)*://")
 _PACKAGES = {"root": "fsspec-xrootd", "roots": "fsspec-xrootd", "http": "aiohttp requests"}
 _PACKAGES |= {"https": "aiohttp requests", "s3": "s3fs", "gs": "gcsfs", "dav": "webdav4"}
 _BUFFER = 1 << 20
+
+_WEB = ("http", "https")
+_FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (ConnectionRefusedError, "nobody answers there"),
+    (socket.gaierror, "there is no such host"),
+    (ssl.SSLCertVerificationError, "the server's certificate is not trusted"),
+    (ssl.SSLError, "no encrypted connection"),
+    ((TimeoutError, asyncio.TimeoutError), "no answer in time"),
+    (ConnectionError, "the connection broke"),
+)
+"""What stands between us and a file, the special before the general."""
+
+CONNECT_SECONDS, READ_SECONDS = 20.0, 60.0
+"""How long a web server may take to answer, and to send anything more."""
 
 
 class Status(NamedTuple):
@@ -61,7 +80,7 @@ class Url:
         """
         system, path = self.system()
         with _os_errors():
-            return io.BufferedReader(_Raw(system.open(path, mode)), _BUFFER)
+            return io.BufferedReader(_Raw(_opened(system, path, mode)), _BUFFER)
 
     def stat(self) -> Status:
         """Size and time of the last change.
@@ -103,15 +122,27 @@ class Url:
 
         protocol = self.text.partition(":")[0]
         try:
-            system, path = fsspec.core.url_to_fs(self.text)
+            system, path = fsspec.core.url_to_fs(self.text, **self._options())
         except ImportError as error:
             package = _PACKAGES.get(protocol, f"fsspec[{protocol}]")
+            extra = f", or {hint('url')}" if protocol in _WEB else ""
             raise SourceError(
-                f"{self}: {protocol}:// needs {package}: pip install {package} ({error})"
+                f"{self}: {protocol}:// needs {package}: pip install {package}{extra} ({error})"
             ) from None
         except Exception as error:  # each protocol has errors of its own
             raise SourceError(f"{self}: cannot be opened ({_one_line(error)})") from None
         return system, str(path)
+
+    def _options(self) -> dict[str, Any]:
+        """Options of the protocols in the URL: limits of time for those of the web."""
+        used = [name for name in _WEB if re.search(rf"(^|::){name}://", self.text)]
+        if not used:
+            return {}
+        import aiohttp
+
+        connect, read = CONNECT_SECONDS, READ_SECONDS
+        limits = aiohttp.ClientTimeout(None, connect, sock_connect=connect, sock_read=read)
+        return {name: {"client_kwargs": {"timeout": limits}} for name in used}
 
 
 Location: TypeAlias = Path | Url
@@ -130,6 +161,16 @@ def location(text: str | Path | Url) -> Location:
     return Url(text) if is_url(text) else Path(text)
 
 
+def local_path(text: str | Path | Url) -> Path | None:
+    """The path of a file of this machine, also of one named as ``file://``; None for others."""
+    if isinstance(text, Path):
+        return text
+    head, mark, tail = str(text).rpartition("://")
+    if mark and head.rpartition(":")[2] not in ("file", "local"):
+        return None
+    return Path(tail)
+
+
 def matching(text: str) -> list[Location]:
     """The files that a path or URL with wildcards names, sorted; itself without wildcards.
 
@@ -140,6 +181,17 @@ def matching(text: str) -> list[Location]:
         url = Url(text)
         return list(url.matches()) if glob.has_magic(text) else [url]
     return [p for p in map(Path, sorted(glob.glob(text))) if p.is_file()]
+
+
+def _opened(system: Any, path: str, mode: str) -> Any:
+    """A file of fsspec; a cache that has none asks the file system behind it why."""
+    try:
+        return system.open(path, mode)
+    except FileNotFoundError:
+        behind = getattr(system, "fs", None)
+        if behind is not None:
+            behind.info(path)
+        raise
 
 
 class _Raw(io.RawIOBase):
@@ -176,10 +228,35 @@ class _Raw(io.RawIOBase):
 def _os_errors() -> Iterator[None]:
     try:
         yield
-    except (OSError, SourceError):
+    except SourceError:
         raise
     except Exception as error:  # each protocol has errors of its own
+        reason = _reason(error)
+        if reason:
+            raise OSError(reason) from None
+        if isinstance(error, OSError):
+            raise
         raise OSError(_one_line(error)) from None
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong on the way to the file; empty if nothing says that it is not just absent.
+
+    fsspec says of whatever happens that there is no such file; the cause is behind that.
+    """
+    chain: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in chain:
+        chain.append(one)
+        one = one.__cause__ or one.__context__
+    for found in reversed(chain):
+        status = getattr(found, "status", None)
+        if isinstance(status, int) and status >= 400 and status not in (404, 410):
+            return f"the server answers {status} {getattr(found, 'message', '')}".rstrip()
+        for kinds, text in _FAULTS:
+            if isinstance(found, kinds):
+                return f"{text}: {_one_line(found)}"
+    return ""
 
 
 def _checked(call: Callable[[], _T]) -> _T:

@@ -54,13 +54,15 @@ class EventWriter(RootOutput):
     """Write batches of events to a ROOT file; use it as a context manager.
 
     Args:
-        path: where to write; an existing file is replaced at the end.
+        path: where to write.
         metadata: provenance (JSON values); without times, so that equal runs give equal contents.
         root_format: ``"ttree"`` or ``"rntuple"``.
         further: what else is to be written of the events.
+        force: replace an existing file at the end.
+        weight_names: names of the weights by ``mc_weight_id``, read when the file is closed.
 
     Raises:
-        OutputError: if the file cannot be written, or no event came.
+        OutputError: if the file cannot be written or is there already, or no event came.
         SchemaError: if batches differ in their tables or columns.
     """
 
@@ -71,14 +73,17 @@ class EventWriter(RootOutput):
         metadata: Mapping[str, Any],
         root_format: str = "ttree",
         further: FurtherTrees | None = None,
+        force: bool = False,
+        weight_names: Sequence[str] = (),
     ) -> None:
         if root_format not in ROOT_FORMATS:
             raise OutputError(f"format {root_format!r}; it can be {', '.join(ROOT_FORMATS)}")
-        super().__init__(path)
+        super().__init__(path, force)
         self.outputs = [self.path]
         self.metadata = dict(metadata)
         self.root_format = root_format
         self.further = further
+        self.weight_names = weight_names
         self._tree: Any = None
         self._columns: dict[str, list[str]] | None = None
         self._held: list[EventBatch] = []
@@ -139,7 +144,8 @@ class EventWriter(RootOutput):
         if self.further is not None:
             self.further.flush(self._file)
         self._file["schema"] = json.dumps(_described(self._columns), indent=1)
-        self._file["provenance"] = json.dumps(self.metadata, indent=1, sort_keys=True)
+        names = {"weight_names": list(self.weight_names)} if self.weight_names else {}
+        self._file["provenance"] = json.dumps({**self.metadata, **names}, indent=1, sort_keys=True)
 
 
 def _described(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:

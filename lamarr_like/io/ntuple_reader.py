@@ -15,6 +15,8 @@ from ..errors import LamarrLikeError, SchemaError, SourceError
 from ..events import EventBatch, Table
 from .digest import ContentHash
 from .locations import Location, Url, location
+from .root_steps import entry_steps
+from .weights import numbered_names, parse_names
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -131,8 +133,7 @@ def read_events(
             tree = _tree(file, one)
             wanted = _wanted(one, set(branch_names(tree)), tables)
             branches = [c.branch for columns in wanted.values() for c in columns]
-            for start in range(0, tree.num_entries, step_size):
-                stop = min(start + step_size, tree.num_entries)
+            for start, stop in entry_steps(one, tree, branches, step_size):
                 arrays = read_arrays(tree, branches, start, stop)
                 yield _batch(one, wanted, arrays, start, stop)
 
@@ -230,6 +231,20 @@ def read_provenance(path: str | Location) -> dict[str, Any]:
     return _read_json(path, "provenance")
 
 
+def read_weight_names(path: str | Location) -> tuple[str, ...]:
+    """Names of the weights of a file by ``GenWeight_id``; ``0``, the one weight, if it has none.
+
+    Raises:
+        SourceError: if the file cannot be read.
+        SchemaError: if its provenance is damaged.
+    """
+    with open_root(path) as file:
+        if "provenance" not in file:
+            return numbered_names(1)
+    found = read_provenance(path).get("weight_names")
+    return numbered_names(1) if found is None else parse_names(found, str(path))
+
+
 def read_schema(path: str | Location) -> dict[str, Any]:
     """Table, unit, type and meaning of every branch, as stored in the file."""
     return _read_json(path, "schema")
@@ -256,8 +271,7 @@ def content_digest(path: str | Location) -> str:
     with open_root(path) as file:
         tree = _tree(file, path)
         names = sorted(branch_names(tree))
-        for start in range(0, tree.num_entries, STEP_SIZE):
-            stop = min(start + STEP_SIZE, tree.num_entries)
+        for start, stop in entry_steps(path, tree, names, STEP_SIZE):
             for name, array in read_arrays(tree, names, start, stop).items():
                 counts = ak.to_numpy(ak.num(array, axis=1)) if array.ndim > 1 else None
                 flat = array if counts is None else ak.flatten(array, axis=1)

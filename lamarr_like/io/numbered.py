@@ -2,58 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import OutputError
 from ..events import EventBatch
+from .locations import Location
 from .ntuple import EventWriter
+from .places import check_free, check_name, check_parent, place, refuse_inputs
+from .scratch import Scratch
+
+
+def check_numbered(
+    path: Path, inputs: Iterable[str | Location] = (), *, force: bool = False
+) -> None:
+    """See whether numbered files may be written, as `places.check_output` does for one.
+
+    Raises:
+        OutputError: if not, saying what to do.
+    """
+    check_name(path)
+    there = _numbered(path)
+    refuse_inputs(there, inputs)
+    _check_free(there, force)
+
+
+def _numbered(path: Path) -> list[Path]:
+    """Numbered files of a name that are there."""
+    return sorted(path.parent.glob(f"{path.stem}-{'[0-9]' * 6}{path.suffix}"))
+
+
+def _check_free(there: list[Path], force: bool) -> None:
+    if there and not force:
+        raise OutputError(
+            f"{there[0]}: is there already; replace it and its like with --force (force=True), "
+            "or name another output"
+        )
+    for one in there:
+        check_free(one, force)
 
 
 class NumberedWriter:
     """Write ``out-000000.root``, ``out-000001.root``, ...; use it as a context manager.
 
-    Every file has the same number of events but the last one.  If anything fails none is left: a
-    set without its end would pass for a whole one.
+    Every file has the same number of events but the last one.  They are written in a hidden folder
+    and all get their names in the end, or none of them does: a set without its end would pass for
+    a whole one.
 
     Args:
         path: name that the numbers are put into.
         n_events: events in a file.
         writer: gives the writer of one file.
+        force: replace the numbered files of that name, and remove those that are too many.
 
     Attributes:
-        outputs: files that are complete.
+        outputs: files that have their names.
 
     Raises:
-        OutputError: if files of that name are there already, since those that are not written
-            again would mix with the new ones; as `EventWriter` otherwise.
+        OutputError: if files of that name are there already; as `EventWriter` otherwise.
     """
 
-    def __init__(self, path: Path, n_events: int, writer: Callable[[Path], EventWriter]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        n_events: int,
+        writer: Callable[[Path], EventWriter],
+        force: bool = False,
+    ) -> None:
         if n_events < 1:
             raise OutputError(f"{path}: files of {n_events} events; ask for at least 1")
         self.path = path
         self.n_events = n_events
+        self.force = force
         self.outputs: list[Path] = []
         self._make = writer
+        self._scratch = Scratch(path, is_folder=True)
         self._writer: EventWriter | None = None
+        self._made: list[Path] = []
         self._left = 0
 
     def __enter__(self) -> NumberedWriter:
-        digits = "[0-9]" * 6
-        there = sorted(self.path.parent.glob(f"{self.path.stem}-{digits}{self.path.suffix}"))
-        if there:
-            raise OutputError(
-                f"{there[0]}: is there already; remove it and its like, or name another output"
-            )
-        self._open()
+        check_parent(self.path)
+        _check_free(_numbered(self.path), self.force)
+        try:
+            self._scratch.create()
+            self._open()
+        except OSError as error:
+            self._scratch.remove()
+            raise self._failed(error) from None
+        except BaseException:
+            self._scratch.remove()
+            raise
         return self
 
     def _open(self) -> None:
-        number = f"{self.path.stem}-{len(self.outputs):06d}{self.path.suffix}"
-        self._writer = self._make(self.path.with_name(number)).__enter__()
+        number = f"{self.path.stem}-{len(self._made):06d}{self.path.suffix}"
+        self._writer = self._make(self._scratch.path / number).__enter__()
         self._left = self.n_events
 
     def write(self, batch: EventBatch) -> None:
@@ -73,7 +120,7 @@ class NumberedWriter:
         writer, self._writer = self._writer, None
         assert writer is not None
         writer.__exit__(None, None, None)
-        self.outputs.append(writer.path)
+        self._made.append(writer.path)
 
     def __exit__(
         self,
@@ -84,16 +131,32 @@ class NumberedWriter:
         try:
             if kind is None:
                 self._close()
-                return
-            if self._writer is not None:
+                self._name()
+            elif self._writer is not None:
                 self._writer.__exit__(kind, error, trace)
-            self._remove()
-        except OutputError:
-            self._remove()
-            raise
+        except OSError as failure:
+            raise self._failed(failure) from None
+        finally:
+            self._scratch.remove()
 
-    def _remove(self) -> None:
-        for path in self.outputs:
+    def _name(self) -> None:
+        """Give all files their names; where one is taken meanwhile, keep them elsewhere."""
+        before = _numbered(self.path)
+        try:
+            _check_free(before, self.force)
+            for made in self._made:
+                target = self.path.with_name(made.name)
+                place(made, target, self.force)
+                self.outputs.append(target)
+        except OutputError as error:
+            for path in self.outputs:
+                os.replace(path, self._scratch.path / path.name)
+            self.outputs.clear()
+            kept = self._scratch.keep()
+            raise OutputError(f"{error}; what was written is in {kept}") from None
+        for path in set(before) - set(self.outputs):
             with suppress(OSError):  # the folder may have gone read-only
                 path.unlink()
-        self.outputs.clear()
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path}: cannot be written ({error})")

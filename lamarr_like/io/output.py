@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from ..errors import OutputError
+from .places import check_free, check_parent, place
+from .scratch import Scratch
 
 _Self = TypeVar("_Self", bound="RootOutput")
 
@@ -21,28 +22,36 @@ class RootOutput(ABC):
     closed without an error; otherwise nothing is left behind.
 
     Args:
-        path: where to write; an existing file is replaced at the end.
+        path: where to write.
+        force: replace an existing file at the end.
 
     Raises:
-        OutputError: if the file cannot be written.
+        OutputError: if the file cannot be written, or is there already.  One that appears only
+            meanwhile is not replaced either, and what was written is kept under another name.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, force: bool = False) -> None:
         self.path = Path(path)
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self.force = force
+        self._scratch = Scratch(self.path)
         self._file: Any = None
 
     def __enter__(self: _Self) -> _Self:
         import uproot
 
-        if self.path.is_dir():
+        if os.path.isdir(self.path):
             raise OutputError(f"{self.path}: is a folder; name a file")
-        if not self.path.parent.is_dir():
-            raise OutputError(f"{self.path}: there is no folder {self.path.parent}")
+        check_parent(self.path)
+        check_free(self.path, self.force)
         try:
-            self._file = uproot.recreate(self._temporary, compression=uproot.LZ4(1))
+            self._scratch.create()
+            self._file = uproot.recreate(self._scratch.path, compression=uproot.LZ4(1))
         except OSError as error:
+            self._scratch.remove()
             raise self._failed(error) from None
+        except BaseException:
+            self._scratch.remove()
+            raise
         return self
 
     def __exit__(
@@ -55,13 +64,19 @@ class RootOutput(ABC):
             if kind is None:
                 self._finish()
                 self._file.close()
-                os.replace(self._temporary, self.path)
+                self._name()
         except OSError as failure:
             raise self._failed(failure) from None
         finally:
             self._file.close()
-            with suppress(OSError):  # the folder may have gone read-only
-                self._temporary.unlink()
+            self._scratch.remove()
+
+    def _name(self) -> None:
+        """Give the file its name; what was worked on for hours is not lost if that is taken."""
+        try:
+            place(self._scratch.path, self.path, self.force)
+        except OutputError as error:
+            raise OutputError(f"{error}; what was written is {self._scratch.keep()}") from None
 
     def _failed(self, error: OSError) -> OutputError:
         return OutputError(f"{self.path}: cannot be written ({error})")

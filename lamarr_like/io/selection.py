@@ -1,10 +1,11 @@
 """Which generated particles are kept, and how their mothers are found.
 
 Kept are the particles that the generator leaves to the detector and that can matter in it, and
-every ancestor of theirs that is a particle in its own right: hadrons, leptons, photons and the
-electroweak bosons.  Quarks, gluons, diquarks, strings, beams, pomerons and diffractive systems
-are walked through, so that a hadron from a partonic decay of a B meson still finds the B, while a
-hadron of the collision itself ends up with no mother.
+every ancestor of theirs that is a particle in its own right: hadrons, leptons, photons, bosons, and
+whatever else has a number, such as the particles of new physics.  Quarks, gluons, diquarks,
+strings, clusters, beams, pomerons and diffractive systems are walked through, so that a hadron from
+a partonic decay of a B meson still finds the B, while a hadron of the collision itself ends up with
+no mother.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import schema
 from ..events import Table
 from ..particles import charges
 
@@ -33,6 +35,16 @@ ORIGIN_Z = (-2000.0, 12500.0)
 
 ORIGIN_MAX_RADIUS = 4000.0
 """Stable particles made farther from the z axis than this [mm] are dropped."""
+
+SILENT = (12, 14, 16, 18, 130, 2112)
+"""Absolute PDG identifiers of what flies through unseen: neutrinos, K_L and neutrons."""
+
+MAX_ENERGY = 1e10
+"""Most energy and momentum of a particle [MeV]: beams of the heaviest nuclei in machines that are
+planned have less than half of it."""
+
+MAX_DISTANCE = 1e15
+"""Farthest vertex [mm], and latest [ns]; nothing that a collider makes lives to see it."""
 
 BEAM_STATUSES = (3, 4)
 """Status of a particle without a mother that marks it as a beam (4 in HepMC; 3 in LHCb files)."""
@@ -81,15 +93,25 @@ class RawTruth:
 def is_particle(pdg_id: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Whether an identifier is a particle that can be seen to decay: not a parton or a system.
 
+    Numbers that nobody knows count as particles; which are partons and systems is known (PDG,
+    Monte Carlo particle numbering scheme): quarks and gluons 1-9 and 21, codes of generators
+    81-100, 901-930, 998 and 999 (in the thousands, too), pomeron and odderon, diquarks, and from
+    9900100 on Pythia's diffractive systems and octet states of quarkonia.
+
     Args:
         pdg_id: any integers, shape ``(n,)``.
     """
-    code = np.abs(np.asarray(pdg_id, dtype=np.int64))
-    hadron = ((code > 100) & (code < 1_000_000)) | ((code >= 9_000_000) & (code < 9_900_000))
+    # In unsigned integers, where the smallest of the signed ones has an absolute value, too.
+    given = np.asarray(pdg_id, dtype=np.int64)
+    code = np.where(given < 0, np.uint64(0) - given.astype(np.uint64), given.astype(np.uint64))
+    parton = (code <= 9) | (code == 21)
     diquark = (code > 1000) & (code < 10_000) & (code // 10 % 10 == 0)
-    exchange = (code == 110) | (code == 990)
-    lepton_or_boson = ((code >= 11) & (code <= 16)) | ((code >= 22) & (code <= 25))
-    return (hadron & ~diquark & ~exchange) | lepton_or_boson
+    exchange = (code == 110) | (code == 990) | (code == 9990)
+    last = code % 1000
+    internal = (code >= 81) & (code <= 100)
+    internal |= (code < 4000) & ((last >= 998) | ((last >= 901) & (last <= 930)))
+    system = (code >= 9_900_100) & (code < 10_000_000)
+    return ~(parton | diquark | exchange | internal | system)
 
 
 def nearest(
@@ -126,12 +148,16 @@ def select_particles(raw: RawTruth) -> tuple[Table, dict[int, str]]:
 
     Returns:
         The particle table with mothers before daughters, and the reason by position of each event
-        that is broken (its rows mean nothing).
+        that is broken (it has no rows).
     """
-    bad = _unphysical(raw)
+    bad = unphysical(raw)
     usable = is_particle(raw.pdg_id)
     # A proton does not decay: one that has daughters is a beam, or what a pomeron was taken from.
-    system = (np.abs(raw.pdg_id) == 2212) | ((raw.mother < 0) & np.isin(raw.status, BEAM_STATUSES))
+    # The same holds for nuclei without strange quarks.
+    code = np.abs(raw.pdg_id)
+    nucleus = (code > 1_000_000_000) & (code < 1_010_000_000)
+    system = (code == 2212) | nucleus
+    system |= (raw.mother < 0) & np.isin(raw.status, BEAM_STATUSES)
     usable &= raw.stable | ~system
     itself, circular = nearest(raw.mother, usable)
     parent = np.where(raw.mother < 0, -1, itself[raw.mother])
@@ -142,8 +168,9 @@ def select_particles(raw: RawTruth) -> tuple[Table, dict[int, str]]:
         bad.setdefault(int(k), "the chain of mothers of a particle runs in a circle")
     for k in np.unique(event[_is_deep(parent)]):
         bad.setdefault(int(k), f"a particle has more than {1 << _DEEP} generations of mothers")
-    parent[np.isin(event, list(bad))] = -1
-    rows = _ordered(_with_ancestors(_can_matter(raw), parent), parent, event)
+    broken = np.isin(event, list(bad))
+    parent[broken] = -1
+    rows = _ordered(_with_ancestors(_can_matter(raw) & ~broken, parent), parent, event)
     return _table(raw, rows, parent, event), bad
 
 
@@ -157,32 +184,59 @@ def _is_deep(parent: NDArray[np.int64]) -> NDArray[np.bool_]:
     return deep
 
 
-def _unphysical(raw: RawTruth) -> dict[int, str]:
+def unphysical(raw: RawTruth) -> dict[int, str]:
+    """Why events cannot be, by their position: the first column that holds what no event can."""
     event = raw.event_index
     bad: dict[int, str] = {}
 
-    def report(mask: NDArray[np.bool_], what: str, values: NDArray[np.float64]) -> None:
-        for row in np.flatnonzero(mask):
+    def report(mask: NDArray[np.bool_], what: str, values: np.ndarray, why: str = "") -> None:
+        for row in _first_of_each(event, mask):
             k = int(event[row])
-            bad.setdefault(k, f"particle {row - raw.offsets[k]} has {what} = {values[row]}")
+            bad.setdefault(k, f"particle {row - raw.offsets[k]} has {what} = {values[row]}{why}")
 
     for name in ("px", "py", "pz", "energy", "vx", "vy", "vz", "vt"):
         values = getattr(raw, name)
         report(~np.isfinite(values), f"mc_{name}", values)
+        most = MAX_DISTANCE if name[0] == "v" else MAX_ENERGY
+        report(np.abs(values) > most, f"mc_{name}", values, f", beyond {most:g}")
+    for name in ("pdg_id", "status", "pv_id"):
+        values = getattr(raw, name)
+        misfit = schema.misfits(values, schema.column("particle", f"mc_{name}").dtype)
+        if misfit is not None:
+            report(misfit, f"mc_{name}", values, ", which does not fit 32 bits")
+    # The digits that say what it is are all 0; generators have rows of 0, too, that say nothing.
+    nothing = (raw.pdg_id % 100_000 == 0) & ((raw.pdg_id != 0) | raw.stable)
+    report(nothing, "mc_pdg_id", raw.pdg_id, ", which is no particle")
     # Space-like partons may carry negative energies; particles may not.
     negative = (raw.energy < 0) & is_particle(raw.pdg_id)
     report(negative, "mc_energy", raw.energy)
+    with np.errstate(over="ignore", invalid="ignore"):
+        p = np.sqrt(raw.px**2 + raw.py**2 + raw.pz**2)
+    # Files with few digits have photons that are a little too fast.
+    spacelike = raw.stable & (raw.energy < 0.99 * p)
+    report(spacelike, "mc_energy", raw.energy, ", less than its momentum")
     return bad
 
 
-def _can_matter(raw: RawTruth) -> NDArray[np.bool_]:
-    code = np.abs(raw.pdg_id)
-    keep = raw.stable & np.isin(code, KEPT_STABLE) & (raw.pz > 0)
+def _first_of_each(event: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The first row of each event where a mask is true."""
+    rows = np.flatnonzero(mask)
+    first: NDArray[np.int64] = rows[np.unique(event[rows], return_index=True)[1]]
+    return first
+
+
+def in_reach(raw: RawTruth) -> NDArray[np.bool_]:
+    """Stable particles, of whatever species, that fly where the detector could see them."""
+    keep = raw.stable & (raw.pz > 0)
     with np.errstate(over="ignore", invalid="ignore"):
         keep &= raw.px**2 + raw.py**2 < (np.tan(MAX_POLAR_ANGLE) * raw.pz) ** 2
         keep &= raw.vx**2 + raw.vy**2 < ORIGIN_MAX_RADIUS**2
     keep &= (raw.vz > ORIGIN_Z[0]) & (raw.vz < ORIGIN_Z[1])
-    return keep & ((code != 22) | (raw.energy > MIN_PHOTON_ENERGY))
+    return keep & ((np.abs(raw.pdg_id) != 22) | (raw.energy > MIN_PHOTON_ENERGY))
+
+
+def _can_matter(raw: RawTruth) -> NDArray[np.bool_]:
+    return in_reach(raw) & np.isin(np.abs(raw.pdg_id), KEPT_STABLE)
 
 
 def _with_ancestors(keep: NDArray[np.bool_], parent: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -200,13 +254,16 @@ def _ordered(
 ) -> NDArray[np.int64]:
     """Rows kept, each event's in the order of the source unless a daughter precedes its mother."""
     rows = np.flatnonzero(keep)
-    if (parent[rows] < rows).all():
+    late = parent[rows] > rows
+    if not late.any():
         return rows
     depth = np.zeros(len(rows), dtype=np.int64)
     ancestor = parent[rows]
     while (ancestor >= 0).any():
         depth += ancestor >= 0
         ancestor = np.where(ancestor < 0, -1, parent[ancestor])
+    # The others keep their order, whatever comes with them.
+    depth[~np.isin(event[rows], event[rows][late])] = 0
     order: NDArray[np.int64] = rows[np.lexsort((rows, depth, event[rows]))]
     return order
 

@@ -95,7 +95,7 @@ def open_source(
         if pileup is not None:
             raise SourceError(f"{text}: pile-up can only be generated for pythia: sources")
         added = _open_plugin(text, n_events, seed, skip_bad)
-        return _open_files(text, n_events, skip_bad) if added is None else added
+        return _open_files(text, n_events, skip_bad, seed) if added is None else added
     head, options = split_options(rest)
     if kind == "gun":
         from .gun import GunSource
@@ -126,7 +126,7 @@ def _open_plugin(text: str, n_events: int | None, seed: int, skip_bad: bool) -> 
     return source
 
 
-def _open_files(text: str, n_events: int | None, skip_bad: bool) -> TruthSource:
+def _open_files(text: str, n_events: int | None, skip_bad: bool, seed: int) -> TruthSource:
     # A question mark may also be a wildcard: options hold an equals sign.
     head, mark, tail = text.rpartition("?")
     options: dict[str, str] = {}
@@ -154,11 +154,11 @@ def _open_files(text: str, n_events: int | None, skip_bad: bool) -> TruthSource:
         raise SourceError(f"{text}: no readable file ({reasons or 'the folder is empty'})")
     source: TruthSource
     if "hepmc" in kinds.values():
-        source = HepmcSource(text, list(kinds), n_events, options, skip_bad)
+        source = HepmcSource(text, list(kinds), n_events, options, skip_bad, seed)
     else:
         if options:
             raise SourceError(f"{text}: a table has no options")
-        source = TableSource(text, list(kinds), n_events, skip_bad)
+        source = TableSource(text, list(kinds), n_events, skip_bad, seed)
     source.unreadable = unreadable
     for reason in strange:
         source.note(f"left out: {reason}")

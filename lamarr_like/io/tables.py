@@ -1,17 +1,20 @@
 """Truth from tables of particles: Parquet, flat or jagged; ROOT, our own, flat or jagged.
 
-Columns are called as in the schema.  ``mc_pdg_id``, ``mc_px``, ``mc_py``, ``mc_pz``, ``mc_vx``,
-``mc_vy`` and ``mc_vz`` must be there; a flat table needs ``event_id``, too, in rising order.  The
-others have defaults: stable, with status 1, without mother, from the first collision of the event
-at time 0, with the energy of the mass.  ``mc_mother_id`` counts the rows of the event from 0.
-Collisions lie where the columns ``mc_x``, ``mc_y``, ``mc_z``, ``mc_t`` say (repeated for each
-particle), or else where the first particle of the collision without a mother was made.
+Columns are called as in the schema or as its branches (see `naming`).  ``mc_pdg_id``, ``mc_px``,
+``mc_py``, ``mc_pz``, ``mc_vx``, ``mc_vy`` and ``mc_vz`` must be there; a flat table needs
+``event_id``, too, in rising order.  The others have defaults (see `defaults`): of status 1, without
+mother, from the first collision of the event at time 0, with the energy of the mass, and stable but
+for what has daughters.  ``mc_mother_id`` counts the rows of the event from 0.  Collisions lie where
+the columns ``mc_x``, ``mc_y``, ``mc_z``, ``mc_t`` say (repeated for each particle) or those of a
+jagged ``GenPV_x``, ..., or else where the first particle without a mother was made.  Weights:
+``mc_weight``, one an event, and in a jagged table ``mc_weight_value``, a list of all of them, whose
+names a Parquet file can hold as a JSON list under ``weight_names`` in the metadata of its schema.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +22,29 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import SchemaError, SourceError
 from ..events import EventBatch, Table
-from ..particles import masses
-from .locations import Location, Url
-from .ntuple_reader import TREE, branch_names, damaged, open_root, read_arrays, read_events
-from .selection import RawTruth, select_particles
+from .defaults import collisions, with_defaults
+from .locations import Location
+from .ntuple_reader import (
+    TREE,
+    branch_names,
+    damaged,
+    open_root,
+    read_events,
+    read_weight_names,
+)
+from .selection import MAX_DISTANCE, RawTruth, select_particles, unphysical
+from .table_chunks import (
+    POINT,
+    Chunk,
+    Flat,
+    Steps,
+    parquet_chunks,
+    read_parquet_names,
+    root_chunks,
+)
 from .truth import PARTICLE_COLUMNS, VERTEX_COLUMNS, TruthSource, drop_bad, make_batch
-
-if TYPE_CHECKING:
-    import awkward as ak
-
-REQUIRED = ("mc_pdg_id", "mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz")
-"""Columns without a default."""
+from .unstable import decayed
+from .weights import WEIGHT_COLUMNS, bad_weights, numbered_names
 
 STEP_ROWS = 100_000
 """Rows of a flat table, and `STEP_EVENTS` entries of a jagged one, that are read at a time."""
@@ -37,11 +52,25 @@ STEP_ROWS = 100_000
 STEP_EVENTS = 500
 """Entries of a jagged table that are read at a time."""
 
-MAX_ROWS = 1_000_000
-"""Most particles of an event."""
+MAX_EMPTY = 100_000
+"""Events without a particle, one after the other, after which a table is given up."""
 
-_READ = (*PARTICLE_COLUMNS, "mc_x", "mc_y", "mc_z", "mc_t", "mc_weight", "event_id")
-_Flat = dict[str, np.ndarray]
+_FLOATS = ("px", "py", "pz", "energy", "vx", "vy", "vz", "vt")
+
+
+@dataclass
+class _Part:
+    """Some events: their numbers in the file, weights and names, particles, vertices.
+
+    `bad` is the reason by position of each event that is known to be broken.
+    """
+
+    number: NDArray[np.int64]
+    weight: Table
+    weight_names: tuple[str, ...]
+    raw: RawTruth
+    vertex: Table
+    bad: dict[int, str]
 
 
 class TableSource(TruthSource):
@@ -52,6 +81,7 @@ class TableSource(TruthSource):
         paths: the files.
         n_events: how many events to give, None for all.
         skip_bad: leave out broken events rather than stop.
+        seed: seed of the decays of particles that the generator left stable.
 
     Raises:
         SourceError: while iterating, for files that cannot be read or hold no event.
@@ -60,49 +90,66 @@ class TableSource(TruthSource):
     """
 
     def __init__(
-        self, name: str, paths: list[Location], n_events: int | None, skip_bad: bool = False
+        self,
+        name: str,
+        paths: list[Location],
+        n_events: int | None,
+        skip_bad: bool = False,
+        seed: int = 1,
     ) -> None:
         super().__init__(name, n_events)
         self.paths = paths
         self.skip_bad = skip_bad
+        self.seed = seed
+
+    def inputs(self) -> tuple[Location, ...]:
+        """The files."""
+        return tuple(self.paths)
 
     def batches(self) -> Iterator[EventBatch]:
         """Read the files one after the other, a bounded part at a time."""
-        next_id = 0
+        next_id, n_given, n_empty = 0, 0, 0
         for path in self.paths:
             before = next_id
-            for part, weight, raw, vertex in _parts(path):
-                n = len(part)
+            for part in _parts(path):
+                n_empty = len(part.number) + n_empty if not len(part.raw.pdg_id) else 0
+                if n_empty > MAX_EMPTY:
+                    raise SourceError(f"{path}: more than {MAX_EMPTY} events hold no particle")
+                n = len(part.number)
                 if self.n_events is not None:
                     n = min(n, self.n_events - next_id)
                 if n == 0:
                     break
-                yield self._sound(path, next_id, n, weight, raw, vertex)
+                batch, skipped = self._sound(path, next_id, n, part)
+                n_given += len(batch)
+                self.skip(skipped, n_given)
+                yield batch
                 next_id += n
             if next_id == self.n_events:
                 return
             if next_id == before:
                 if not self.skip_bad:
                     raise SourceError(f"{path}: holds no events")
-                self.skipped.append((-1, f"{path}: holds no events"))
+                self.skip([(-1, f"{path}: holds no events")], n_given)
 
     def _sound(
-        self,
-        path: Location,
-        next_id: int,
-        n: int,
-        weight: NDArray[np.float64],
-        raw: tuple[RawTruth, dict[int, str]],
-        vertex: Table,
-    ) -> EventBatch:
-        particle, bad = select_particles(raw[0])
-        ids = np.arange(next_id, next_id + len(weight), dtype=np.int64)
-        batch = make_batch(ids, weight, vertex, particle).events(0, n)
-        bad = {k: reason for k, reason in {**bad, **raw[1]}.items() if k < n}
+        self, path: Location, next_id: int, n: int, part: _Part
+    ) -> tuple[EventBatch, list[tuple[int, str]]]:
+        """The sound ones of the first `n` events of a part, and what is said of the others."""
+        ids = np.arange(next_id, next_id + len(part.number), dtype=np.int64)
+        known = np.array(self.weight_names.ids(part.weight_names))
+        weight = part.weight.with_columns(mc_weight_id=known[part.weight["mc_weight_id"]])
+        bad = part.bad | bad_weights(weight, self.weight_names) | unphysical(part.raw)
+        raw, lost = decayed(part.raw, self.seed, ids, bad)
+        particle, unsound = select_particles(raw)
+        bad = {k: reason for k, reason in {**unsound, **bad}.items() if k < n}
+        vertex = _without(part.vertex, bad)
+        batch = make_batch(ids, weight, vertex, particle, part.number).events(0, n)
+        for k, counts in lost.items():
+            if k < n and k not in bad:
+                self.dropped.update(counts)
         names = np.full(len(ids), str(path), dtype=object)
-        batch, skipped = drop_bad(batch, bad, names, self.skip_bad)
-        self.skipped += skipped
-        return batch
+        return drop_bad(batch, bad, names, self.skip_bad)
 
 
 def is_table(path: Location) -> bool:
@@ -111,219 +158,151 @@ def is_table(path: Location) -> bool:
         return file.read(4) in (b"root", b"PAR1")
 
 
-def _parts(
-    path: Location,
-) -> Iterator[tuple[range, NDArray[np.float64], tuple[RawTruth, dict[int, str]], Table]]:
-    """Some events at a time: their range, weights, particles (with broken ones) and vertices."""
+def _parts(path: Location) -> Iterator[_Part]:
+    """Some events at a time."""
     with path.open("rb") as file:
         is_parquet = file.read(4) == b"PAR1"
     with damaged(path):
-        yield from _pieces(path, is_parquet)
+        if not is_parquet and _is_ours(path):
+            yield from _our_parts(path)
+        else:
+            yield from _table_parts(path, is_parquet)
 
 
-def _pieces(
-    path: Location, is_parquet: bool
-) -> Iterator[tuple[range, NDArray[np.float64], tuple[RawTruth, dict[int, str]], Table]]:
-    if not is_parquet and _is_ours(path):
-        needed = {"particle": PARTICLE_COLUMNS, "vertex": VERTEX_COLUMNS}
-        for batch in read_events(path, needed, STEP_EVENTS):
-            table = batch.particle
-            weight = batch.event.columns.get("mc_weight", np.ones(len(batch)))
-            yield range(len(batch)), weight, _raw(path, table.columns, table.offsets), batch.vertex
-        return
-    for columns, offsets in _parquet(path) if is_parquet else _root(path):
-        raw = _raw(path, columns, offsets)
-        first = offsets[:-1]
-        full = np.diff(offsets) > 0
-        weight = np.ones(len(first))
-        if "mc_weight" in columns:
-            weight[full] = columns["mc_weight"][first[full]]
-        yield range(len(first)), weight, raw, _vertices(columns, raw[0])
+def _our_parts(path: Location) -> Iterator[_Part]:
+    needed = {"particle": PARTICLE_COLUMNS, "vertex": VERTEX_COLUMNS}
+    with open_root(path) as file:
+        there = branch_names(file[TREE])
+        if all(schema.column("weight", name).branch in there for name in WEIGHT_COLUMNS):
+            needed["weight"] = WEIGHT_COLUMNS
+    names = read_weight_names(path)
+    for batch in read_events(path, needed, STEP_EVENTS):
+        event, table, vertex = batch.event, batch.particle, batch.vertex
+        n = len(batch)
+        number = event["generator_event" if "generator_event" in event else "event_id"]
+        raw, bad = _raw(path, table.columns, table.offsets, vertex)
+        bad |= _bad_vertices(vertex)
+        weight = batch["weight"] if "weight" in needed else None
+        if weight is None:
+            value = event.columns.get("mc_weight", np.ones(n))
+            weight = Table(_numbered(value, np.ones(n, dtype=np.int64)), np.arange(n + 1))
+        strange = (weight["mc_weight_id"] < 0) | (weight["mc_weight_id"] >= len(names))
+        if strange.any() or not weight.counts.all():
+            raise SchemaError(f"{path}: GenWeight_id does not fit weight_names of the provenance")
+        yield _Part(number, weight, names, raw, vertex, bad)
+
+
+def _table_parts(path: Location, is_parquet: bool) -> Iterator[_Part]:
+    names = read_parquet_names(path) if is_parquet else ()
+    chunks = parquet_chunks if is_parquet else root_chunks
+    for chunk in chunks(path, Steps(STEP_ROWS, STEP_EVENTS)):
+        n = len(chunk.offsets) - 1
+        vertex = chunk.vertex
+        columns = with_defaults(chunk.columns, chunk.offsets, str(path), vertex)
+        raw, bad = _raw(path, columns, chunk.offsets, vertex)
+        number, misfit = _whole(chunk.event.get("event_id", np.full(n, -1)))
+        for k in np.flatnonzero(misfit):
+            bad.setdefault(int(k), "event_id does not fit 64 bits")
+        if vertex is None:
+            # Broken numbers of collisions would make tables of any length.
+            sound = columns | {"mc_pv_id": raw.pv_id, "mc_mother_id": raw.mother}
+            vertex = collisions(sound, chunk.offsets)
+        bad = _bad_vertices(vertex) | bad
+        yield _Part(number, *_weights(chunk, names), raw, vertex, bad)
+
+
+def _weights(chunk: Chunk, names: tuple[str, ...]) -> tuple[Table, tuple[str, ...]]:
+    """All weights and their names: from lists, or one an event, or 1."""
+    ones = np.ones(len(chunk.offsets) - 1, dtype=np.int64)
+    value, counts = chunk.weights or (np.zeros(0), ones)
+    if chunk.weights is None or not counts.all():
+        value, counts = chunk.event.get("mc_weight", np.ones(len(ones))), ones
+    if not (counts == len(names)).all():
+        names = numbered_names(int(counts.max(initial=1)))
+    return Table.from_counts(_numbered(value, counts), counts), names
+
+
+def _numbered(value: np.ndarray, counts: NDArray[np.int64]) -> Flat:
+    """Columns of a table of weights that are numbered in each event."""
+    local = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return {"mc_weight_id": local, "mc_weight_value": np.asarray(value, dtype=np.float64)}
+
+
+def _bad_vertices(vertex: Table) -> dict[int, str]:
+    """Why events cannot be, by what their collisions are."""
+    bad: dict[int, str] = {}
+    event = vertex.event_index
+    for name in POINT:
+        values = vertex[name]
+        for row in np.flatnonzero(~(np.abs(values) <= MAX_DISTANCE)):
+            bad.setdefault(int(event[row]), f"a collision has {name} = {values[row]}")
+    for row in np.flatnonzero(vertex["mc_pv_id"] != np.arange(len(vertex)) - vertex.offsets[event]):
+        bad.setdefault(int(event[row]), "mc_pv_id does not count the collisions of the event")
+    return bad
+
+
+def _without(vertex: Table, bad: dict[int, str]) -> Table:
+    """Vertices, with zeros in broken events: their numbers need not fit the columns."""
+    if not bad:
+        return vertex
+    sound = ~np.isin(vertex.event_index, list(bad))
+    return Table({k: np.where(sound, v, 0) for k, v in vertex.columns.items()}, vertex.offsets)
 
 
 def _is_ours(path: Location) -> bool:
+    """Whether a file is ours, or has all that ours have."""
+    needed = {schema.column("particle", c).branch for c in PARTICLE_COLUMNS}
+    needed |= {schema.column("vertex", c).branch for c in VERTEX_COLUMNS}
     with open_root(path) as file:
-        return TREE in file and "GenPart_pdgId" in branch_names(file[TREE])
-
-
-def _parquet(path: Location) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
-    import awkward as ak
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path.open() if isinstance(path, Url) else path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"{path}: not a readable Parquet file ({error})") from None
-    with file:
-        there = file.schema_arrow
-        names = [n for n in _READ if n in there.names]
-        _check_columns(path, names)
-        jagged = pa.types.is_list(there.field("mc_px").type) or pa.types.is_large_list(
-            there.field("mc_px").type
-        )
-        step = STEP_EVENTS if jagged else STEP_ROWS
-        chunks = (
-            {n: ak.from_arrow(pa.table({n: rows.column(n)}))[n] for n in names}
-            for rows in file.iter_batches(step, columns=names, use_threads=False)
-        )
-        yield from _cut(path, chunks, jagged)
-
-
-def _root(path: Location) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
-    with open_root(path) as file:
-        trees = [k for k, kind in file.classnames().items() if "TTree" in kind or "RNTuple" in kind]
-        found = [k for k in trees if "mc_pdg_id" in branch_names(file[k])]
-        if not found:
-            there = ", ".join(trees) or "none"
-            raise SchemaError(f"{path}: no tree has GenPart_pdgId or mc_pdg_id; trees: {there}")
-        tree: Any = file[found[0]]
-        names = [n for n in branch_names(tree) if n in _READ]
-        _check_columns(path, names)
-        jagged = tree.num_entries > 0 and read_arrays(tree, ["mc_px"], 0, 1)["mc_px"].ndim > 1
-        step = STEP_EVENTS if jagged else STEP_ROWS
-        chunks = (
-            read_arrays(tree, names, start, min(start + step, tree.num_entries))
-            for start in range(0, tree.num_entries, step)
-        )
-        yield from _cut(path, chunks, jagged)
-
-
-def _check_columns(path: Location, names: list[str]) -> None:
-    schema.require("particle", names, REQUIRED, str(path))
-
-
-def _cut(
-    path: Location, chunks: Iterator[dict[str, ak.Array]], jagged: bool
-) -> Iterator[tuple[_Flat, NDArray[np.int64]]]:
-    """Flat columns and event offsets of each chunk; no event is cut in two."""
-    import awkward as ak
-
-    if jagged:
-        for chunk in chunks:
-            counts = ak.to_numpy(ak.num(chunk["mc_px"], axis=1))
-            if np.ma.is_masked(counts):
-                raise SchemaError(f"{path}: column mc_px has missing lists")
-            counts = np.asarray(counts)
-            _check_length(path, int(counts.max(initial=0)))
-            offsets = np.concatenate([[0], np.cumsum(counts)])
-            flat = {k: _numbers(path, k, v, counts) for k, v in chunk.items()}
-            yield flat, offsets
-        return
-    held: _Flat = {}
-    for chunk in chunks:
-        new = {k: _numbers(path, k, v, None) for k, v in chunk.items()}
-        rows = {k: np.concatenate([held[k], v]) for k, v in new.items()} if held else new
-        last = _starts(path, rows)[-1] if len(rows["mc_px"]) else 0
-        held = {k: v[last:] for k, v in rows.items()}
-        _check_length(path, len(held["mc_px"]))
-        if last:
-            yield _grouped(path, {k: v[:last] for k, v in rows.items()})
-    if held and len(held["mc_px"]):
-        yield _grouped(path, held)
-
-
-def _check_length(path: Location, rows: int) -> None:
-    if rows > MAX_ROWS:
-        raise SourceError(f"{path}: an event has more than {MAX_ROWS} particles")
-
-
-def _grouped(path: Location, rows: _Flat) -> tuple[_Flat, NDArray[np.int64]]:
-    return rows, np.append(_starts(path, rows), len(rows["mc_px"]))
-
-
-def _starts(path: Location, rows: _Flat) -> NDArray[np.int64]:
-    if "event_id" not in rows:
-        raise SchemaError(f"{path}: a flat table needs the column event_id")
-    step = np.diff(rows["event_id"])
-    if (step < 0).any():
-        raise SchemaError(f"{path}: the rows are not sorted by event_id")
-    return np.concatenate([[0], np.flatnonzero(step) + 1])
-
-
-def _numbers(
-    path: Location, name: str, array: ak.Array, counts: NDArray[np.int64] | None
-) -> np.ndarray:
-    import awkward as ak
-
-    if counts is not None and array.ndim == 1:  # an event column beside jagged ones
-        array = ak.Array(np.repeat(ak.to_numpy(array), counts))
-    elif counts is not None:
-        if not np.array_equal(ak.to_numpy(ak.num(array, axis=1)), counts):
-            raise SchemaError(f"{path}: column {name} has another length than mc_px")
-        array = ak.flatten(array, axis=1)
-    if array.ndim != 1:
-        raise SchemaError(f"{path}: column {name} is neither a plain nor a jagged column")
-    if ak.any(ak.is_none(array)):
-        if name in ("mc_stable", "mc_status"):
-            raise SchemaError(f"{path}: column {name} has missing values")
-        # Some writers put nulls for NaN; the event is then refused, with its number.
-        array = ak.fill_none(array, np.nan)
-    values = ak.to_numpy(array)
-    wholes = name in ("event_id", "mc_pdg_id", "mc_mother_id", "mc_pv_id", "mcparticle_id")
-    if values.dtype.kind not in "biuf" or (wholes and values.dtype.kind == "f"):
-        raise SchemaError(f"{path}: column {name} has the type {values.dtype}")
-    return np.asarray(values)
+        there = set(branch_names(file[TREE])) if TREE in file else set()
+        return "GenPart_pdgId" in there and ("schema" in file or needed <= there)
 
 
 def _raw(
-    path: Location, columns: _Flat, offsets: NDArray[np.int64]
+    path: Location, columns: Flat, offsets: NDArray[np.int64], vertex: Table | None
 ) -> tuple[RawTruth, dict[int, str]]:
     counts = np.diff(offsets)
     event = np.repeat(np.arange(len(counts)), counts)
-    n = len(event)
-    local = np.arange(n) - offsets[event]
-    if "mcparticle_id" in columns and not np.array_equal(columns["mcparticle_id"], local):
+    if not np.array_equal(columns["mcparticle_id"], np.arange(len(event)) - offsets[event]):
         raise SchemaError(f"{path}: mcparticle_id does not count the rows of each event from 0")
-    mother = columns.get("mc_mother_id", np.full(n, -1)).astype(np.int64)
+    bad: dict[int, str] = {}
+
+    def refuse(mask: NDArray[np.bool_], reason: str) -> None:
+        for k in np.unique(event[mask]):
+            bad.setdefault(int(k), reason)
+
+    def whole(name: str) -> NDArray[np.int64]:
+        values, misfit = _whole(columns[name])
+        refuse(misfit, f"{name} is no whole number of 64 bits")
+        return values
+
+    mother = whole("mc_mother_id")
     outside = (mother < -1) | (mother >= counts[event])
-    bad = {int(k): "mc_mother_id points outside of the event" for k in np.unique(event[outside])}
-    pv_id = columns.get("mc_pv_id", np.zeros(n)).astype(np.int64)
+    refuse(outside, "mc_mother_id points outside of the event")
+    pv_id = whole("mc_pv_id")
     # An event cannot have more collisions than particles; larger numbers are damage.
-    wrong = (pv_id < -1) | (pv_id >= np.maximum(counts[event], 1000))
-    bad |= {int(k): "mc_pv_id is no number of a collision" for k in np.unique(event[wrong])}
-    px, py, pz = (columns[k].astype(np.float64) for k in ("mc_px", "mc_py", "mc_pz"))
-    energy = columns.get("mc_energy")
-    if energy is None:
-        energy = np.sqrt(px**2 + py**2 + pz**2 + masses(columns["mc_pdg_id"]) ** 2)
+    places = np.maximum(counts, 1000) if vertex is None else vertex.counts
+    wrong = (pv_id < -1) | (pv_id >= places[event])
+    refuse(wrong, "mc_pv_id is no number of a collision")
+    stable = columns["mc_stable"]
+    refuse((stable != 0) & (stable != 1), "mc_stable is neither 0 nor 1")
     raw = RawTruth(
         offsets=offsets,
-        pdg_id=columns["mc_pdg_id"].astype(np.int64),
-        status=columns.get("mc_status", np.ones(n)).astype(np.int64),
-        stable=columns.get("mc_stable", np.ones(n)).astype(np.bool_),
+        pdg_id=whole("mc_pdg_id"),
+        status=whole("mc_status"),
+        stable=stable == 1,
         mother=np.where((mother < 0) | outside, -1, mother + offsets[event]),
         pv_id=np.where(wrong, -1, pv_id),
-        px=px,
-        py=py,
-        pz=pz,
-        energy=energy.astype(np.float64),
-        vx=columns["mc_vx"].astype(np.float64),
-        vy=columns["mc_vy"].astype(np.float64),
-        vz=columns["mc_vz"].astype(np.float64),
-        vt=columns.get("mc_vt", np.zeros(n)).astype(np.float64),
+        **{k: columns[f"mc_{k}"].astype(np.float64) for k in _FLOATS},
     )
     return raw, bad
 
 
-def _vertices(columns: _Flat, raw: RawTruth) -> Table:
-    """One row for each collision that the particles name."""
-    event = raw.event_index
-    n_events = len(raw.offsets) - 1
-    counts = np.zeros(n_events, dtype=np.int64)
-    np.maximum.at(counts, event, raw.pv_id + 1)
-    first = np.concatenate([[0], np.cumsum(counts)])
-    point = np.zeros((first[-1], 4))
-    given = all(k in columns for k in ("mc_x", "mc_y", "mc_z"))
-    if given:
-        t = columns.get("mc_t", np.zeros(len(event)))
-        xyzt = np.stack([columns["mc_x"], columns["mc_y"], columns["mc_z"], t], axis=1)
-    else:
-        xyzt = np.stack([raw.vx, raw.vy, raw.vz, raw.vt], axis=1)
-    inside = raw.pv_id >= 0
-    for rows in (np.flatnonzero(inside), np.flatnonzero(inside & (raw.mother < 0))):
-        # In reverse, so that the first particle of each collision stays.
-        point[(first[event] + raw.pv_id)[rows][::-1]] = xyzt[rows][::-1]
-    pv_id = np.arange(first[-1]) - np.repeat(first[:-1], counts)
-    names = ("mc_x", "mc_y", "mc_z", "mc_t")
-    axes = dict(zip(names, point.T, strict=True))
-    return Table.from_counts({"mc_pv_id": pv_id, **axes}, counts)
+def _whole(values: np.ndarray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Values as integers, and which of them are none, or too large; those become 0."""
+    misfit = schema.misfits(values, "int64")
+    if misfit is None:
+        return values.astype(np.int64), np.zeros(len(values), dtype=np.bool_)
+    if values.dtype.kind == "f":
+        misfit = misfit | (values != np.floor(values))
+    return np.where(misfit, 0, values).astype(np.int64), misfit

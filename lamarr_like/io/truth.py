@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
+from ..particles import pdg_name
+from .locations import Location
+from .weights import WeightNames
 
 PARTICLE_COLUMNS = (
     "mcparticle_id",
@@ -35,8 +39,21 @@ PARTICLE_COLUMNS = (
 VERTEX_COLUMNS = ("mc_pv_id", "mc_x", "mc_y", "mc_z", "mc_t")
 """Columns of the vertex table that a source fills."""
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+WEIGHT_COLUMNS = ("mc_weight_id", "mc_weight_value")
+"""Columns of the table of weights that a source fills."""
+
+MAX_BROKEN = 10_000
+"""Broken events after which a source is given up, if not a tenth as many are sound."""
+
+MAX_SKIPPED = 1_000_000
+"""Broken events after which a source is given up, however many are sound."""
+
+KEPT_REASONS = 1000
+"""Broken events whose reasons are kept."""
+
+_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _RANGE = re.compile(rf"({_NUMBER})(?:[-:]({_NUMBER}))?")
+_MAX_DIGITS = 60
 
 
 class TruthSource(ABC):
@@ -55,9 +72,14 @@ class TruthSource(ABC):
         skipped: (event, reason) of each event skipped so far; event -1 stands for a whole file.
         unreadable: the part of `skipped` that is known before the first event.
         notes: remarks for the user, for example how the collisions of a file were read.
+        weight_names: names of the weights by ``mc_weight_id``; empty if nothing has named them.
+        dropped: how many particles of each PDG identifier were left out that the detector might
+            have seen: the generator left them stable, and the simulation does not know them.
+        length: events that there are, where a generator has an end that it knows; None otherwise.
     """
 
     is_gun: bool = False
+    length: int | None = None
 
     def __init__(self, name: str, n_events: int | None) -> None:
         if n_events is not None and n_events < 1:
@@ -67,37 +89,122 @@ class TruthSource(ABC):
         self.skipped: list[tuple[int, str]] = []
         self.notes: list[str] = []
         self.unreadable: list[tuple[int, str]] = []
+        self.weight_names = WeightNames(name)
+        self.dropped: Counter[int] = Counter()
+        self._n_broken = 0
 
     def __iter__(self) -> Iterator[EventBatch]:
-        self.skipped[:] = self.unreadable
+        self.restart()
         return self.batches()
+
+    def restart(self) -> None:
+        """Empty the books before a pass: nothing is carried from one to the next."""
+        self.skipped[:] = self.unreadable
+        self.dropped.clear()
+        self._n_broken = 0
 
     @abstractmethod
     def batches(self) -> Iterator[EventBatch]:
         """The events, from the first one."""
+
+    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch] | None:
+        """Events by their numbers, made without those before them.
+
+        Args:
+            first: number of the first event, `shift` included.
+            stop: number after the last one.
+            shift: number of the first event of the source in the whole production.
+
+        Returns:
+            Batches in order with all events of the range, maybe some around it; None from a source
+            that reaches an event through those before it only.
+        """
+        return None
+
+    def inputs(self) -> tuple[Location, ...]:
+        """Files and folders that the events follow from, for who must know whether they changed."""
+        return ()
 
     def note(self, text: str) -> None:
         """Keep a remark for the user, once."""
         if text not in self.notes:
             self.notes.append(text)
 
+    def remarks(self) -> list[str]:
+        """The notes, and what was dropped so far."""
+        return [*self.notes, *dropped_note(self.dropped)]
+
+    def skip(self, broken: Sequence[tuple[int, str]], given: int) -> None:
+        """Enter broken events, in rising order, into `skipped`.
+
+        Args:
+            broken: (event, reason) of each.
+            given: sound events that the source has given so far.
+
+        Raises:
+            SourceError: if there are so many that the source is of no use.
+        """
+        for event, reason in broken:
+            self._n_broken += 1
+            kept = reason if self._n_broken <= KEPT_REASONS else "broken as others before it"
+            self.skipped.append((event, kept))
+        n = self._n_broken
+        if n > MAX_SKIPPED or n > max(MAX_BROKEN, 10 * given):
+            first = self.skipped[0][1] if self.skipped else broken[0][1]
+            raise SourceError(
+                f"{self.name}: {n} broken events and {given} sound ones, this is of no use; "
+                f"the first: {first}"
+            )
+
+
+def dropped_note(dropped: Mapping[int, int]) -> list[str]:
+    """What is said of particles that were left out, on one line; nothing if there are none."""
+    if not dropped:
+        return []
+    order = sorted(dropped, key=lambda code: (-dropped[code], abs(code), code))
+    listed = [f"{dropped[code]} {pdg_name(code)}" for code in order[:20]]
+    more = [f"{len(order) - 20} more kinds"] if len(order) > 20 else []
+    n = sum(dropped.values())
+    what = (
+        "particle that the generator left stable is"
+        if n == 1
+        else ("particles that the generator left stable are")
+    )
+    return [f"{n} {what} not simulated: {', '.join(listed + more)}"]
+
 
 def make_batch(
-    event_id: NDArray[np.int64], weight: NDArray[np.float64], vertex: Table, particle: Table
+    event_id: NDArray[np.int64],
+    weight: NDArray[np.float64] | Table,
+    vertex: Table,
+    particle: Table,
+    generator_event: NDArray[np.int64] | None = None,
 ) -> EventBatch:
     """Join the tables of some events and cast every column to its declared type.
 
     Args:
         event_id: shape ``(n_events,)``.
-        weight: generator weights, shape ``(n_events,)``.
+        weight: generator weights, shape ``(n_events,)``, or a table of all of them
+            (`WEIGHT_COLUMNS`), at least one an event, the nominal one first.
         vertex: generated primary vertices.
         particle: generated particles.
+        generator_event: number of each event in its input, shape ``(n_events,)``; `event_id` if
+            None.
     """
     n = len(event_id)
-    event = Table(
-        {"event_id": event_id, "run_number": np.zeros(n), "mc_weight": weight}, np.arange(n + 1)
-    )
-    tables = {"event": event, "vertex": vertex, "particle": particle}
+    if not isinstance(weight, Table):
+        value = np.asarray(weight)
+        unnamed = np.zeros(n, dtype=np.int32)
+        one: dict[str, np.ndarray] = {"mc_weight_id": unnamed, "mc_weight_value": value}
+        weight = Table(one, np.arange(n + 1))
+    columns: dict[str, np.ndarray] = {
+        "event_id": event_id,
+        "run_number": np.zeros(n),
+        "generator_event": event_id if generator_event is None else generator_event,
+        "mc_weight": weight["mc_weight_value"][weight.offsets[:-1]],
+    }
+    event = Table(columns, np.arange(n + 1))
+    tables = {"event": event, "vertex": vertex, "weight": weight, "particle": particle}
     return EventBatch(
         {
             name: Table(
@@ -191,14 +298,29 @@ def parse_range(text: str, key: str, value: str) -> tuple[float, float]:
     Raises:
         SourceError: if it is neither, or the range is upside down.
     """
-    match = _RANGE.fullmatch(value)
+    match = _RANGE.fullmatch(value) if len(value) <= _MAX_DIGITS else None
     if match is None:
-        raise SourceError(f"{text}: {key}={value} is neither a number nor a range such as 3-100")
+        shown = value if len(value) <= _MAX_DIGITS else f"{value[:_MAX_DIGITS]}..."
+        raise SourceError(f"{text}: {key}={shown} is neither a number nor a range such as 3-100")
     low = float(match[1])
     high = low if match[2] is None else float(match[2])
     if high < low:
         raise SourceError(f"{text}: {key}={value} ends below its start")
     return low, high
+
+
+def parse_count(text: str, key: str, value: str, most: int, what: str) -> int:
+    """Read a number of something, from 1 to `most`.
+
+    Raises:
+        SourceError: if it is none.
+    """
+    # Only so many digits: Python refuses to read thousands of them, with an error of its own.
+    plain = value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS
+    if not plain or not 1 <= int(value) <= most:
+        shown = value[:_MAX_DIGITS]
+        raise SourceError(f"{text}: {key}={shown} is not a number of {what} from 1 to {most}")
+    return int(value)
 
 
 def parse_choice(text: str, key: str, value: str, choices: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..extras import need
 from .binning import Bins
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Drawing(NamedTuple):
 
 def new_figure(rows: int, columns: int, width: float = 4.0, height: float = 3.0) -> Figure:
     """A figure with room for a grid of panels; sizes of one in inches."""
+    need("report", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

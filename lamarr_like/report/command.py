@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ..decays.command import Force, tell_shorter
 from ..errors import SchemaError
+from ..progress import progress
 
 if TYPE_CHECKING:
     from ..decays.request import DecayRequest
@@ -72,6 +73,7 @@ def validate(
         bool, typer.Option("--all-plots", help="Draw every efficiency ratio.")
     ] = False,
     models: Models = None,
+    force: Force = False,
 ) -> None:
     """Compare a fast sample with a detailed one: report, plots and a verdict (status 0, 1, 2)."""
     from .compute import ReportConfig
@@ -84,6 +86,11 @@ def validate(
         trees=TreeConfig(threads=threads, seed=seed),
         seed=seed,
     )
+    from ..io.places import chain_files
+
+    given = [one for one in (verdict, pidcalib) if one is not None]
+    read = [*detailed, *(fast or ()), *given, *chain_files(pipeline, models)]
+    _check_begin(output, read, force)
     source: list[Path] | Pipeline
     if fast:
         source = list(fast)
@@ -102,6 +109,7 @@ def validate(
         events=events,
         every=all_plots,
         workers=workers,
+        force=force,
     )
     raise typer.Exit(status)
 
@@ -118,6 +126,7 @@ def run(
     events: int | None = None,
     every: bool = False,
     workers: int = 1,
+    force: bool = False,
 ) -> int:
     """Make a report; returns the exit status of the verdict.
 
@@ -132,9 +141,11 @@ def run(
         events: how many events to take, None for all.
         every: draw every efficiency ratio.
         workers: processes that share the work.
+        force: replace files in the folder that are no report of ours.
 
     Raises:
-        LamarrLikeError: for samples that cannot be compared, naming the file and column.
+        LamarrLikeError: for samples that cannot be compared, naming the file and column, and if
+            the folder holds something else than a report.
     """
     from ..processes import one_thread
     from .compute import ReportConfig, compare
@@ -145,11 +156,13 @@ def run(
     from .write import write_report
 
     config = ReportConfig() if config is None else config
+    read = [one for one in (thresholds, pidcalib) if one is not None]
+    _check_begin(output, [*detailed, *(fast if isinstance(fast, Sequence) else ()), *read], force)
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
     chain = None if isinstance(fast, Sequence) else fast
-    bar = _bar(_total(detailed, fast, events))
-    with bar as (advance, say), one_thread(), executor(workers) as pool:
+    total = _total(detailed, fast, events)
+    with progress(total) as bar, one_thread(), executor(workers) as pool:
         samples = read_samples(
             detailed,
             fast,
@@ -159,18 +172,28 @@ def run(
             decays=decays,
             pool=pool,
             ahead=2 * workers if workers > 1 else 0,
-            progress=advance,
+            progress=bar.advance,
         )
         facts = _facts(detailed, fast, config.seed)
-        report = compare(*samples, limits, config, facts, say, pool)
+        report = compare(*samples, limits, config, facts, bar.describe, pool)
         extra = overlays(maps, *samples) if maps else ()
         files = write_report(
-            report, output, every=every, extra=extra, say=say, pool=pool, workers=workers
+            report, output, every=every, extra=extra, say=bar.describe, pool=pool, workers=workers
         )
     for line in report.verdict.lines:
         typer.echo(line)
     typer.echo(f"wrote {files[0]}, report.json, histograms.root and {len(files) - 3} plots")
     return report.verdict.exit_status
+
+
+def _check_begin(output: Path, inputs: Sequence[Path], force: bool) -> None:
+    """What would be a pity to find out at the end."""
+    from ..extras import need
+    from ..io.places import check_report
+
+    need("report")
+    others = ("index.html", "histograms.root", "plots")
+    check_report(output, "report.json", others, inputs, force=force)
 
 
 def _species(names: Sequence[str] | None) -> tuple[str, ...]:
@@ -223,23 +246,7 @@ def _total(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, events: in
         for path in paths:
             with open_root(path) as file:
                 own += file[TREE].num_entries if TREE in file else 0
+        if events is not None and paths:
+            tell_shorter(", ".join(map(str, paths)), events - own, events)
         total += own if events is None else min(own, events)
     return total
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
-    """A progress bar on the error stream, gone when done; silent where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("events", total=total)
-        yield (
-            lambda n: bar.advance(task, n),
-            lambda line: bar.update(task, description=line),
-        )

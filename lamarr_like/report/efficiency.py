@@ -61,7 +61,7 @@ class WorkingPoint:
         Raises:
             SchemaError: if it is none of these or the name is unknown.
         """
-        match = re.fullmatch(r"\s*(\w+)\s*(?:([<>])\s*([-+.\deE]+))?\s*", text)
+        match = re.fullmatch(r"(\w+)\s*(?:([<>])\s*([-+.\deE]+))?", text.strip())
         name = EXPORT.get(match[1], match[1]) if match else ""
         if match is None or name not in TITLE:
             raise SchemaError(f"cut {text!r}: write it as 'PIDK > 5' or 'isMuon'")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
+from ..extras import need
 from .compute import Part, Report
 from .distributions import title
 from .efficiency import Ratio
@@ -65,6 +66,7 @@ def page(report: Report, images: Iterable[Image]) -> str:
         report: the numbers.
         images: its figures.
     """
+    need("report", "jinja2")
     from jinja2 import Environment
 
     source = files(__package__).joinpath("page.html.j2").read_text()

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from scipy import stats
 
+from ..documents import read_yaml
 from ..errors import PipelineError
+from ..forms import Entries, Items, Number, Record, Text, check, check_version
 from ..resources import shipped
 from .influence import LEAST_UNITS, Floats
 
@@ -45,6 +46,19 @@ class Status(str, Enum):
 
 EXIT = {Status.passed: 0, Status.failed: 1, Status.unknown: 2}
 """Exit status of the command."""
+
+_TOLERANCES = ("relative", "absolute", "limit")
+_THRESHOLD = Record(
+    {**dict.fromkeys(_TOLERANCES, Number(0.0)), "needs": Items(Text(), most=1000)}, _TOLERANCES
+)
+_FORM = Record(
+    {
+        "schema_version": Number(whole=True),
+        "false_alarm": Number(1e-9, 1.0 - 1e-9),
+        "checks": Entries(_THRESHOLD, GROUPS, least=1),
+    },
+    ("schema_version", "false_alarm", "checks"),
+)
 
 
 @dataclass(frozen=True)
@@ -204,43 +218,16 @@ def load_thresholds(path: Path | None = None) -> VerdictConfig:
         PipelineError: naming the file and the item that is wrong.
     """
     file = shipped("pipelines") / "verdict.yaml" if path is None else path
-    try:
-        found = yaml.safe_load(file.read_text())
-    except OSError as error:
-        raise PipelineError(f"{file}: cannot be read ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise PipelineError(f"{file}: is not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(found, dict) or found.get("schema_version") != VERDICT_SCHEMA:
-        raise PipelineError(f"{file}: schema_version must be {VERDICT_SCHEMA}")
-    unknown = set(found) - {"schema_version", "false_alarm", "checks"}
-    if unknown or not isinstance(found.get("checks"), dict) or not found["checks"]:
-        what = f"unknown item {sorted(unknown)[0]!r}" if unknown else "checks: must name checks"
-        raise PipelineError(f"{file}: {what}")
-    alarm = _number(found.get("false_alarm"), f"{file}: false_alarm")
-    if not 0.0 < alarm < 1.0:
-        raise PipelineError(f"{file}: false_alarm must lie between 0 and 1")
-    checks = {str(k): _threshold(v, str(k), file) for k, v in found["checks"].items()}
-    return VerdictConfig(file.name, alarm, checks)
-
-
-def _threshold(found: Any, name: str, file: Path) -> Threshold:
-    where = f"{file}: checks.{name}"
-    if name not in GROUPS:
-        raise PipelineError(f"{where}: unknown check; there are {', '.join(GROUPS)}")
-    keys = {"relative", "absolute", "limit"}
-    if not isinstance(found, dict) or not keys <= set(found) <= keys | {"needs"}:
-        raise PipelineError(f"{where}: takes relative, absolute, limit and needs")
-    values = {k: _number(found[k], f"{where}.{k}") for k in sorted(keys)}
-    needs = found.get("needs", [])
-    if not isinstance(needs, list) or not all(isinstance(n, str) for n in needs):
-        raise PipelineError(f"{where}.needs: must be a list of names")
-    return Threshold(values["relative"], values["absolute"], values["limit"], tuple(needs))
-
-
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0.0:
-        raise PipelineError(f"{where}: must be a number not below 0")
-    return float(value)
+    found, _ = read_yaml(file, PipelineError)
+    check_version(found, "schema_version", VERDICT_SCHEMA, str(file), PipelineError)
+    found = check(found, _FORM, str(file), PipelineError)
+    checks = {
+        name: Threshold(
+            **{k: float(one[k]) for k in _TOLERANCES}, needs=tuple(one.get("needs", ()))
+        )
+        for name, one in found["checks"].items()
+    }
+    return VerdictConfig(file.name, found["false_alarm"], checks)
 
 
 def judge(measurements: Iterable[Measurement], config: VerdictConfig) -> Verdict:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
 from ..events import EventBatch
 from ..pipeline import Pipeline
-from ..processes import processes
+from ..processes import worker_pool
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -25,11 +26,9 @@ class Inline(Executor):
         return future
 
 
-def executor(workers: int) -> Executor:
-    """Processes of their own, or this one if `workers` is 1."""
-    if workers <= 1:
-        return Inline()
-    return processes(workers)
+def executor(n: int) -> AbstractContextManager[Executor]:
+    """Processes of their own, or this one if `n` is 1."""
+    return Inline() if n <= 1 else worker_pool(n)
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import OutputError
+from ..extras import need
+from ..io.places import fresh
 from .binning import Bins
 from .canvas import Drawing
 from .columns import SPECIES
@@ -67,6 +69,7 @@ def write_report(
     Raises:
         OutputError: if the folder cannot be written.
     """
+    need("report")
     files = [folder / n for n in ("index.html", "report.json", "histograms.root")]
     try:
         (folder / "plots").mkdir(parents=True, exist_ok=True)
@@ -80,14 +83,14 @@ def write_report(
         parts = [(pool or Inline()).submit(share, k) for k in range(workers)]
         say("numbers")
         text = json.dumps(numbers(report), allow_nan=False, separators=(",", ":"))
-        files[1].write_text(text + "\n")
+        fresh(files[1]).write_text(text + "\n")
         write_histograms(report, files[2])
         further = [_image(drawing, folder / "plots") for drawing in extra]
         drawn = chain.from_iterable(zip_longest(*(part.result() for part in parts)))
         images = [*(image for image in drawn if image is not None), *further]
         for image in images:
             files += [folder / "plots" / f"{image.name}.{e}" for e in ("png", "pdf")]
-        files[0].write_text(page(report, _embedded(images)))
+        fresh(files[0]).write_text(page(report, _embedded(images)))
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
     return files
@@ -107,9 +110,10 @@ def _image(drawing: Drawing, folder: Path) -> Image:
     drawing.figure.set_layout_engine(None)
     held = io.BytesIO()
     drawing.figure.savefig(held, format="png", dpi=DPI)
-    drawing.figure.savefig(folder / f"{drawing.name}.pdf", metadata={"CreationDate": None})
+    printed = fresh(folder / f"{drawing.name}.pdf")
+    drawing.figure.savefig(printed, metadata={"CreationDate": None})
     data = held.getvalue()
-    (folder / f"{drawing.name}.png").write_bytes(data)
+    fresh(folder / f"{drawing.name}.png").write_bytes(data)
     width, height = drawing.figure.get_size_inches() * DPI
     return Image(
         *(drawing.name, drawing.section, drawing.caption, int(width), int(height)),
@@ -254,7 +258,7 @@ def write_histograms(report: Report, path: Path) -> None:
     """
     import uproot
 
-    with uproot.recreate(path) as file:
+    with uproot.recreate(fresh(path)) as file:
         counter: dict[tuple[str, str], int] = {}
         for ratio in report.whole.ratios:
             key = (ratio.species, ratio.variable)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import schema
 from ..events import EventBatch
 from ..kinematics import momentum_components
 from . import features
+from .detector_range import checked, detector_range, limits_of, within
 from .expected import expected_covariance
 from .frames import Scales, TrackState, ideal_scales, residuals
-from .resolution import true_state
-from .stage import AbstractGeneratorStage, Columns, Floats, Mask, keys, typed
-from .vine import from_vine, to_vine
+from .resolution import reconstructed_state, true_state
+from .stage import AbstractGeneratorStage, Columns, Floats, Mask, Model, Rows, keys, typed
+from .vine import from_vine, tanh, to_vine
 
 AXES = ("t_rad", "t_tan", "qop", "u_rad", "u_tan")
 """Order of the rotated covariance: slopes and positions along and across the track's azimuth."""
@@ -36,6 +38,9 @@ _MOST_DEPTH = 24.0
 """Least determinant of the correlations that is drawn, as minus its logarithm: that of the most
 singular of 31,544 detailed tracks.  What is far below is not positive definite as float32."""
 _STATE = ("x", "y", "z", "tx", "ty", "p", "charge")
+_TURNED = np.array([2, 3, 4, 0, 1])
+"""Where the elements of `AXES` stand in (x, y, tx, ty, qop)."""
+_PULLED = ("x", "y", "tx", "ty", "qop")
 
 
 class Covariance(AbstractGeneratorStage):
@@ -58,6 +63,10 @@ class Covariance(AbstractGeneratorStage):
     target_columns = provides
     outputs = (*_SIGMAS, *_PARTIALS)
 
+    def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(model, config)
+        self.detector = checked(config or {}, self.name)
+
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
         """Tracks of generated particles."""
@@ -70,7 +79,7 @@ class Covariance(AbstractGeneratorStage):
         linked = features.truth(batch.particle, features.linked_rows(batch, rows))
         for name in ("log_p", "log_pt", "eta", "cos_phi", "sin_phi", "tx", "ty", "charge"):
             del linked[name]
-        reco = _reco(batch, rows)
+        reco = reconstructed_state(batch, rows)
         out = features.direction(*momentum_components(reco.p, reco.tx, reco.ty))
         out |= {"charge": reco.charge, **linked}
         ideal = _ideal(batch, rows, reco)
@@ -91,7 +100,7 @@ class Covariance(AbstractGeneratorStage):
         matrix = np.zeros((int(rows.sum()), 5, 5))
         for name, i, j in _elements():
             matrix[:, i, j] = matrix[:, j, i] = track[name][rows]
-        reco = _reco(batch, rows)
+        reco = reconstructed_state(batch, rows)
         log_sigma, z = to_vine(_rotate(matrix, reco, 1.0))
         ideal = _ideal(batch, rows, reco)
         log_sigma, z = log_sigma - ideal.log_sigma, (z - ideal.z) / ideal.scale
@@ -100,14 +109,91 @@ class Covariance(AbstractGeneratorStage):
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the 15 elements."""
         rows = self.rows(batch)
-        drawn = self._draw(batch, rows, "mcparticle_id", seed)
-        reco = _reco(batch, rows)
+        reco, truth = reconstructed_state(batch, rows), true_state(batch, rows)
         ideal = _ideal(batch, rows, reco)
-        log_sigma = ideal.log_sigma + _stack(drawn, _SIGMAS)
-        z = np.clip(ideal.z + ideal.scale * _stack(drawn, _PARTIALS), -_MOST_Z, _MOST_Z)
-        matrix = _rotate(from_vine(log_sigma, _bounded(z)), reco, -1.0)
+        kind = batch.track["track_type"][rows]
+
+        matrix = np.empty((len(kind), 5, 5))
+
+        def inside(drawn: Columns, at: Rows) -> Mask:
+            matrix[at] = _matrix(drawn, ideal.some(at), reco.some(at))
+            figures = _figures(truth.some(at), reco.some(at), _sigmas(matrix[at]))
+            return within(figures, self.detector, kind[at], _always(ideal.some(at), reco.p[at]))
+
+        conditions = self.conditions(batch, rows)
+        _, left = self._draw_within(batch, rows, "mcparticle_id", seed, conditions, inside)
+        matrix[left] *= self._factors(matrix[left], truth.some(left), reco.some(left), kind[left])
         columns = {name: matrix[:, i, j] for name, i, j in _elements()}
         return batch.with_columns("track", **typed("track", columns))
+
+    @classmethod
+    def extra_config(cls, batch: EventBatch) -> dict[str, Any]:
+        """``detector_range``: what uncertainties and pulls the sample has."""
+        rows, track = cls.rows(batch), batch.track
+        sigma = np.sqrt(np.stack([track[f"cov{i}{i}"][rows] for i in range(5)], axis=1))
+        figures = _figures(true_state(batch, rows), reconstructed_state(batch, rows), sigma)
+        return {"detector_range": detector_range(figures, track["track_type"][rows])}
+
+    def _factors(
+        self, matrix: Floats, truth: TrackState, reco: TrackState, kind: NDArray[np.integer]
+    ) -> Floats:
+        """Factors of the elements that bring uncertainties into the range; shape ``(n, 5, 5)``."""
+        sigma = _sigmas(matrix)
+        share = np.ones_like(sigma)
+        for i, (name, distance) in enumerate(_distances(truth, reco).items()):
+            low, high = limits_of(self.detector, f"sigma_{name}", kind)
+            soft, _ = limits_of(self.detector, f"p_sigma_{name}", kind)
+            least, most = limits_of(self.detector, f"pull_{name}", kind)
+            # No pull beyond those of the sample, even where the uncertainty is then larger.
+            wanted = np.maximum(distance / most, distance / least)
+            low = np.minimum(np.maximum(low, soft / reco.p), high)
+            share[:, i] = np.maximum(_folded(sigma[:, i], low, high), wanted) / sigma[:, i]
+        return share[:, :, None] * share[:, None, :]
+
+
+def _folded(values: Floats, low: Floats, high: Floats) -> Floats:
+    """Values mirrored at the ends of their range on a logarithmic scale, so that none piles up."""
+    known = (low > 0.0) & np.isfinite(high)
+    low, high = np.where(known, low, 1.0), np.where(known, high, 1.0)
+    width = np.maximum(np.log(high / low), 1e-12)
+    turns = np.mod(np.log(values / low) / width, 2.0)
+    inside = low * np.exp(width * np.minimum(turns, 2.0 - turns))
+    return np.where(known, inside, values)
+
+
+def _sigmas(matrix: Floats) -> Floats:
+    """Standard deviations in x, y, tx, ty, q/p, shape ``(n, 5)``."""
+    return np.sqrt(np.stack([matrix[:, i, i] for i in range(5)], axis=1))
+
+
+def _distances(truth: TrackState, reco: TrackState) -> Columns:
+    """Reconstructed less true x, y, tx, ty, q/p."""
+    out = {name: getattr(reco, name) - getattr(truth, name) for name in _PULLED[:4]}
+    return out | {"qop": reco.charge / reco.p - truth.charge / truth.p}
+
+
+def _figures(truth: TrackState, reco: TrackState, sigma: Floats) -> Columns:
+    """What has a range: uncertainties, and distances from the truth in units of them."""
+    out = {f"sigma_{name}": sigma[:, i] for i, name in enumerate(_PULLED)}
+    for i, (name, distance) in enumerate(_distances(truth, reco).items()):
+        out[f"pull_{name}"] = distance / sigma[:, i]
+    # Scattering makes uncertainties grow as 1/p.
+    return out | {f"p_sigma_{name}": reco.p * out[f"sigma_{name}"] for name in _PULLED[2:]}
+
+
+def _always(ideal: _Ideal, p: Floats) -> dict[str, tuple[Floats, Floats]]:
+    """Uncertainties that are allowed in any case: what an ideal fit has at high momentum."""
+    scales, none = ideal.scales, np.full(len(p), np.inf)
+    slope = 1.5 * p * np.maximum(scales.t_rad, scales.t_tan)
+    most = {"tx": slope, "ty": slope, "qop": 1.5 * scales.qop}
+    return {f"p_sigma_{name}": (none, value) for name, value in most.items()}
+
+
+def _matrix(drawn: Mapping[str, np.ndarray], ideal: _Ideal, reco: TrackState) -> Floats:
+    """Covariances of (x, y, tx, ty, q/p) from a draw of the model, shape ``(n, 5, 5)``."""
+    log_sigma = ideal.log_sigma + _stack(drawn, _SIGMAS)
+    z = np.clip(ideal.z + ideal.scale * _stack(drawn, _PARTIALS), -_MOST_Z, _MOST_Z)
+    return _rotate(from_vine(log_sigma, _bounded(z)), reco, -1.0)
 
 
 def _bounded(z: Floats) -> Floats:
@@ -122,7 +208,7 @@ def _bounded(z: Floats) -> Floats:
         for column in z.T:  # one by one: the result of a row is the same in any company
             part = share * column
             depth = depth + 2.0 * (np.logaddexp(part, -part) - np.log(2.0))
-            slope = slope + 2.0 * column * np.tanh(part)
+            slope = slope + 2.0 * column * tanh(part)
         share = share - np.maximum(depth - _MOST_DEPTH, 0.0) / slope
     return share[:, None] * z
 
@@ -135,11 +221,6 @@ def _elements() -> list[tuple[str, int, int]]:
 
 def _stack(drawn: Mapping[str, np.ndarray], names: tuple[str, ...]) -> Floats:
     return np.stack([np.asarray(drawn[n], dtype=np.float64) for n in names], axis=1)
-
-
-def _reco(batch: EventBatch, rows: Mask) -> TrackState:
-    """Reconstructed states."""
-    return TrackState(*(batch.track[c][rows].astype(np.float64) for c in _STATE))
 
 
 class _Ideal(NamedTuple):
@@ -156,6 +237,11 @@ class _Ideal(NamedTuple):
     z: Floats
     scale: Floats
     scales: Scales
+
+    def some(self, rows: Rows) -> _Ideal:
+        """That of some of the tracks."""
+        parts = (self.log_sigma[rows], self.z[rows], self.scale[rows])
+        return _Ideal(*parts, self.scales.some(rows))
 
 
 def _ideal(batch: EventBatch, rows: Mask, reco: TrackState) -> _Ideal:
@@ -188,14 +274,19 @@ def _ideal(batch: EventBatch, rows: Mask, reco: TrackState) -> _Ideal:
 
 
 def _rotate(matrix: Floats, reco: TrackState, sense: float) -> Floats:
-    """Take (x, y, tx, ty, qop) to `AXES` with `sense` 1, and back with -1."""
+    """Take (x, y, tx, ty, qop) to `AXES` with `sense` 1, and back with -1.
+
+    Products are written out: those of a linear algebra library differ with the processor.
+    """
     phi = np.arctan2(reco.ty, reco.tx)
-    cos, sin = np.cos(phi), np.sin(phi)
-    rotation = np.zeros((len(phi), 5, 5))
-    for row, column in ((0, 2), (3, 0)):
-        rotation[:, row, column], rotation[:, row, column + 1] = cos, sin
-        rotation[:, row + 1, column], rotation[:, row + 1, column + 1] = -sin, cos
-    rotation[:, 2, 4] = 1.0
-    left = rotation if sense > 0 else rotation.transpose(0, 2, 1)
-    rotated: Floats = left @ matrix @ left.transpose(0, 2, 1)
-    return 0.5 * (rotated + rotated.transpose(0, 2, 1))
+    cos, sin = np.cos(phi)[:, None], sense * np.sin(phi)[:, None]
+    order = _TURNED if sense > 0 else np.argsort(_TURNED)
+    turned = matrix[:, order][:, :, order]
+    pairs = ((0, 1), (3, 4)) if sense > 0 else ((0, 1), (2, 3))
+    for i, j in pairs:
+        a, b = turned[:, i].copy(), turned[:, j].copy()
+        turned[:, i], turned[:, j] = cos * a + sin * b, cos * b - sin * a
+    for i, j in pairs:
+        a, b = turned[:, :, i].copy(), turned[:, :, j].copy()
+        turned[:, :, i], turned[:, :, j] = cos * a + sin * b, cos * b - sin * a
+    return 0.5 * (turned + turned.transpose(0, 2, 1))

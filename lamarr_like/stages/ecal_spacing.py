@@ -7,13 +7,14 @@ from: rejection sampling of the law of independent places times a factor for eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from .ecal_sources import CELLS, region_of
+from .ecal_sources import BORDERS, CELLS, region_of
+from .grid import Grid, leading
 from .stage import Floats, Mask
 
 Ints = NDArray[np.int64]
@@ -26,6 +27,14 @@ neighbour is constant; none beyond."""
 _PLATEAU = 4.0
 """Up to this distance beyond the last edge pairs are as dense as they would be without the rule."""
 _LEAST_PAIRS = 1000
+_HOPELESS, _CROWD = -40.0, 8
+"""Logarithm of a factor below any number drawn, and clusters nearer than a cell that make it: what
+stands in such a crowd would stand so again, and stays."""
+_FEW = 2
+"""Clusters in the same cell that let a crowd be looked for."""
+_MOST = 16
+"""Clusters of one cell, the foremost, that others look at.  Like `_CROWD` it bounds the work where
+thousands of particles come to one place; an event of collisions has neither."""
 
 
 def pair_factors(x: Floats, y: Floats, event: Ints) -> list[float]:
@@ -65,17 +74,52 @@ def crowded(
     """
     if not factors:
         return np.zeros(len(event), dtype=bool)
-    dx, dy = values["dx"], values["dy"]
-    a, b, distance = near_pairs(
-        place[:, 0] + dx * place[:, 2], place[:, 1] + dy * place[:, 2], event, EDGES[-1]
-    )
-    logs = np.log(np.maximum(np.asarray(factors), 1e-6))
-    mine = logs[np.searchsorted(EDGES, distance, "right") - 1]
-    far = dx * dx + dy * dy
-    summed = np.zeros(len(event))
-    np.add.at(summed, np.where(far[a] > far[b], a, b), mine)
-    again: Mask = chance > np.exp(summed)
+    x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
+    logs = np.log(np.clip(np.asarray(factors), 1e-6, 1.0))  # one for each bin of `EDGES`
+    far = values["dx"] * values["dx"] + values["dy"] * values["dy"]
+    points, rank = _Points.at(x, y, event), _ranked(far)
+    known, before = points.leading(rank, EDGES[1])
+    others, summed = np.flatnonzero(known), before * logs[0]
+    stays = (before > _CROWD) & (summed < _HOPELESS)
+    last = int(np.flatnonzero(logs).max(initial=0)) + 1  # beyond it all distances are alike
+    # Where several share a cell, those that stay are found by a search in a small circle.
+    for n, rows in ((1, before > _FEW), (last, np.ones(len(x), dtype=bool))):
+        places = np.flatnonzero(rows & ~stays)
+        counts = np.zeros((len(x), n), np.int64)
+        for a, _, distance in _near(points, places, others, EDGES[n], rank):
+            slot = a * n + np.searchsorted(EDGES, distance, "right") - 1
+            counts += np.bincount(slot, minlength=counts.size).reshape(counts.shape)
+        summed[places] = 0.0
+        for k in range(n):
+            summed[places] += counts[places, k] * logs[k]
+        stays |= (counts[:, 0] > _CROWD) & (summed < _HOPELESS)
+    again: Mask = (chance > np.exp(summed)) & ~stays
     return again
+
+
+def _ranked(values: Floats) -> Ints:
+    """Place of each in rising order, the first of equals first."""
+    rank = np.empty(len(values), np.int64)
+    rank[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return rank
+
+
+def hardest_near(x: Floats, y: Floats, energy: Floats, event: Ints, reach: float) -> Ints:
+    """The hardest cluster of the same event that is nearer than `reach`, for each that is softer.
+
+    Args:
+        x, y, energy, event: the clusters, shapes ``(n,)``.
+        reach: distance in the larger of the two cells.
+
+    Returns:
+        Its row, the own one for those that are the hardest; of equals the first is the hardest.
+    """
+    points, rank = _Points.at(x, y, event), _ranked(-energy)
+    known, _ = points.leading(rank, reach)
+    best = rank.copy()
+    for a, b, _ in _near(points, np.arange(len(x)), np.flatnonzero(known), reach, rank):
+        np.minimum.at(best, a, rank[b])
+    return np.argsort(rank)[best]
 
 
 def leaked_parts(
@@ -124,15 +168,23 @@ def nearest_cluster(
     """
     px, py, of = places
     row, distance = np.full(len(px), -1), np.full(len(px), np.inf)
-    if len(x) and len(px):
-        tree = cKDTree(np.stack([x, y, 1e5 * event], axis=1))
-        reach = LEAK_EDGES[-1] * CELLS[0]
-        found, at = tree.query(np.stack([px, py, 1e5 * of], axis=1), distance_upper_bound=reach)
-        some = np.flatnonzero(np.isfinite(found))
-        cells, at = np.asarray(CELLS), at[some]
-        unit = np.maximum(cells[region_of(x, y)][at], cells[region_of(px, py)][some])
-        distance[some] = found[some] / unit
-        row[some] = np.where(distance[some] < LEAK_EDGES[-1], at, -1)
+    if not len(x) or not len(px):
+        return row, distance
+    reach = LEAK_EDGES[-1] * CELLS[0]
+    cells = np.asarray(CELLS)
+    unit, own = cells[region_of(x, y)], cells[region_of(px, py)]
+    for place, point in Grid(x, y, event, reach).near(px, py, of, np.full(len(px), reach)):
+        dx, dy = px[place] - x[point], py[place] - y[point]
+        d = np.sqrt(dx * dx + dy * dy)
+        order = np.lexsort((point, d, place))
+        order = order[d[order] < reach]
+        _, first = np.unique(place[order], return_index=True)
+        best = order[first]
+        row[place[best]] = point[best]
+        distance[place[best]] = d[best]
+    some = np.flatnonzero(row >= 0)
+    distance[some] /= np.maximum(unit[row[some]], own[some])
+    row[distance >= LEAK_EDGES[-1]] = -1
     return row, distance
 
 
@@ -166,16 +218,62 @@ def near_pairs(x: Floats, y: Floats, event: Ints, reach: float) -> tuple[Ints, I
         Both clusters of each pair, the first below the second, and their distance in the larger
         cell; in order of the first.
     """
-    if len(x) < 2:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    # Events side by side, too far from each other to meet.
-    tree = cKDTree(np.stack([x, y, 1e5 * event], axis=1))
-    pairs = tree.query_pairs(reach * CELLS[0], output_type="ndarray")
-    # In one order whatever else is in the tree, so that sums are the same bit for bit.
-    a, b = np.sort(pairs, axis=1).T
-    order = np.lexsort((b, a))
-    a, b = a[order], b[order]
-    unit = np.asarray(CELLS)[region_of(x, y)]
-    distance = np.hypot(x[a] - x[b], y[a] - y[b]) / np.maximum(unit[a], unit[b])
-    near = distance < reach
-    return a[near], b[near], distance[near]
+    points, everything = _Points.at(x, y, event), np.arange(len(x))
+    pairs = [np.zeros(0, np.int64)]
+    for b, a, _ in _near(points, everything, everything, reach, everything):
+        pairs.append(a * len(x) + b)
+    # In one order whatever else is there, so that sums are the same bit for bit.
+    a, b = np.divmod(np.sort(np.concatenate(pairs)), max(len(x), 1))
+    unit = np.maximum(points.unit[a], points.unit[b])
+    return a, b, np.hypot(x[a] - x[b], y[a] - y[b]) / unit
+
+
+class _Points(NamedTuple):
+    """Clusters: places [mm], size of the cells there [mm] and event; shapes ``(n,)``."""
+
+    x: Floats
+    y: Floats
+    unit: Floats
+    event: Ints
+
+    @classmethod
+    def at(cls, x: Floats, y: Floats, event: Ints) -> _Points:
+        return cls(x, y, np.asarray(CELLS)[region_of(x, y)], event)
+
+    def places(self, rows: Ints) -> tuple[Floats, Floats, Ints]:
+        return self.x[rows], self.y[rows], self.event[rows]
+
+    def leading(self, rank: Ints, reach: float) -> tuple[Mask, Ints]:
+        """`grid.leading` in squares so small that all in one are nearer than `reach` cells."""
+        side = 0.7 * reach * self.unit
+        cell = (np.floor(c / side).astype(np.int64) for c in (self.x, self.y))
+        return leading((*cell, np.rint(self.unit).astype(np.int64), self.event), rank, _MOST)
+
+
+def _near(
+    points: _Points, places: Ints, others: Ints, reach: float, rank: Ints
+) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Pairs of clusters nearer than `reach`: of `places`, and of `others` that rank before it.
+
+    The search is as wide as the larger of the two cells demands, and no wider.
+    """
+    x, y = np.abs(points.x), np.abs(points.y)
+    for size, (a, b) in zip(CELLS, (*BORDERS[1:], (0.0, 0.0)), strict=True):
+        side = reach * size * (1.0 + 1e-9)
+        outer = points.unit == size
+        # Of smaller cells those count that have such a cell within reach.
+        inner = (points.unit < size) & ((x > a - side) | (y > b - side))
+        for mine, theirs in ((outer, inner | outer), (inner, outer)):
+            at, of = places[mine[places]], others[theirs[others]]
+            if not len(at) or not len(of):
+                continue
+            grid = Grid(*points.places(of), side)
+            for place, point in grid.near(*points.places(at), np.full(len(at), side)):
+                one, other = at[place], of[point]
+                able = rank[other] < rank[one]
+                one, other = one[able], other[able]
+                dx, dy = points.x[one] - points.x[other], points.y[one] - points.y[other]
+                able = dx * dx + dy * dy < side * side
+                distance = np.hypot(dx[able], dy[able]) / size
+                near = distance < reach
+                yield one[able][near], other[able][near], distance[near]

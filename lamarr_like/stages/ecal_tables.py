@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import schema
+from ..errors import ArtefactError
 from ..events import Table
+from ..forms import Items, Number, Record, check
 from ..sequences import Sources
 from ..translation import Again, Drawn
 from .ecal_sources import BORDERS, CELL_Z, CELLS, HOLE, MIP, region_of
-from .ecal_spacing import LEAK_EDGES, crowded, near_pairs, nearest_cluster
+from .ecal_spacing import EDGES, LEAK_EDGES, crowded, hardest_near, near_pairs, nearest_cluster
 from .features import ECAL_Z
 from .stage import Columns, Floats, Mask
 
@@ -50,6 +52,27 @@ _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
 
 
+_PART = Number(-100.0, 100.0)
+_PARTS = Items(_PART, most=len(LEAK_EDGES) - 1)
+_RULES = Record(
+    {
+        "resolution": Record(
+            {
+                "energy": Items(Number(-1e4, 1e4), 3, 3),
+                "place": Items(Items(Number(-1e8, 1e8), 2, 2), len(CELLS), len(CELLS)),
+            },
+            ("energy", "place"),
+        ),
+        "least_et": Number(0.0, 1e5),
+        "least_distance": Number(0.0, 10.0),
+        "spacing": Items(_PART, most=100),
+        "leak": _PARTS,
+        "stray": _PARTS,
+    },
+    open=True,
+)
+
+
 class Rules(NamedTuple):
     """What holds for all clusters of a sample.
 
@@ -73,8 +96,18 @@ class Rules(NamedTuple):
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Rules:
-        """Those in the configuration of a model, as far as it has them."""
-        return cls(**{name: config[name] for name in cls._fields if name in config})
+        """Those in the configuration of a model, as far as it has them.
+
+        Raises:
+            ArtefactError: with the path of the item that is wrong.
+        """
+        where = "stage 'ecal': config.json of its model"
+        found = check(config, _RULES, where, ArtefactError)
+        for name, edges in (("spacing", EDGES), ("leak", LEAK_EDGES), ("stray", LEAK_EDGES)):
+            n = len(edges) - 1
+            if len(found.get(name, ())) not in (0, n):
+                raise ArtefactError(f"{where}: {name}: {len(found[name])} numbers, not {n}")
+        return cls(**found)
 
     @property
     def again(self) -> Again:
@@ -197,14 +230,9 @@ def _on_the_face(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> Ints:
     """Cluster that each becomes part of: itself, or the hardest one too near to be another."""
-    into = np.arange(len(x))
     if least <= 0.0:
-        return into
-    a, b, _ = near_pairs(x, y, event, least)
-    swap = (energy[a] > energy[b]) | ((energy[a] == energy[b]) & (a < b))
-    soft, hard = np.where(swap, b, a), np.where(swap, a, b)
-    order = np.lexsort((-hard, energy[hard], soft))
-    into[soft[order]] = hard[order]  # the last stays: the hardest, of equals the first
+        return np.arange(len(x))
+    into = hardest_near(x, y, energy, event, least)
     for _ in range(_TURNS):
         into = into[into]
     return into

@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from .. import particles, schema
 from ..events import EventBatch, Table
-from .stage import ColumnKeys, Columns, Floats, Mask, keys
-
-Rows = NDArray[np.int64] | Mask
+from .stage import ColumnKeys, Columns, Floats, Mask, Rows, keys
 
 MOMENTUM = ("mc_px", "mc_py", "mc_pz")
 VERTEX = ("mc_vx", "mc_vy", "mc_vz")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..schema import TRACK_TYPES
 from .features import signed_distance
-from .stage import Columns, Floats
+from .stage import Columns, Floats, Rows
 
 PERIGEE = ("qop_rel", "dt_tan", "u_tan", "dt_rad", "u_rad")
 """Residuals of the perigee frame, the most informative first."""
@@ -50,6 +50,10 @@ class TrackState(NamedTuple):
     p: Floats
     charge: Floats
 
+    def some(self, rows: Rows) -> TrackState:
+        """Some of the states."""
+        return TrackState(*(values[rows] for values in self))
+
 
 class Scales(NamedTuple):
     """Resolutions of an ideal fit of each state; arrays of shape ``(n,)``.
@@ -72,6 +76,10 @@ class Scales(NamedTuple):
     qop: Floats
     reach: Floats
     tan: Floats
+
+    def some(self, rows: Rows) -> Scales:
+        """Those of some of the states."""
+        return Scales(*(values[rows] for values in self))
 
 
 def ideal_scales(state: TrackState, covariance: Floats, track_type: NDArray[np.integer]) -> Scales:

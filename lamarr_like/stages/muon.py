@@ -35,7 +35,7 @@ def _conditions(batch: EventBatch, rows: Mask) -> Columns:
     out["muon_region"] = np.log2(np.maximum(size * STATION_Z["m2"], 0.25))
     for step in _STEPS:
         out[f"above_{step / 1e3:.0f}_gev"] = (10.0 ** out["log_p"] >= step) * 1.0
-    there, own = neighbours.arriving(batch), features.linked_rows(batch, rows)
+    there, own = neighbours.arriving(batch, ("muon",)), features.linked_rows(batch, rows)
     event = batch.track.event_index[rows]
     x, y = (batch.particle[c][own].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
     near = neighbours.near_energy(there, event, own, x, y, np.full(len(x), _NEAR))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import particles
 from ..events import EventBatch
 from .features import ECAL_Z
+from .grid import Grid
 from .stage import Floats, keys
 
 Integers = NDArray[np.int64]
@@ -30,8 +30,6 @@ KINDS = ("em", "hadron", "muon")
 
 _KIND_OF = {22: 0, 11: 0, 211: 1, 321: 1, 2212: 1, 13: 2}
 _MARGIN = 400.0
-_STRIDE = 2e4
-"""Distance [mm] between the events on one common axis; more than the ECAL and its margin."""
 
 
 class Arriving(NamedTuple):
@@ -53,8 +51,13 @@ class Arriving(NamedTuple):
     kind: Integers
 
 
-def arriving(batch: EventBatch) -> Arriving:
-    """Stable photons and charged particles that fly to the ECAL or just beside it."""
+def arriving(batch: EventBatch, kinds: tuple[str, ...] = KINDS) -> Arriving:
+    """Stable photons and charged particles that fly to the ECAL or just beside it.
+
+    Args:
+        batch: events.
+        kinds: those of `KINDS` that are wanted.
+    """
     particle = batch.particle
     half_x, half_y = (h + _MARGIN for h in REGIONS[0][1:])
     there = particle["mc_stable"].astype(bool) & (particle["mc_pz"] > 0.0)
@@ -63,11 +66,11 @@ def arriving(batch: EventBatch) -> Arriving:
     there &= particle["mc_vz"] < ECAL_Z
     row = np.flatnonzero(there)
     absolute = np.abs(particle["mc_pdg_id"][row])
-    known = particles.is_tracked(absolute) | (absolute == 22)
-    row, absolute = row[known], absolute[known]
-    kind = np.zeros(len(row), np.int64)
+    kind = np.full(len(row), -1)
     for pdg, code in _KIND_OF.items():
         kind[absolute == pdg] = code
+    known = np.isin(kind, [KINDS.index(name) for name in kinds])
+    row, kind = row[known], kind[known]
     event = particle.event_index[row]
     x = particle["mc_ecal_x"][row].astype(np.float64)
     order = np.lexsort((x, event))
@@ -91,26 +94,20 @@ def near_energy(
     Returns:
         Sums [MeV] by kind, shape ``(n, len(KINDS))``.
     """
-    n = len(event)
-    # Events side by side on one axis, so that one search finds the window in x of every track.
-    key = there.event * _STRIDE + there.x
-    middle = event * _STRIDE + np.clip(x, -0.45 * _STRIDE, 0.45 * _STRIDE)
-    # A little wider than the square: the sum above is rounded, the test below decides.
-    first = np.searchsorted(key, middle - half - 0.1)
-    count = np.searchsorted(key, middle + half + 0.1) - first
-    track = np.repeat(np.arange(n), count)
-    start = np.cumsum(count) - count
-    other = np.arange(len(track)) - np.repeat(start - first, count)
-    inside = (np.abs(there.x[other] - x[track]) < half[track]) & (
-        np.abs(there.y[other] - y[track]) < half[track]
-    )
-    inside &= (there.row[other] != own[track]) & (there.event[other] == event[track])
-    track, other = track[inside], other[inside]
     size = len(KINDS)
-    # bincount adds in order of rows: the sum does not depend on how events are batched.
-    slot = track * size + there.kind[other]
-    total = np.bincount(slot, there.energy[other], minlength=n * size)
-    return total.astype(np.float64, copy=False).reshape(n, size)
+    total = np.zeros(len(event) * size)
+    grid = Grid(there.x, there.y, there.event, 1.001 * float(half.max(initial=1.0)))
+    for place, point in grid.near(x, y, event, half):
+        near = (np.abs(there.x[point] - x[place]) < half[place]) & (
+            np.abs(there.y[point] - y[place]) < half[place]
+        )
+        near &= there.row[point] != own[place]
+        # bincount adds in order of rows: the sum does not depend on how events are batched.
+        pair = np.sort((place * len(there.x) + point)[near])
+        track, other = np.divmod(pair, max(len(there.x), 1))
+        slot = track * size + there.kind[other]
+        total += np.bincount(slot, there.energy[other], minlength=len(total))
+    return total.reshape(len(event), size)
 
 
 def cell_size(x: Floats, y: Floats) -> Floats:

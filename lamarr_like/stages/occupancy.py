@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import rng
 from ..errors import ArtefactError
 from ..events import EventBatch, Table
+from ..forms import Items, Number, Record, check
 from . import features
 from .stage import AbstractGeneratorStage, Columns, Floats, Mask, Model, keys, typed
 
@@ -26,6 +27,10 @@ _ECAL_HALF, _ECAL_HOLE = (3800.0, 3100.0), (320.0, 240.0)
 _PIPE = 100.0
 """Radius [mm] at the ECAL outside which particles that fly through its hole are counted as well:
 what showers at the edge lights the SPD."""
+
+_PAIRS = Record(
+    {"reference_pairs": Items(Items(Number(0, 10**6, whole=True), 2, 2), 1, 10**6)}, open=True
+)
 
 
 class Occupancy(AbstractGeneratorStage):
@@ -52,13 +57,14 @@ class Occupancy(AbstractGeneratorStage):
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
-        pairs = np.asarray(self.config.get("reference_pairs", ()), dtype=np.int64)
-        if pairs.ndim != 2 or pairs.shape[1:] != (2,):
+        if not self.config.get("reference_pairs"):
             raise ArtefactError(
                 "stage 'occupancy': config.json of its model lacks 'reference_pairs', "
                 "a list of (n_spd_hits, n_tracks) for particle guns; train it again"
             )
-        self.reference_pairs = pairs
+        told = "stage 'occupancy': config.json of its model"
+        pairs = check(self.config, _PAIRS, told, ArtefactError)["reference_pairs"]
+        self.reference_pairs = np.array(pairs, dtype=np.int64)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from .. import rng, schema
 from ..errors import PipelineError
 from ..events import EventBatch, Table
+from .bounds import check_bounds
 
 ColumnKeys: TypeAlias = frozenset[tuple[str, str]]
 """Columns as (table, name)."""
 
 Floats: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
+Rows: TypeAlias = NDArray[np.int64] | Mask
 Columns: TypeAlias = dict[str, np.ndarray]
+
+ATTEMPTS = 8
+"""How often a draw that the detector could not give is made again at the most."""
 
 
 class Model(Protocol):
@@ -107,6 +112,7 @@ class AbstractModelStage(AbstractStage):
 
     Raises:
         PipelineError: if the model does not belong to the stage.
+        ArtefactError: if it draws what cannot be (`lamarr_like.stages.bounds`).
     """
 
     table: ClassVar[str]
@@ -120,6 +126,7 @@ class AbstractModelStage(AbstractStage):
                 f"stage {self.name!r}: its model asks for the conditions {', '.join(unknown)}, "
                 "which the stage does not make; the model belongs to another stage or version"
             )
+        check_bounds(self.name, model)
 
     @classmethod
     @abstractmethod
@@ -146,11 +153,14 @@ class AbstractModelStage(AbstractStage):
         """Names of the conditions in their order."""
         return tuple(cls.conditions(empty_batch(cls.requires), np.zeros(0, dtype=bool)))
 
-    def _uniforms(self, batch: EventBatch, rows: Mask, index: str, seed: int, size: int) -> Floats:
+    def _uniforms(
+        self, batch: EventBatch, rows: Rows, index: str, seed: int, size: int, attempt: int = 0
+    ) -> Floats:
         """Uniform numbers for some rows; the column `index` numbers them within the event."""
         table = batch[self.table]
         numbers = np.zeros(len(table), np.int64) if self.table == "event" else table[index]
-        return rng.uniforms(seed, self.name, batch.event_ids(self.table)[rows], numbers[rows], size)
+        stream = f"{self.name}/{attempt}" if attempt else self.name
+        return rng.uniforms(seed, stream, batch.event_ids(self.table)[rows], numbers[rows], size)
 
 
 class AbstractClassifierStage(AbstractModelStage):
@@ -227,6 +237,42 @@ class AbstractGeneratorStage(AbstractModelStage):
             return {name: np.zeros(0) for name in self.model.outputs}
         uniforms = self._uniforms(batch, rows, index, seed, self.model.n_uniforms)
         return self.model.draw(conditions or self.conditions(batch, rows), uniforms)
+
+    def _draw_within(
+        self,
+        batch: EventBatch,
+        rows: Mask,
+        index: str,
+        seed: int,
+        conditions: Columns,
+        inside: Callable[[Columns, Rows], Mask],
+    ) -> tuple[Columns, NDArray[np.int64]]:
+        """One draw for each row, made again where the detector could not give it.
+
+        Args:
+            batch: events.
+            rows: rows to draw for.
+            index: column that numbers them within the event.
+            seed: seed of the run.
+            conditions: of these rows.
+            inside: tells which draws are good, for some of the rows by their position.
+
+        Returns:
+            The draws, and positions of those that are not good after `ATTEMPTS` more.
+        """
+        drawn = {k: v.copy() for k, v in self._draw(batch, rows, index, seed, conditions).items()}
+        places = np.flatnonzero(rows)
+        bad = np.flatnonzero(~inside(drawn, np.arange(len(places))))
+        for attempt in range(1, ATTEMPTS + 1):
+            if not len(bad):
+                break
+            size = self.model.n_uniforms
+            uniforms = self._uniforms(batch, places[bad], index, seed, size, attempt)
+            again = self.model.draw({k: v[bad] for k, v in conditions.items()}, uniforms)
+            for name, values in again.items():
+                drawn[name][bad] = values
+            bad = bad[~inside(again, bad)]
+        return drawn, bad
 
 
 def draw_classes(probabilities: np.ndarray, uniforms: Floats) -> NDArray[np.int64]:

@@ -17,6 +17,10 @@ from .stage import Mask
 Ranges: TypeAlias = dict[str, dict[str, list[float]]]
 """Smallest and largest value of each condition, by species flag."""
 
+_NO_LOWEST = ("log_vr",)
+"""Logarithms of distances from the beam line: what is made on the line itself is as prompt as what
+is made a few micrometres from it, which is as close as any of a sample comes."""
+
 _SPECIES = tuple(f"is_{name.lower()}" for name in particles.SPECIES_NAMES.values())
 
 
@@ -54,6 +58,7 @@ def outside(conditions: Mapping[str, np.ndarray], ranges: Ranges) -> Mask:
     for flag, limits in ranges.items():
         rows = np.asarray(conditions[flag]) > 0.5
         for name, (low, high) in limits.items():
-            rows &= (conditions[name] >= low) & (conditions[name] <= high)
+            rows &= conditions[name] <= high
+            rows &= (conditions[name] >= low) | (name in _NO_LOWEST)
         inside |= rows
     return ~inside

@@ -26,6 +26,7 @@ from .. import schema
 from ..events import EventBatch
 from . import features
 from .stage import Floats, keys
+from .vine import cholesky, solve
 
 CUTS = (400.0, 100.0, 36.0, 16.0, 12.0, 12.0, 12.0, 12.0)
 """Chi2 at which a track drops out of the fit, step by step: those of the detailed vertex fit."""
@@ -51,9 +52,8 @@ _SOMEWHERE = np.diag([4.0, 4.0, 4.0 / 25.0])
 """Weight [1/mm^2] of the beam: a collision without tracks is somewhere."""
 
 _AXES = ("x", "y", "tx", "ty")
-NEEDED = keys("track", "mcparticle_id", "track_type", *_AXES, "z") | keys(
-    "track", *(f"cov{j}{i}" for i in range(4) for j in range(i + 1))
-)
+_SPREAD = ("cov00", "cov02", "cov22", "cov11", "cov13", "cov33")
+NEEDED = keys("track", "mcparticle_id", "track_type", *_AXES, "z", *_SPREAD)
 """Columns of tracks that this takes."""
 
 _VELO_TRACKS = (schema.TRACK_TYPES["long"], schema.TRACK_TYPES["upstream"])
@@ -83,8 +83,8 @@ def explained(batch: EventBatch, near: NDArray[np.bool_]) -> tuple[Floats, Float
     n = len(batch.vertex)
     rows, particle = _tracks(batch)
     place = _collisions(batch, particle)
-    residual, slope, spread = _at_collision(batch, rows, place)
-    weight = 2.0 / np.trace(spread, axis1=1, axis2=2)
+    residual, slope, variance = _at_collision(batch, rows, place)
+    weight = 2.0 / variance
     velo = np.flatnonzero(near)
     px, py, pz = (batch.particle[c][velo].astype(np.float64) for c in features.MOMENTUM)
     forward = velo_weight(features.velo(batch.particle, velo)["velo_first_r"])
@@ -98,7 +98,9 @@ def explained(batch: EventBatch, near: NDArray[np.bool_]) -> tuple[Floats, Float
     tracks = _normal(weight, slope)
     error, used = _fit(place, residual, slope, weight, tracks, others)
     held = derivative(MAX_CHI2) * (_summed(place, tracks * used, n) + others) + _SOMEWHERE
-    return error, np.sqrt(np.diagonal(np.linalg.inv(held), axis1=1, axis2=2))
+    factor = cholesky(held)
+    inverse = [solve(factor, np.tile(axis, (n, 1)))[:, i] for i, axis in enumerate(np.eye(3))]
+    return error, np.sqrt(np.stack(inverse, axis=1))
 
 
 def _fit(
@@ -120,7 +122,7 @@ def _fit(
         tukey = np.clip(1.0 - chi2 / cut, 0.0, None) ** 2
         matrix = _summed(place, tracks * tukey, n) + derivative(cut) * others + _SOMEWHERE
         sums = [np.bincount(place, each * tukey, minlength=n) for each in pull]
-        error[:] = np.linalg.solve(matrix, np.stack(sums, axis=1)[:, :, None])[:, :, 0]
+        error = solve(cholesky(matrix), np.stack(sums, axis=1))
     return error, tukey > 0.0
 
 
@@ -146,21 +148,19 @@ def _collisions(batch: EventBatch, particle: NDArray[np.int64]) -> NDArray[np.in
 def _at_collision(
     batch: EventBatch, rows: NDArray[np.int64], place: NDArray[np.int64]
 ) -> tuple[Floats, Floats, Floats]:
-    """Distances in x and y, slopes and covariances of tracks in the plane of their collision."""
+    """Distances in x and y, slopes and variances of tracks in the plane of their collision."""
     track, vertex = batch.track, batch.vertex
     state = {a: track[a][rows].astype(np.float64) for a in (*_AXES, "z")}
     dz = vertex["mc_z"][place] - state["z"]
     slope = np.stack([state["tx"], state["ty"]], axis=1)
     at = np.stack([state["x"], state["y"]], axis=1) + dz[:, None] * slope
     residual = at - np.stack([vertex["mc_x"][place], vertex["mc_y"][place]], axis=1)
-    full = np.empty((len(rows), 4, 4))
-    for i in range(4):
-        for j in range(i + 1):
-            full[:, i, j] = full[:, j, i] = track[f"cov{j}{i}"][rows]
-    transport = np.zeros((len(rows), 2, 4))
-    transport[:, 0, 0] = transport[:, 1, 1] = 1.0
-    transport[:, 0, 2] = transport[:, 1, 3] = dz
-    return residual, slope, transport @ full @ transport.swapaxes(1, 2)
+    cov = {name: track[name][rows].astype(np.float64) for name in _SPREAD}
+    across = [
+        cov[f"cov{a}{a}"] + dz * (2.0 * cov[f"cov{a}{a + 2}"] + dz * cov[f"cov{a + 2}{a + 2}"])
+        for a in (0, 1)
+    ]
+    return residual, slope, across[0] + across[1]
 
 
 def _normal(weight: Floats, slope: Floats) -> Floats:

@@ -18,6 +18,12 @@ RIDGE = 1e-10
 """Share by which variances are raised, so that no matrix is singular within float64."""
 
 
+def tanh(x: Floats) -> Floats:
+    """Hyperbolic tangent of moderate numbers; that of NumPy differs with the processor."""
+    e = np.expm1(2.0 * x)
+    return e / (e + 2.0)
+
+
 def cholesky(matrix: Floats) -> Floats:
     """Lower Cholesky factors of symmetric matrices, shape ``(n, k, k)``.
 
@@ -48,6 +54,26 @@ def cholesky(matrix: Floats) -> Floats:
             f"the first is number {int(np.argmax(bad))}"
         )
     return factor * sigma[:, :, None]
+
+
+def solve(factor: Floats, vector: Floats) -> Floats:
+    """Solutions x of ``L L^T x = v``, in a fixed order of sums.
+
+    Args:
+        factor: lower Cholesky factors L, shape ``(n, k, k)``.
+        vector: shape ``(n, k)``.
+    """
+    k = factor.shape[-1]
+    x = np.array(vector, dtype=np.float64)
+    for i in range(k):
+        for j in range(i):
+            x[:, i] -= factor[:, i, j] * x[:, j]
+        x[:, i] /= factor[:, i, i]
+    for i in range(k - 1, -1, -1):
+        for j in range(i + 1, k):
+            x[:, i] -= factor[:, j, i] * x[:, j]
+        x[:, i] /= factor[:, i, i]
+    return x
 
 
 def to_vine(matrix: Floats) -> tuple[Floats, Floats]:
@@ -92,7 +118,7 @@ def from_vine(log_sigma: Floats, z: Floats) -> Floats:
         rest = np.ones(n)
         for j in range(i):
             partial = np.clip(z[:, i * (i - 1) // 2 + j], -20.0, 20.0)
-            factor[:, i, j] = rest * np.tanh(partial)
+            factor[:, i, j] = rest * tanh(partial)
             rest = rest / np.cosh(partial)
         factor[:, i, i] = rest
     factor *= np.exp(log_sigma)[:, :, None]

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from .. import schema
+from ..documents import read_yaml
 from ..errors import SchemaError, SourceError
 from ..events import EventBatch, Table
+from ..forms import Entries, Form, Number, Place, Record, Text, check, check_version, kind, shown
+from ..io.ntuple_reader import open_root
 from ..kinematics import momentum_components, pseudorapidity
 from ..particles import masses
 from ..rng import uniforms
@@ -52,30 +54,65 @@ OPERATIONS: dict[str, tuple[int, Callable[..., np.ndarray]]] = {
 is also ``bernoulli``, one argument: 1 with that probability, else 0, the same in every reading."""
 
 
+MAX_TERMS = 1000
+"""Names, numbers and operations of an expression."""
+
+
+class _Expression:
+    """Form of an expression: a name, a number, or one operation on a list of expressions."""
+
+    words = "a name, a number or one operation"
+
+    def check(self, value: Any, at: Place) -> Any:
+        """The expression, if it is one of at most `MAX_TERMS` terms."""
+        if self._terms(value, at) > MAX_TERMS:
+            at.refuse(f"more than {MAX_TERMS} terms")
+        return value
+
+    def _terms(self, value: Any, at: Place) -> int:
+        if isinstance(value, str):
+            return 1
+        if not isinstance(value, dict):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                at.expected(self.words, value)
+            Number(-1e300, 1e300).check(value, at)
+            return 1
+        if len(value) != 1:
+            at.refuse(f"expected one operation, found {len(value)}")
+        ((name, arguments),) = value.items()
+        if name not in _ARGUMENTS:
+            known = ", ".join(_ARGUMENTS)
+            at.refuse(f"unknown operation {shown(name)}; there are {known}")
+        count = _ARGUMENTS[name]
+        if not isinstance(arguments, list) or not arguments or count not in (0, len(arguments)):
+            found = len(arguments) if isinstance(arguments, list) else kind(arguments)
+            at.refuse(f"{name} takes a list of {count or 'some'} arguments, found {found}")
+        return 1 + sum(self._terms(one, at / name / i) for i, one in enumerate(arguments))
+
+
+_ARGUMENTS = {name: count for name, (count, _) in OPERATIONS.items()} | {"bernoulli": 1}
+
+
 class _Evaluator:
-    """Evaluates expressions on the foreign columns of one file."""
+    """Evaluates checked expressions on the foreign columns of one file."""
 
     def __init__(self, columns: Columns, event_id: np.ndarray, where: str) -> None:
         self.columns, self.event_id, self.where = columns, event_id, where
 
     def __call__(self, expression: Any, target: str) -> np.ndarray:
         """Values of an expression, float64, shape ``(n,)``; ``target`` is for messages."""
-        where = f"{self.where}: column {target!r}"
         if isinstance(expression, str):
+            where = f"{self.where}: column {target!r}"
             if expression not in self.columns:
                 raise SchemaError(f"{where} needs the column {expression!r}, which is not there")
-            return np.asarray(self.columns[expression]).astype(np.float64)
+            values = np.asarray(self.columns[expression])
+            if values.ndim != 1 or values.dtype.kind not in "biuf":
+                raise SchemaError(f"{where}: column {expression!r} holds no plain numbers")
+            return values.astype(np.float64)
         if isinstance(expression, int | float):
             return np.full(len(self.event_id), float(expression))
-        if not isinstance(expression, dict) or len(expression) != 1:
-            raise SchemaError(f"{where}: {expression!r} is no name, number or single operation")
         ((name, arguments),) = expression.items()
-        known = (*OPERATIONS, "bernoulli")
-        if name not in known:
-            raise SchemaError(f"{where}: unknown operation {name!r}; there are {', '.join(known)}")
-        count, function = (1, self._bernoulli) if name == "bernoulli" else OPERATIONS[name]
-        if not isinstance(arguments, list) or not arguments or count not in (0, len(arguments)):
-            raise SchemaError(f"{where}: {name} takes a list of {count or 'some'} arguments")
+        function = self._bernoulli if name == "bernoulli" else OPERATIONS[name][1]
         return function(*(self(a, target) for a in arguments))
 
     def _bernoulli(self, probability: np.ndarray) -> np.ndarray:
@@ -91,44 +128,57 @@ def read_mapping(mapping: Path | str) -> dict[str, Any]:
             (``"lhcb2016"``).
 
     Raises:
-        SchemaError: if it is no mapping, of another version or names unknown columns.
+        SchemaError: if it is no mapping, of another version or names unknown columns, with the
+            path of the item.
         SourceError: if it cannot be read.
     """
-    shipped = resources.files(__package__) / f"{mapping}.yaml"
-    try:
-        own = Path(mapping)
-        text = shipped.read_text() if not own.suffix and shipped.is_file() else own.read_text()
-        content = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SourceError(f"mapping {mapping} cannot be read: {error}") from error
-    if not isinstance(content, dict) or content.get("mapping_schema") != MAPPING_SCHEMA:
-        raise SchemaError(f"mapping {mapping} must have 'mapping_schema: {MAPPING_SCHEMA}'")
-    tables = content.get("tables")
-    if not isinstance(tables, dict) or not {"event", "particle", "track"} >= set(tables):
-        raise SchemaError(f"mapping {mapping}: 'tables' may hold 'event', 'particle' and 'track'")
-    for table, spec in tables.items():
-        for name in spec.get("columns", {}):
-            schema.column(table, name)
-    return content
+    path, here = Path(mapping), Path(str(resources.files(__package__)))
+    if not path.suffix and (here / f"{mapping}.yaml").is_file():
+        path = here / f"{mapping}.yaml"
+    content, _ = read_yaml(path, SourceError)
+    check_version(content, "mapping_schema", MAPPING_SCHEMA, str(path), SchemaError)
+    found: dict[str, Any] = check(content, _form(), str(path), SchemaError)
+    return found
+
+
+def _form() -> Record:
+    """Form of a mapping, with the columns that are declared by now."""
+    tables: dict[str, Form] = {}
+    for name in ("event", "particle", "track"):
+        names = tuple(column.name for column in schema.table_columns(name))
+        keys: dict[str, Form] = {
+            "columns": Entries(_Expression(), names, least=1),
+            "rows": _Expression(),
+        }
+        if name == "event":
+            del keys["rows"]  # what holds for an event is that of its first row
+        tables[name] = Record(keys, ("columns",))
+    return Record(
+        {
+            "mapping_schema": Number(whole=True),
+            "tree": Text(),
+            "event_id": Text(),
+            "tables": Record(tables, least=1),
+        },
+        ("mapping_schema", "tables"),
+    )
 
 
 def _flat_columns(path: Path, tree: str | None) -> dict[str, np.ndarray]:
     """Columns of a flat Parquet file or ROOT tree."""
-    try:
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            found = pq.read_table(path)
-            return {name: found[name].to_numpy() for name in found.column_names}
-        import uproot
-
-        with uproot.open(path) as file:
+    if path.suffix != ".parquet":
+        with open_root(path) as file:
             name = tree or next(iter(file.keys(filter_classname="TTree")), None)
-            if name is None:
-                raise SourceError(f"{path} holds no tree")
+            if name is None or name not in file:
+                raise SourceError(f"{path} holds no tree{'' if tree is None else ' ' + repr(tree)}")
             return dict(file[name].arrays(library="np"))
+    import pyarrow.parquet as pq
+
+    try:
+        found = pq.read_table(path)
     except (OSError, ValueError, KeyError) as error:
         raise SourceError(f"{path} cannot be read as a flat table: {error}") from error
+    return {name: found[name].to_numpy() for name in found.column_names}
 
 
 def read_foreign(path: Path | str, mapping: Path | str) -> EventBatch:

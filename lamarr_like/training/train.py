@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import TrainingError
+from ..artefact import SUMS, artefact_name
+from ..errors import OutputError, TrainingError
 from ..events import EventBatch
+from ..extras import need
+from ..io.places import refuse_inputs
 from ..nets.booster import fit_booster
 from ..nets.classifier import fit_classifier
 from ..nets.config import BoosterConfig, ClassifierConfig, GeneratorConfig
@@ -97,6 +100,12 @@ class Request:
     long_only: bool = False
     part: tuple[float, float] = (0.0, 1.0)
 
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Stage, sample and version as in the name of the artefact."""
+        sample = self.sample if self.family == "armdn" else f"{self.family}-{self.sample}"
+        return self.stage, sample, self.version
+
 
 def train(
     stage: str,
@@ -107,6 +116,7 @@ def train(
     columns: Path | str | None = None,
     command: str = "",
     progress: bool = True,
+    force: bool = False,
 ) -> Iterator[Path]:
     """Train one stage or all and write the artefacts.
 
@@ -119,33 +129,34 @@ def train(
         columns: mapping file for samples in another layout.
         command: command line, kept in the artefact.
         progress: show progress bars.
+        force: replace models that are there.
 
     Yields:
         Folders of the artefacts written.
 
     Raises:
         TrainingError: if the sample cannot support the training.
-        ModuleNotFoundError: before anything is read or written, if a net is asked for and the
-            extra ``train`` is not installed.
+        OutputError: before anything is read, if a model is there already or a folder that is none.
+        MissingExtraError: before anything is read or written, if a net is asked for and the extra
+            ``train`` is not installed.
     """
     request = request or Request(stage)
     if request.family not in FAMILIES:
         raise TrainingError(f"no family {request.family!r}; there are {', '.join(FAMILIES)}")
     wanted = _requests(stage, request)
     _check_extra(wanted)
+    for one in wanted:
+        _check_output(output / artefact_name(*one.names), [*data, columns], force)
     batch = read_sample(data, columns, request.part)
-    output.mkdir(parents=True, exist_ok=True)
     provenance = {"data": [path.name for path in data], "events": len(batch), "command": command}
     for one in wanted:
         model = fit_stage(batch, one, progress=progress)
         yield model.save(
             output,
-            stage=one.stage,
-            sample=one.sample if one.family == "armdn" else f"{one.family}-{one.sample}",
-            version=one.version,
+            **dict(zip(("stage", "sample", "version"), one.names, strict=True)),
             card=card(one, model, provenance),
             provenance=provenance,
-            overwrite=True,
+            overwrite=force,
         )
 
 
@@ -167,9 +178,23 @@ def _check_extra(requests: Sequence[Request]) -> None:
     """Fail now rather than after the boosters that come first; those do without."""
     if all(isinstance(recipe(one.stage), BoosterConfig) for one in requests):
         return
-    for module in ("tensorflow", "keras", "onnx"):
-        if find_spec(module) is None:
-            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    need("train")
+
+
+def _check_output(folder: Path, inputs: Sequence[Path | str | None], force: bool) -> None:
+    """See that a model may be written, and that nothing is lost where one is replaced."""
+    if os.path.lexists(folder.parent) and not folder.parent.is_dir():
+        raise OutputError(f"{folder.parent}: is there and no folder; name another output")
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not (folder / SUMS).is_file():
+        raise OutputError(f"{folder}: is there and no model; name another folder or version")
+    if not force:
+        raise OutputError(
+            f"{folder}: is there already; replace it with --force (force=True), or name another "
+            "folder or version"
+        )
+    refuse_inputs(folder.glob("*"), [one for one in inputs if one is not None])
 
 
 def _requests(stage: str, request: Request) -> list[Request]:

@@ -15,6 +15,8 @@ from ..detailed.figures import core_width
 from ..detailed.parameters import DEFAULT, Parameters
 from ..errors import OutputError
 from ..events import EventBatch
+from ..extras import need
+from ..io.places import fresh
 from . import detector_curves as curves
 from .detector_curves import Curve, Floats
 
@@ -45,6 +47,7 @@ def draw_pages(batch: EventBatch, folder: Path, par: Parameters = DEFAULT) -> li
     Raises:
         OutputError: if the folder cannot be written.
     """
+    need("plot", "matplotlib")
     import matplotlib
 
     files = []
@@ -53,7 +56,7 @@ def draw_pages(batch: EventBatch, folder: Path, par: Parameters = DEFAULT) -> li
         with matplotlib.rc_context(_STYLE):
             for name, draw in PLOTS.items():
                 files.append(folder / f"{name}.png")
-                draw(batch, par).savefig(files[-1], dpi=110)
+                draw(batch, par).savefig(fresh(files[-1]), dpi=110)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
     return files

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..extras import need
+from ..io.places import fresh
 from .compare import Line, number
 from .ecal_results import DETAILED, FLOOR, LINES, OCCUPANCY, SPECTRA, EcalReport, SpectrumResult
 from .mass_peak import WINDOWS
@@ -24,6 +26,7 @@ def draw_ecal(report: EcalReport, path: Path) -> Path:
         report: what to draw.
         path: file to write; its ending chooses the format.
     """
+    need("plot", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -44,7 +47,7 @@ def draw_ecal(report: EcalReport, path: Path) -> Path:
         ax.grid(alpha=0.3)
         ax.legend(fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.savefig(path, dpi=90)
+    sheet.savefig(fresh(path), dpi=90)
     return path
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rng
+from .. import __version__, rng
 from ..errors import PipelineError
 from ..events import EventBatch
+from ..io.places import fresh
 from ..pipeline import Pipeline, load_stage
 from ..schema import as_declared
 from ..stages import (
@@ -130,8 +131,9 @@ class FidelityReport:
         """Write ``fidelity.md`` and ``fidelity.json`` into a folder, made if absent."""
         folder.mkdir(parents=True, exist_ok=True)
         text, numbers = folder / "fidelity.md", folder / "fidelity.json"
-        text.write_text(self.markdown + "\n")
-        numbers.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        fresh(text).write_text(self.markdown + "\n")
+        content = {"program": f"lamarr_like {__version__}", **asdict(self)}
+        fresh(numbers).write_text(json.dumps(content, indent=1) + "\n")
         return [text, numbers]
 
 

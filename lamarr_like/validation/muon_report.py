@@ -9,6 +9,8 @@ import numpy as np
 
 from .. import schema
 from ..events import EventBatch
+from ..extras import need
+from ..io.places import fresh
 from .compare import Line, LineDistance, line_distance, number, share_line
 from .ecal_page import draw_lines
 from .ecal_results import DETAILED, FLOOR
@@ -119,6 +121,7 @@ def draw_muon_report(report: MuonReport, path: Path) -> Path:
         report: what to draw.
         path: file to write; its ending chooses the format.
     """
+    need("plot", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -136,5 +139,5 @@ def draw_muon_report(report: MuonReport, path: Path) -> Path:
         ax.grid(alpha=0.3)
         ax.legend(fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.savefig(path, dpi=90)
+    sheet.savefig(fresh(path), dpi=90)
     return path

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import schema
+from .. import __version__, schema
 from ..errors import OutputError, PipelineError, SchemaError, SourceError
 from ..events import EventBatch, Table, concatenate
 from ..io.ntuple_reader import read_events, read_provenance
+from ..io.places import fresh
 from ..pipeline import TRUTH, Pipeline, load_stage
 from ..stages import AbstractModelStage, AbstractStage, Ecal, Propagation
 from . import ecal_figures, muon_curves, pid_curves, pid_results
@@ -127,9 +128,9 @@ class ObjectsReport:
         files = [text, numbers]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            text.write_text(self.markdown)
-            content = _plain(asdict(self))
-            numbers.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+            fresh(text).write_text(self.markdown)
+            content = {"program": f"lamarr_like {__version__}", **_plain(asdict(self))}
+            fresh(numbers).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
             if self.ecal is not None:
                 files.append(draw_ecal(self.ecal, folder / "ecal.png"))
             if self.pid is not None:

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..extras import need
+from ..io.places import fresh
+
 Floats = NDArray[np.float64]
 
 TOLERANCE = 0.02
@@ -176,8 +179,8 @@ class PidReport:
         """Write ``pid.md`` and ``pid.json`` into a folder, made if absent."""
         folder.mkdir(parents=True, exist_ok=True)
         text, numbers = folder / "pid.md", folder / "pid.json"
-        text.write_text(self.markdown)
-        numbers.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        fresh(text).write_text(self.markdown)
+        fresh(numbers).write_text(json.dumps(asdict(self), indent=1) + "\n")
         return [text, numbers]
 
 
@@ -197,6 +200,7 @@ def draw(curves: Sequence[Curve], path: Path) -> Path:
         curves: what to draw, each in a panel of its own.
         path: file to write; its ending chooses the format.
     """
+    need("plot", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -223,5 +227,5 @@ def draw(curves: Sequence[Curve], path: Path) -> Path:
         axes.set(title=curve.name, xlabel="p [GeV]", ylabel="share", xscale="log", ylim=(0, None))
         axes.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    figure.savefig(fresh(path))
     return path

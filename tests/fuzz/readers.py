@@ -8,6 +8,7 @@ import io
 import json
 import random
 import shutil
+import socket
 import struct
 import sys
 import warnings
@@ -15,6 +16,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import uproot
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -23,13 +26,21 @@ from hepmc_samples import write_sample
 from tiny_models import write_models
 
 from lamarr_like.config import load_config
+from lamarr_like.decays.request import DecayRequest
 from lamarr_like.distributed.config import load_production
-from lamarr_like.distributed.units import make_plan
+from lamarr_like.distributed.lock import FolderLock
+from lamarr_like.distributed.parts import PartReport, sound_part, write_report
+from lamarr_like.distributed.records import CHECKSUM, digest_of
+from lamarr_like.distributed.stored import check_same, read_plan, write_plan
+from lamarr_like.distributed.units import Plan, Unit, make_plan
 from lamarr_like.engine import load_model
 from lamarr_like.errors import LamarrLikeError
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
 from lamarr_like.io.sources import open_source
 from lamarr_like.pipeline import Pipeline, load_stage
+from lamarr_like.report.verdict import load_thresholds
+from lamarr_like.resources import shipped
+from lamarr_like.training.foreign import read_foreign, read_mapping
 
 PIPELINE = b"""schema_version: 1
 name: tiny
@@ -50,6 +61,34 @@ sources:
   - {pythia: minbias, events: 10, pileup: 1.6}
 cluster: {kind: slurm, jobs: 2, options: {a: [1, 2]}}
 """
+
+
+VERDICT = b"""schema_version: 1
+false_alarm: 0.03
+checks:
+  acceptance: {relative: 0.005, absolute: 0.002, limit: 0.03, needs: [pi]}
+  decays: {relative: 0.03, absolute: 0.0, limit: 0.10}
+"""
+MAPPING = b"""mapping_schema: 1
+event_id: evt
+tables:
+  event:
+    columns: {n_spd_hits: {product: [evt, 2]}}
+  particle:
+    columns:
+      mc_pdg_id: 211
+      mc_px: px
+      mc_energy: {energy: [px, py, pz, 211]}
+  track:
+    rows: {both: [{nonzero: [a]}, {positive: [{sum: [px, 1e3]}]}]}
+    columns: {p: {norm: [px, py, pz]}, tx: {ratio: [px, pz]}}
+"""
+FOREIGN = {"evt": [7, 3, 7, 3], "px": [3.0, 6, 9, 12], "py": [4.0, 8, 12, 16]}
+FOREIGN |= {"pz": [10.0, 20, 30, 40], "a": [0, 1, 2, 0]}
+DECAY = (
+    b"Sig: [${B}B_s~0 ==> ^(D*_s+ -> (D_s+ -> K+ K- pi+) gamma) [K*(892)0 -> K+ pi-]CC "
+    b"(anti-K*0 => K- pi+) pi- nu_mu~]CC"
+)
 
 
 def _truth(name: str):
@@ -92,6 +131,51 @@ def _production(data: bytes, folder: Path) -> None:
     make_plan(load_production(path), {})
 
 
+def _verdict(data: bytes, folder: Path) -> None:
+    path = folder / "v.yaml"
+    path.write_bytes(data)
+    load_thresholds(path)
+
+
+def _mapping(data: bytes, folder: Path) -> None:
+    """A mapping, and then what it says of a table."""
+    path = folder / "m.yaml"
+    path.write_bytes(data)
+    read_mapping(path)
+    pd.DataFrame(FOREIGN).to_parquet(folder / "t.parquet")
+    read_foreign(folder / "t.parquet", path)
+
+
+def _foreign(name: str):
+    def read(data: bytes, folder: Path) -> None:
+        (folder / name).write_bytes(data)
+        (folder / "m.yaml").write_bytes(MAPPING)
+        read_foreign(folder / name, folder / "m.yaml")
+
+    return read
+
+
+def _json(data: bytes, folder: Path) -> None:
+    """The texts that an ntuple carries, written into one."""
+    path = folder / "n.root"
+    with uproot.recreate(path) as file:
+        file["schema"] = file["provenance"] = data.decode("latin-1")
+        file.mktree("Events", {"eventNumber": "int64"}).extend({"eventNumber": np.arange(3)})
+    failed = None
+    for read in (read_provenance, read_schema, lambda p: list(read_events(p))):
+        try:
+            read(path)
+        except LamarrLikeError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _decay(data: bytes, folder: Path) -> None:
+    request = DecayRequest.parse(data.decode("utf-8", "replace"))
+    assert all(n.branch.isidentifier() for n in request.decay.nodes)
+
+
 def _model(data: bytes, folder: Path) -> None:
     """An artefact as one string: name, length and content of each file; checksums are made good."""
     home = folder / "outer" / "acceptance-tiny-1"
@@ -106,6 +190,47 @@ def _model(data: bytes, folder: Path) -> None:
             continue
     load_stage(str(home))
     load_model(home)
+
+
+UNIT = Unit(3, "gun:pi+", (), 10, 30, 50)
+PART = b"what a part holds"
+IDENTITY = {"seed": 7, "sources": [{"text": "gun:pi+"}], "inputs": [["a", "0" * 64, 3]]}
+PLAN = Plan((UNIT,), (), IDENTITY, digest_of(IDENTITY))
+
+
+def _report(data: bytes, folder: Path) -> None:
+    """The report of a part; where it is taken, each event of the unit is accounted for."""
+    (folder / UNIT.part).write_bytes(PART)
+    (folder / UNIT.report).write_bytes(data)
+    report = sound_part(folder, UNIT, "p")
+    if report is not None:
+        numbers = {event for event, _ in report.skipped if 60 <= event < 80}
+        assert type(report.events) is int and report.events + len(numbers) == UNIT.events
+        assert report.sha256 == hashlib.sha256(PART).hexdigest() or not report.events
+
+
+def _plan(data: bytes, folder: Path) -> None:
+    (folder / "plan.json").write_bytes(data)
+    stored = read_plan(folder)
+    assert stored is not None
+    check_same(folder, stored, PLAN)
+
+
+def _lock(data: bytes, folder: Path) -> None:
+    (folder / ".lock").write_bytes(data)
+    with FolderLock(folder) as lock:
+        lock.check()
+
+
+def _records(folder: Path) -> dict[str, bytes]:
+    """Sound inputs of the readers of records."""
+    checksum = hashlib.sha256(PART).hexdigest()
+    skipped = ((61, "broken"), (-1, "a file"))
+    numbers = (3, "p", 19, "d" * 64, checksum, len(PART), skipped, 5, 0.5, 1e2, "here")
+    write_report(folder, UNIT, PartReport(*numbers, platform={"machine": "x"}))
+    write_plan(folder, PLAN)
+    found = {"report record": UNIT.report, "plan record": "plan.json"}
+    return {name: (folder / file).read_bytes() for name, file in found.items()}
 
 
 def pack(files: dict[str, bytes]) -> bytes:
@@ -126,6 +251,13 @@ def unpack(data: bytes) -> dict[str, bytes]:
     return files
 
 
+def _options(data: bytes, folder: Path) -> None:
+    """The text of a source that makes events: a gun and its options."""
+    text = data.decode("utf-8", "replace").replace("\0", "")
+    for batch in open_source(f"gun:{text}", n_events=2, seed=1):
+        assert len(batch) == 2
+
+
 READERS = {
     "hepmc2": _truth("a.hepmc"),
     "hepmc3": _truth("a.hepmc"),
@@ -136,8 +268,21 @@ READERS = {
     "root ntuple": _ntuple,
     "parquet flat": _truth("a.parquet"),
     "parquet jagged": _truth("a.parquet"),
+    "parquet weights": _truth("a.parquet"),
+    "source options": _options,
     "pipeline yaml": _pipeline,
     "production yaml": _production,
+    "report record": _report,
+    "plan record": _plan,
+    "production lock": _lock,
+    "verdict yaml": _verdict,
+    "mapping yaml": _mapping,
+    "foreign parquet": _foreign("t.parquet"),
+    "foreign root": _foreign("t.root"),
+    "ntuple json": _json,
+    "occupancy model": _model,
+    "translator model": _model,
+    "decay descriptor": _decay,
     "generator model": _model,
     "classifier model": _model,
 }
@@ -146,6 +291,7 @@ READERS = {
 def samples(folder: Path) -> dict[str, bytes]:
     """A sound input of each reader."""
     import awkward as ak
+    import pyarrow.parquet as pq
 
     found: dict[str, bytes] = {}
     for version in (2, 3):
@@ -154,7 +300,7 @@ def samples(folder: Path) -> dict[str, bytes]:
         found[f"hepmc{version} gzip"] = gzip.compress(path.read_bytes(), mtime=0)
     events = next(iter(open_source(str(folder / "3.hepmc"), n_events=None, seed=1)))
     for name, kind in (("root table", "ttree"), ("rntuple table", "rntuple")):
-        with EventWriter(folder / "a.root", metadata={}, root_format=kind) as writer:
+        with EventWriter(folder / "a.root", metadata={}, root_format=kind, force=True) as writer:
             writer.write(events)
         found[name] = (folder / "a.root").read_bytes()
     found["root ntuple"] = found["root table"]
@@ -166,10 +312,35 @@ def samples(folder: Path) -> dict[str, bytes]:
     jagged = {k: ak.unflatten(v, counts) for k, v in events.particle.columns.items()}
     ak.to_parquet(ak.Array(jagged), folder / "jagged.parquet")
     found["parquet jagged"] = (folder / "jagged.parquet").read_bytes()
+    weights = {"mc_weight_value": [[1.0, 2.0]] * len(counts), "event_id": range(7, 7 + len(counts))}
+    whole = ak.Array(jagged | {k: list(v) for k, v in weights.items()})
+    table = ak.to_arrow_table(whole, extensionarray=False)
+    names = {"weight_names": json.dumps(["up", "down"])}
+    pq.write_table(table.replace_schema_metadata(names), folder / "weights.parquet")
+    found["parquet weights"] = (folder / "weights.parquet").read_bytes()
+    found["source options"] = b"pi+,K-?p=3-100&eta=2-4.5&n=3&z=-1e1:10"
     found["pipeline yaml"], found["production yaml"] = PIPELINE, PRODUCTION
+    found |= _records(folder)
+    found["production lock"] = b'{"host": "nowhere", "pid": 4000000}'.replace(
+        b"nowhere", socket.gethostname().encode()
+    )
+    found["decay descriptor"] = DECAY
     write_models(folder / "models", Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
-    for kind, stage in (("generator model", "resolution"), ("classifier model", "acceptance")):
-        home = folder / "models" / f"{stage}-tiny-1"
+    found["verdict yaml"], found["mapping yaml"] = VERDICT, MAPPING
+    found["ntuple json"] = b'{"schema_version": 1, "source": "gun:pi+", "branches": {"a": {}}}'
+    table = pd.DataFrame(FOREIGN)
+    table.to_parquet(folder / "foreign.parquet")
+    found["foreign parquet"] = (folder / "foreign.parquet").read_bytes()
+    with uproot.recreate(folder / "foreign.root") as file:
+        file.mktree("t", {k: v.dtype for k, v in table.items()})
+        file["t"].extend({k: v.to_numpy() for k, v in table.items()})
+    found["foreign root"] = (folder / "foreign.root").read_bytes()
+    for kind, home in (
+        ("generator model", folder / "models" / "resolution-tiny-1"),
+        ("classifier model", folder / "models" / "acceptance-tiny-1"),
+        ("occupancy model", folder / "models" / "occupancy-tiny-1"),
+        ("translator model", shipped("models") / "ecal-k-to-k-pp13-1"),
+    ):
         files = {p.name: p.read_bytes() for p in home.iterdir() if p.name != "SHA256SUMS"}
         found[kind] = pack(files)
     return found
@@ -177,10 +348,26 @@ def samples(folder: Path) -> dict[str, bytes]:
 
 TOKENS = (b"0", b"-1", b"1e400", b"nan", b"99999999999999999999", b"\n", b" ", b"E ", b"P ", b"V ")
 TOKENS += (b"\x00", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"[]", b"{}", b"&a", b"*a", b"<<: ")
+TOKENS += (b"!!set {a}", b"0x" + b"f" * 60, b"12:30:00", b"010", b".inf", b"2020-01-02", b"~")
 TOKENS += (b"!!int x", b"../../x", b"/etc/passwd", b'"', b"- ", b": ", b"null", b"1e9", b"[1,2]")
 
 
-def mutate(data: bytes, rng: random.Random) -> bytes:
+DECAY_TOKENS = (b"(", b")]CC", b"[", b"^", b" => ", b"${x}", b"~", b"pi+ ", b"anti-", b"_prime")
+DECAY_TOKENS += (
+    b"]cc",
+    b"* ",
+    b"0 ",
+    b"-> ",
+    b"(2S)",
+    b"'",
+    b"bar",
+    b"B0 -> (",
+    b"\x00",
+    b"gamma ",
+)
+
+
+def mutate(data: bytes, rng: random.Random, tokens: tuple[bytes, ...] = TOKENS) -> bytes:
     """One change of one to eight places: bits, tokens, cuts, copies, exchanges."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
@@ -194,9 +381,9 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
         elif kind == 1:
             changed[at] = rng.randrange(256)
         elif kind == 2:
-            changed[at:at] = rng.choice(TOKENS)
+            changed[at:at] = rng.choice(tokens)
         elif kind == 3:
-            token = rng.choice(TOKENS)
+            token = rng.choice(tokens)
             changed[at : at + len(token)] = token
         elif kind == 4:
             del changed[at : at + size]
@@ -223,6 +410,13 @@ def repacked(data: bytes, rng: random.Random) -> bytes:
     else:
         files[name] = mutate(files[name], rng)
     return pack(files)
+
+
+def rewritten(data: bytes, rng: random.Random) -> bytes:
+    """A change of the values of a record, whose checksum is made good."""
+    values = _changed(json.loads(data), rng)
+    values.pop(CHECKSUM, None)
+    return json.dumps({**values, CHECKSUM: digest_of(values)}).encode()
 
 
 def _changed(config: dict, rng: random.Random) -> dict:
@@ -259,6 +453,10 @@ def variant(name: str, sample: bytes, seed: int) -> bytes:
         return recompressed(sample, rng)
     if name.endswith("model") and rng.random() < 0.9:
         return repacked(sample, rng)
+    if name.endswith("record") and rng.random() < 0.7:
+        return rewritten(sample, rng)
+    if name == "decay descriptor":
+        return mutate(sample, rng, DECAY_TOKENS)
     return mutate(sample, rng)
 
 

@@ -1,10 +1,12 @@
 """The long version of the fuzz tests: each reader in processes of its own, for a given time.
 
     python tests/fuzz/run.py --seconds 600
+    python tests/fuzz/run.py --total 1200
     python tests/fuzz/run.py --seconds 600 --reader hepmc3 --atheris
 
-Prints a table of reader, inputs tried, errors raised, crashes and hangs; ends with status 1 if
-there is a crash, a hang or an error that is not ours.  What did it is kept in ``--keep FOLDER``.
+Readers are all of ``readers.READERS``.  Prints a table of reader, inputs tried, errors raised,
+crashes and hangs; ends with status 1 if there is a crash, a hang or an error that is
+not ours.  What did it is kept in ``--keep FOLDER``.
 """
 
 from __future__ import annotations
@@ -132,6 +134,7 @@ def main() -> int:
     """Run all readers one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each reader")
+    parser.add_argument("--total", type=float, help="for all readers together, in equal parts")
     parser.add_argument("--reader", action="append", help="all if not given")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for inputs that did harm")
@@ -146,12 +149,15 @@ def main() -> int:
         return 0
     import readers
 
+    names = arguments.reader or list(readers.READERS)
+    if arguments.total:
+        arguments.seconds = arguments.total / len(names)
     harm = 0
     heads = ("reader", "inputs", "refused", "not ours", "crashes", "hangs")
     print("".join(f"{head:>10}" if k else f"{head:20}" for k, head in enumerate(heads)))
     with tempfile.TemporaryDirectory() as scratch:
         state = arguments.keep or Path(scratch)
-        for name in arguments.reader or readers.READERS:
+        for name in names:
             row = watch(name, arguments, state)
             print(f"{name:20}" + "".join(f"{row[head]:>10}" for head in heads[1:]), flush=True)
             harm += row["not ours"] + row["crashes"] + row["hangs"]

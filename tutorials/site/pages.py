@@ -33,6 +33,7 @@ TABLES = {
     "event": "one row an event",
     "particle": "generated particles",
     "vertex": "generated collisions",
+    "weight": "a generator weight",
     "track": "reconstructed tracks",
     "reco_vertex": "reconstructed primary vertices",
     "cluster": "clusters of the ECAL",

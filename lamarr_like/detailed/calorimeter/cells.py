@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ..compiled import inner
 from ..parameters import Parameters
 
 Region = tuple[float, int, int, int, int]
@@ -105,7 +105,7 @@ def hcal(par: Parameters) -> Cells:
     return build(par.calo_hcal_regions)
 
 
-@njit(cache=True)
+@inner
 def cell_at(x, y, cells):  # type: ignore[no-untyped-def]
     """Number of the cell at (x, y) [mm], -1 in the hole and outside."""
     for r in range(len(cells.size) - 1, -1, -1):
@@ -117,7 +117,7 @@ def cell_at(x, y, cells):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True)
+@inner
 def sine(c, cells, z):  # type: ignore[no-untyped-def]
     """Sine of the polar angle of a cell seen from the origin."""
     r2 = cells.x[c] * cells.x[c] + cells.y[c] * cells.y[c]

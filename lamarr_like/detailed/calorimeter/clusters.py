@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import inner
 from .cells import sine
 from .shape import at_place, axis_offset
 from .shower import corner, widths
@@ -51,7 +51,7 @@ class Found(NamedTuple):
     width: NDArray[np.float64]
 
 
-@njit(cache=True)
+@inner
 def find_seeds(energy, least, z, cells):  # type: ignore[no-untyped-def]
     """Cells above `least` [MeV of transverse energy] and above all that touch them."""
     seeds = np.empty(len(energy), np.int64)
@@ -72,7 +72,7 @@ def find_seeds(energy, least, z, cells):  # type: ignore[no-untyped-def]
     return seeds[:n]
 
 
-@njit(cache=True)
+@inner
 def _expected(x, y, c, cells, mat):  # type: ignore[no-untyped-def]
     """Share of a mean shower at (x, y) in cell c."""
     core, tail, share = widths(1.2, mat)
@@ -82,7 +82,7 @@ def _expected(x, y, c, cells, mat):  # type: ignore[no-untyped-def]
     return value - corner(x1, y0, core, tail, share) + corner(x0, y0, core, tail, share)
 
 
-@njit(cache=True)
+@inner
 def _place(k, energy, cells, shape, found):  # type: ignore[no-untyped-def]
     """Energy, position and spread of cluster k from its weighted cells."""
     raw = total = mx = my = 0.0
@@ -114,7 +114,7 @@ def _place(k, energy, cells, shape, found):  # type: ignore[no-untyped-def]
     found.width[k] = found.spread[k] / at_place(u, v, shape.spread[region])
 
 
-@njit(cache=True)
+@inner
 def _divide(c, owners, found, cells, mat):  # type: ignore[no-untyped-def]
     """New weights of a cell that several clusters claim; rows of `owners` are cluster and slot."""
     total = 0.0
@@ -128,7 +128,7 @@ def _divide(c, owners, found, cells, mat):  # type: ignore[no-untyped-def]
         found.weight[k, i] = found.weight[k, i] / total if total > 0.0 else 1.0 / len(owners)
 
 
-@njit(cache=True)
+@inner
 def share_cells(seeds, energy, cells, shape, mat):  # type: ignore[no-untyped-def]
     """Build the clusters of some seeds and divide the cells between them.
 
@@ -183,18 +183,20 @@ def share_cells(seeds, energy, cells, shape, mat):  # type: ignore[no-untyped-de
     return found
 
 
-@njit(cache=True)
-def shares(found, deposits, position, n_source):  # type: ignore[no-untyped-def]
+@inner
+def shares(found, signals, source, n_deposits, n_source):  # type: ignore[no-untyped-def]
     """Energy that each source gave to each cluster, shape ``(n, n_source)``.
 
     Args:
         found: `Found`.
-        deposits: cell, source and energy of the true deposits.
-        position: cell to the first of its clusters; work space of -1, shape ``(n_cells,)``.
+        signals: `response.Signals`, with the true deposits.
+        source: source of each arrival.
+        n_deposits: number of deposits.
         n_source: number of sources.
     """
     n = len(found.seed)
     result = np.zeros((n, n_source))
+    position = np.full(len(signals.ecal), -1)  # of the first (cluster, slot) of each cell
     # Chains: a cell leads to its first (cluster, slot), that to the next one of the same cell.
     following = np.full(n * MAX_CELLS, -1)
     for k in range(n):
@@ -204,10 +206,10 @@ def shares(found, deposits, position, n_source):  # type: ignore[no-untyped-def]
                 break
             following[k * MAX_CELLS + i] = position[c]
             position[c] = k * MAX_CELLS + i
-    for d in range(len(deposits[0])):
-        at = position[deposits[0][d]]
+    for d in range(n_deposits):
+        at = position[signals.cell[d]]
         while at >= 0:
             k, i = at // MAX_CELLS, at % MAX_CELLS
-            result[k, deposits[1][d]] += found.weight[k, i] * deposits[2][d]
+            result[k, source[signals.source[d]]] += found.weight[k, i] * signals.energy[d]
             at = following[at]
     return result

@@ -6,9 +6,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import inner
 from ..parameters import Parameters
 from .cells import cell_at
 from .clusters import share_cells
@@ -61,21 +61,21 @@ def reconstruction(par: Parameters) -> Reconstruction:
     )
 
 
-@njit(cache=True)
+@inner
 def shower_depth(energy, prs, rec):  # type: ignore[no-untyped-def]
     """Mean depth of a shower behind the face [mm]; those that start in the lead are shallow."""
     depth = rec.depth[0] + rec.depth[1] * math.log(max(energy, 100.0) / 1250.0)
     return depth + rec.depth[2] * math.log(1.0 + max(prs, 0.0))
 
 
-@njit(cache=True)
+@inner
 def _full_energy(bare, prs, rec):  # type: ignore[no-untyped-def]
     """Energy with what was lost in the lead, which the preshower tells."""
     weight = rec.prs_weight[0] + rec.prs_weight[1] * math.log(max(bare, 100.0) / 5000.0)
     return bare + max(weight, 0.0) * prs
 
 
-@njit(cache=True)
+@inner
 def box_sum(values, x, y, reach, cells):  # type: ignore[no-untyped-def]
     """Sum over the distinct cells at the corners of a box about (x, y), at most four."""
     total = 0.0
@@ -90,7 +90,7 @@ def box_sum(values, x, y, reach, cells):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@inner
 def _fill_cluster(k, found, signals, resp, rec, out):  # type: ignore[no-untyped-def]
     """Energy and position of cluster k, and what lies in front of it and behind."""
     region = resp.ecal.region[found.seed[k]]
@@ -118,7 +118,7 @@ def _fill_cluster(k, found, signals, resp, rec, out):  # type: ignore[no-untyped
     row[_HCAL] = box_sum(signals.hcal, found.x[k] * back, found.y[k] * back, _HCAL_BOX, resp.hcal)
 
 
-@njit(cache=True)
+@inner
 def _match(k, found, tracks, resp, rec, out):  # type: ignore[no-untyped-def]
     """Least chi2 of the distance to a track; columns of `tracks` are x, y, tx, ty, p."""
     depth = resp.face_z + shower_depth(out[k, _E], out[k, _PRS], rec) - resp.spd_z
@@ -136,7 +136,7 @@ def _match(k, found, tracks, resp, rec, out):  # type: ignore[no-untyped-def]
     out[k, _CHI2] = best
 
 
-@njit(cache=True)
+@inner
 def _split_mass(k, found, signals, resp, rec, shape, out):  # type: ignore[no-untyped-def]
     """Mass of the cluster as two photons about its two highest cells, 0 if it has only one."""
     cells, second = resp.ecal, -1
@@ -148,7 +148,9 @@ def _split_mass(k, found, signals, resp, rec, shape, out):  # type: ignore[no-un
             second = c
     if second < 0:
         return 0.0
-    pair = share_cells(np.array([found.seed[k], second]), signals.ecal, cells, shape, resp.mat)
+    two = np.empty(2, np.int64)
+    two[0], two[1] = found.seed[k], second
+    pair = share_cells(two, signals.ecal, cells, shape, resp.mat)
     if min(pair.raw[0], pair.raw[1]) <= 0.0:
         return 0.0
     z = resp.face_z + shower_depth(out[k, _E], out[k, _PRS], rec)
@@ -165,7 +167,7 @@ def _split_mass(k, found, signals, resp, rec, shape, out):  # type: ignore[no-un
     return rec.merged_scale * math.sqrt(product * (dx * dx + dy * dy + dz * dz))
 
 
-@njit(cache=True)
+@inner
 def cluster_rows(found, signals, tracks, resp, rec, shape):  # type: ignore[no-untyped-def]
     """The quantities `CLUSTER` of all clusters of an event, shape ``(n, len(CLUSTER))``.
 
@@ -191,7 +193,7 @@ TRACK = ("in_ecal", "ecal_energy", "prs_energy", "hcal_energy", "has_brem", "bre
 """Columns of `track_rows`, in order."""
 
 
-@njit(cache=True)
+@inner
 def track_rows(tracks, lines, clusters, signals, resp, rec, shape):  # type: ignore[no-untyped-def]
     """Energies about the extrapolated tracks and clusters of their bremsstrahlung.
 
@@ -223,7 +225,7 @@ def track_rows(tracks, lines, clusters, signals, resp, rec, shape):  # type: ign
     return out
 
 
-@njit(cache=True)
+@inner
 def _about_track(track, signals, resp, rec, shape, row):  # type: ignore[no-untyped-def]
     """Whether the track points at a cell, and the energies of ECAL, preshower and HCAL there."""
     cells = resp.ecal

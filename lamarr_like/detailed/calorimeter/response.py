@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import inner
 from ..matter import ELECTRON, MASS, MUON, PHOTON, PION
 from ..parameters import Parameters
 from ..random import exponential, gamma, normal, poisson, uniform
@@ -97,7 +97,7 @@ class Signals(NamedTuple):
     energy: NDArray[np.float64]
 
 
-@njit(cache=True)
+@inner
 def _spread(axis, slices, reach, cells, found, energies, scratch):  # type: ignore[no-untyped-def]
     """Mean energies of a shower in the cells within reach of it.
 
@@ -131,7 +131,8 @@ def _spread(axis, slices, reach, cells, found, energies, scratch):  # type: igno
         base = cells.offset[r]
         if not _any_exists(cells, base, cells.n_x[r], i0, i1, j0, j1):
             continue
-        scratch[: (i1 - i0) * (j1 - j0)] = 0.0
+        for k in range((i1 - i0) * (j1 - j0)):
+            scratch[k] = 0.0
         for k in range(MAX_SLICES):
             if slices[k, 0] > 0.0:
                 add_slice(
@@ -149,7 +150,7 @@ def _spread(axis, slices, reach, cells, found, energies, scratch):  # type: igno
     return n
 
 
-@njit(cache=True)
+@inner
 def _any_exists(cells, base, n_x, i0, i1, j0, j1):  # type: ignore[no-untyped-def]
     for j in range(j0, j1):
         for i in range(i0, i1):
@@ -158,14 +159,14 @@ def _any_exists(cells, base, n_x, i0, i1, j0, j1):  # type: ignore[no-untyped-de
     return False
 
 
-@njit(cache=True)
+@inner
 def moyal(mip, state):  # type: ignore[no-untyped-def]
     """Energy loss of one minimum-ionising particle: Moyal's form of Landau's law."""
     g = normal(state)
     return max(mip[0] - mip[1] * math.log(max(g * g, 1e-12)), 0.0)
 
 
-@njit(cache=True)
+@inner
 def _preshower(n, mip, state):  # type: ignore[no-untyped-def]
     """Preshower energy of `n` minimum-ionising particles."""
     if n > _MANY:
@@ -177,7 +178,7 @@ def _preshower(n, mip, state):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@inner
 def _line(energy, depth, slices):  # type: ignore[no-untyped-def]
     """Slices of an even energy loss along a line down to `depth` [mm]."""
     for k in range(MAX_SLICES):
@@ -186,15 +187,17 @@ def _line(energy, depth, slices):  # type: ignore[no-untyped-def]
         slices[k, 2], slices[k, 3], slices[k, 4] = 3.0, 12.0, 0.9
 
 
-@njit(cache=True)
+@inner
 def _single(energy, depth, radius, slices):  # type: ignore[no-untyped-def]
     """One slice."""
-    slices[:] = 0.0
+    for k in range(MAX_SLICES):
+        for column in range(5):
+            slices[k, column] = 0.0
     slices[0, 0], slices[0, 1], slices[0, 2], slices[0, 4] = energy, depth, radius, 1.0
     slices[0, 3] = radius
 
 
-@njit(cache=True)
+@inner
 def _behind(energy, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
     """Put a hadronic energy into the HCAL."""
     portion = 1000.0 * resp.hcal_resolution * resp.hcal_resolution
@@ -205,7 +208,7 @@ def _behind(energy, axis, resp, slices, work, signals, state):  # type: ignore[n
         signals.hcal[work[0][i]] += work[1][i]
 
 
-@njit(cache=True)
+@inner
 def _store(n, m, source, work, signals):  # type: ignore[no-untyped-def]
     """Add the cells of one shower to the event; returns the new number of deposits."""
     for i in range(n):
@@ -218,7 +221,7 @@ def _store(n, m, source, work, signals):  # type: ignore[no-untyped-def]
     return m
 
 
-@njit(cache=True)
+@inner
 def _em(k, m, energy, is_photon, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
     """Photon or electron; returns the number of deposits and the particles in the preshower."""
     slope = math.sqrt(axis[2] * axis[2] + axis[3] * axis[3])
@@ -234,7 +237,7 @@ def _em(k, m, energy, is_photon, axis, resp, slices, work, signals, state):  # t
     return m, max(poisson(state, rate / resp.prs_mip_x0), 2 if is_photon else 1)
 
 
-@njit(cache=True)
+@inner
 def _hadron(k, m, p, species, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
     """Muon or hadron; returns the number of deposits and the particles in the preshower."""
     mass = MASS[species]
@@ -266,7 +269,7 @@ def _hadron(k, m, p, species, axis, resp, slices, work, signals, state):  # type
     return m, (2 + poisson(state, 2.0) if where < 0.0 else 1)
 
 
-@njit(cache=True)
+@inner
 def _interaction(k, m, energy, where, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
     """Hadronic shower that starts `where` [interaction lengths] in the ECAL.
 
@@ -299,7 +302,7 @@ def _interaction(k, m, energy, where, axis, resp, slices, work, signals, state):
     return m, left - stopped
 
 
-@njit(cache=True)
+@inner
 def _splash(x, y, scale, resp, spd, state):  # type: ignore[no-untyped-def]
     """Light SPD cells by what a shower throws back."""
     for _ in range(poisson(state, resp.splash)):
@@ -309,7 +312,7 @@ def _splash(x, y, scale, resp, spd, state):  # type: ignore[no-untyped-def]
             spd[c] = True
 
 
-@njit(cache=True)
+@inner
 def fill(rows, codes, resp, signals, state):  # type: ignore[no-untyped-def]
     """Follow the arrivals of one event into the calorimeters.
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import inner, kernel
 from ..parameters import Parameters
 from . import cells as layout
 from .shower import MAX_SLICES, Material, add_slice, em_slices, material
@@ -34,7 +34,7 @@ class Shape(NamedTuple):
     spread: NDArray[np.float64]
 
 
-@njit(cache=True)
+@kernel
 def _mean_cells(keys, energy, mat, side, places, grids):  # type: ignore[no-untyped-def]
     """Shares of straight photon showers at `places` (x, y) in 3 x 3 cells about (0, 0)."""
     state = np.zeros(1, np.uint64)
@@ -97,21 +97,21 @@ def _mirrored(quarter: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([half[:, :0:-1], half], axis=1)
 
 
-@njit(cache=True)
+@inner
 def _grid(u):  # type: ignore[no-untyped-def]
     s = (min(max(u, -0.5), 0.5) + 0.5) * (_STEPS - 1)
     i = min(int(s), _STEPS - 2)
     return i, s - i
 
 
-@njit(cache=True)
+@inner
 def axis_offset(u, table):  # type: ignore[no-untyped-def]
     """Place of the axis in the seed cell for barycentre `u`, both in cells from its middle."""
     i, f = _grid(u)
     return table[i] * (1.0 - f) + table[i + 1] * f
 
 
-@njit(cache=True)
+@inner
 def at_place(u, v, table):  # type: ignore[no-untyped-def]
     """Contained share or spread for an axis at (u, v) in the seed cell, from its table."""
     i, f = _grid(u)

@@ -13,9 +13,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import inner, kernel
 from ..parameters import Parameters
 from ..random import exponential, gamma, normal
 
@@ -57,7 +57,7 @@ def material(par: Parameters, *, lead: bool = True) -> Material:
     )
 
 
-@njit(cache=True)
+@inner
 def depth_shape(energy, mat, state):  # type: ignore[no-untyped-def]
     """Depth of the maximum [X0] and shape alpha of a shower, drawn with their correlation."""
     y = max(math.log(energy / mat.critical_energy), 2.2)
@@ -71,7 +71,7 @@ def depth_shape(energy, mat, state):  # type: ignore[no-untyped-def]
     return math.exp(log_t), max(math.exp(log_alpha), 1.3)
 
 
-@njit(cache=True)
+@inner
 def widths(tau, mat):  # type: ignore[no-untyped-def]
     """Radii of core and tail [mm] and the share of the core at depth `tau` of the maximum.
 
@@ -87,7 +87,7 @@ def widths(tau, mat):  # type: ignore[no-untyped-def]
     return mat.moliere * core, mat.moliere * mat.tail_scale * tail, min(share, 1.0)
 
 
-@njit(cache=True)
+@inner
 def em_slices(energy, is_photon, start, slope, mat, slices, state):  # type: ignore[no-untyped-def]
     """Draw an electromagnetic shower as slices of the ECAL.
 
@@ -148,14 +148,14 @@ def em_slices(energy, is_photon, start, slope, mat, slices, state):  # type: ign
     return max(rate, 1e-3), leak
 
 
-@njit(cache=True)
+@inner
 def _corner(x, y, radius2):  # type: ignore[no-untyped-def]
     """Integral of the radial density over the rectangle from the axis to (x, y)."""
     a, b = 1.0 / math.sqrt(x * x + radius2), 1.0 / math.sqrt(y * y + radius2)
     return (x * a * math.atan(y * a) + y * b * math.atan(x * b)) / (2.0 * math.pi)
 
 
-@njit(cache=True)
+@inner
 def corner(x, y, core, tail, share):  # type: ignore[no-untyped-def]
     """Share of a slice in the rectangle from its axis to (x, y) [mm], signed.
 
@@ -170,7 +170,7 @@ def corner(x, y, core, tail, share):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True)
+@inner
 def add_slice(x, y, piece, left, low, size, n_x, n_y, grid):  # type: ignore[no-untyped-def]
     """Add one slice to the mean energies of a grid of cells.
 
@@ -196,13 +196,13 @@ def add_slice(x, y, piece, left, low, size, n_x, n_y, grid):  # type: ignore[no-
             last, before, below[i] = below[i], now, now
 
 
-@njit(cache=True)
+@inner
 def reach_of(energy):  # type: ignore[no-untyped-def]
     """Distance [mm] beyond which a shower is not followed."""
     return min(max(60.0 + 25.0 * math.log(max(energy, 1.0) / 100.0), 50.0), 160.0)
 
 
-@njit(cache=True)
+@inner
 def fluctuate(energies, n, mat, state):  # type: ignore[no-untyped-def]
     """Let the cells of one shower fluctuate, in place: its energy, then its distribution.
 
@@ -230,7 +230,7 @@ def fluctuate(energies, n, mat, state):  # type: ignore[no-untyped-def]
         energies[i] *= scale
 
 
-@njit(cache=True)
+@kernel
 def _images(keys, energy, is_photon, place, mat, side, images):  # type: ignore[no-untyped-def]
     state = np.zeros(1, np.uint64)
     slices = np.zeros((MAX_SLICES, 5))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ... import rng, schema
 from ...events import Table
 from ..arrivals import Arrivals, Pointing
+from ..compiled import inner, kernel
 from ..parameters import Parameters
 from ..reconstruction import DOWNSTREAM
 from . import identify
@@ -136,7 +136,7 @@ def _event(
     )
 
 
-@njit(cache=True)
+@kernel
 def _kernel(key, rows, codes, tracks, lines, source, n_source, detector):  # type: ignore[no-untyped-def]
     """Simulate one event: rows of clusters and tracks, energy by source, raw energy of clusters."""
     resp, rec, tables = detector.resp, detector.rec, detector.tables
@@ -153,13 +153,39 @@ def _kernel(key, rows, codes, tracks, lines, source, n_source, detector):  # typ
     seeds = find_seeds(signals.ecal, rec.seed_et, resp.plane_z, resp.ecal)
     found = share_cells(seeds, signals.ecal, resp.ecal, tables, resp.mat)
     out = cluster_rows(found, signals, tracks, resp, rec, tables)
-    deposits = (signals.cell[:m], source[signals.source[:m]], signals.energy[:m])
-    given = shares(found, deposits, np.full(n_cells, -1), n_source)
-    order = np.argsort(-out[:, 3])
-    order = order[out[order, 3] > rec.cluster_et]
-    out = out[order]
+    given = shares(found, signals, source, m, n_source)
+    order = _by_energy(out, rec.cluster_et)
+    raw = np.empty(len(order))
+    for k in range(len(order)):
+        raw[k] = found.raw[order[k]]
+    out = _rows(out, order)
     about = track_rows(tracks, lines, out, signals, resp, rec, tables)
-    return out, about, given[order], found.raw[order]
+    return out, about, _rows(given, order), raw
+
+
+@inner
+def _by_energy(out, least):  # type: ignore[no-untyped-def]
+    """Clusters above the least transverse energy, the largest first."""
+    order, n = np.empty(len(out), np.int64), 0
+    for k in range(len(out)):
+        if out[k, 3] > least:
+            i = n
+            while i > 0 and out[order[i - 1], 3] < out[k, 3]:
+                order[i] = order[i - 1]
+                i -= 1
+            order[i] = k
+            n += 1
+    return order[:n]
+
+
+@inner
+def _rows(table, rows):  # type: ignore[no-untyped-def]
+    """Some rows of a table."""
+    chosen = np.empty((len(rows), table.shape[1]))
+    for k in range(len(rows)):
+        for column in range(table.shape[1]):
+            chosen[k, column] = table[rows[k], column]
+    return chosen
 
 
 def _collect(done: list[_Event], tracks: Pointing, par: Parameters) -> CaloResult:

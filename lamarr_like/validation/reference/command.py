@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from ...decays.command import Force
+
 
 def detailed_check(
     samples: Annotated[
@@ -27,8 +29,14 @@ def detailed_check(
     pages: Annotated[
         bool, typer.Option(help="Draw the plots of the detector itself as well.")
     ] = True,
+    force: Force = False,
 ) -> None:
     """Compare detailed samples with published and measured LHCb: tables, plots and a JSON."""
+    from ...extras import need
+    from ...io.places import check_report
+
+    need("detailed")
+    need("plot", "matplotlib")
     from ..detector_plots import draw_pages
     from .check import CheckConfig, check_detector
     from .draw import draw_report
@@ -37,6 +45,10 @@ def detailed_check(
     from .sample import together
     from .write import accepted, with_error, write_report
 
+    drawn = [path.name for path in output.glob("*.png")]
+    inputs = samples if data is None else [*samples, data]
+    others = ["detailed_check.md", "detector", *drawn]
+    check_report(output, "detailed_check.json", others, inputs, force=force)
     report, read = check_detector(CheckConfig(samples, data, photons), typer.echo)
     files = [*write_report(report, output), *draw_report(report, output)]
     if pages:

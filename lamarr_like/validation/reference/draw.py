@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import OutputError
+from ...extras import need
+from ...io.places import fresh
 from .results import CheckReport, Section, Series
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ def draw_report(report: CheckReport, folder: Path) -> list[Path]:
     Raises:
         OutputError: if the folder cannot be written.
     """
+    need("plot", "matplotlib")
     files = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ def _draw_page(section: Section, panels: list[str], path: Path) -> None:
         for number, series in enumerate(mine):
             _draw(ax, series, f"C{number % 10}", alone=len(mine) == 1)
         _finish(ax, mine[0], panel)
-    sheet.savefig(path, dpi=90)
+    sheet.savefig(fresh(path), dpi=90)
 
 
 def _draw(ax: Axes, series: Series, colour: str, *, alone: bool) -> None:

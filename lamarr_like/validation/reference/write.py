@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import __version__
 from ...errors import OutputError
+from ...io.places import fresh
 from .judgement import Judgement, judgements
 from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Row, Section, Series
 
@@ -28,7 +29,7 @@ def write_report(report: CheckReport, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in zip(files, content, strict=True):
-            file.write_text(text, encoding="utf-8")
+            fresh(file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
     return files

@@ -1,0 +1,232 @@
+"""How the kernels are compiled: quickly, once, with a word about it, and wherever they may be kept.
+
+Numba compiles every function by itself and optimises in each caller all that it calls once more;
+with kernels that call each other six deep most of the time goes there.  Here only what Python calls
+(`kernel`) is optimised and made into machine code; what kernels call (`inner`) is typed and handed
+on as it is, for numbers and for constants alike.  Values do not depend on it: without ``fastmath``
+the compiler may not change a sum.
+
+Machine code is kept where numba keeps it (``NUMBA_CACHE_DIR``, beside the package, in the user's
+cache).  Where none of these can be written it is kept in a temporary folder until this process
+ends, for itself and its workers.  Processes that want the same kernel wait for the one that makes
+it.  The message goes through the logger of this module, as a warning: raise its level for silence.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba import _dynfunc, config, types  # type: ignore[attr-defined]
+from numba.core import typed_passes
+from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.compiler_machinery import register_pass
+from numba.core.registry import CPUDispatcher
+
+_LOG = logging.getLogger(__name__)
+_MESSAGE = "compiling the detailed simulation, once for this version; takes about a minute"
+_OPTIONS = {"nopython": True, "boundscheck": None, "no_cfunc_wrapper": True}
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function that Python calls, on its first call or from what is kept of it."""
+    dispatcher = _Kernel(function, targetoptions=dict(_OPTIONS), pipeline_class=_KernelCompiler)
+    dispatcher.enable_caching()
+    return dispatcher
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a function for the kernels that call it; called by Python it is a kernel itself."""
+    options = {**_OPTIONS, "no_cpython_wrapper": True}
+    return _Inner(function, targetoptions=options, pipeline_class=_InnerCompiler)
+
+
+# --- what Python calls
+
+
+class _KernelCompiler(Compiler):
+    """The usual way, with a word before the first of them and no collection of garbage."""
+
+    announced = False
+
+    def compile_extra(self, func: Any) -> Any:
+        if not _KernelCompiler.announced:
+            _KernelCompiler.announced = True
+            _LOG.warning(_MESSAGE)
+        collects = gc.isenabled()
+        gc.disable()  # a fifth of the time otherwise: there is hardly any
+        try:
+            return super().compile_extra(func)
+        finally:
+            if collects:
+                gc.enable()
+
+
+class _Kernel(CPUDispatcher):
+    """A compiled function that is kept."""
+
+    def enable_caching(self) -> None:
+        try:
+            self._cache = _Cache(self.py_func)
+        except RuntimeError:  # no folder that can be written
+            with suppress(RuntimeError, OSError):
+                config.CACHE_DIR = _temporary_folder()  # type: ignore[attr-defined]
+                self._cache = _Cache(self.py_func)
+
+    _depth = 0
+
+    def compile(self, sig: Any) -> Any:
+        outer = _Kernel._depth == 0
+        _Kernel._depth += 1
+        try:
+            with _alone(self._cache.cache_path if outer else None):
+                return super().compile(sig)
+        finally:
+            _Kernel._depth -= 1
+
+
+class _Cache(FunctionCache):
+    """Kept machine code; what cannot be read is made anew, what cannot be written is not kept."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        # Numba looks at the file of the function alone, not at what it calls.
+        return (*super()._index_key(sig, codegen), _sources())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a damaged file raises many kinds
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+@cache
+def _sources() -> str:
+    """Digest of all that is compiled."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+@cache
+def _temporary_folder() -> str:
+    """A folder of this user alone, for this process and those that it starts."""
+    folder = tempfile.mkdtemp(prefix="lamarr-like-")
+    atexit.register(_remove, folder, os.getpid())
+    os.environ["NUMBA_CACHE_DIR"] = folder
+    return folder
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: str | None) -> Iterator[None]:
+    """Wait for other processes that compile into the same folder, where the system can."""
+    try:
+        import fcntl
+
+        if folder is None:
+            raise OSError
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        lock = os.open(Path(folder) / "lamarr_like.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+# --- what kernels call
+
+
+class _Fragment(JITCodeLibrary):
+    """Code that is neither optimised nor made into machine code before a kernel takes it in."""
+
+    def finalize(self) -> None:
+        self._raise_if_finalized()
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            module = library._get_module_for_linking()
+            self._final_module.link_in(module, preserve=True)
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _InnerLowering(typed_passes.NativeLowering):
+    """The usual lowering into a fragment."""
+
+    _name = "inner_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        context = state.targetctx
+        if state.library is None:
+            state.library = _Fragment(context.codegen(), state.func_id.func_qualname)
+        state.flags.no_compile = True
+        super().run_pass(state)
+        result = state["cr"]
+        name = result.fndesc
+        # A function without code stands for the fragment in the tables of numba.
+        keep = (state.library,)
+        stand_in = _dynfunc.make_function(
+            *(name.lookup_module(), name.qualname, "", 0, result.env, keep)
+        )
+        context.insert_user_function(stand_in, name, [state.library])
+        state["cr"] = result._replace(cfunc=stand_in)
+        return True
+
+
+class _InnerCompiler(Compiler):
+    """The usual passes with the lowering of this module."""
+
+    def define_pipelines(self) -> Any:
+        managers = super().define_pipelines()
+        for manager in managers:
+            manager.passes = [
+                (_InnerLowering if kind is typed_passes.NativeLowering else kind, name)
+                for kind, name in manager.passes
+            ]
+            manager._finalized = False
+            manager.finalize()
+        return managers
+
+
+class _Inner(CPUDispatcher):
+    """A function in kernels; a call by Python goes to a kernel of its own."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._for_python()(*args, **kwargs)
+
+    def _for_python(self) -> Any:
+        if not hasattr(self, "_twin"):
+            self._twin = kernel(self.py_func)
+        return self._twin
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        # One function for constants and numbers.
+        plain = tuple(types.unliteral(a) for a in args)
+        return super().get_call_template(plain, {k: types.unliteral(v) for k, v in kws.items()})
