@@ -32,6 +32,7 @@ from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.units import make_plan
 from lamarr_like.errors import LamarrLikeError, PipelineError, SchemaError, SourceError
 from lamarr_like.io.hepmc_text import MAX_EVENT
+from lamarr_like.io.parquet_footer import column_sizes
 from lamarr_like.io.sources import open_source
 from lamarr_like.report.verdict import load_thresholds
 from lamarr_like.training.foreign import read_mapping
@@ -257,6 +258,42 @@ def test_parquet_columns_of_other_kinds(tmp_path, kind):
     pq.write_table(table.set_column(at, "mc_vx", pa.array(values)), path)
     with pytest.raises(LamarrLikeError, match="column mc_vx has the type|lacks the columns mc_vx "):
         list(open_source(str(path), n_events=None, seed=1))
+
+
+def test_sizes_of_parquet_columns_are_those_of_arrow(tmp_path):
+    import pyarrow.parquet as pq
+
+    path = jagged_parquet(tmp_path / "a.parquet", [2, 0, 1] * 50)
+    pq.write_table(pq.read_table(path), path, row_group_size=40)
+    meta = pq.ParquetFile(path).metadata
+    groups = [meta.row_group(g) for g in range(meta.num_row_groups)]
+    columns = [[group.column(k) for k in range(group.num_columns)] for group in groups]
+    assert len(groups) == 4
+    assert column_sizes(path) == [
+        [
+            (
+                *(column.path_in_schema.split(".")[0], column.num_values),
+                *(column.total_uncompressed_size, column.total_compressed_size),
+            )
+            for column in group
+        ]
+        for group in columns
+    ]
+
+
+def test_statistics_that_end_arrow():
+    """Arrow ends the process where it is asked for the sizes of a column of this file."""
+    path = Path(__file__).parent / "data" / "hostile" / "size-statistics.parquet"
+    with pytest.raises(LamarrLikeError, match="size-statistics.parquet: is damaged"):
+        list(open_source(str(path), n_events=None, seed=1))
+
+
+@pytest.mark.parametrize("footer", [b"", b"\x00", b"\x19\xff\xff\xff\xff\x0f", b"\x1c" * 99])
+def test_footers_that_are_none(tmp_path, footer):
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1" + footer + struct.pack("<I", len(footer)) + b"PAR1")
+    with pytest.raises(SourceError, match="not a readable Parquet file"):
+        column_sizes(path)
 
 
 EMPTY = b"E 0 0 0\nU GEV MM\n"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import SchemaError, SourceError
 from .locations import Location
+from .parquet_footer import ColumnSize, column_sizes
 
 MAX_STEP_ROWS = 2_000_000
 """Most particles of a step."""
@@ -47,11 +48,15 @@ def record_batches(
         SourceError: if a step would take unbounded memory.
     """
     _check_types(path, file.schema_arrow, names)
-    for group in range(file.metadata.num_row_groups):
-        size = _sizes(path, file.metadata.row_group(group), group, names)
+    groups = column_sizes(path)
+    if len(groups) != file.metadata.num_row_groups:
+        raise SourceError(f"{path}: not a readable Parquet file (its footer does not add up)")
+    for group, columns in enumerate(groups):
+        size = _sizes(path, columns, group, names)
         own = step
         if jagged and max(size.values(), default=0) > MAX_STEP_ROWS:
-            own = _step(path, file, group, size, step, most)
+            packed = sum(column.packed for column in columns)
+            own = _step(path, file, group, size, packed, step, most)
         yield from file.iter_batches(own, [group], names, use_threads=False)
 
 
@@ -82,31 +87,34 @@ def fields(kind: Any) -> list[str]:
     return [field.name for field in inner] if kinds.is_struct(inner) else []
 
 
-def _sizes(path: Location, group: Any, number: int, names: list[str]) -> dict[str, int]:
+def _sizes(
+    path: Location, columns: list[ColumnSize], group: int, names: list[str]
+) -> dict[str, int]:
     """Numbers in each column of a row group."""
     sizes: dict[str, int] = {}
-    for k in range(group.num_columns):
-        column = group.column(k)
-        name = column.path_in_schema.split(".")[0]
-        if name not in names:
+    for column in columns:
+        if column.name not in names:
             continue
-        sizes[name] = column.num_values
-        packed = max(column.total_compressed_size, 1)
-        unpacked = column.total_uncompressed_size
-        if unpacked > max(_SMALL, MAX_RATIO * packed):
+        sizes[column.name] = column.values
+        if column.unpacked > max(_SMALL, MAX_RATIO * max(column.packed, 1)):
             raise SourceError(
-                f"{path}: column {name} of row group {number} unpacks from {packed} bytes to "
-                f"{unpacked >> 20} MiB; write it with smaller row groups"
+                f"{path}: column {column.name} of row group {group} unpacks from {column.packed} "
+                f"bytes to {column.unpacked >> 20} MiB; write it with smaller row groups"
             )
     return sizes
 
 
 def _step(
-    path: Location, file: Any, group: int, sizes: dict[str, int], step: int, most: int
+    path: Location,
+    file: Any,
+    group: int,
+    sizes: dict[str, int],
+    packed: int,
+    step: int,
+    most: int,
 ) -> int:
     """Rows of a large row group that can be read at a time, by the lengths of its lists."""
-    meta = file.metadata.row_group(group)
-    packed = sum(meta.column(k).total_compressed_size for k in range(meta.num_columns))
+    rows = file.metadata.row_group(group).num_rows
     numbers = max(sizes.values())
     if numbers > min(MAX_GROUP_ROWS, MAX_STEP_ROWS + MAX_RATIO * packed):
         raise SourceError(
@@ -114,7 +122,7 @@ def _step(
             f"at most {MAX_STEP_ROWS} in a row group"
         )
     for name in sizes:
-        ends = np.cumsum(_lengths(file, group, name, numbers, meta.num_rows))
+        ends = np.cumsum(_lengths(file, group, name, numbers, rows))
         if int(np.diff(ends, prepend=0).max(initial=0)) > most:
             raise SourceError(f"{path}: an event has more than {most} particles")
         while step > 1 and _longest(ends, step) > MAX_STEP_ROWS:
