@@ -167,9 +167,15 @@ def test_columns_that_are_no_numbers_are_named(tmp_path, table, mapping):
         read_foreign(tmp_path / "t.parquet", mapping)
 
 
+def test_names_of_columns_that_are_no_text(mapping):
+    path = Path(__file__).parent / "data" / "hostile" / "column-name.parquet"
+    with pytest.raises(SourceError, match=r"column-name\.parquet: is damaged"):
+        read_foreign(path, mapping)
+
+
 def test_garbage_file_is_named(tmp_path, mapping):
     (tmp_path / "t.parquet").write_bytes(b"garbage")
-    with pytest.raises(SourceError, match=r"t\.parquet cannot be read"):
+    with pytest.raises(SourceError, match=r"t\.parquet: is damaged"):
         read_foreign(tmp_path / "t.parquet", mapping)
 
 

@@ -19,7 +19,7 @@ from ..documents import read_yaml
 from ..errors import SchemaError, SourceError
 from ..events import EventBatch, Table
 from ..forms import Entries, Form, Number, Place, Record, Text, check, check_version, kind, shown
-from ..io.ntuple_reader import open_root
+from ..io.ntuple_reader import damaged, open_root
 from ..kinematics import momentum_components, pseudorapidity
 from ..particles import masses
 from ..rng import uniforms
@@ -174,11 +174,11 @@ def _flat_columns(path: Path, tree: str | None) -> dict[str, np.ndarray]:
             return dict(file[name].arrays(library="np"))
     import pyarrow.parquet as pq
 
-    try:
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file")
+    with damaged(path):
         found = pq.read_table(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise SourceError(f"{path} cannot be read as a flat table: {error}") from error
-    return {name: found[name].to_numpy() for name in found.column_names}
+        return {name: found[name].to_numpy() for name in found.column_names}
 
 
 def read_foreign(path: Path | str, mapping: Path | str) -> EventBatch:
