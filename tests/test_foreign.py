@@ -167,9 +167,16 @@ def test_columns_that_are_no_numbers_are_named(tmp_path, table, mapping):
         read_foreign(tmp_path / "t.parquet", mapping)
 
 
-def test_names_of_columns_that_are_no_text(mapping):
-    path = Path(__file__).parent / "data" / "hostile" / "column-name.parquet"
-    with pytest.raises(SourceError, match=r"column-name\.parquet: is damaged"):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("column-name.parquet", "is damaged"),  # the name of a column is no text
+        ("branch-lengths.root", "branches have different numbers of rows"),
+    ],
+)
+def test_damaged_tables(mapping, name, reason):
+    path = Path(__file__).parent / "data" / "hostile" / name
+    with pytest.raises(SourceError, match=rf"{name}: .*{reason}"):
         read_foreign(path, mapping)
 
 

@@ -171,7 +171,7 @@ def _flat_columns(path: Path, tree: str | None) -> dict[str, np.ndarray]:
             name = tree or next(iter(file.keys(filter_classname="TTree")), None)
             if name is None or name not in file:
                 raise SourceError(f"{path} holds no tree{'' if tree is None else ' ' + repr(tree)}")
-            return dict(file[name].arrays(library="np"))
+            return _of_one_length(path, dict(file[name].arrays(library="np")))
     import pyarrow.parquet as pq
 
     if not path.is_file():
@@ -179,6 +179,15 @@ def _flat_columns(path: Path, tree: str | None) -> dict[str, np.ndarray]:
     with damaged(path):
         found = pq.read_table(path)
         return {name: found[name].to_numpy() for name in found.column_names}
+
+
+def _of_one_length(path: Path, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same columns; branches of a damaged tree can differ in their entries."""
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} {n}" for name, n in lengths.items())
+        raise SourceError(f"{path}: branches have different numbers of rows ({listed})")
+    return columns
 
 
 def read_foreign(path: Path | str, mapping: Path | str) -> EventBatch:
