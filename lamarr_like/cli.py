@@ -462,7 +462,7 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
             "Track_outOfRange"
         )
     for note in summary.notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {note}", err=True)
     if summary.missing:
         tell_shorter(config.source, summary.missing, config.n_events)
     if summary.skipped:

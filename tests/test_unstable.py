@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from production_samples import production, write_tiny
 
+from lamarr_like.distributed.produce import run_production
 from lamarr_like.errors import BadEventError
 from lamarr_like.events import concatenate
 from lamarr_like.io import unstable
@@ -230,3 +234,16 @@ def test_weights_of_pythia(tmp_path):
     value = batch["weight"]["mc_weight_value"].reshape(6, n)
     assert np.array_equal(value[:, 0], batch.event["mc_weight"])
     assert (value[:, -1] != value[:, -2]).any()
+
+
+def test_a_production_tells_what_is_dropped(tmp_path):
+    models = write_tiny(tmp_path / "models")
+    write(tmp_path / "a", *(event(k, [1000010020, 2112, 211]) for k in range(4)))
+    config = production(tmp_path, models, sources=[{"files": ["a"], "split": True}], unit_events=2)
+    for _ in range(2):  # made, and read again from the reports
+        report = run_production(config, resume=True)
+        assert report.units == 2 and report.exit_code == 0
+        assert report.notes[-1] == (
+            "4 particles that the generator left stable are not simulated: 4 deuteron"
+        )
+        assert json.loads((config.output / "manifest.json").read_text())["notes"] == [*report.notes]

@@ -114,6 +114,8 @@ def _show(report: ProductionReport) -> None:
         typer.echo(f"peak memory of a worker: {report.memory:.0f} MB")
     if report.merged is not None:
         typer.echo(f"merged into {report.merged}, digest {report.digest}")
+    for note in report.notes:
+        typer.echo(f"note: {note}", err=True)
     if report.stopped:
         typer.echo(f"stopped: {report.stopped}; go on with --resume", err=True)
     for failure in report.failures:

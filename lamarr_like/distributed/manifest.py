@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..io.truth import dropped_note
 from .parts import MANIFEST, PartReport
 from .platforms import versions
 from .records import write_json
@@ -62,6 +64,7 @@ class ProductionReport:
         digest: `content_digest` of the merged file.
         wall: duration of this run [s].
         memory: highest peak memory of a worker [MB].
+        notes: remarks of the sources, and what of their particles was not simulated.
     """
 
     folder: Path
@@ -76,6 +79,7 @@ class ProductionReport:
     digest: str
     wall: float
     memory: float
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -90,6 +94,20 @@ class ProductionReport:
         if self.signum:
             return 128 + self.signum
         return 0 if self.status == "complete" else 1
+
+
+def notes_of(parts: Iterable[PartReport]) -> tuple[str, ...]:
+    """Remarks on all units, each once, and what was dropped in all of them together.
+
+    Args:
+        parts: reports in the order of the units.
+    """
+    notes: dict[str, None] = {}
+    dropped: Counter[int] = Counter()
+    for part in parts:
+        notes |= dict.fromkeys(part.notes)
+        dropped.update({int(code): n for code, n in part.dropped.items()})
+    return (*notes, *dropped_note(dropped))
 
 
 def write_manifest(
@@ -129,6 +147,7 @@ def write_manifest(
         "events": {"planned": plan.events * draws, "written": report.events},
         "units": [_entry(unit, part, attempts, platforms) for unit, part in made],
         "platforms": platforms,
+        "notes": list(report.notes),
         "failures": [asdict(f) for f in report.failures],
         "merged": _merged(report),
         "run": {

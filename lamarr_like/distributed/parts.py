@@ -30,6 +30,7 @@ __all__ = ["MANIFEST", "PLAN", "PartReport", "scratch_name"]
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 
+_PDG_ID = re.compile(r"-?[0-9]{1,10}")
 _SCRATCH = re.compile(r"\.{1,2}.+\.[0-9a-f]{12}\.tmp(\.\d+\.part)?")
 
 
@@ -50,6 +51,8 @@ class PartReport:
         memory: peak memory of the worker so far [MB].
         host: where it was made.
         platform: kind of processor and versions, see `platforms`.
+        notes: remarks of the source.
+        dropped: particles that were not simulated, by their PDG identifier in digits.
     """
 
     unit: int
@@ -64,6 +67,8 @@ class PartReport:
     memory: float
     host: str
     platform: dict[str, str] = field(default_factory=dict, hash=False)
+    notes: tuple[str, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict, hash=False)
 
 
 def _is_skipped(value: object) -> bool:
@@ -74,6 +79,13 @@ def _is_skipped(value: object) -> bool:
     events = [e for e, reason in pairs if type(e) is int and e >= -1 and is_text(reason)]
     numbered = [e for e in events if e >= 0]
     return len(events) == len(value) and len(set(numbered)) == len(numbered)
+
+
+def _is_dropped(value: object) -> bool:
+    """Counts by PDG identifier."""
+    return isinstance(value, dict) and all(
+        _PDG_ID.fullmatch(key) and is_count(count) for key, count in value.items()
+    )
 
 
 _REPORT = {
@@ -89,6 +101,8 @@ _REPORT = {
     "memory": is_amount,
     "host": is_text,
     "platform": is_texts,
+    "notes": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "dropped": _is_dropped,
 }
 
 
@@ -106,6 +120,7 @@ def read_report(path: Path) -> PartReport | None:
     if values is None or not has_form(values, _REPORT):
         return None
     values["skipped"] = tuple((event, reason) for event, reason in values["skipped"])
+    values["notes"] = tuple(values["notes"])
     return PartReport(**values)
 
 

@@ -20,7 +20,7 @@ from .config import ProductionConfig
 from .errors import ProductionError
 from .local import LocalWorkers
 from .lock import LOCK, FolderLock
-from .manifest import Failure, ProductionReport, write_manifest
+from .manifest import Failure, ProductionReport, notes_of, write_manifest
 from .merge import merge_parts
 from .outputs import check_outputs
 from .parts import MANIFEST, PLAN, PartReport, is_there, remove_scratch, sound_part
@@ -385,6 +385,7 @@ def _report(
         digest=state.digest,
         wall=time.perf_counter() - start,
         memory=max((part.memory for part in state.parts.values()), default=0.0),
+        notes=notes_of([state.parts[number] for number in sorted(state.parts)]),
     )
     if signal is None:
         return report

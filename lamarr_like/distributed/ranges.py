@@ -52,6 +52,7 @@ class RangeSource(TruthSource):
             first, stop = self.first + self.shift, self.stop + self.shift
             made = self.whole.numbered(first, stop, self.shift)
             if made is not None:
+                self.whole.counted = (first, stop)
                 return self._from_numbers(made, first, stop)
         return self._from_file()
 
@@ -69,6 +70,7 @@ class RangeSource(TruthSource):
 
     def _from_file(self) -> Iterator[EventBatch]:
         stop = np.iinfo(np.int64).max if self.stop is None else self.stop
+        self.whole.counted = (self.first, stop)
         for batch in self.whole.batches():
             self._take_skipped(self.first, stop, self.shift)
             ids = batch.event["event_id"]

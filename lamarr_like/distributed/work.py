@@ -149,6 +149,8 @@ def make_part(job: Job, unit: Unit) -> PartReport:
         memory=peak_memory(),
         host=socket.gethostname(),
         platform=this_platform(),
+        notes=tuple(source.notes),
+        dropped={str(code): n for code, n in sorted(source.dropped.items())},
     )
     write_report(job.folder, unit, report)
     return report

@@ -287,7 +287,7 @@ class _File:
         batch, skipped = drop_bad(batch, bad, names, self.source.skip_bad)
         for k, counts in lost.items():
             if k not in bad:
-                self.source.dropped.update(counts)
+                self.source.drop(int(ids[k]), counts)
         return batch, skipped
 
     def _batch(

@@ -330,7 +330,7 @@ class PythiaSource(TruthSource):
         bad = bad_weights(weight, self.weight_names) | bad
         for k, counts in self._lost(raw).items():
             if k not in bad:
-                self.dropped.update(counts)
+                self.drop(int(ids[k]), counts)
         columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), points.T, strict=True))
         vertex = Table.from_counts({"mc_pv_id": pv_id, **columns}, n_collisions)
         return make_batch(ids, weight, vertex, particle), bad

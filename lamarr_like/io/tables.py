@@ -147,7 +147,7 @@ class TableSource(TruthSource):
         batch = make_batch(ids, weight, vertex, particle, part.number).events(0, n)
         for k, counts in lost.items():
             if k < n and k not in bad:
-                self.dropped.update(counts)
+                self.drop(int(ids[k]), counts)
         names = np.full(len(ids), str(path), dtype=object)
         return drop_bad(batch, bad, names, self.skip_bad)
 

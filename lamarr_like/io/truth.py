@@ -75,6 +75,7 @@ class TruthSource(ABC):
         weight_names: names of the weights by ``mc_weight_id``; empty if nothing has named them.
         dropped: how many particles of each PDG identifier were left out that the detector might
             have seen: the generator left them stable, and the simulation does not know them.
+        counted: first event of those whose particles count as dropped, and the one after the last.
         length: events that there are, where a generator has an end that it knows; None otherwise.
     """
 
@@ -91,6 +92,7 @@ class TruthSource(ABC):
         self.unreadable: list[tuple[int, str]] = []
         self.weight_names = WeightNames(name)
         self.dropped: Counter[int] = Counter()
+        self.counted: tuple[int, float] = (0, float("inf"))
         self._n_broken = 0
 
     def __iter__(self) -> Iterator[EventBatch]:
@@ -133,6 +135,11 @@ class TruthSource(ABC):
     def remarks(self) -> list[str]:
         """The notes, and what was dropped so far."""
         return [*self.notes, *dropped_note(self.dropped)]
+
+    def drop(self, event_id: int, particles: Mapping[int, int]) -> None:
+        """Enter particles of an event that are left out, by PDG identifier, into `dropped`."""
+        if self.counted[0] <= event_id < self.counted[1]:
+            self.dropped.update(particles)
 
     def skip(self, broken: Sequence[tuple[int, str]], given: int) -> None:
         """Enter broken events, in rising order, into `skipped`.
