@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .signals import stoppable
+from .system.signals import stoppable
 
 
 def main() -> None:

@@ -15,16 +15,16 @@ from . import __version__
 from .decays.command import Combinatorial, Force, Masses, Swaps, decays, tell_shorter
 from .distributed.command import batch
 from .errors import DecayError, LamarrLikeError
-from .extras import extra_of, missing, need
-from .progress import progress
-from .report.command import validate
-from .resources import PROB_NN
-from .signals import interrupted, stoppable
-from .validation.reference.command import detailed_check
+from .files.find import PROB_NN
+from .system.extras import extra_of, missing, need
+from .system.progress import progress
+from .system.signals import interrupted, stoppable
+from .validation.detector.command import detailed_check
+from .validation.report.command import validate
 
 if TYPE_CHECKING:
     from .decays.request import DecayRequest
-    from .simulate import RunConfig, RunSummary
+    from .runs.simulate import RunConfig, RunSummary
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,7 +90,7 @@ def _version(asked: bool) -> None:
 
 def _cite(asked: bool) -> None:
     if asked:
-        from .citation import citation
+        from .files.citation import citation
 
         typer.echo(citation())
         raise typer.Exit
@@ -134,8 +134,8 @@ def simulate(
     force: Force = False,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
-    from .distributed.share import simulate_shared
-    from .lean import import_xgboost
+    from .runs.share import simulate_shared
+    from .system.quick_xgboost import import_xgboost
 
     if workers == 1:  # else the workers do
         import_xgboost()
@@ -169,7 +169,7 @@ def detailed(
     force: Force = False,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
-    from . import simulate as runs
+    from .runs import simulate as runs
 
     config = _config(source, output, events, seed, chunk_size, pileup, skip_bad, root_format)
     config = replace(config, decays=_requests(decay, combinatorial, swap, mass), force=force)
@@ -187,7 +187,7 @@ def identify(
     force: Force = False,
 ) -> None:
     """Write a detailed sample anew with the ProbNN of a classifier, without simulating again."""
-    from . import simulate as runs
+    from .runs import simulate as runs
 
     n = runs.identify(sample, output, prob_nn, force=force)
     print(f"{n} events written to {output}")
@@ -255,10 +255,10 @@ def _test_model(
     folder: Path, data: list[Path], columns: Path | None, long_only: bool, command: str
 ) -> None:
     """Test a model that was just trained and write the figures into its card."""
-    from .pipeline import load_stage
+    from .chain.pipeline import load_stage
     from .stages import REFERENCE_STAGES, AbstractClassifierStage, AbstractGeneratorStage
-    from .validation import fidelity as tests
-    from .validation.cards import write_figures
+    from .validation.stages import fidelity as tests
+    from .validation.stages.cards import write_figures
 
     stage, _ = load_stage(str(folder))
     if stage.name in REFERENCE_STAGES or not isinstance(
@@ -298,8 +298,8 @@ def fidelity(
     force: Force = False,
 ) -> None:
     """Tell how well each stage hides from a classifier, on detailed events it never saw."""
-    from .io.places import chain_files, check_report
-    from .validation import fidelity as tests
+    from .files.places import chain_files, check_report
+    from .validation.stages import fidelity as tests
 
     if output is not None:
         files = [p for one in pipeline or () for p in chain_files(one)]
@@ -313,7 +313,7 @@ def fidelity(
         for path in report.write(output):
             typer.echo(f"wrote {path}")
     if cards:
-        from .validation.cards import write_figures
+        from .validation.stages.cards import write_figures
 
         for path in write_figures(report, models, _without_output(sys.argv[1:])):
             typer.echo(f"wrote the figures into {path}")
@@ -340,8 +340,8 @@ def objects(
     force: Force = False,
 ) -> None:
     """Compare clusters, PID and muons of the fast chain with a detailed sample; tables, plots."""
-    from .io.places import chain_files, check_report
-    from .validation import objects as tests
+    from .files.places import chain_files, check_report
+    from .validation.objects import compare as tests
 
     need("plot", "matplotlib")
     pictures = [f"{name}.png" for name in ("ecal", "pid", "pid_floor", "muons")]
@@ -364,8 +364,8 @@ def inspect(
     models: Models = None,
 ) -> None:
     """Verify a trained model and show what it takes, what it gives and its card."""
-    from .artefact import read_artefact
-    from .resources import find_model
+    from .engine.artefact import read_artefact
+    from .files.find import find_model
 
     artefact = read_artefact(find_model(model, models))
     config = artefact.config
@@ -409,7 +409,7 @@ def _config(
     skip_bad: bool,
     root_format: RootFormat,
 ) -> RunConfig:
-    from .simulate import RunConfig
+    from .runs.simulate import RunConfig
 
     return RunConfig(
         source,

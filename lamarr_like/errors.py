@@ -11,7 +11,8 @@
     ├── TrainingError      the training sample cannot support the training asked for
     ├── OutputError        the output cannot be written where it was asked for
     ├── MissingExtraError  a package is missing that an extra of this one brings
-    └── DecayError         a decay cannot be read or cannot happen
+    ├── DecayError         a decay cannot be read or cannot happen
+    └── ProductionError    a production cannot go on, or its folder holds something else
 
 Messages name the file, the event and the column, and say what to do.
 """
@@ -89,3 +90,7 @@ class DecayError(LamarrLikeError):
 
     def __reduce__(self) -> tuple[type[DecayError], tuple[str, str, int]]:
         return type(self), (self.reason, self.text, self.position)
+
+
+class ProductionError(LamarrLikeError):
+    """A production file is wrong, or the output folder holds something else."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import configparser
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from chain_fakes import fake_stages, truth_events
+from places import TOP
 from tiny_models import write_models
 from typer.testing import CliRunner
 
 from lamarr_like import __version__, cli
+from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import LamarrLikeError, OutputError
 from lamarr_like.events import concatenate
-from lamarr_like.extras import EXTRAS
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
-from lamarr_like.pipeline import Pipeline
-from lamarr_like.simulate import RunConfig, _mapped, simulate
+from lamarr_like.runs.simulate import RunConfig, _mapped, simulate
+from lamarr_like.system.extras import EXTRAS
 
 GUN = "gun:K-?p=3-100&eta=2-5"
 
@@ -226,10 +226,10 @@ def test_other_missing_modules_are_not_ours_to_explain(monkeypatch):
 
 
 def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
-    from lamarr_like.report import command, write
-    from lamarr_like.simulate import simulate_detailed
+    from lamarr_like.runs.simulate import simulate_detailed
     from lamarr_like.training.train import train
-    from lamarr_like.validation.ecal_page import draw_ecal
+    from lamarr_like.validation.objects.ecal_page import draw_ecal
+    from lamarr_like.validation.report import command, write
 
     config = RunConfig(GUN, tmp_path / "a.root", 3)
     for module, extra, call in (
@@ -250,7 +250,7 @@ def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
 
 def test_extras_hold_what_is_said_of_them():
     """The table agrees with the metadata of the package."""
-    text = (Path(__file__).parents[1] / "setup.cfg").read_text()
+    text = (TOP / "setup.cfg").read_text()
     setup = configparser.ConfigParser()
     setup.read_string(text)
     names = {"dask_jobqueue": "dask-jobqueue", "sklearn": "scikit-learn"}

@@ -4,24 +4,21 @@
 """
 
 import json
-from pathlib import Path
 
 import pytest
 from chain_fakes import truth_events
+from places import DATA
 
 from lamarr_like import schema
-from lamarr_like.artefact import read_artefact, write_artefact
-from lamarr_like.config import load_config
+from lamarr_like.chain.pipeline_file import load_config
 from lamarr_like.distributed.config import load_production
-from lamarr_like.distributed.errors import ProductionError
-from lamarr_like.engine import load_model
-from lamarr_like.errors import ArtefactError, PipelineError, SchemaError
+from lamarr_like.engine.artefact import read_artefact, write_artefact
+from lamarr_like.engine.load import load_model
+from lamarr_like.errors import ArtefactError, PipelineError, ProductionError, SchemaError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import EventWriter, content_digest, read_events, read_schema
 from lamarr_like.io.sources import open_source
-from lamarr_like.simulate import RunConfig, simulate
-
-DATA = Path(__file__).parent / "data"
+from lamarr_like.runs.simulate import RunConfig, simulate
 
 
 @pytest.fixture(params=sorted(p.name for p in DATA.iterdir() if p.name.isdigit()))
@@ -77,7 +74,7 @@ def test_models_and_documents_of_a_later_version(old, tmp_path, monkeypatch):
     artefact = read_artefact(folder / "models" / "acceptance-tiny-1")
     files = {k: v for k, v in artefact.files.items() if k != "card.md"}
     later = {**artefact.config, "artefact_schema": 99}
-    monkeypatch.setattr("lamarr_like.artefact.ARTEFACT_SCHEMA", 99)
+    monkeypatch.setattr("lamarr_like.engine.artefact.ARTEFACT_SCHEMA", 99)
     write_artefact(tmp_path / "m", later, files, "")
     monkeypatch.undo()
     with pytest.raises(ArtefactError, match="has artefact schema 99, this version reads"):

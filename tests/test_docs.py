@@ -5,10 +5,10 @@ import re
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from places import TOP
 from typer.testing import CliRunner
 
 from lamarr_like import schema
@@ -16,7 +16,6 @@ from lamarr_like.cli import app
 from lamarr_like.decays.branches import BRANCHES
 from lamarr_like.stages import STAGES
 
-TOP = Path(__file__).parents[1]
 TUTORIALS = TOP / "tutorials"
 
 

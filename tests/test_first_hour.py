@@ -14,10 +14,10 @@ from lamarr_like import cli
 from lamarr_like.decays.command import make_requests
 from lamarr_like.decays.request import Selection
 from lamarr_like.errors import SourceError
-from lamarr_like.io.gun import SPECIES
+from lamarr_like.io.generators.gun import SPECIES
 from lamarr_like.io.sources import open_source
-from lamarr_like.progress import draw, progress
-from lamarr_like.simulate import RunConfig, simulate
+from lamarr_like.runs.simulate import RunConfig, simulate
+from lamarr_like.system.progress import draw, progress
 
 D0 = "D0 -> K- pi+"
 
@@ -124,7 +124,7 @@ def test_the_bar_is_silent_without_a_terminal(capfd):
 
 HOLDS = """
 import ctypes, os, sys
-from lamarr_like.progress import progress
+from lamarr_like.system.progress import progress
 hold = ctypes.PyDLL(None).usleep  # with the lock of the interpreter, as Pythia starts
 with progress(10, "starting Pythia") as bar:
     while not os.path.exists(sys.argv[1]):

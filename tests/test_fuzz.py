@@ -12,30 +12,35 @@ import struct
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from places import DATA, TESTS, TOP
 
-sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
+sys.path.insert(0, str(TESTS / "fuzz"))
 
 import readers
 
-from lamarr_like import artefact
-from lamarr_like.artefact import ArtefactError, digest, read_artefact
-from lamarr_like.booster_file import check_booster
-from lamarr_like.config import load_config
+from lamarr_like.chain.pipeline_file import load_config
 from lamarr_like.distributed.config import load_production
-from lamarr_like.distributed.errors import ProductionError
 from lamarr_like.distributed.units import make_plan
-from lamarr_like.errors import LamarrLikeError, PipelineError, SchemaError, SourceError
-from lamarr_like.io.hepmc_text import MAX_EVENT
-from lamarr_like.io.parquet_footer import column_sizes
+from lamarr_like.engine import artefact
+from lamarr_like.engine.artefact import ArtefactError, digest, read_artefact
+from lamarr_like.engine.booster_check import check_booster
+from lamarr_like.errors import (
+    LamarrLikeError,
+    PipelineError,
+    ProductionError,
+    SchemaError,
+    SourceError,
+)
+from lamarr_like.io.hepmc.text import MAX_EVENT
 from lamarr_like.io.sources import open_source
-from lamarr_like.report.verdict import load_thresholds
+from lamarr_like.io.tables.parquet_footer import column_sizes
 from lamarr_like.training.foreign import read_mapping
+from lamarr_like.validation.report.verdict import load_thresholds
 
 EXAMPLES = int(os.environ.get("LAMARR_LIKE_FUZZ_EXAMPLES", "60"))
 SECONDS = 20
@@ -124,7 +129,7 @@ def limited(path, skip=False):
         text=True,
         timeout=60,
         check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TOP)},
     )
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - start < 50
@@ -208,7 +213,7 @@ def jagged_parquet(path, counts):
     ids=["many large events", "one huge event", "among small ones", "events of nothing"],
 )
 def test_jagged_parquet_bomb(tmp_path, monkeypatch, counts, message):
-    monkeypatch.setattr("lamarr_like.io.tables.MAX_EMPTY", 5000)
+    monkeypatch.setattr("lamarr_like.io.tables.source.MAX_EMPTY", 5000)
     path = jagged_parquet(tmp_path / "bomb.parquet", counts)
     if len(counts) == 1:
         assert message in limited(path)
@@ -222,7 +227,8 @@ def test_jagged_parquet_bomb(tmp_path, monkeypatch, counts, message):
 def test_steps_of_a_jagged_parquet_file(tmp_path, monkeypatch):
     """Large row groups are read in smaller steps, with the same events."""
     from lamarr_like.events import concatenate
-    from lamarr_like.io import parquet_steps, tables
+    from lamarr_like.io.tables import parquet_steps
+    from lamarr_like.io.tables import source as tables
 
     counts = [3, 0, 40, 1, 1, 1, 30, 2, 2, 2, 2, 2]
     path = jagged_parquet(tmp_path / "a.parquet", counts)
@@ -283,7 +289,7 @@ def test_sizes_of_parquet_columns_are_those_of_arrow(tmp_path):
 
 def test_statistics_that_end_arrow():
     """Arrow ends the process where it is asked for the sizes of a column of this file."""
-    path = Path(__file__).parent / "data" / "hostile" / "size-statistics.parquet"
+    path = DATA / "hostile" / "size-statistics.parquet"
     with pytest.raises(LamarrLikeError, match="size-statistics.parquet: is damaged"):
         list(open_source(str(path), n_events=None, seed=1))
 

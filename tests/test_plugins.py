@@ -7,7 +7,8 @@ import pytest
 from plugin_fakes import install
 
 from lamarr_like import plugins, schema
-from lamarr_like.config import parse_config
+from lamarr_like.chain.pipeline import Pipeline
+from lamarr_like.chain.pipeline_file import parse_config
 from lamarr_like.errors import (
     ArtefactError,
     LamarrLikeError,
@@ -19,7 +20,6 @@ from lamarr_like.errors import (
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.io.ntuple_reader import read_events, read_schema
 from lamarr_like.io.sources import open_source
-from lamarr_like.pipeline import Pipeline
 from lamarr_like.schema import Column
 from lamarr_like.stages import STAGES, TRAINED_STAGES, Propagation, find_stage, find_trained
 from lamarr_like.training.sample import stage_class
@@ -27,7 +27,7 @@ from lamarr_like.training.sample import stage_class
 CODE = """
 import numpy as np
 from lamarr_like.io.truth import TruthSource
-from lamarr_like.io.gun import GunSource
+from lamarr_like.io.generators.gun import GunSource
 from lamarr_like.plugins import declare
 from lamarr_like.schema import Column
 from lamarr_like.stages import AbstractGeneratorStage, AbstractStage
@@ -155,7 +155,10 @@ def test_pipeline_file_with_a_plugin(fake, tmp_path):
 
 def test_names_of_ours_cannot_be_taken(fake):
     assert find_stage("propagation") is Propagation
-    assert type(open_source("gun:pi+", n_events=1, seed=1)).__module__ == "lamarr_like.io.gun"
+    assert (
+        type(open_source("gun:pi+", n_events=1, seed=1)).__module__
+        == "lamarr_like.io.generators.gun"
+    )
     assert find_trained("prob_nn") is TRAINED_STAGES["prob_nn"]
     with pytest.raises(PipelineError, match="no stage 'prob_nn'"):
         find_stage("prob_nn")
@@ -200,8 +203,8 @@ def test_trained_stage_of_a_plugin(fake):
 
 def test_training_of_a_plugin(fake, tmp_path):
     pytest.importorskip("tensorflow")
+    from lamarr_like.chain.pipeline import load_stage
     from lamarr_like.nets.config import GeneratorConfig
-    from lamarr_like.pipeline import load_stage
     from lamarr_like.training.train import RECIPES, Request, fit_stage, recipe
 
     assert isinstance(recipe("learnt"), GeneratorConfig)
@@ -218,8 +221,8 @@ def test_training_of_a_plugin(fake, tmp_path):
 
 
 def test_model_of_a_stage_that_is_not_installed(tmp_path):
-    from lamarr_like.artefact import write_artefact
-    from lamarr_like.pipeline import load_stage
+    from lamarr_like.chain.pipeline import load_stage
+    from lamarr_like.engine.artefact import write_artefact
 
     config = {"stage": "gone", "kind": "classifier", "family": "x", "sample": "s", "version": "1"}
     folder = write_artefact(tmp_path / "gone-s-1", {**config, "conditions": []}, {}, "card")

@@ -1,16 +1,16 @@
 import re
 import runpy
-from pathlib import Path
 
 import pytest
+from places import TOP
 from plugin_fakes import install
 
 from lamarr_like.errors import SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.sources import open_source
 
-TUTORIALS = Path(__file__).parents[1] / "tutorials"
-README = Path(__file__).parents[1] / "README.md"
+TUTORIALS = TOP / "tutorials"
+README = TOP / "README.md"
 
 
 def run_script(name, folder, monkeypatch, n_events):
@@ -146,7 +146,7 @@ def test_stability(tmp_path, capsys):
     pytest.importorskip("tensorflow")
     import matplotlib
 
-    from lamarr_like.simulate import RunConfig, simulate_detailed
+    from lamarr_like.runs.simulate import RunConfig, simulate_detailed
 
     matplotlib.use("agg")
     sample = tmp_path / "b.root"

@@ -4,7 +4,7 @@ Made from decay_to_mass_fit.md by site/notebook.py; files go to the current fold
 """
 
 from lamarr_like.decays.request import DecayRequest
-from lamarr_like.simulate import RunConfig, simulate
+from lamarr_like.runs.simulate import RunConfig, simulate
 
 decay = "J/psi(1S) -> mu+ mu-"
 request = DecayRequest.parse(decay, combinatorial=True)

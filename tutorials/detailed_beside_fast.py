@@ -19,7 +19,7 @@ from lamarr_like import EventBatch, Pipeline
 from lamarr_like.detailed.figures import core_width
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import read_events
-from lamarr_like.pipeline import TRUTH
+from lamarr_like.chain.pipeline import TRUTH
 
 EDGES = np.geomspace(2.0, 100.0, 13)
 

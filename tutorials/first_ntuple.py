@@ -3,7 +3,7 @@
 Made from first_ntuple.md by site/notebook.py; files go to the current folder.
 """
 
-from lamarr_like.simulate import RunConfig, simulate
+from lamarr_like.runs.simulate import RunConfig, simulate
 
 summary = simulate(RunConfig("pythia:minbias", "first.root", n_events=300, pileup=1.6, force=True))
 print(f"{summary.events} events, tracks: {summary.tracks}")

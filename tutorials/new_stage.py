@@ -17,8 +17,8 @@ import numpy as np
 import uproot
 import yaml
 
-from lamarr_like.resources import find_pipeline
-from lamarr_like.simulate import RunConfig, simulate
+from lamarr_like.files.find import find_pipeline
+from lamarr_like.runs.simulate import RunConfig, simulate
 
 
 def with_torch(folder: Path, sigma: float = 0.015) -> Path:

@@ -17,7 +17,7 @@ import yaml
 
 from lamarr_like import Pipeline
 from lamarr_like.io.sources import open_source
-from lamarr_like.kinematics import closest_to_beam
+from lamarr_like.physics.kinematics import closest_to_beam
 from lamarr_like.training.train import Request, train
 
 HERE = Path(__file__).parent

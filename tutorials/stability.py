@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamarr_like.events import EventBatch, concatenate
-from lamarr_like.pipeline import load_stage
-from lamarr_like.report.efficiency import Ratio, WorkingPoint, cut_ratios
-from lamarr_like.report.gather import Gatherer, paired
+from lamarr_like.chain.pipeline import load_stage
+from lamarr_like.validation.report.efficiency import Ratio, WorkingPoint, cut_ratios
+from lamarr_like.validation.report.gather import Gatherer, paired
 from lamarr_like.stages import AbstractModelStage
 from lamarr_like.stages.features import from_truth
 from lamarr_like.training.sample import read_sample

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from ..errors import DecayError
-from ..particles import TRACKED_SPECIES, Species, antiparticle, species
+from ..physics.particles import TRACKED_SPECIES, Species, antiparticle, species
 from .spelling import identify, nearest_names
 
 __all__ = [

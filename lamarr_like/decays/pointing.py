@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import EventBatch, Table
-from ..particles import SPEED_OF_LIGHT
+from ..physics.particles import SPEED_OF_LIGHT
 from .prongs import Composite, Floats, Ints, Prongs
 
 PV_COLUMNS = ("pv_id", "x", "y", "z", "n_tracks", "sigma_x", "sigma_y", "sigma_z")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..events import EventBatch
-from ..kinematics import pseudorapidity
+from ..physics.kinematics import pseudorapidity
 from . import branches
 from .combine import Combinations
 from .descriptor import Node

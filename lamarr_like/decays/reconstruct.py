@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..events import EventBatch
-from ..io.beam import SIGMA_XY, SIGMA_Z
+from ..io.generators.beam import SIGMA_XY, SIGMA_Z
 from .combine import Combinations
 from .descriptor import Node
 from .names import PHOTON

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import __version__
+from ..files.places import check_output
 from ..io.ntuple_reader import read_events, read_provenance
-from ..io.places import check_output
 from .candidates import needed_columns
 from .category import CATEGORIES
 from .request import DecayRequest

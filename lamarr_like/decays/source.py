@@ -20,8 +20,8 @@ import numpy as np
 from ..errors import SourceError
 from ..events import EventBatch, Table
 from ..io import sources
-from ..io.beam import collision_points
-from ..io.embedding import EmbeddedSource, EmbeddingSource, origins, with_particles
+from ..io.generators.beam import collision_points
+from ..io.generators.embedding import EmbeddedSource, EmbeddingSource, origins, with_particles
 from ..io.selection import RawTruth, select_particles
 from ..io.truth import (
     TruthSource,
@@ -32,7 +32,7 @@ from ..io.truth import (
     parse_range,
     split_options,
 )
-from ..particles import SPEED_OF_LIGHT
+from ..physics.particles import SPEED_OF_LIGHT
 from ..rng import uniforms
 from .collisions import QUIET, activity, give_way, host_of, weights
 from .descriptor import Node, parse_decay

@@ -21,8 +21,8 @@ from functools import cache
 from typing import NamedTuple
 
 from ..errors import DecayError
-from ..particle_gaps import GAPS
-from ..particles import NUCLEUS, antiparticle, species
+from ..physics.particle_gaps import GAPS
+from ..physics.particles import NUCLEUS, antiparticle, species
 
 _EXTRA = {
     **{"KS0": 310, "KL0": 130, "K0S": 310, "K0L": 130, "p+": 2212, "p~-": -2212},

@@ -16,17 +16,9 @@ from numpy.typing import NDArray
 
 from ..events import EventBatch
 from ..io.selection import nearest
-from ..particles import SPEED_OF_LIGHT
+from ..physics.particles import SPEED_OF_LIGHT
 from .descriptor import Decay, Node
-from .names import (
-    LONG_LIVED_CTAU,
-    NEUTRINOS,
-    PHOTON,
-    PI0,
-    conjugate,
-    is_short_lived,
-    properties,
-)
+from .names import LONG_LIVED_CTAU, NEUTRINOS, PHOTON, PI0, conjugate, is_short_lived, properties
 from .prongs import Floats, Ints
 
 Mask = NDArray[np.bool_]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..events import EventBatch, Table
-from ..io.output import RootOutput
+from ..files.output import RootOutput
 from . import branches
 from .candidates import POLARITY, check_names, make_candidates, make_generated
 from .request import DecayRequest

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import rng
 from ..events import EventBatch
-from ..kinematics import momentum, pseudorapidity
+from ..physics.kinematics import momentum, pseudorapidity
 from .parameters import DEFAULT, Parameters
 
 _ELECTRON, _KAON, _PION = 11, 321, 211

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..events import EventBatch, Table
-from ..kinematics import momentum_components, pseudorapidity
+from ..physics.kinematics import momentum_components, pseudorapidity
 from . import geometry, pattern, rich, trackfit, transport
 from .ghost import ghost_probability
 from .parameters import Parameters

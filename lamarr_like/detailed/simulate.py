@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import particles, rng, schema
+from .. import rng, schema
 from ..events import EventBatch, Table
-from ..kinematics import closest_to_beam, momentum
-from ..likelihoods import combined_dlls
+from ..physics import particles
+from ..physics.kinematics import closest_to_beam, momentum
+from ..physics.likelihoods import combined_dlls
 from . import (
     arrivals,
     backward,

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
-from ..extras import need
+from ..errors import ProductionError
+from ..system.extras import need
 from .config import ClusterConfig
-from .errors import ProductionError
 from .units import Unit
 from .work import Job, Outcome, failed, run_unit
 

@@ -34,22 +34,19 @@ from typing import Any
 
 from .. import plugins
 from ..decays.source import split_additions
-from ..documents import read_yaml
-from ..errors import SchemaError, SourceError
-from ..forms import Anything, Entries, Flag, Items, Number, Record, Text, check, check_version
-from ..io.locations import Location, is_url, matching
+from ..errors import ProductionError, SchemaError, SourceError
+from ..files.forms import Anything, Entries, Flag, Items, Number, Record, Text, check, check_version
+from ..files.locations import Location, is_url, matching
+from ..files.yaml_json import read_yaml
+from ..io.generators.pythia import PROCESSES
 from ..io.ntuple import ROOT_FORMATS
-from ..io.pythia import PROCESSES
-from ..oversampling import check_draws
-from .errors import ProductionError
+from ..io.sources import GENERATORS
+from ..runs.oversampling import check_draws
 
 PRODUCTION_SCHEMA = 1
 
 MAX_EVENTS = 10_000_000_000
 """Most events of a source; the seeds of Pythia repeat after a few times as many."""
-
-GENERATORS = ("pythia", "gun", "decay")
-"""Generators of ours, of which an event can be made without those before it."""
 
 KINDS = (*GENERATORS, "files", "source")
 """Keys that name a source."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SourceError
-from ..io.locations import Location, Url
+from ..files.locations import Location, Url
 from .records import has_form, is_count, is_digest, is_text
 
 SETTLED_SECONDS = 3

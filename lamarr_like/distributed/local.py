@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
-from ..processes import one_thread, processes
+from ..system.processes import one_thread, processes
 from .units import Unit
 from .work import Job, Outcome, run_unit
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import LamarrLikeError, OutputError
-from ..io.locations import Location
+from ..files.locations import Location
+from ..files.places import chain_files, check_free, refuse_inputs
 from ..io.ntuple_reader import read_provenance
-from ..io.places import chain_files, check_free, refuse_inputs
 from .config import ProductionConfig
 from .lock import LOCK
 from .parts import MANIFEST, PLAN

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .errors import ProductionError
+from ..errors import ProductionError
 from .inputs import sha256
 from .records import (
     has_form,

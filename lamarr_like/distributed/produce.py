@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .. import __version__
-from ..errors import LamarrLikeError, OutputError
-from ..io.places import refuse_inputs
-from ..pipeline import Pipeline
+from ..chain.pipeline import Pipeline
+from ..errors import LamarrLikeError, OutputError, ProductionError
+from ..files.places import refuse_inputs
 from .cluster import DaskWorkers
 from .config import ProductionConfig
-from .errors import ProductionError
 from .local import LocalWorkers
 from .lock import LOCK, FolderLock
 from .manifest import Failure, ProductionReport, notes_of, write_manifest

@@ -18,8 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OutputError
-from .errors import ProductionError
+from ..errors import OutputError, ProductionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-from ..signals import heeded
+from ..system.signals import heeded
 
 
 class Stopped(Exception):  # noqa: N818

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import ProductionError
+from ..errors import ProductionError
 from .inputs import InputFile, is_input
 from .parts import PLAN
 from .records import digest_of, has_form, is_count, is_digest, read_record, write_record

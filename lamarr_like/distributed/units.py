@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import SourceError
-from ..io.locations import Location
-from ..io.pythia import BLOCK
+from ..errors import ProductionError, SourceError
+from ..files.locations import Location
+from ..io.generators.pythia import BLOCK
 from ..plugins import SOURCE_GROUP, describe
 from ..rng import stage_key
 from .config import ProductionConfig, SourceConfig
-from .errors import ProductionError
 from .inputs import InputFile, facts_of
 from .platforms import versions
 from .records import digest_of
@@ -121,7 +120,7 @@ def look_at(path: Location, text: str, skip_bad: bool, known: InputFile | None) 
     Raises:
         SourceError: if the file cannot be read or holds no event.
     """
-    from .ranges import count_events
+    from ..runs.ranges import count_events
 
     facts = facts_of(path, known)
     if not text:
@@ -202,7 +201,7 @@ class _Piece:
 
 
 def _pieces(source: SourceConfig, look: Callable[..., InputFile]) -> Iterator[_Piece]:
-    from .ranges import count_events, inputs_of, open_range
+    from ..runs.ranges import count_events, inputs_of, open_range
 
     if source.kind != "files":
         # Of no more events than there may be; the seed and what is added do not count here.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import resource
 import socket
 import sys
 import time
@@ -13,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..chain.pipeline import Pipeline
 from ..errors import OutputError, PipelineError, SourceError
 from ..events import EventBatch, rebatch
 from ..io.digest import ContentHash
 from ..io.ntuple import EventWriter, content_digest
 from ..io.truth import TruthSource
-from ..oversampling import oversampled
-from ..pipeline import Pipeline
+from ..runs.oversampling import oversampled
+from ..runs.ranges import inputs_of, open_range
+from ..system.processes import peak_memory
 from .inputs import check_inputs, sha256
 from .parts import PartReport, scratch_name, write_report
 from .platforms import this_platform
-from .ranges import inputs_of, open_range
 from .units import Unit
 
 _DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
@@ -239,15 +239,3 @@ def _chain(job: Job) -> Pipeline:
 def _load(pipeline: str, models: Path | None) -> Pipeline:
     """The chain, loaded once a process."""
     return Pipeline.load(pipeline, models)
-
-
-def peak_memory() -> float:
-    """Peak resident memory of this process [MB]."""
-    # On Linux getrusage starts from the peak of the process that this one was forked from.
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return round(float(line.split()[1]) / 1e3, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)

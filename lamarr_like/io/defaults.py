@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import SchemaError
 from ..events import EventBatch, Table
-from ..particles import charges, masses
+from ..physics.particles import charges, masses
 from .naming import EXAMPLE, require_particles
 
 

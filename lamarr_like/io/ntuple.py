@@ -18,8 +18,8 @@ import numpy as np
 from .. import schema
 from ..errors import OutputError, SchemaError
 from ..events import EventBatch, Table, concatenate
+from ..files.output import RootOutput
 from .ntuple_reader import TREE, content_digest, read_events, read_provenance, read_schema
-from .output import RootOutput
 
 if TYPE_CHECKING:
     import awkward as ak

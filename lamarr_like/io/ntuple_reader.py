@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import schema
-from ..documents import parse_json
 from ..errors import LamarrLikeError, SchemaError, SourceError
 from ..events import EventBatch, Table
+from ..files.locations import Location, Url, location
+from ..files.yaml_json import parse_json
 from .digest import ContentHash
-from .locations import Location, Url, location
 from .root_steps import entry_steps
 from .weights import numbered_names, parse_names
 

@@ -10,10 +10,10 @@ from types import TracebackType
 
 from ..errors import OutputError
 from ..events import EventBatch
-from .locations import Location
+from ..files.locations import Location
+from ..files.places import check_free, check_name, check_parent, place, refuse_inputs
+from ..files.scratch import Scratch
 from .ntuple import EventWriter
-from .places import check_free, check_name, check_parent, place, refuse_inputs
-from .scratch import Scratch
 
 
 def check_numbered(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..events import Table
-from ..particles import charges
+from ..physics.particles import charges
 
 KEPT_STABLE = (11, 13, 22, 211, 321, 2212)
 """Absolute PDG identifiers of the stable particles that are kept."""

@@ -25,13 +25,16 @@ from typing import Protocol
 
 from .. import plugins
 from ..errors import SourceError
-from .hepmc import HepmcSource
-from .hepmc_text import sniff
-from .locations import Location, Url, is_url, matching
-from .tables import TableSource, is_table
+from ..files.locations import Location, Url, is_url, matching
+from .hepmc.source import HepmcSource
+from .hepmc.text import sniff
+from .tables.source import TableSource, is_table
 from .truth import TruthSource, split_options
 
-__all__ = ["SourceFactory", "TruthSource", "open_source"]
+__all__ = ["GENERATORS", "SourceFactory", "TruthSource", "open_source"]
+
+GENERATORS = ("pythia", "gun", "decay")
+"""Generators of ours, of which an event can be made without those before it."""
 
 _NAME = re.compile(r"[A-Za-z]\w*")
 
@@ -84,7 +87,7 @@ def open_source(
     """
     host, *guns = text.split("+gun:")
     if guns:
-        from .embedding import EmbeddedSource
+        from .generators.embedding import EmbeddedSource
 
         if not host:
             raise SourceError(f"{text}: name the source of the collisions, SOURCE+gun:...")
@@ -98,12 +101,12 @@ def open_source(
         return _open_files(text, n_events, skip_bad, seed) if added is None else added
     head, options = split_options(rest)
     if kind == "gun":
-        from .gun import GunSource
+        from .generators.gun import GunSource
 
         if pileup is not None:
             raise SourceError(f"{text}: a particle gun has no pile-up")
         return GunSource(text, head, n_events, seed, options)
-    from .pythia import PythiaSource
+    from .generators.pythia import PythiaSource
 
     return PythiaSource(text, head, n_events, seed, pileup, options, skip_bad)
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
-from ..particles import pdg_name
-from .locations import Location
+from ..files.locations import Location
+from ..physics.particles import pdg_name
 from .weights import WeightNames
 
 PARTICLE_COLUMNS = (

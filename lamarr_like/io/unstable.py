@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError
-from ..particles import SPEED_OF_LIGHT
+from ..physics.particles import SPEED_OF_LIGHT
 from ..rng import uniforms
 from .selection import KEPT_STABLE, SILENT, RawTruth, in_reach, is_particle
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
+from ..engine.normal_scores import ConditionTransform
 from ..errors import TrainingError
-from ..preprocessing import ConditionTransform
 from .config import ClassifierConfig
 from .loop import evaluation_steps, progress_bar, shuffled_batches
 from .sample import archive, checked_columns, checked_weights, data_digest, split
@@ -157,7 +157,7 @@ def _train_network(
     progress: bool,
     width: int,
 ) -> tuple[bytes, list[dict[str, float]]]:
-    from ..network import Network
+    from ..engine.onnx_session import Network
     from .mlp import MlpTrainer
 
     trainer = MlpTrainer(x.shape[1], width, config)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..engine import Generator, build_model
+from ..engine.load import Generator, build_model
 from ..errors import TrainingError
-from ..two_sample import Auc, c2st
+from ..statistics.two_sample import Auc, c2st
 from .config import GeneratorConfig
 from .loop import evaluation_steps, progress_bar, shuffled_batches
 from .sample import GeneratorSample, archive, data_digest, prepare_generator_sample, split, stream

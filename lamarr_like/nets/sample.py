@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..atoms import Atoms
+from ..engine.atoms import Atoms
+from ..engine.normal_scores import ConditionTransform, NormalScores, dequantise
 from ..errors import TrainingError
-from ..preprocessing import ConditionTransform, NormalScores, dequantise
 from ..rng import stage_key
 
 Floats32 = NDArray[np.float32]

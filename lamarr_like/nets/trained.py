@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..artefact import artefact_name, write_artefact
-from ..engine import Classifier, Generator, Model, build_model
-from ..translation import Translator
+from ..engine.artefact import artefact_name, write_artefact
+from ..engine.load import Classifier, Generator, Model, build_model
+from ..engine.translator.translation import Translator
 
 
 @dataclass(frozen=True)

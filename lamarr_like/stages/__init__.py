@@ -7,25 +7,25 @@ from typing import Any
 
 from .. import plugins, schema
 from ..errors import PipelineError, SchemaError
-from .acceptance import Acceptance
-from .calo_pid import CaloPid
-from .covariance import Covariance
-from .ecal import Ecal
-from .efficiency import Efficiency
-from .global_pid import GlobalPid
-from .muon import MuonId, MuonLikelihood
+from .calorimeter.ecal import Ecal
+from .identification.calo_pid import CaloPid
+from .identification.global_pid import GlobalPid
+from .identification.muon import MuonId, MuonLikelihood
+from .identification.prob_nn import ProbNn
+from .identification.rich import RichPid
 from .occupancy import Occupancy
-from .prob_nn import ProbNn
-from .propagation import Propagation
-from .resolution import Resolution
-from .rich import RichPid
 from .stage import (
     AbstractClassifierStage,
     AbstractGeneratorStage,
     AbstractModelStage,
     AbstractStage,
 )
-from .vertexing import VertexFinding, VertexResolution
+from .tracking.acceptance import Acceptance
+from .tracking.covariance import Covariance
+from .tracking.efficiency import Efficiency
+from .tracking.propagation import Propagation
+from .tracking.resolution import Resolution
+from .vertices.vertexing import VertexFinding, VertexResolution
 
 STAGES: dict[str, type[AbstractStage]] = {
     stage.name: stage

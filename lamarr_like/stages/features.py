@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import particles, schema
+from .. import schema
 from ..events import EventBatch, Table
+from ..physics import particles
 from .stage import ColumnKeys, Columns, Floats, Mask, Rows, keys
 
 MOMENTUM = ("mc_px", "mc_py", "mc_pz")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import rng
 from ..errors import ArtefactError
 from ..events import EventBatch, Table
-from ..forms import Items, Number, Record, check
+from ..files.forms import Items, Number, Record, check
 from . import features
 from .stage import AbstractGeneratorStage, Columns, Floats, Mask, Model, keys, typed
 

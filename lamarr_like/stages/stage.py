@@ -27,7 +27,7 @@ ATTEMPTS = 8
 
 
 class Model(Protocol):
-    """What every trained model tells about itself (see `lamarr_like.engine`)."""
+    """What every trained model tells about itself (see `lamarr_like.engine.load`)."""
 
     conditions: tuple[str, ...]
 

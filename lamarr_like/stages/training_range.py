@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .. import particles
+from ..physics import particles
 from .stage import Mask
 
 Ranges: TypeAlias = dict[str, dict[str, list[float]]]

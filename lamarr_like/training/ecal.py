@@ -7,20 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..cluster_layout import Layout, listed
+from ..engine.translator.cluster_layout import Layout, listed
+from ..engine.translator.sequences import Sources, cut
+from ..engine.translator.translation import Drawn
 from ..errors import TrainingError
 from ..events import EventBatch, Table
 from ..nets.trained import TrainedModel
-from ..nets.translator import fit_translator
-from ..nets.translator_config import TranslatorConfig
-from ..nets.translator_sample import TranslatorSample
-from ..sequences import Sources, cut
-from ..stages.ecal import Ecal
-from ..stages.ecal_sources import COPIED, make_sources, source_rows
-from ..stages.ecal_tables import OUTPUTS, Rules, cluster_tables
-from ..stages.ecal_truth import cluster_values, outcomes
-from ..translation import Drawn
-from ..two_sample import Auc, c2st
+from ..nets.translator.config import TranslatorConfig
+from ..nets.translator.fit import fit_translator
+from ..nets.translator.sample import TranslatorSample
+from ..stages.calorimeter.ecal import Ecal
+from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
+from ..stages.calorimeter.tables import OUTPUTS, Rules, cluster_tables
+from ..stages.calorimeter.truth import cluster_values, outcomes
+from ..statistics.two_sample import Auc, c2st
 
 
 def ecal_sample(batch: EventBatch, zones: bool = True) -> TranslatorSample:

@@ -15,13 +15,24 @@ from typing import Any
 import numpy as np
 
 from .. import schema
-from ..documents import read_yaml
 from ..errors import SchemaError, SourceError
 from ..events import EventBatch, Table
-from ..forms import Entries, Form, Number, Place, Record, Text, check, check_version, kind, shown
+from ..files.forms import (
+    Entries,
+    Form,
+    Number,
+    Place,
+    Record,
+    Text,
+    check,
+    check_version,
+    kind,
+    shown,
+)
+from ..files.yaml_json import read_yaml
 from ..io.ntuple_reader import damaged, open_root
-from ..kinematics import momentum_components, pseudorapidity
-from ..particles import masses
+from ..physics.kinematics import momentum_components, pseudorapidity
+from ..physics.particles import masses
 from ..rng import uniforms
 
 MAPPING_SCHEMA = 1

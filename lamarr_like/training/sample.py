@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..chain.pipeline import completed
 from ..errors import PipelineError, TrainingError
 from ..events import EventBatch, Table, concatenate
 from ..io.ntuple import read_events
-from ..pipeline import completed
 from ..stages import TRAINED_STAGES, AbstractModelStage, Propagation, find_trained
 from .foreign import read_foreign
 

@@ -10,25 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from ..artefact import SUMS, artefact_name
+from ..engine.artefact import SUMS, artefact_name
 from ..errors import OutputError, TrainingError
 from ..events import EventBatch
-from ..extras import need
-from ..io.places import refuse_inputs
+from ..files.places import refuse_inputs
 from ..nets.booster import fit_booster
 from ..nets.classifier import fit_classifier
 from ..nets.config import BoosterConfig, ClassifierConfig, GeneratorConfig
 from ..nets.generator import fit_generator
 from ..nets.trained import TrainedModel
-from ..nets.translator_config import TranslatorConfig
-from ..particles import SPECIES_NAMES
-from ..stages import (
-    AbstractClassifierStage,
-    AbstractGeneratorStage,
-    AbstractModelStage,
-    Resolution,
-)
+from ..nets.translator.config import TranslatorConfig
+from ..physics.particles import SPECIES_NAMES
+from ..stages import AbstractClassifierStage, AbstractGeneratorStage, AbstractModelStage, Resolution
 from ..stages.training_range import training_range
+from ..system.extras import need
 from .sample import read_sample, row_weights, sample_rows, stage_class
 
 FAMILIES = ("armdn", "gan", "k-to-k")

@@ -19,11 +19,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from pythia_hepmc import write_minimum_bias
 
+from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.detailed.simulate import simulate_detailed
 from lamarr_like.events import concatenate
 from lamarr_like.io.sources import open_source
-from lamarr_like.pipeline import Pipeline
-from lamarr_like.simulate import RunConfig, simulate
+from lamarr_like.runs.simulate import RunConfig, simulate
 
 
 def main() -> None:

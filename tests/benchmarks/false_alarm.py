@@ -16,11 +16,11 @@ from collections import Counter
 from pathlib import Path
 
 from lamarr_like.decays.request import DecayRequest
-from lamarr_like.report.compute import ReportConfig, compare
-from lamarr_like.report.gather import Gatherer, paired, stream
-from lamarr_like.report.measure import JUDGED_SCHEMES
-from lamarr_like.report.verdict import Status, load_thresholds
-from lamarr_like.validation.metrics import halves
+from lamarr_like.statistics.distances import halves
+from lamarr_like.validation.report.compute import ReportConfig, compare
+from lamarr_like.validation.report.gather import Gatherer, paired, stream
+from lamarr_like.validation.report.measure import JUDGED_SCHEMES
+from lamarr_like.validation.report.verdict import Status, load_thresholds
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from test_decays_vertexfit import toys
+sys.path.insert(0, str(Path(__file__).parents[1] / "samples"))
+from vertex_toys import toys
 
 from lamarr_like.decays.vertexfit import fit_vertices
 

@@ -12,18 +12,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "samples"))
 
 import numpy as np
 from chain_fakes import fake_stages, truth_events
 from tiny_models import write_models
 
 from lamarr_like import __version__
-from lamarr_like.artefact import read_artefact, write_artefact
-from lamarr_like.engine import load_model
+from lamarr_like.chain.pipeline import Pipeline
+from lamarr_like.engine.artefact import read_artefact, write_artefact
+from lamarr_like.engine.load import load_model
 from lamarr_like.events import EventBatch
 from lamarr_like.io.ntuple import EventWriter, content_digest
-from lamarr_like.pipeline import Pipeline
 
 MODELS = ("acceptance-tiny-1", "occupancy-tiny-1")
 PIPELINE = """schema_version: 1

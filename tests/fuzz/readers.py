@@ -19,13 +19,14 @@ import numpy as np
 import pandas as pd
 import uproot
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "samples"))
 
 from chain_fakes import fake_stages, truth_events
 from hepmc_samples import write_sample
 from tiny_models import write_models
 
-from lamarr_like.config import load_config
+from lamarr_like.chain.pipeline import Pipeline, load_stage
+from lamarr_like.chain.pipeline_file import load_config
 from lamarr_like.decays.request import DecayRequest
 from lamarr_like.distributed.config import load_production
 from lamarr_like.distributed.lock import FolderLock
@@ -33,14 +34,13 @@ from lamarr_like.distributed.parts import PartReport, sound_part, write_report
 from lamarr_like.distributed.records import CHECKSUM, digest_of
 from lamarr_like.distributed.stored import check_same, read_plan, write_plan
 from lamarr_like.distributed.units import Plan, Unit, make_plan
-from lamarr_like.engine import load_model
+from lamarr_like.engine.load import load_model
 from lamarr_like.errors import LamarrLikeError
+from lamarr_like.files.find import shipped
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
 from lamarr_like.io.sources import open_source
-from lamarr_like.pipeline import Pipeline, load_stage
-from lamarr_like.report.verdict import load_thresholds
-from lamarr_like.resources import shipped
 from lamarr_like.training.foreign import read_foreign, read_mapping
+from lamarr_like.validation.report.verdict import load_thresholds
 
 PIPELINE = b"""schema_version: 1
 name: tiny

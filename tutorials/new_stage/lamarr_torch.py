@@ -12,7 +12,7 @@ from lamarr_like import rng
 from lamarr_like.errors import PipelineError, SourceError
 from lamarr_like.events import EventBatch, Table
 from lamarr_like.io.truth import TruthSource, check_options, make_batch
-from lamarr_like.particles import SPEED_OF_LIGHT, charges, masses
+from lamarr_like.physics.particles import SPEED_OF_LIGHT, charges, masses
 from lamarr_like.plugins import declare
 from lamarr_like.schema import Column
 from lamarr_like.stages import AbstractStage

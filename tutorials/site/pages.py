@@ -13,9 +13,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
-from lamarr_like import citation, schema
+from lamarr_like.files import citation
+from lamarr_like import schema
 from lamarr_like.decays import branches
-from lamarr_like.pipeline import TRUTH
+from lamarr_like.chain.pipeline import TRUTH
 from lamarr_like.stages import STAGES
 
 TOP = Path(__file__).resolve().parents[2]

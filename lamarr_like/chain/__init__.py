@@ -1,0 +1,1 @@
+"""The chain: pipeline files, and the stages that they list run on events."""

@@ -1,0 +1,1 @@
+"""Trained models: on disk, checked, loaded and run, on one thread and without TensorFlow."""

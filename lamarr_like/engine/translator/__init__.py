@@ -1,0 +1,1 @@
+"""Models that translate a sequence of sources into a sequence of clusters."""

@@ -1,0 +1,226 @@
+"""Translation of a sequence of sources into a sequence of clusters, at run time.
+
+A *source* is a particle that may leave a cluster, or a background zone that may hold some.  An
+encoder looks at all sources of an event and gives each the probabilities of owning none, one or a
+few clusters.  What owns none is lost or absorbed into the cluster of a source nearby, of those that
+were drawn to own one: so two photons close to each other are one cluster or two, but never none
+because both point at the other.  Then a decoder looks at the clusters together, and a head draws
+what each of them measures.  Everything is one shot: no loop over sources or clusters.
+
+Events go through the networks as *pieces*, padded to a few lengths and in blocks of fixed size, so
+that the result of an event is the same bit for bit whichever events share the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from ..atoms import Atoms
+from ..normal_scores import NormalScores
+from .cluster_layout import Clusters, Layout, encoder_feed, listed, source_places
+from .sequences import Floats, Floats32, Ints, Pieces, Sources, blocks, cut, padded_length
+
+Graph: TypeAlias = Callable[..., list[np.ndarray]]
+"""A network: arrays by name in, arrays out."""
+Noise: TypeAlias = Callable[[Ints, Ints, int, int], Floats]
+"""Owner, number of the cluster, attempt, size to uniform numbers ``(m, size)``."""
+Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], NDArray[np.bool_]]
+"""Event, place, values and a uniform number of each cluster to those that are drawn again."""
+ATTEMPTS = 8
+"""How often a cluster is measured again at the most."""
+
+
+class Drawn(NamedTuple):
+    """Clusters of some events.
+
+    Attributes:
+        offsets: clusters ``offsets[i]:offsets[i + 1]`` are those of event ``i``.
+        clusters: which there are.
+        place: x, y of the energy of owner and absorbed sources, unit, log energy; ``(m, 4)``.
+        values: what is measured of each, by name, shapes ``(m,)``.
+    """
+
+    offsets: Ints
+    clusters: Clusters
+    place: Floats
+    values: dict[str, Floats]
+
+
+class Translator:
+    """A trained translation, ready to run.
+
+    Args:
+        conditions: names of the features of sources, in order.
+        copied: those that clusters take over from their owner.
+        outputs: names of what is measured of a cluster.
+        encoder: sources to probabilities ``(b, l, 4)`` or ``(b, l, 8)`` of the number of clusters,
+            states ``(b * l, d)`` and, with pointers, logits ``(b, l, 1 + l)`` of being lost and of
+            being absorbed by each, if that owns a cluster.
+        decoder: clusters to conditions of the head ``(b * m, c)``.
+        head: conditions, uniforms and normals to scores and the class of atoms, row by row.
+        scores: normal scores of the outputs to physical values.
+        atoms: exact equalities to impose.
+        noise: uniform and normal numbers that the head needs for each cluster.
+        longest: sources in a piece at the most.
+        zones: whether background zones are among the sources.
+
+    Attributes:
+        ranges: smallest and largest value of each output, by name, where they are known.
+    """
+
+    def __init__(
+        self,
+        *,
+        conditions: tuple[str, ...],
+        copied: tuple[str, ...],
+        outputs: tuple[str, ...],
+        encoder: Graph,
+        decoder: Graph,
+        head: Graph,
+        scores: NormalScores,
+        atoms: Atoms,
+        noise: tuple[int, int],
+        longest: int,
+        zones: bool,
+    ) -> None:
+        self.conditions = conditions
+        self.outputs = outputs
+        self.zones = zones
+        self.longest = longest
+        self.n_uniforms = sum(noise)
+        self.ranges: Mapping[str, tuple[float, float]] = {}
+        self._copied = [conditions.index(name) for name in copied]
+        self._encoder, self._decoder, self._head = encoder, decoder, head
+        self._scores, self._atoms, self._noise = scores, atoms, noise
+
+    def draw(
+        self,
+        sources: Sources,
+        uniforms: Floats,
+        noise: Noise,
+        again: Again | None = None,
+    ) -> Drawn:
+        """Clusters of each event.
+
+        Args:
+            sources: the sources; features in the order of `conditions`.
+            uniforms: two numbers in (0, 1) for each source, shape ``(n, 2)``.
+            noise: uniform numbers for clusters.
+            again: tells which clusters are measured again, `ATTEMPTS` times at the most.
+        """
+        pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
+        places = source_places(sources, pieces)
+        own, pointer, states = self._outcomes(sources, pieces, places, uniforms)
+        clusters = listed(own, pointer)
+        layout = Layout(sources, pieces, clusters, self._copied)
+        given = self._decoded(pieces, places, states, layout)
+        offsets = np.searchsorted(clusters.owner, sources.offsets)
+        size = self.n_uniforms + 1
+        numbers = noise(clusters.owner, clusters.number, 0, size)
+        values, chance = self._measured(given, numbers[:, :-1]), numbers[:, -1]
+        event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        looked_at = np.arange(len(event))
+        for attempt in range(1, 1 + ATTEMPTS if again else 1):
+            assert again is not None
+            seen = {name: v[looked_at] for name, v in values.items()}
+            crowd = again(event[looked_at], layout.place[looked_at], seen, chance[looked_at])
+            rows = looked_at[crowd]
+            if not len(rows):
+                break
+            numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
+            for name, new in self._measured(given[rows], numbers[:, :-1]).items():
+                values[name][rows] = new
+            chance[rows] = numbers[:, -1]
+            # Elsewhere nothing has changed.
+            looked_at = np.flatnonzero(np.isin(event, event[rows]))
+        return Drawn(offsets, clusters, layout.place, values)
+
+    def _outcomes(
+        self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats
+    ) -> tuple[Ints, Ints, Floats32]:
+        """Number of clusters, pointer and state of each source."""
+        n = len(sources.x)
+        own, pointer = np.zeros(n, np.int64), np.full(n, -1)
+        states = np.zeros((n, 0), np.float32)
+        for block in blocks(pieces):
+            found = self._encoder(**encoder_feed(block, sources, places))
+            rows, slots, size = block.rows, block.slots, block.size * block.length
+            u = uniforms[rows]
+            own[rows] = _choose(found[0].reshape(size, -1)[slots], u[:, 0])
+            if len(found) > 2:
+                owns = block.by_piece(((own > 0) & ~sources.zone).astype(np.float64))
+                into = _absorbers(found[2], owns, slots, own[rows], u[:, 1])
+                start = pieces.offsets[pieces.of_source[rows]]
+                at = pieces.order[start + np.maximum(into, 0)]
+                # Background zones are no particles: nothing absorbs them.
+                pointer[rows] = np.where((into < 0) | sources.zone[rows], -1, at)
+            state = found[1]
+            if not states.shape[1]:
+                states = np.zeros((n, state.shape[1]), np.float32)
+            states[rows] = state[block.slots]
+        return own, pointer, states
+
+    def _decoded(
+        self, pieces: Pieces, places: Floats32, states: Floats32, layout: Layout
+    ) -> Floats32:
+        """Conditions of the head for each cluster."""
+        found = np.zeros((len(layout.place), 0), np.float32)
+        widths = np.where(layout.counts > 0, padded_length(layout.counts), 0)
+        for block in blocks(pieces, widths):
+            width = int(widths[block.pieces[0]])
+            feed = layout.feed(block, width, places)
+            (given,) = self._decoder(states=block.spread(states), **feed)
+            rows, slots = layout.within(block, width)
+            if not found.shape[1]:
+                found = np.zeros((len(found), given.shape[1]), np.float32)
+            found[rows] = given[slots]
+        return found
+
+    def _measured(self, given: Floats32, numbers: Floats) -> dict[str, Floats]:
+        if not len(numbers):
+            return {name: np.zeros(0) for name in self.outputs}
+        n = self._noise[0]
+        drawn = self._head(
+            conditions=given,
+            uniforms=numbers[:, :n].astype(np.float32),
+            normals=ndtri(numbers[:, n:]).astype(np.float32),
+        )
+        values = self._scores.inverse(drawn[0])
+        if len(self._atoms) > 1 or not self._atoms.free.all():
+            atom = drawn[1][:, 0] if len(drawn) > 1 else np.zeros(len(values))
+            self._atoms.impose(values, atom.astype(np.int64))
+        return {name: values[:, k] for k, name in enumerate(self.outputs)}
+
+
+def _absorbers(logits: np.ndarray, owns: Floats, slots: Ints, own: Ints, uniforms: Floats) -> Ints:
+    """Position in its piece of what absorbs each source, -1 for none.
+
+    Args:
+        logits: ``(b, l, 1 + l)``.
+        owns: 1 for sources that own a cluster, ``(b, l)``.
+        slots: positions of the sources in ``(b * l)``, shape ``(n,)``.
+        own: clusters that they own, shape ``(n,)``.
+        uniforms: shape ``(n,)``.
+    """
+    result = np.full(len(slots), -1)
+    free = np.flatnonzero(own == 0)
+    length = owns.shape[1]
+    rows = logits.reshape(-1, 1 + length)[slots[free]].astype(np.float64)
+    # Bounded: no probability underflows, so that the lost share of each row stays positive.
+    weights = np.exp(np.clip(rows - rows[:, :1], -700.0, 50.0))
+    weights[:, 1:] *= owns[slots[free] // length]
+    weights[:, 1:] *= rows[:, 1:] > -1e8
+    result[free] = _choose(weights, uniforms[free]) - 1
+    return result
+
+
+def _choose(probabilities: np.ndarray, uniforms: Floats) -> Ints:
+    """Index drawn for each row."""
+    summed = np.cumsum(probabilities, axis=1, dtype=np.float64)
+    chosen: Ints = (uniforms[:, None] * summed[:, -1:] > summed).sum(axis=1)
+    return chosen

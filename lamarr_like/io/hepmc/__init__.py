@@ -1,0 +1,1 @@
+"""Truth from HepMC text files."""

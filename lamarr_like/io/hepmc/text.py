@@ -1,0 +1,252 @@
+"""HepMC files as the text of one event after the other, and lines of text as columns."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import SourceError
+from ...files.locations import Location
+from ..weights import MAX_NAME
+
+_MARKS = {b"HepMC::IO_GenEvent-START": 2, b"HepMC::Asciiv3-START": 3}
+_CHUNK = 1 << 18
+_MAX_FIELDS = 64
+_SNIFF = 4096
+_WHOLE = ("barcode", "origin", "pdg_id", "status", "end", "n_orphans", "n_out")
+
+
+MAX_EVENT = 1 << 25
+"""Longest text of an event [bytes]; a collision of lead ions has about 7 million."""
+
+
+MAX_LINE = 1 << 20
+"""Longest line that is read [bytes]; a vertex of 10 000 particles has about 60 000."""
+
+
+class MalformedTextError(Exception):
+    """The text of an event is not what HepMC prescribes; only used inside `io`."""
+
+
+class EventText(bytes):
+    """The text of a GenEvent, and what its listing says of all of its events.
+
+    Attributes:
+        weight_names: names of the weights (HepMC3; HepMC2 has them in each event), () for none.
+    """
+
+    weight_names: tuple[str, ...] = ()
+
+
+def sniff(path: Location) -> int:
+    """HepMC version (2 or 3) of a file by its content, plain or gzip; 0 if it is neither.
+
+    Raises:
+        SourceError: if the file cannot be opened.
+    """
+    try:
+        head = next(_chunks(path), b"")[:_SNIFF]
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(f"{path}: cannot be read ({error})") from None
+    return next((version for mark, version in _MARKS.items() if mark in head), 0)
+
+
+def _chunks(path: Location) -> Iterator[bytes]:
+    with path.open("rb") as plain:
+        zipped = plain.read(2) == b"\x1f\x8b"
+        plain.seek(0)
+        if not zipped:
+            while chunk := plain.read(_CHUNK):
+                yield chunk
+            return
+        with gzip.GzipFile(fileobj=plain) as unzipped:
+            # read1 returns what could be unpacked before a truncation; read would lose it.
+            while chunk := unzipped.read1(_CHUNK):
+                yield chunk
+
+
+def event_texts(path: Location) -> Iterator[EventText]:
+    """The text of each GenEvent from its ``E`` line on, ending in a newline.
+
+    What stands before the first event of a listing belongs to all of its events, and to no event
+    of the listing before it where listings were joined.
+
+    Raises:
+        MalformedTextError: after the last whole event, if the file is cut short or damaged.
+    """
+    held, started, seen = bytearray(b"\n"), False, 0
+    listing = _Listing()
+    try:
+        for chunk in _chunks(path):
+            held += chunk.replace(b"\r", b"")
+            while (end := held.find(b"\nE ", seen)) >= 0:
+                text, head = _cut(bytes(held[1 : end + 1]), started)
+                if started:
+                    yield listing.event(text)
+                listing.open(head)
+                del held[:end]
+                started, seen = True, 1
+            # The mark of the next event may have begun at the end of the chunk.
+            seen = max(len(held) - 2, 1)
+            if len(held) > MAX_EVENT:
+                what = "an event" if started else "what stands before the first event"
+                raise MalformedTextError(f"{what} is longer than {MAX_EVENT >> 20} MiB")
+    except (EOFError, OSError, zlib.error) as error:
+        raise MalformedTextError(f"the compressed file is cut short or damaged ({error})") from None
+    if started:
+        if not held.endswith(b"\n"):
+            raise MalformedTextError("the file ends in the middle of a line")
+        yield listing.event(_cut(bytes(held[1:]), started)[0])
+
+
+def _cut(text: bytes, started: bool) -> tuple[bytes, bytes]:
+    """The event at the beginning of a text, and the head of the next listing behind it."""
+    if not started:
+        return b"", text
+    end = text.find(b"\nHepMC::") + 1
+    return (text[:end], text[end:]) if end else (text, b"")
+
+
+class _Listing:
+    """What the head of a listing says of its events."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.names: tuple[str, ...] = ()
+
+    def open(self, head: bytes) -> None:
+        """Take in what stands before an event: the head of a new listing, or nothing."""
+        version = next((v for mark, v in _MARKS.items() if mark in head), 0)
+        if not version:
+            return
+        if self.version not in (0, version):
+            raise MalformedTextError(
+                f"HepMC{self.version} and HepMC{version} are joined in one file; take them apart"
+            )
+        self.version, self.names = version, ()
+        for line in head.split(b"\n"):
+            if version == 3 and line[:2] in (b"W ", b"N ") and len(line) <= MAX_LINE:
+                self.names = _names3(line[2:])
+
+    def event(self, text: bytes) -> EventText:
+        """The text of an event of this listing."""
+        event = EventText(text)
+        event.weight_names = self.names
+        return event
+
+
+def _names3(field: bytes) -> tuple[str, ...]:
+    r"""Names of the weights in the head of a HepMC3 listing, ``nominal\|up\|down``."""
+    text = field.decode("utf-8", "replace").replace("\\|", "\n").replace("\\\\", "\\")
+    return tuple(name[:MAX_NAME] for name in text.rstrip("\n").split("\n"))
+
+
+def names2(field: bytes) -> tuple[str, ...]:
+    """Names of the weights in a HepMC2 event, what follows the number in ``N 2 "0" "1"``."""
+    text = field.decode("utf-8", "replace").strip()
+    inner = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else ""
+    return tuple(name[:MAX_NAME] for name in inner.split('" "')) if inner else ()
+
+
+class Lines:
+    """Text cut into lines, of which those of one kind can be read as columns."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = np.frombuffer(text, dtype=np.uint8)
+        ends = np.flatnonzero(self.text == ord("\n"))
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        filled = ends > starts
+        self.starts, self.ends = starts[filled], ends[filled]
+        self.kind = self.text[self.starts]
+        # "HepMC::" lines stand between listings that were joined.
+        spaced = self.text[np.minimum(self.starts + 1, len(self.text) - 1)] == ord(" ")
+        self.kind = np.where(spaced, self.kind, 0)
+        spaces = np.flatnonzero(self.text == ord(" "))
+        n_spaces = np.searchsorted(spaces, np.stack([self.starts, self.ends]))
+        self.n_fields = n_spaces[1] - n_spaces[0] + 1
+        self.event = np.cumsum(self.kind == ord("E")) - 1
+
+    def where(self, kind: str) -> NDArray[np.int64]:
+        """Numbers of the lines that begin with a letter."""
+        return np.flatnonzero(self.kind == ord(kind))
+
+    def line(self, line: int) -> bytes:
+        """The text of one line."""
+        self._check_length(np.array([line]))
+        return self.text[self.starts[line] : self.ends[line]].tobytes()
+
+    def fields(self, line: int) -> list[bytes]:
+        """The fields of one line after its letter."""
+        return self.line(line).split()[1:]
+
+    def _check_length(self, lines: NDArray[np.int64]) -> None:
+        longest = int((self.ends[lines] - self.starts[lines]).max(initial=0))
+        if longest > MAX_LINE:
+            raise MalformedTextError(f"a line is longer than {MAX_LINE >> 20} MiB")
+
+    def table(
+        self, lines: NDArray[np.int64], names: list[str], least: int
+    ) -> dict[str, np.ndarray]:
+        """Named columns of some lines of the same kind; further fields are ignored.
+
+        Args:
+            lines: numbers of the lines.
+            names: names of the fields after the letter; ``"_"`` for those not needed.
+            least: fewest fields that such a line may have, the letter included.
+        """
+        self._check_length(lines)
+        if len(lines) and self.n_fields[lines].min() < least:
+            raise MalformedTextError(f"a line has fewer than {least} fields")
+        if len(lines) and self.n_fields[lines].max() > _MAX_FIELDS:
+            raise MalformedTextError(f"a line has more than {_MAX_FIELDS} fields")
+        wanted = [name for name in names if name != "_"]
+        columns = {n: np.zeros(len(lines), _arrow_type(n)) for n in wanted}
+        for width in np.unique(self.n_fields[lines]):
+            part = np.flatnonzero(self.n_fields[lines] == width)
+            for name, values in self._read(lines[part], names, int(width)).items():
+                columns[name][part] = values
+        return columns
+
+    def _read(
+        self, lines: NDArray[np.int64], names: list[str], width: int
+    ) -> dict[str, np.ndarray]:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        wanted_line = np.zeros(len(self.starts), dtype=bool)
+        wanted_line[lines] = True
+        # Blank lines, counted to the line before them, are ignored by the CSV reader.
+        sizes = np.diff(self.starts, append=len(self.text))
+        text = self.text[self.starts[0] :][np.repeat(wanted_line, sizes)]
+        fields = [f"{i}_" if n == "_" else n for i, n in enumerate(["_", *names])]
+        fields += [f"{i}_" for i in range(len(fields), width)]
+        wanted = [name for name in names if name != "_"]
+        types = {
+            n: {"O": pa.string(), "i": pa.int64(), "f": pa.float64()}[_arrow_type(n).kind]
+            for n in wanted
+        }
+        try:
+            table = csv.read_csv(
+                pa.BufferReader(text.tobytes()),
+                csv.ReadOptions(column_names=fields, use_threads=False, block_size=1 << 24),
+                csv.ParseOptions(delimiter=" ", quote_char=False),
+                csv.ConvertOptions(
+                    column_types=types,
+                    include_columns=wanted,
+                    null_values=[],
+                    strings_can_be_null=False,
+                ),
+            )
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+            raise MalformedTextError(str(error).splitlines()[0]) from None
+        return {name: table.column(name).to_numpy() for name in wanted}
+
+
+def _arrow_type(name: str) -> np.dtype:
+    if name == "incoming":
+        return np.dtype(object)
+    return np.dtype(np.int64 if name in _WHOLE else np.float64)

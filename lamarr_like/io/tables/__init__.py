@@ -1,0 +1,1 @@
+"""Truth from tables: ROOT and Parquet, ours or foreign."""

@@ -1,0 +1,1 @@
+"""Particles, kinematics and likelihoods: what is true in any detector."""

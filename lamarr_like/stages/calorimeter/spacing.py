@@ -1,0 +1,279 @@
+"""Clusters keep their distance: there are no two local maxima in neighbouring cells.
+
+Places are drawn cluster by cluster, so that some fall onto others by chance.  They are drawn again
+until the density of pairs falls towards small distances as it does in the sample that was learnt
+from: rejection sampling of the law of independent places times a factor for each pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..grid import Grid, leading
+from ..stage import Floats, Mask
+from .sources import BORDERS, CELLS, region_of
+
+Ints = NDArray[np.int64]
+
+EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5)
+"""Distances, in the larger of the two cells, between which the factor is constant; 1 beyond."""
+LEAK_EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)
+"""Distances, in the larger of the two cells, between which the leakage of a shower into its
+neighbour is constant; none beyond."""
+_PLATEAU = 4.0
+"""Up to this distance beyond the last edge pairs are as dense as they would be without the rule."""
+_LEAST_PAIRS = 1000
+_HOPELESS, _CROWD = -40.0, 8
+"""Logarithm of a factor below any number drawn, and clusters nearer than a cell that make it: what
+stands in such a crowd would stand so again, and stays."""
+_FEW = 2
+"""Clusters in the same cell that let a crowd be looked for."""
+_MOST = 16
+"""Clusters of one cell, the foremost, that others look at.  Like `_CROWD` it bounds the work where
+thousands of particles come to one place; an event of collisions has neither."""
+
+
+def pair_factors(x: Floats, y: Floats, event: Ints) -> list[float]:
+    """Density of pairs of clusters by distance over its plateau, one for each bin of `EDGES`.
+
+    Args:
+        x, y: places in the plane of the cells [mm], shape ``(n,)``.
+        event: event of each, shape ``(n,)``.
+
+    Returns:
+        Numbers from 0 to 1; none where there are too few pairs to tell.
+    """
+    _, _, distance = near_pairs(x, y, event, _PLATEAU)
+    edges = np.array([*EDGES, _PLATEAU])
+    density = np.histogram(distance, edges)[0] / np.diff(edges**2)
+    if len(distance) < _LEAST_PAIRS:
+        return []
+    found: list[float] = np.minimum(density[:-1] / density[-1], 1.0).round(5).tolist()
+    return found
+
+
+def crowded(
+    factors: Sequence[float],
+    event: Ints,
+    place: Floats,
+    values: Mapping[str, Floats],
+    chance: Floats,
+) -> Mask:
+    """Clusters that are to be drawn again: of two too near, the one farther from its sources.
+
+    Args:
+        factors: `pair_factors`.
+        event: event of each cluster, shape ``(m,)``.
+        place: x, y, unit of its sources, shape ``(m, 3)`` or more.
+        values: ``dx``, ``dy``, its distance from them in units; shapes ``(m,)``.
+        chance: a number in (0, 1) for each, shape ``(m,)``.
+    """
+    if not factors:
+        return np.zeros(len(event), dtype=bool)
+    x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
+    logs = np.log(np.clip(np.asarray(factors), 1e-6, 1.0))  # one for each bin of `EDGES`
+    far = values["dx"] * values["dx"] + values["dy"] * values["dy"]
+    points, rank = _Points.at(x, y, event), _ranked(far)
+    known, before = points.leading(rank, EDGES[1])
+    others, summed = np.flatnonzero(known), before * logs[0]
+    stays = (before > _CROWD) & (summed < _HOPELESS)
+    last = int(np.flatnonzero(logs).max(initial=0)) + 1  # beyond it all distances are alike
+    # Where several share a cell, those that stay are found by a search in a small circle.
+    for n, rows in ((1, before > _FEW), (last, np.ones(len(x), dtype=bool))):
+        places = np.flatnonzero(rows & ~stays)
+        counts = np.zeros((len(x), n), np.int64)
+        for a, _, distance in _near(points, places, others, EDGES[n], rank):
+            slot = a * n + np.searchsorted(EDGES, distance, "right") - 1
+            counts += np.bincount(slot, minlength=counts.size).reshape(counts.shape)
+        summed[places] = 0.0
+        for k in range(n):
+            summed[places] += counts[places, k] * logs[k]
+        stays |= (counts[:, 0] > _CROWD) & (summed < _HOPELESS)
+    again: Mask = (chance > np.exp(summed)) & ~stays
+    return again
+
+
+def _ranked(values: Floats) -> Ints:
+    """Place of each in rising order, the first of equals first."""
+    rank = np.empty(len(values), np.int64)
+    rank[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return rank
+
+
+def hardest_near(x: Floats, y: Floats, energy: Floats, event: Ints, reach: float) -> Ints:
+    """The hardest cluster of the same event that is nearer than `reach`, for each that is softer.
+
+    Args:
+        x, y, energy, event: the clusters, shapes ``(n,)``.
+        reach: distance in the larger of the two cells.
+
+    Returns:
+        Its row, the own one for those that are the hardest; of equals the first is the hardest.
+    """
+    points, rank = _Points.at(x, y, event), _ranked(-energy)
+    known, _ = points.leading(rank, reach)
+    best = rank.copy()
+    for a, b, _ in _near(points, np.arange(len(x)), np.flatnonzero(known), reach, rank):
+        np.minimum.at(best, a, rank[b])
+    return np.argsort(rank)[best]
+
+
+def leaked_parts(
+    x: Floats, y: Floats, energy: Floats, event: Ints, owner: Ints, given: Mapping[str, Floats]
+) -> list[float]:
+    """Mean part of the energy of a cluster's owner that its neighbour holds, by their distance.
+
+    Args:
+        x, y, energy, event: the clusters, shapes ``(n,)``.
+        owner: particle of the largest share of each, unique over all events; -1 for none.
+        given: links: ``cluster`` (row), ``particle`` (as `owner`) and ``energy`` of the cluster
+            that the particle gave; shapes ``(m,)``.
+
+    Returns:
+        One number for each bin of `LEAK_EDGES`; none where there are too few pairs to tell.
+    """
+    a, b, distance = near_pairs(x, y, event, LEAK_EDGES[-1])
+    known = (owner[a] >= 0) & (owner[b] >= 0) & (owner[a] != owner[b])
+    a, b, distance = a[known], b[known], distance[known]
+    if len(a) < _LEAST_PAIRS:
+        return []
+    base = int(owner.max()) + 1
+    link = given["cluster"].astype(np.int64) * base + given["particle"].astype(np.int64)
+    order = np.argsort(link, kind="stable")
+    sorted_, energies = link[order], given["energy"][order]
+    to, of = np.concatenate([a, b]), np.concatenate([b, a])
+    wanted = to * base + owner[of]
+    at = np.minimum(np.searchsorted(sorted_, wanted), len(sorted_) - 1)
+    part = np.where(sorted_[at] == wanted, energies[at], 0.0) / np.maximum(energy[of], 1.0)
+    return mean_parts(np.concatenate([distance, distance]), part)
+
+
+def nearest_cluster(
+    x: Floats, y: Floats, event: Ints, places: tuple[Floats, Floats, Ints]
+) -> tuple[Ints, Floats]:
+    """The cluster of the same event that is nearest to each of some places.
+
+    Args:
+        x, y: the clusters, in the plane of the cells [mm], shape ``(n,)``.
+        event: event of each, shape ``(n,)``.
+        places: x, y and event of the places, shapes ``(k,)``.
+
+    Returns:
+        Row of the cluster, -1 for none within the last of `LEAK_EDGES`, and the distance in the
+        larger of the two cells; shapes ``(k,)``.
+    """
+    px, py, of = places
+    row, distance = np.full(len(px), -1), np.full(len(px), np.inf)
+    if not len(x) or not len(px):
+        return row, distance
+    reach = LEAK_EDGES[-1] * CELLS[0]
+    cells = np.asarray(CELLS)
+    unit, own = cells[region_of(x, y)], cells[region_of(px, py)]
+    for place, point in Grid(x, y, event, reach).near(px, py, of, np.full(len(px), reach)):
+        dx, dy = px[place] - x[point], py[place] - y[point]
+        d = np.sqrt(dx * dx + dy * dy)
+        order = np.lexsort((point, d, place))
+        order = order[d[order] < reach]
+        _, first = np.unique(place[order], return_index=True)
+        best = order[first]
+        row[place[best]] = point[best]
+        distance[place[best]] = d[best]
+    some = np.flatnonzero(row >= 0)
+    distance[some] /= np.maximum(unit[row[some]], own[some])
+    row[distance >= LEAK_EDGES[-1]] = -1
+    return row, distance
+
+
+def mean_parts(distance: Floats, part: Floats) -> list[float]:
+    """Mean of the parts for each bin of `LEAK_EDGES`; none where there are too few to tell.
+
+    Args:
+        distance: shape ``(n,)``; those beyond the last edge do not count.
+        part: part of the energy of a particle, shape ``(n,)``.
+    """
+    bins = np.searchsorted(LEAK_EDGES, distance, "right") - 1
+    inside = bins < len(LEAK_EDGES) - 1
+    if inside.sum() < _LEAST_PAIRS:
+        return []
+    n = len(LEAK_EDGES) - 1
+    total = np.bincount(bins[inside], np.clip(part[inside], 0.0, 1.0), minlength=n)
+    counts = np.bincount(bins[inside], minlength=n)
+    found: list[float] = (total / np.maximum(counts, 1)).round(5).tolist()
+    return found
+
+
+def near_pairs(x: Floats, y: Floats, event: Ints, reach: float) -> tuple[Ints, Ints, Floats]:
+    """Pairs of clusters of one event that are near each other.
+
+    Args:
+        x, y: places in the plane of the cells [mm], shape ``(n,)``.
+        event: event of each, shape ``(n,)``.
+        reach: largest distance, in the larger of the two cells.
+
+    Returns:
+        Both clusters of each pair, the first below the second, and their distance in the larger
+        cell; in order of the first.
+    """
+    points, everything = _Points.at(x, y, event), np.arange(len(x))
+    pairs = [np.zeros(0, np.int64)]
+    for b, a, _ in _near(points, everything, everything, reach, everything):
+        pairs.append(a * len(x) + b)
+    # In one order whatever else is there, so that sums are the same bit for bit.
+    a, b = np.divmod(np.sort(np.concatenate(pairs)), max(len(x), 1))
+    unit = np.maximum(points.unit[a], points.unit[b])
+    return a, b, np.hypot(x[a] - x[b], y[a] - y[b]) / unit
+
+
+class _Points(NamedTuple):
+    """Clusters: places [mm], size of the cells there [mm] and event; shapes ``(n,)``."""
+
+    x: Floats
+    y: Floats
+    unit: Floats
+    event: Ints
+
+    @classmethod
+    def at(cls, x: Floats, y: Floats, event: Ints) -> _Points:
+        return cls(x, y, np.asarray(CELLS)[region_of(x, y)], event)
+
+    def places(self, rows: Ints) -> tuple[Floats, Floats, Ints]:
+        return self.x[rows], self.y[rows], self.event[rows]
+
+    def leading(self, rank: Ints, reach: float) -> tuple[Mask, Ints]:
+        """`grid.leading` in squares so small that all in one are nearer than `reach` cells."""
+        side = 0.7 * reach * self.unit
+        cell = (np.floor(c / side).astype(np.int64) for c in (self.x, self.y))
+        return leading((*cell, np.rint(self.unit).astype(np.int64), self.event), rank, _MOST)
+
+
+def _near(
+    points: _Points, places: Ints, others: Ints, reach: float, rank: Ints
+) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Pairs of clusters nearer than `reach`: of `places`, and of `others` that rank before it.
+
+    The search is as wide as the larger of the two cells demands, and no wider.
+    """
+    x, y = np.abs(points.x), np.abs(points.y)
+    for size, (a, b) in zip(CELLS, (*BORDERS[1:], (0.0, 0.0)), strict=True):
+        side = reach * size * (1.0 + 1e-9)
+        outer = points.unit == size
+        # Of smaller cells those count that have such a cell within reach.
+        inner = (points.unit < size) & ((x > a - side) | (y > b - side))
+        for mine, theirs in ((outer, inner | outer), (inner, outer)):
+            at, of = places[mine[places]], others[theirs[others]]
+            if not len(at) or not len(of):
+                continue
+            grid = Grid(*points.places(of), side)
+            for place, point in grid.near(*points.places(at), np.full(len(at), side)):
+                one, other = at[place], of[point]
+                able = rank[other] < rank[one]
+                one, other = one[able], other[able]
+                dx, dy = points.x[one] - points.x[other], points.y[one] - points.y[other]
+                able = dx * dx + dy * dy < side * side
+                distance = np.hypot(dx[able], dy[able]) / size
+                near = distance < reach
+                yield one[able][near], other[able][near], distance[near]

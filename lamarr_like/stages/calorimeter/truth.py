@@ -1,0 +1,275 @@
+"""What the ECAL stage learns from a detailed sample: outcomes of sources, and their clusters."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.translator.cluster_layout import MOST_CLUSTERS
+from ...engine.translator.sequences import Sources
+from ...errors import SchemaError
+from ...events import EventBatch, Table
+from ..features import ECAL_Z
+from ..stage import Columns, Floats, Mask
+from .sources import CELL_Z, ZONES, make_sources, numbered, region_of, source_rows
+from .spacing import leaked_parts, mean_parts, near_pairs, nearest_cluster, pair_factors
+from .tables import OUTPUTS, PLAIN, RESOLUTION, Rules, lost_showers
+
+OWNED_SHARE = 0.15
+"""Least share of a cluster's energy for a source to own it."""
+ABSORBED_PART = 0.2
+"""Part of its energy that a source without a cluster must have put into another's."""
+REACH = 3.9
+"""Distance, in the larger of the two cells, up to which a source counts as absorbed."""
+MOST = MOST_CLUSTERS
+"""Clusters of a source; the softest beyond are left out."""
+NEAREST_SHARE = 5e-3
+"""Share of the clusters that have another nearer than the least distance."""
+
+Ints = NDArray[np.int64]
+
+
+class Outcomes(NamedTuple):
+    """Labels of sources, and the clusters that they own.
+
+    Attributes:
+        own: number of clusters of each source, shape ``(n,)``.
+        pointer: source that absorbed it, -1 for none.
+        cluster: rows of the cluster table in order of owner and number, shape ``(m,)``.
+        share: share of its owner in each, 0 for those of background zones.
+        left_out: share of the clusters that no source owns.
+    """
+
+    own: Ints
+    pointer: Ints
+    cluster: Ints
+    share: Floats
+    left_out: float
+
+
+def outcomes(batch: EventBatch, rows: Mask, *, zones: bool) -> Outcomes:
+    """Outcomes of the sources of a detailed sample.
+
+    A cluster belongs to its source of the largest share, if that is `OWNED_SHARE` or more, else to
+    the background zone that it lies in.  A source without a cluster is absorbed by the owner of the
+    cluster that it gave most energy to, if that is `ABSORBED_PART` of its own.  Last, a cluster is
+    handed over to the most energetic of its owner and what was absorbed in it.
+
+    Args:
+        batch: detailed sample.
+        rows: `sources.source_rows`.
+        zones: whether there are background zones.
+    """
+    sources = make_sources(batch, rows, ("x",), zones)
+    n, cluster = len(sources.x), batch["cluster"]
+    link = _Links(batch, rows, numbered(batch, rows, zones), sources)
+    owner = np.full(len(cluster), -1)
+    order = np.lexsort((-link.source, link.weight))
+    order = order[link.weight[order] >= OWNED_SHARE]
+    owner[link.cluster[order]] = link.source[order]  # the last, of the largest weight, stays
+    if zones:
+        x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
+        first = sources.offsets[cluster.event_index + 1] - ZONES
+        owner = np.where(owner < 0, first + region_of(x, y), owner)
+    kept, own = _numbered_clusters(owner, cluster["energy"], n)
+    pointer = _pointers(link, owner, own, sources)
+    taken = _handed_over(own, pointer, sources)
+    owner = np.where(owner >= 0, taken[owner], -1)
+    kept, own = _numbered_clusters(owner, cluster["energy"], n)
+    pointer = _repointed(own, pointer, taken, sources)
+    share = link.share_of(owner)[kept]
+    return Outcomes(own, pointer, kept, share, 1.0 - len(kept) / max(len(cluster), 1))
+
+
+def _handed_over(own: Ints, pointer: Ints, sources: Sources) -> Ints:
+    """Who owns the cluster of each source: itself, or the most energetic of what it absorbed.
+
+    Which of two merged photons gave more to their cluster is chance; which has more energy is not.
+    With the cluster always the latter's, whether the other is seen beside it is the only thing that
+    is left to draw.
+    """
+    taken = np.arange(len(own))
+    member = np.flatnonzero(pointer >= 0)
+    member = member[own[pointer[member]] == 1]
+    # The last of equal targets stays: the most energetic, of equals the first.
+    member = member[np.lexsort((-member, sources.energy[member]))]
+    into = pointer[member]
+    better = sources.energy[member] > sources.energy[into]
+    taken[into[better]] = member[better]
+    return taken
+
+
+def _repointed(own: Ints, pointer: Ints, taken: Ints, sources: Sources) -> Ints:
+    """Pointers after clusters were handed over, as far as the new owner is near."""
+    n = np.arange(len(own))
+    pointer = np.where(taken != n, n, pointer)
+    target = np.where(pointer >= 0, taken[pointer], 0)
+    near = _distance(sources, n, target) < REACH
+    return np.where((pointer >= 0) & (own == 0) & (own[target] > 0) & near, target, -1)
+
+
+def _distance(sources: Sources, a: Ints, b: Ints) -> Floats:
+    """Distance of sources, in the larger of the two cells."""
+    unit = np.maximum(sources.unit[a], sources.unit[b])
+    return np.hypot(sources.x[a] - sources.x[b], sources.y[a] - sources.y[b]) / unit
+
+
+class _Links:
+    """Links of clusters to sources: rows of the cluster table, sources, shares, energies."""
+
+    def __init__(self, batch: EventBatch, rows: Mask, number: Ints, sources: Sources) -> None:
+        link, particle = batch["cluster_link"], batch.particle
+        event = link.event_index
+        mc = link["mcparticle_id"].astype(np.int64)
+        bad = (mc >= particle.counts[event]) | (
+            link["cluster_id"] >= batch["cluster"].counts[event]
+        )
+        if bad.any():
+            raise SchemaError(
+                f"cluster_link of event {batch.event['event_id'][event[np.argmax(bad)]]} names a "
+                "cluster or a particle that is not there"
+            )
+        place = np.full(len(particle), -1)
+        place[rows] = np.flatnonzero(number >= 0)
+        source = np.where(mc >= 0, place[particle.offsets[event] + np.maximum(mc, 0)], -1)
+        known = source >= 0
+        self.source = source[known]
+        self.cluster = (batch["cluster"].offsets[event] + link["cluster_id"])[known]
+        self.weight = link["weight"][known].astype(np.float64)
+        self.energy = self.weight * batch["cluster"]["energy"][self.cluster]
+
+    def share_of(self, owner: Ints) -> Floats:
+        """Share of each cluster's energy that its owner gave, 0 for none."""
+        share = np.zeros(len(owner))
+        mine = owner[self.cluster] == self.source
+        np.add.at(share, self.cluster[mine], self.weight[mine])
+        return share
+
+
+def _numbered_clusters(owner: Ints, energy: np.ndarray, n: int) -> tuple[Ints, Ints]:
+    """Owned clusters by owner and falling energy, `MOST` each; how many each source owns."""
+    order = np.lexsort((-energy.astype(np.float64), owner))
+    order = order[owner[order] >= 0]
+    first = np.searchsorted(owner[order], owner[order])
+    order = order[np.arange(len(order)) - first < MOST]
+    return order, np.bincount(owner[order], minlength=n)
+
+
+def _pointers(link: _Links, owner: Ints, own: Ints, sources: Sources) -> Ints:
+    pointer = np.full(len(own), -1)
+    into = owner[link.cluster]
+    able = (into >= 0) & (own[link.source] == 0)
+    able &= (own[np.maximum(into, 0)] > 0) & ~sources.zone[np.maximum(into, 0)]
+    able &= link.energy > ABSORBED_PART * sources.energy[link.source]
+    able &= _distance(sources, link.source, into) < REACH
+    order = np.flatnonzero(able)
+    order = order[np.lexsort((-link.cluster[order], link.energy[order]))]
+    pointer[link.source[order]] = into[order]
+    return pointer
+
+
+def cluster_values(batch: EventBatch, found: Outcomes, place: Floats) -> Columns:
+    """What the head learns of some clusters.
+
+    Args:
+        batch: detailed sample.
+        found: outcomes of the sources.
+        place: x, y, unit, log energy of the sources of each cluster, shape ``(m, 4)``.
+    """
+    cluster, chosen = batch["cluster"], found.cluster
+    x, y = (cluster[a][chosen].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
+    energy = np.maximum(cluster["energy"][chosen].astype(np.float64), 1.0)
+    out = {name: cluster[name][chosen].astype(np.float64) for name in PLAIN}
+    out["log_energy"] = np.log(energy) - place[:, 3]
+    out["dx"], out["dy"] = (x - place[:, 0]) / place[:, 2], (y - place[:, 1]) / place[:, 2]
+    out["owner_share"] = found.share
+    return {name: out[name] for name in OUTPUTS}
+
+
+def expected_resolution(batch: EventBatch) -> dict[str, Any]:
+    """The laws of ``sigma_energy`` and ``sigma_x`` in a sample, in the form of `RESOLUTION`."""
+    cluster: Table = batch["cluster"]
+    if not {"sigma_energy", "sigma_x", "region"} <= set(cluster.columns) or len(cluster) < 100:
+        return RESOLUTION
+    x, y, energy, se, sx = (
+        cluster[c].astype(np.float64) for c in ("x", "y", "energy", "sigma_energy", "sigma_x")
+    )
+    e = np.maximum(energy, 1.0) / 1000.0
+    sine2 = (x * x + y * y) / (x * x + y * y + ECAL_Z**2)
+    terms = np.stack([e, e * e, 1.0 / np.maximum(sine2, 1e-6)], axis=1)
+    # Relative errors count: the law must hold for soft and hard clusters.
+    scale = (1000.0 / se) ** 2
+    law = np.linalg.lstsq(terms * scale[:, None], np.ones(len(e)), rcond=None)[0]
+    # Near a border a cluster may lie in one region and have its seed, which tells, in the other.
+    region = cluster["region"]
+    place = []
+    for r, usual in enumerate(RESOLUTION["place"]):
+        here = region == r
+        if here.sum() < 30:
+            place.append(usual)
+            continue
+        terms = np.stack([np.ones(here.sum()), 1.0 / e[here]], axis=1) / sx[here, None] ** 2
+        place.append(np.linalg.lstsq(terms, np.ones(here.sum()), rcond=None)[0].tolist())
+    return {"energy": law.tolist(), "place": place}
+
+
+def rules(batch: EventBatch) -> Rules:
+    """What holds for all clusters of a sample."""
+    cluster = batch["cluster"]
+    et = cluster["et"] if "et" in cluster else np.zeros(0)
+    x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
+    nearest = _nearest(x, y, cluster.event_index)
+    return Rules(
+        resolution=expected_resolution(batch),
+        least_et=float(np.min(et)) if len(et) else 0.0,
+        least_distance=float(np.quantile(nearest, NEAREST_SHARE)) if len(nearest) > 1000 else 0.0,
+        spacing=pair_factors(x, y, cluster.event_index),
+        leak=_leak(batch, x, y),
+        stray=_stray(batch, x, y),
+    )
+
+
+def _leak(batch: EventBatch, x: Floats, y: Floats) -> list[float]:
+    """`spacing.leaked_parts` of a sample."""
+    cluster, link, particle = batch["cluster"], batch["cluster_link"], batch.particle
+    event = cluster.event_index
+    energy = cluster["energy"].astype(np.float64)
+    rows = cluster.offsets[link.event_index] + link["cluster_id"]
+    first = particle.offsets
+    mine = cluster["mcparticle_id"].astype(np.int64)
+    given = {
+        "cluster": rows,
+        "particle": first[link.event_index] + link["mcparticle_id"],
+        "energy": link["weight"].astype(np.float64) * energy[rows],
+    }
+    owner = np.where(mine >= 0, first[event] + mine, -1)
+    return leaked_parts(x, y, energy, event, owner, given)
+
+
+def _stray(batch: EventBatch, x: Floats, y: Floats) -> list[float]:
+    """`ecal_tables.Rules.stray` of a sample."""
+    rows = source_rows(batch)
+    sources = make_sources(batch, rows, ("x",), True)
+    found = outcomes(batch, rows, zones=True)
+    lost = lost_showers(sources, (found.own == 0) & (found.pointer < 0))
+    event = np.searchsorted(sources.offsets, lost, "right") - 1
+    places = (sources.x[lost], sources.y[lost], event)
+    at, distance = nearest_cluster(x, y, batch["cluster"].event_index, places)
+    lost, at, distance = lost[at >= 0], at[at >= 0], distance[at >= 0]
+    link = _Links(batch, rows, numbered(batch, rows, True), sources)
+    given = np.zeros(len(sources.x))
+    nearest = np.full(len(sources.x), -1)
+    nearest[lost] = at
+    mine = nearest[link.source] == link.cluster
+    np.add.at(given, link.source[mine], link.energy[mine])
+    return mean_parts(distance, given[lost] / sources.energy[lost])
+
+
+def _nearest(x: Floats, y: Floats, event: Ints) -> Floats:
+    """Distance from each cluster to the nearest other of its event, in the larger cell."""
+    a, b, distance = near_pairs(x, y, event, 3.0)
+    nearest = np.full(len(x), 3.0)
+    np.minimum.at(nearest, np.concatenate([a, b]), np.concatenate([distance, distance]))
+    return nearest

@@ -1,0 +1,68 @@
+"""Global particle identification of the fast chain: all ProbNN of a track as one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...events import EventBatch
+from ...physics.likelihoods import COMBINED, SUMMED, combined_dlls
+from .. import features
+from ..stage import AbstractGeneratorStage, Columns, Mask, keys, typed
+from . import calo_pid
+from .prob_nn import CLASSES, PROB_NN, VISIBLE, from_log_ratios, log_ratios, visible
+
+
+def _output(name: str) -> str:
+    return f"log_{name}_over_pi"
+
+
+class GlobalPid(AbstractGeneratorStage):
+    """Draws the six ProbNN jointly, and adds up the combined likelihoods.
+
+    ProbNN is a function of what the track has by now and of three calorimeter energies that it has
+    not: those are what makes it random.  The vector is written as five logarithms of probabilities
+    over that of the pion, so that any draw gives six that add up to one.
+    """
+
+    name = "global_pid"
+    table = "track"
+    requires = calo_pid.REQUIRES | VISIBLE | keys("track", *SUMMED)
+    provides = keys("track", *PROB_NN, *COMBINED)
+    target_columns = keys("track", *PROB_NN)
+    outputs = tuple(_output(c) for c in ("k", "p", "mu", "e", "ghost"))
+    rare_species = True
+
+    @classmethod
+    def rows(cls, batch: EventBatch) -> Mask:
+        """Tracks of generated particles."""
+        return features.from_truth(batch)
+
+    @classmethod
+    def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """Every input of ProbNN that the track has; and, for the others, truth and neighbours."""
+        return calo_pid.conditions(batch, rows) | visible(batch, rows)
+
+    @classmethod
+    def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """Logarithms of the probabilities over that of the pion."""
+        ratios = log_ratios({name: batch.track[name][rows] for name in PROB_NN})
+        return {_output(name): values for name, values in ratios.items()}
+
+    def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
+        """Add the probabilities and the combined likelihoods."""
+        rows = self.rows(batch)
+        drawn = self.reconstructed(batch, rows, self._draw(batch, rows, "mcparticle_id", seed))
+        columns: Columns = {name: np.zeros(len(rows)) for name in PROB_NN}
+        for name, values in columns.items():
+            values[rows] = drawn[name]
+        columns |= combined_dlls(batch.track.columns)
+        return batch.with_columns("track", **typed("track", columns))
+
+    def reconstructed(
+        self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
+    ) -> Columns:
+        """Probabilities from a draw of the model."""
+        ratios = {name: drawn[_output(name)] for name in CLASSES if name != "pi"}
+        return dict(from_log_ratios(ratios))

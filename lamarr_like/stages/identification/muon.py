@@ -1,0 +1,119 @@
+"""Muon identification: acceptance and decision of the muon stations, then their likelihoods."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import schema
+from ...events import EventBatch
+from .. import features
+from ..stage import AbstractClassifierStage, AbstractGeneratorStage, Columns, Mask, keys, typed
+from . import conditions as pid_conditions
+from . import neighbours
+
+STATION_Z = {"m2": 15200.0, "m3": 16400.0, "m5": 18800.0}
+"""z [mm] of muon stations (JINST 3 (2008) S08005)."""
+MIN_MOMENTUM = 3000.0
+"""Softest track [MeV] that can be a muon: below it none gets through the calorimeters."""
+_STEPS = (6000.0, 10000.0)
+"""Momenta [MeV] above which one, and above which both, of M4 and M5 must have hits (JINST 8 (2013)
+P10020)."""
+_INNER = (300.0, 250.0)
+"""Half the opening of M2 in x and y [mm]; each region is twice as large as the one inside it."""
+_NEAR = 250.0
+"""Half width [mm], at the ECAL, of the square in which other muons are looked for."""
+
+_REQUIRES = pid_conditions.REQUIRES | neighbours.REQUIRES
+_UPSTREAM = schema.TRACK_TYPES["upstream"]
+
+
+def _conditions(batch: EventBatch, rows: Mask) -> Columns:
+    """Track, truth, place at the stations as seen from the origin, and other muons beside it."""
+    out = pid_conditions.track_and_truth(batch, rows)
+    for station, z in STATION_Z.items():
+        x, y = pid_conditions.behind_magnet(out, z)
+        out[f"x_{station}"], out[f"y_{station}"] = x / z, y / z
+    size = np.maximum(np.abs(out["x_m2"]) / _INNER[0], np.abs(out["y_m2"]) / _INNER[1])
+    out["muon_region"] = np.log2(np.maximum(size * STATION_Z["m2"], 0.25))
+    for step in _STEPS:
+        out[f"above_{step / 1e3:.0f}_gev"] = (10.0 ** out["log_p"] >= step) * 1.0
+    there, own = neighbours.arriving(batch, ("muon",)), features.linked_rows(batch, rows)
+    event = batch.track.event_index[rows]
+    x, y = (batch.particle[c][own].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
+    near = neighbours.near_energy(there, event, own, x, y, np.full(len(x), _NEAR))
+    out["near_muon"] = np.log1p(near[:, neighbours.KINDS.index("muon")])
+    return out
+
+
+class MuonId(AbstractClassifierStage):
+    """Draws whether a track points to the muon stations and whether they call it a muon."""
+
+    name = "muon_id"
+    table = "track"
+    requires = _REQUIRES
+    provides = keys("track", "in_muon", "is_muon")
+    target_columns = provides
+    target = "muon_class"
+    classes = ("outside", "inside", "is_muon")
+
+    @classmethod
+    def rows(cls, batch: EventBatch) -> Mask:
+        """Tracks of generated particles with a T segment; others point nowhere."""
+        return features.from_truth(batch) & (batch.track["track_type"] != _UPSTREAM)
+
+    @classmethod
+    def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """Track, true species, decay in flight, place at the stations."""
+        return _conditions(batch, rows)
+
+    @classmethod
+    def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """Position in `classes`."""
+        track = batch.track
+        inside = track["in_muon"][rows].astype(np.int64)
+        return {cls.target: np.where(track["is_muon"][rows], 2, inside)}
+
+    def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
+        """Add ``in_muon`` and ``is_muon``."""
+        rows = self.rows(batch)
+        drawn = np.zeros(len(rows), np.int64)
+        drawn[rows] = self._draw(batch, rows, "mcparticle_id", seed)
+        # The momentum threshold is exact; trees would let a few tracks through.
+        muon = (drawn == 2) & (batch.track["p"] >= MIN_MOMENTUM)
+        columns = {"in_muon": drawn > 0, "is_muon": muon}
+        return batch.with_columns("track", **typed("track", columns))
+
+
+class MuonLikelihood(AbstractGeneratorStage):
+    """Draws the likelihoods of the muon hits of tracks with ``is_muon``; zero for all others."""
+
+    name = "muon_likelihood"
+    table = "track"
+    requires = _REQUIRES | keys("track", "is_muon")
+    provides = keys("track", "muon_mu_ll", "muon_bg_ll")
+    target_columns = provides
+    outputs = ("muon_mu_ll", "muon_bg_ll")
+
+    @classmethod
+    def rows(cls, batch: EventBatch) -> Mask:
+        """Tracks of generated particles that the stations call muons."""
+        return features.from_truth(batch) & batch.track["is_muon"].astype(bool)
+
+    @classmethod
+    def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """As for the decision."""
+        return _conditions(batch, rows)
+
+    @classmethod
+    def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """Both likelihoods of the detailed sample."""
+        return {name: batch.track[name][rows].astype(np.float64) for name in cls.outputs}
+
+    def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
+        """Add both likelihoods."""
+        rows = self.rows(batch)
+        drawn = self._draw(batch, rows, "mcparticle_id", seed)
+        columns = {name: np.zeros(len(rows)) for name in self.outputs}
+        for name, values in columns.items():
+            values[rows] = drawn[name]
+        return batch.with_columns("track", **typed("track", columns))

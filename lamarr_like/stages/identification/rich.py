@@ -1,0 +1,171 @@
+"""The five RICH log-likelihood differences of each track, drawn as one vector."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ... import schema
+from ...events import EventBatch
+from ...physics import particles
+from ...physics.kinematics import momentum_components
+from .. import features
+from ..stage import AbstractGeneratorStage, Columns, Floats, Mask, keys, typed
+
+
+class Radiator(NamedTuple):
+    """Published numbers of one radiator (EPJC 73 (2013) 2431; JINST 3 (2008) S08005).
+
+    Attributes:
+        n: refractive index.
+        photons: photons of a saturated track.
+        resolution: of the angle of one photon [rad].
+        inner: smallest angle to the beam [rad].
+        outer: largest slopes in x and y.
+    """
+
+    n: float
+    photons: float
+    resolution: float
+    inner: float
+    outer: tuple[float, float]
+
+
+RADIATORS = {
+    "c4f10": Radiator(1.0014, 20.0, 1.618e-3, 0.025, (0.300, 0.250)),
+    "cf4": Radiator(1.0005, 16.0, 0.68e-3, 0.015, (0.120, 0.100)),
+}
+
+_MASSES = {particles.SPECIES_NAMES[pdg].lower(): m for pdg, m in particles.MASSES.items()}
+
+
+class RichPid(AbstractGeneratorStage):
+    """Draws RichDLLe, RichDLLmu, RichDLLk, RichDLLp and RichDLLbt jointly."""
+
+    name = "rich"
+    table = "track"
+    requires = (
+        features.TRUTH_COLUMNS
+        | keys("event", "event_id", "n_spd_hits", "n_tracks")
+        | keys("track", "mcparticle_id", "track_type", "origin", "p", "tx", "ty", "charge")
+        | keys("track", "chi2_per_dof", "ghost_prob")
+    )
+    provides = keys("track", *schema.RICH_DLL_NAMES)
+    target_columns = provides
+    outputs = ("rich_dll_bt", "rich_dll_k", "rich_dll_p", "rich_dll_mu", "rich_dll_e")
+    rare_species = True
+
+    @classmethod
+    def rows(cls, batch: EventBatch) -> Mask:
+        """Tracks of generated particles."""
+        return features.from_truth(batch)
+
+    @classmethod
+    def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """Reconstructed track, true species, occupancy, and what Cherenkov's law expects."""
+        track = batch.track
+        linked = features.truth(batch.particle, features.linked_rows(batch, rows))
+        p = track["p"][rows]
+        out = features.direction(*momentum_components(p, track["tx"][rows], track["ty"][rows]))
+        out |= {name: linked[name] for name in linked if name.startswith("is_")}
+        out["charge"] = track["charge"][rows].astype(np.float64)
+        out["log_vr"], out["vz"] = linked["log_vr"], linked["vz"]
+        out["tx_after"] = linked["tx_after"]
+        out["log_p_ratio"] = linked["log_p"] - out["log_p"]
+        # A kaon or pion that decays on its way shows the ring of its muon.
+        out |= features.decay_length(linked)
+        out |= {c: track[c][rows].astype(np.float64) for c in ("chi2_per_dof", "ghost_prob")}
+        out |= features.track_flags(track["track_type"][rows])
+        out |= features.occupancy(batch, "track", rows)
+        shares = {
+            "c4f10": (1.0 - out["is_downstream"]) * _share("c4f10", out["tx"], out["ty"]),
+            "cf4": (1.0 - out["is_upstream"]) * _share("cf4", out["tx_after"], out["ty"]),
+        }
+        return out | cherenkov(p, 10.0 ** linked["log_p"], _true_mass(out), shares)
+
+    @classmethod
+    def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """The five differences of the detailed sample."""
+        return {name: batch.track[name][rows].astype(np.float64) for name in cls.outputs}
+
+    def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
+        """Add the five differences."""
+        drawn = self._draw(batch, self.rows(batch), "mcparticle_id", seed)
+        return batch.with_columns("track", **typed("track", drawn))
+
+
+def _true_mass(flags: Columns) -> Floats:
+    mass = np.zeros(len(flags["is_pi"]))
+    for name, value in _MASSES.items():
+        mass = mass + flags[f"is_{name}"] * value
+    return mass
+
+
+def saturation(p: Floats, mass: Floats | float, index: float) -> Floats:
+    """sin^2 of the Cherenkov angle over its value at beta = 1; 0 below threshold.
+
+    It is also the yield of photons in units of that of a saturated track (Frank and Tamm).
+
+    Args:
+        p: momentum [MeV], shape ``(n,)``.
+        mass: mass [MeV].
+        index: refractive index.
+    """
+    # sin^2 = 1 - (1 + m^2 / p^2) / n^2, at saturation 1 - 1 / n^2.
+    fraction = 1.0 - (mass / np.maximum(p, 1.0)) ** 2 / (index * index - 1.0)
+    return np.maximum(fraction, 0.0)
+
+
+def _share(radiator: str, tx: Floats, ty: Floats) -> Floats:
+    """Share of the ring that the photon detectors see, by the track's slopes in the radiator."""
+    wanted = RADIATORS[radiator]
+    inner = (np.hypot(tx, ty) - 0.7 * wanted.inner) / (0.6 * wanted.inner)
+    share = np.clip(inner, 0.0, 1.0)
+    for slope, outer in ((tx, wanted.outer[0]), (ty, wanted.outer[1])):
+        share = share * np.clip((1.05 * outer - np.abs(slope)) / (0.12 * outer), 0.0, 1.0)
+    return share
+
+
+def cherenkov(p: Floats, true_p: Floats, true_mass: Floats, shares: Columns) -> Columns:
+    """Cherenkov yields and expected log-likelihood differences in both radiators.
+
+    Args:
+        p: reconstructed momentum [MeV], which the mass hypotheses are tried with; shape ``(n,)``.
+        true_p: true momentum [MeV], which the photons come from.
+        true_mass: true mass [MeV].
+        shares: share of the ring that is seen, by radiator.
+
+    Returns:
+        For each radiator the seen photons of each hypothesis over those of a saturated track
+        (``sat_k_cf4``), and the expected log-likelihood of each relative to the pion
+        (``exp_k_cf4``), compressed by asinh.
+    """
+    out: Columns = {}
+    for radiator, numbers in RADIATORS.items():
+        share = shares[radiator]
+        photons = numbers.photons * share
+        separation = np.arccos(1.0 / numbers.n) / numbers.resolution
+        true = saturation(true_p, true_mass, numbers.n)
+        score = {"bt": np.zeros_like(true)}
+        for name, mass in _MASSES.items():
+            tried = saturation(p, mass, numbers.n)
+            out[f"sat_{name}_{radiator}"] = share * tried
+            score[name] = photons * _score(true, tried, separation)
+        for name in ("e", "mu", "k", "p", "bt"):
+            out[f"exp_{name}_{radiator}"] = np.arcsinh(score[name] - score["pi"])
+    return out
+
+
+def _score(true: Floats, tried: Floats, separation: float) -> Floats:
+    """Rough expected log-likelihood of a hypothesis for each photon of a saturated track.
+
+    The photons of the true track support a ring at the tried angle as far as they lie on it:
+    with a distance of s standard deviations the gain of each falls as exp(-s^2 / 4), while photons
+    that are expected and missing cost one unit each.
+    """
+    # Small angles: theta / theta_max is the square root of the saturated fraction.
+    distance = separation * (np.sqrt(true) - np.sqrt(tried))
+    gain = 4.0 * np.sqrt(true * tried) * np.exp(-0.25 * np.minimum(distance**2, 100.0))
+    score: Floats = gain - tried
+    return score

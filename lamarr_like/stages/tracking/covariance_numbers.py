@@ -1,0 +1,132 @@
+"""Covariance matrices as free numbers, and back: always positive definite.
+
+A matrix becomes the logarithms of its standard deviations and the inverse hyperbolic tangents of
+its canonical partial correlations (the C-vine of Lewandowski, Kurowicka and Joe, J. Multivar.
+Anal. 100 (2009) 1989, doi:10.1016/j.jmva.2009.04.008): numbers without bounds or order, of which
+most are near zero for a track.  Both ways go through the Cholesky factor and never subtract
+nearly equal numbers, so that ill-conditioned matrices survive the round trip.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import SchemaError
+from ..stage import Floats
+
+RIDGE = 1e-10
+"""Share by which variances are raised, so that no matrix is singular within float64."""
+
+
+def tanh(x: Floats) -> Floats:
+    """Hyperbolic tangent of moderate numbers; that of NumPy differs with the processor."""
+    e = np.expm1(2.0 * x)
+    return e / (e + 2.0)
+
+
+def cholesky(matrix: Floats) -> Floats:
+    """Lower Cholesky factors of symmetric matrices, shape ``(n, k, k)``.
+
+    Raises:
+        SchemaError: if a matrix is not positive definite, with its position.
+    """
+    k = matrix.shape[-1]
+    sigma = np.sqrt(np.einsum("nii->ni", np.where(np.isfinite(matrix), matrix, -1.0)).clip(0.0))
+    safe = np.where(sigma > 0.0, sigma, 1.0)
+    scaled = matrix / (safe[:, :, None] * safe[:, None, :])
+    factor = np.zeros_like(scaled)
+    bad = ~(sigma > 0.0).all(axis=1)
+    for j in range(k):
+        pivot = scaled[:, j, j].copy()
+        for m in range(j):
+            pivot -= factor[:, j, m] ** 2
+        bad |= ~(pivot > 0.0)
+        root = np.sqrt(np.where(pivot > 0.0, pivot, 1.0))
+        factor[:, j, j] = root
+        for i in range(j + 1, k):
+            value = scaled[:, i, j].copy()
+            for m in range(j):
+                value -= factor[:, i, m] * factor[:, j, m]
+            factor[:, i, j] = value / root
+    if bad.any():
+        raise SchemaError(
+            f"{int(bad.sum())} of {len(bad)} covariance matrices are not positive definite, "
+            f"the first is number {int(np.argmax(bad))}"
+        )
+    return factor * sigma[:, :, None]
+
+
+def solve(factor: Floats, vector: Floats) -> Floats:
+    """Solutions x of ``L L^T x = v``, in a fixed order of sums.
+
+    Args:
+        factor: lower Cholesky factors L, shape ``(n, k, k)``.
+        vector: shape ``(n, k)``.
+    """
+    k = factor.shape[-1]
+    x = np.array(vector, dtype=np.float64)
+    for i in range(k):
+        for j in range(i):
+            x[:, i] -= factor[:, i, j] * x[:, j]
+        x[:, i] /= factor[:, i, i]
+    for i in range(k - 1, -1, -1):
+        for j in range(i + 1, k):
+            x[:, i] -= factor[:, j, i] * x[:, j]
+        x[:, i] /= factor[:, i, i]
+    return x
+
+
+def to_vine(matrix: Floats) -> tuple[Floats, Floats]:
+    """Logarithms of standard deviations and atanh of partial correlations.
+
+    Args:
+        matrix: symmetric positive definite, shape ``(n, k, k)``.
+
+    Returns:
+        log sigma, shape ``(n, k)``, and z, shape ``(n, k (k - 1) / 2)``, lower triangle row by row.
+
+    Raises:
+        SchemaError: if a matrix is not positive definite.
+    """
+    factor = cholesky(matrix)
+    k = matrix.shape[-1]
+    log_sigma = 0.5 * np.log(np.einsum("nii->ni", matrix))
+    z = np.zeros((len(matrix), k * (k - 1) // 2))
+    for i in range(1, k):
+        # What remains of the row's norm beyond column j; summed from the right: no cancellation.
+        rest = np.abs(factor[:, i, i])
+        for j in range(i - 1, -1, -1):
+            z[:, i * (i - 1) // 2 + j] = np.arcsinh(factor[:, i, j] / rest)
+            rest = np.hypot(rest, factor[:, i, j])
+    return log_sigma, z
+
+
+def from_vine(log_sigma: Floats, z: Floats) -> Floats:
+    """Covariance matrices from the numbers of `to_vine`; positive definite for any input.
+
+    Args:
+        log_sigma: shape ``(n, k)``.
+        z: shape ``(n, k (k - 1) / 2)``.
+
+    Returns:
+        Matrices, shape ``(n, k, k)``, exactly symmetric.
+    """
+    n, k = log_sigma.shape
+    factor = np.zeros((n, k, k))
+    factor[:, 0, 0] = 1.0
+    for i in range(1, k):
+        rest = np.ones(n)
+        for j in range(i):
+            partial = np.clip(z[:, i * (i - 1) // 2 + j], -20.0, 20.0)
+            factor[:, i, j] = rest * tanh(partial)
+            rest = rest / np.cosh(partial)
+        factor[:, i, i] = rest
+    factor *= np.exp(log_sigma)[:, :, None]
+    matrix = np.zeros((n, k, k))
+    for i in range(k):
+        for j in range(i + 1):
+            for m in range(j + 1):
+                matrix[:, i, j] += factor[:, i, m] * factor[:, j, m]
+            matrix[:, j, i] = matrix[:, i, j]
+        matrix[:, i, i] *= 1.0 + RIDGE
+    return matrix

@@ -1,0 +1,240 @@
+"""The covariance that an ideal Kalman filter gives a track: all hits found, with nominal errors.
+
+A filter like that of a real track fit (Fruehwirth, NIM A262 (1987) 444) runs from the T stations
+through a thin-lens dipole, the TT and the VELO to the point closest to the beam, with Highland's
+scattering in the material (Lynch and Dahl, NIM B58 (1991) 6).  Nothing is measured: the covariance
+depends on the geometry and the momentum alone.  A real fit fluctuates about it; missing hits and
+the errors of single hits are left to the models.
+
+Geometry: LHCb detector, JINST 3 (2008) S08005, resolutions arXiv:1412.6352 with alignment, material
+as radiation lengths of thin sheets.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+from ...schema import TRACK_TYPES
+from ..features import INNER_TRACKER, VELO_INNER, VELO_OUTER, VELO_PITCH, VELO_STATIONS
+from ..stage import Columns, Floats, Mask
+
+_PION_MASS = 139.57039
+_KICK = 0.299792458 * 4000.0
+"""Change of slope of the dipole times p [MeV] (4 T m)."""
+_MAGNET_Z, _MAGNET_WIDTH = 5200.0, 1520.0
+"""Centre and width [mm] of the field along z, taken as Gaussian; its fringe reaches the TT."""
+
+_T_STATIONS = (9315.0, 8630.0, 7948.0)
+_T_HALF = (2980.0, 2417.0)
+_T_WEIGHTS = ((4.0 * 0.985 / 0.122**2), (4.0 * 2.0 * 0.92 / 0.268**2))
+"""Information [1/mm^2] on x of a station of silicon and of straws: four layers."""
+_T_X0 = 4 * 0.0135
+_STEREO = 0.0872665
+_TT_LAYERS = ((2640.0, 0.0), (2600.0, -_STEREO), (2370.0, _STEREO), (2330.0, 0.0))
+_TT_HALF, _TT_HOLE, _TT_ERROR, _TT_X0 = (760.0, 650.0), 38.0, 0.075, 0.011
+_VELO_ERROR, _VELO_X0 = 0.275, 0.0108
+"""Error of a VELO hit over the pitch of its strips, radiation lengths of a station."""
+_FOIL_RADIUS, _FOIL_X0 = 6.6, 0.045
+_MAGNET_X0 = 0.025
+"""Radiation lengths on either side of the centre of the magnet."""
+_BEFORE_TT = ((2165.0, 0.012), (2050.0, 0.021), (1500.0, 0.026), (1000.0, 0.017), (790.0, 0.016))
+"""z [mm] and radiation lengths: RICH 1, VELO exit window."""
+_PIPE = (1350.0, 0.0036, 0.026, 0.006)
+"""Cone of the beam pipe: z [mm], radiation lengths of its wall, its angle, the least one to it."""
+_FRINGE_Z = 1750.0
+"""Mean z [mm] of the field before the TT."""
+_MAIN_Z = 5350.0
+"""Mean z [mm] of the field behind the TT."""
+_PIPE_SLOPE = 0.0105
+_PRIOR = (1e4, 1e4, 0.04, 0.04, 1e-6)
+"""Variances of x, y, tx, ty and q/p before the first hit."""
+_LOG_P = (2.0, 6.0)
+"""Range of log10 p [MeV] beyond which a filter is not asked."""
+_RIDGE = 1e-9
+"""Share by which variances are raised at the end: more than rounding took off."""
+_BLOCK = 4096
+"""Rows at a time: what a filter holds stays in the cache."""
+
+
+class _Filter:
+    """Covariances of (x, y, tx, ty, q/p) of many straight lines on their way to the beam.
+
+    Args:
+        track: state and type of the tracks, see `expected_covariance`.
+    """
+
+    def __init__(self, track: Columns) -> None:
+        self.p = 10.0 ** np.clip(track["log_p"], *_LOG_P)
+        self.tx, self.ty = (np.clip(track[c], -1.0, 1.0) for c in ("tx", "ty"))
+        self.zero_z = track["ctb_z"]
+        phi = np.arctan2(self.ty, self.tx)
+        self.cos, self.sin = np.cos(phi), np.sin(phi)
+        self.d = track["ctb_d"]
+        self.slope2 = np.maximum(self.tx**2 + self.ty**2, 1e-10)
+        self.norm = np.sqrt(1.0 + self.slope2)
+        # Variance of a slope across the track for each radiation length met head on.
+        beta2 = 1.0 / (1.0 + (_PION_MASS / self.p) ** 2)
+        self.kick = (13.6 * 0.9125 / self.p) ** 2 / beta2 * (1.0 + self.slope2) * self.norm
+        self.open = (self.slope2 > _PIPE_SLOPE**2) * 1.0
+        self.c = [[np.zeros(len(self.p)) for _ in range(5)] for _ in range(5)]
+        self.z: Floats | float = _T_STATIONS[0]
+        self.forget(np.ones(len(self.p), dtype=bool))
+
+    def forget(self, rows: Mask) -> None:
+        """Start anew with some of the tracks, knowing nothing."""
+        for i in range(5):
+            for j in range(5):
+                self.c[i][j] = np.where(rows, _PRIOR[i] if i == j else 0.0, self.c[i][j])
+
+    def measure(self, cos: Floats | float, sin: Floats | float, weight: Floats) -> None:
+        """Take in cos x + sin y with the information `weight` [1/mm^2], 0 for none."""
+        c = self.c
+        ch = [c[i][0] * cos + c[i][1] * sin for i in range(5)]
+        gain = weight / (1.0 + weight * (ch[0] * cos + ch[1] * sin))
+        for i in range(5):
+            g = gain * ch[i]
+            for j in range(i + 1):
+                c[i][j] = c[i][j] - g * ch[j]
+                c[j][i] = c[i][j]
+
+    def drift(self, z: Floats | float) -> None:
+        """Go to another plane in a straight line."""
+        dz = z - self.z
+        c = self.c
+        for a, b in ((0, 2), (1, 3)):
+            for j in range(5):
+                if j != a:
+                    c[a][j] = c[a][j] + dz * c[b][j]
+                    c[j][a] = c[a][j]
+            # Row a already holds the other terms: var += 2 dz cov + dz^2 var of the slope.
+            c[a][a] = c[a][a] + dz * (2.0 * c[a][b] - dz * c[b][b])
+        self.z = z
+
+    def scatter(self, x0: Floats | float) -> None:
+        """Cross `x0` radiation lengths."""
+        c, w = self.c, self.kick * x0
+        c[2][2] = c[2][2] + w * (1.0 + self.tx**2)
+        c[3][3] = c[3][3] + w * (1.0 + self.ty**2)
+        c[2][3] = c[2][3] + w * self.tx * self.ty
+        c[3][2] = c[2][3]
+
+    def bend(self, z: float, share: float) -> None:
+        """Cross a thin lens with a share of the field backwards: the slopes change by its kick."""
+        self.drift(z)
+        c = self.c
+        kick = -_KICK * share * self.norm
+        for i, f in ((2, kick * (1.0 + self.tx**2)), (3, kick * self.tx * self.ty)):
+            for j in range(5):
+                if j != i:
+                    c[i][j] = c[i][j] + f * c[4][j]
+                    c[j][i] = c[i][j]
+            c[i][i] = c[i][i] + f * (2.0 * c[i][4] - f * c[4][4])
+
+    def at(self, z: float) -> tuple[Floats, Floats]:
+        """X and y of the straight line before the magnet."""
+        dz = z - self.zero_z
+        return self.tx * dz - self.d * self.sin, self.ty * dz + self.d * self.cos
+
+
+def _field_before(z: float) -> float:
+    """Share of the bending power upstream of a plane."""
+    return float(ndtr((z - _MAGNET_Z) / _MAGNET_WIDTH))
+
+
+def _t_stations(f: _Filter, track: Columns, seen: Floats) -> None:
+    """Three stations, of silicon or straws, for tracks with T hits."""
+    for z in _T_STATIONS:
+        f.drift(z)
+        x = np.abs(track["t3_x"] + track["tx_after"] * (z - _T_STATIONS[0]))
+        y = np.abs(f.at(z)[1])
+        silicon = np.any([(x < a) & (y < b) for a, b in INNER_TRACKER], axis=0)
+        there = seen * ((x < _T_HALF[0]) & (y < _T_HALF[1]))
+        weight = there * np.where(silicon, *_T_WEIGHTS)
+        f.measure(1.0, 0.0, weight)
+        f.measure(0.0, 1.0, weight * (0.5 * np.sin(_STEREO) ** 2))
+        f.scatter(_T_X0)
+
+
+def _velo(f: _Filter, born: Floats, seen: Floats) -> None:
+    """The VELO stations, each with an R and a phi sensor."""
+    inner, outer = VELO_PITCH
+    for station in VELO_STATIONS[::-1]:
+        dz = station - f.zero_z
+        r = np.sqrt(f.d**2 + f.slope2 * dz**2)
+        there = (r > VELO_INNER) & (r < VELO_OUTER) & (station > born)
+        if not there.any():
+            continue
+        f.drift(np.where(there & (seen > 0.0), station, f.z))
+        pitch = inner + (outer - inner) * (r - VELO_INNER) / (VELO_OUTER - VELO_INNER)
+        weight = seen * there / (_VELO_ERROR * pitch) ** 2
+        # The sensors measure along and across the radius to the crossing, not to the direction.
+        x, y = f.at(float(station))
+        r = np.maximum(r, 1e-3)
+        f.measure(x / r, y / r, weight)
+        f.measure(-y / r, x / r, weight)
+        f.scatter(_VELO_X0 * there * seen)
+
+
+def _filtered(track: Columns) -> Floats:
+    """Covariances of a block of tracks, shape ``(n, 5, 5)``."""
+    kind = track["track_type"]
+    has_t = (kind != TRACK_TYPES["upstream"]) * 1.0
+    has_velo = (kind != TRACK_TYPES["downstream"]) * 1.0
+    f = _Filter(track)
+    _t_stations(f, track, has_t)
+    f.drift(6000.0)
+    f.scatter(_MAGNET_X0)
+    f.bend(_MAIN_Z, 1.0 - _field_before(_TT_LAYERS[0][0]))
+    f.drift(4000.0)
+    f.scatter(_MAGNET_X0)
+    f.drift(_TT_LAYERS[0][0])
+    f.forget(kind == TRACK_TYPES["upstream"])
+    _tt(f)
+    f.bend(_FRINGE_Z, _field_before(_TT_LAYERS[-1][0]))
+    z_pipe, wall, cone, least = _PIPE
+    angle = cone - np.sqrt(f.slope2)
+    for z, x0 in _BEFORE_TT:
+        if z < z_pipe < f.z:
+            f.drift(z_pipe)
+            f.scatter(wall / np.maximum(angle, least) / f.norm * (angle > 0.0) * f.open)
+        f.drift(z)
+        f.scatter(x0 * f.open)
+    _velo(f, track["vz"], has_velo)
+    to_foil = np.sqrt(np.maximum(_FOIL_RADIUS**2 - f.d**2, 0.0) / f.slope2)
+    # A line that passes outside of the foil, or is first seen before its closest point, meets none.
+    met = (np.abs(f.d) < _FOIL_RADIUS) & (f.zero_z + to_foil < f.z)
+    f.drift(np.where(met, f.zero_z + to_foil, f.z))
+    f.scatter(_FOIL_X0 / f.norm * met)
+    f.drift(f.zero_z)
+    for i in range(5):
+        f.c[i][i] = f.c[i][i] * (1.0 + _RIDGE)
+    return np.stack([np.stack(row, axis=-1) for row in f.c], axis=-2)
+
+
+def _tt(f: _Filter) -> None:
+    """The four layers of the TT."""
+    behind = _TT_LAYERS[0][0]
+    for z, angle in _TT_LAYERS:
+        f.bend(0.5 * (behind + z), _field_before(behind) - _field_before(z))
+        behind = z
+        f.drift(z)
+        x, y = (np.abs(v) for v in f.at(z))
+        there = (x < _TT_HALF[0]) & (y < _TT_HALF[1]) & ((x > _TT_HOLE) | (y > _TT_HOLE))
+        f.measure(np.cos(angle), np.sin(angle), there / _TT_ERROR**2)
+        f.scatter(_TT_X0 * f.open)
+
+
+def expected_covariance(track: Columns) -> Floats:
+    """Covariance of (x, y, tx, ty, q/p) at the point closest to the beam, shape ``(n, 5, 5)``.
+
+    Args:
+        track: ``log_p``, ``tx``, ``ty``, ``ctb_d``, ``ctb_z``, ``vz``, ``t3_x``, ``tx_after`` of
+            true or reconstructed tracks, and ``track_type``; each of shape ``(n,)``.
+    """
+    n = len(track["log_p"])
+    out = np.zeros((n, 5, 5))
+    for start in range(0, n, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        out[part] = _filtered({name: values[part] for name, values in track.items()})
+    return out

@@ -1,0 +1,213 @@
+"""The reconstructed state of each track: position, slopes, momentum, charge, fit quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ArtefactError
+from ...events import EventBatch
+from ...physics.kinematics import momentum, momentum_components
+from .. import features
+from ..stage import AbstractGeneratorStage, Columns, Mask, Model, Rows, keys, typed
+from ..training_range import Ranges, outside
+from .detector_range import MOST_P, checked, detector_range, limits_of, within
+from .ideal_fit import expected_covariance
+from .residual_frames import FRAMES, PERIGEE, Scales, TrackState, ideal_scales, residuals, smeared
+
+_STATE = ("x", "y", "z", "tx", "ty", "p", "charge")
+_IDEAL = ("u_rad", "u_tan", "t_rad", "t_tan", "qop")
+_QUALITY = ("n_dof", "chi2_per_dof", "ghost_prob")
+_ROOM = {"x": 1.0, "y": 1.0, "z": 100.0, "tx": 0.005, "ty": 0.005}
+"""Distance [mm] from the truth that a state may always have, however far out the particle is."""
+_HALVINGS = 60
+
+
+class Resolution(AbstractGeneratorStage):
+    """Draws the residuals of the state closest to the beam and the quality of the fit.
+
+    The frame of the residuals (`frames`) is ``frame`` in the configuration of the artefact, and
+    ``training_range`` what it was trained on; without it every track counts as out of range.  No
+    state leaves ``detector_range`` (see the module of that name).
+
+    Raises:
+        ArtefactError: if that frame is unknown.
+    """
+
+    name = "resolution"
+    table = "track"
+    requires = (
+        features.TRUTH_COLUMNS
+        | keys("event", "event_id", "n_spd_hits", "n_tracks")
+        | keys("track", "mcparticle_id", "track_type", "origin")
+    )
+    provides = keys("track", *_STATE, *_QUALITY, "px", "py", "pz", "pt", "eta", "out_of_range")
+    target_columns = keys("track", *_STATE, *_QUALITY)
+    outputs = (*_QUALITY[:2], *PERIGEE, _QUALITY[2])
+    integers = frozenset({"n_dof"})
+    pulls = frozenset(PERIGEE)
+
+    def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
+        self.frame = str((config or {}).get("frame", "perigee"))
+        if self.frame not in FRAMES:
+            raise ArtefactError(
+                f"stage 'resolution': config.json of its model has frame {self.frame!r}, "
+                f"known are {', '.join(FRAMES)}"
+            )
+        self.ranges: Ranges = (config or {}).get("training_range", {})
+        self.detector = checked(config or {}, self.name)
+        super().__init__(model, config)
+
+    def _check_outputs(self, wanted: tuple[str, ...]) -> None:
+        super()._check_outputs(self.outputs_in(self.frame))
+
+    @classmethod
+    def outputs_in(cls, frame: str) -> tuple[str, ...]:
+        """Outputs of a model that was trained in another frame than the default."""
+        return (*_QUALITY[:2], *FRAMES[frame], _QUALITY[2])
+
+    @classmethod
+    def rows(cls, batch: EventBatch) -> Mask:
+        """Tracks of generated particles."""
+        return features.from_truth(batch)
+
+    @classmethod
+    def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """True particle, type of track and occupancy."""
+        out = features.truth(batch.particle, features.linked_rows(batch, rows))
+        scales = _scales(batch, rows, true_state(batch, rows))._asdict()
+        out |= {f"log_{name}": np.log(scales[name]) for name in _IDEAL}
+        out |= {name: scales[name] for name in ("lever_rad", "lever_tan")}
+        out |= features.silicon_stations(out)
+        out |= features.track_flags(batch.track["track_type"][rows])
+        return out | features.occupancy(batch, "track", rows)
+
+    @classmethod
+    def targets(cls, batch: EventBatch, rows: Mask, frame: str = "perigee") -> Columns:
+        """Residuals in a frame and fit quality.
+
+        Args:
+            batch: detailed events.
+            rows: tracks asked for.
+            frame: frame of the residuals; write it to ``config.json`` if it is not the default.
+        """
+        track = batch.track
+        truth = true_state(batch, rows)
+        scales = _scales(batch, rows, truth)
+        reco = reconstructed_state(batch, rows)
+        out = {c: track[c][rows].astype(np.float64) for c in _QUALITY}
+        return out | residuals(frame, truth, reco, scales)
+
+    def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
+        """Add the state, the momentum, the fit quality and the flag of the training range.
+
+        All later models of tracks see what this one sees and what was drawn from it: the flag
+        holds for the whole chain.
+        """
+        rows = self.rows(batch)
+        conditions = self.conditions(batch, rows)
+        truth = true_state(batch, rows)
+        scales = _scales(batch, rows, truth)
+        track_type = batch.track["track_type"][rows]
+
+        def inside(drawn: Columns, at: Rows) -> Mask:
+            state = self._state(drawn, truth.some(at), scales.some(at))
+            quality = {name: np.asarray(drawn[name]) for name in _QUALITY}
+            figures = quality | _figures(truth.some(at), state, scales.some(at))
+            good = within(figures, self.detector, track_type[at], _always(truth.some(at)))
+            return good & (state.p <= np.maximum(MOST_P, 2.0 * truth.p[at]))
+
+        drawn, left = self._draw_within(batch, rows, "mcparticle_id", seed, conditions, inside)
+        self._force(drawn, left, track_type, inside)
+        columns = self._columns(drawn, self._state(drawn, truth, scales))
+        columns["out_of_range"] = outside(conditions, self.ranges)
+        return batch.with_columns("track", **typed("track", columns))
+
+    @classmethod
+    def extra_config(cls, batch: EventBatch) -> dict[str, Any]:
+        """``detector_range``: what states, residuals and fits the sample has."""
+        rows, track = cls.rows(batch), batch.track
+        truth, reco = true_state(batch, rows), reconstructed_state(batch, rows)
+        figures = {name: track[name][rows] for name in _QUALITY}
+        figures |= _figures(truth, reco, _scales(batch, rows, truth))
+        return {"detector_range": detector_range(figures, track["track_type"][rows])}
+
+    def _force(
+        self,
+        drawn: Columns,
+        left: NDArray[np.int64],
+        track_type: NDArray[np.integer],
+        inside: Callable[[Columns, Rows], Mask],
+    ) -> None:
+        """Bring draws that were never inside nearer to the truth, until they are."""
+        for name in _QUALITY:
+            low, high = limits_of(self.detector, name, track_type[left])
+            drawn[name][left] = np.clip(drawn[name][left], low, high)
+        for _ in range(_HALVINGS):
+            left = left[~inside({k: v[left] for k, v in drawn.items()}, left)]
+            for name in FRAMES[self.frame]:
+                drawn[name][left] *= 0.5
+
+    def _state(
+        self, drawn: Mapping[str, np.ndarray], truth: TrackState, scales: Scales
+    ) -> TrackState:
+        drawn = {k: np.asarray(v, dtype=np.float64) for k, v in drawn.items()}
+        return smeared(self.frame, truth, drawn, scales)
+
+    def reconstructed(
+        self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
+    ) -> Columns:
+        """Columns of the tracks asked for, from a draw of the model."""
+        truth = true_state(batch, rows)
+        return self._columns(drawn, self._state(drawn, truth, _scales(batch, rows, truth)))
+
+    def _columns(self, drawn: Mapping[str, np.ndarray], state: TrackState) -> Columns:
+        px, py, pz = momentum_components(state.p, state.tx, state.ty)
+        pt = np.hypot(px, py)
+        columns = state._asdict()
+        columns |= {"px": px, "py": py, "pz": pz, "pt": pt}
+        columns["eta"] = np.arcsinh(pz / np.maximum(pt, 1e-3))
+        columns["n_dof"] = np.maximum(np.rint(drawn["n_dof"]), 1.0)
+        columns["chi2_per_dof"] = np.maximum(drawn["chi2_per_dof"], 0.0)
+        columns["ghost_prob"] = np.clip(drawn["ghost_prob"], 0.0, 1.0)
+        return columns
+
+
+def _figures(truth: TrackState, reco: TrackState, scales: Scales) -> Columns:
+    """What has a range: the state, and its distance from the truth in units of an ideal fit."""
+    state = {name: getattr(reco, name) for name in ("p", *_ROOM)}
+    # Where the charge is wrong, 1/p went through zero.
+    ratio = reco.charge * truth.charge * truth.p / reco.p
+    state |= {"dz": reco.z - truth.z, "qop_ratio": ratio}
+    return state | residuals("perigee", truth, reco, scales)
+
+
+def _always(truth: TrackState) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """States that are allowed in any case: those near the truth."""
+    around = {k: (getattr(truth, k) - room, getattr(truth, k) + room) for k, room in _ROOM.items()}
+    return around | {"p": (0.98 * truth.p, 2.0 * truth.p)}
+
+
+def reconstructed_state(batch: EventBatch, rows: Mask) -> TrackState:
+    """Reconstructed states of some tracks."""
+    return TrackState(*(batch.track[c][rows].astype(np.float64) for c in _STATE))
+
+
+def true_state(batch: EventBatch, rows: Mask) -> TrackState:
+    """True states closest to the beam of the particles behind some tracks."""
+    particle, linked = batch.particle, features.linked_rows(batch, rows)
+    px, py, pz = (particle[c][linked] for c in features.MOMENTUM)
+    x, y, z = (particle[c][linked] for c in features.CLOSEST)
+    charge = particle["mc_charge"][linked].astype(np.float64)
+    p, forward = momentum(px, py, pz), np.maximum(pz, 1e-3)
+    return TrackState(x, y, z, px / forward, py / forward, p, charge)
+
+
+def _scales(batch: EventBatch, rows: Mask, truth: TrackState) -> Scales:
+    """Resolutions of ideal fits of the particles behind some tracks."""
+    linked = features.truth(batch.particle, features.linked_rows(batch, rows))
+    kind = batch.track["track_type"][rows]
+    return ideal_scales(truth, expected_covariance(linked | {"track_type": kind}), kind)

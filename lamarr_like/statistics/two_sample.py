@@ -1,0 +1,194 @@
+"""Classifier two-sample test: can gradient-boosted trees tell a generated sample from a real one?
+
+Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", arXiv:1610.06545.  An AUC of 0.5
+means that they cannot; the same number between two halves of the real sample is the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SchemaError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Auc:
+    """Area under a ROC curve.
+
+    Args:
+        value: the area; 0.5 where the samples cannot be told apart.
+        error: its standard deviation.
+        rows: rows of the smaller of the two samples.
+    """
+
+    value: float
+    error: float
+    rows: int
+
+
+def weighted_auc(
+    real: Floats, fake: Floats, real_weights: Floats, fake_weights: Floats
+) -> tuple[float, float]:
+    """AUC of a classifier's scores and its standard deviation (DeLong et al. 1988).
+
+    Args:
+        real, fake: scores, larger for what looks real; shapes ``(n,)`` and ``(m,)``.
+        real_weights, fake_weights: weights of the rows, negative ones allowed.
+    """
+
+    def below(x: Floats, others: Floats, weights: Floats) -> Floats:
+        """Weighted share of the others below each x, ties counted half."""
+        order = np.argsort(others, kind="stable")
+        summed = np.concatenate([[0.0], np.cumsum(weights[order])]) / weights.sum()
+        left = np.searchsorted(others[order], x, side="left")
+        right = np.searchsorted(others[order], x, side="right")
+        result: Floats = 0.5 * (summed[left] + summed[right])
+        return result
+
+    w, v = real_weights / real_weights.sum(), fake_weights / fake_weights.sum()
+    of_real, of_fake = below(real, fake, fake_weights), 1.0 - below(fake, real, real_weights)
+    auc = float((w * of_real).sum())
+    variance = (w**2 * (of_real - auc) ** 2).sum() + (v**2 * (of_fake - auc) ** 2).sum()
+    return auc, float(np.sqrt(variance))
+
+
+def features(
+    outputs: Mapping[str, np.ndarray],
+    conditions: Mapping[str, np.ndarray],
+    *,
+    equalities: bool = False,
+    differences: bool = False,
+) -> NDArray[np.float32]:
+    """Columns that the classifier sees, shape ``(n, n_features)``.
+
+    Args:
+        outputs: generated variables.
+        conditions: what they were generated for.
+        equalities: add, for each pair of outputs, whether they are exactly equal, and for each
+            output whether it is exactly zero.
+        differences: add the difference of each pair of outputs.
+    """
+    values = [np.asarray(v, dtype=np.float64) for v in outputs.values()]
+    columns = values + [np.asarray(v, dtype=np.float64) for v in conditions.values()]
+    pairs = [(a, b) for i, a in enumerate(values) for b in values[:i]]
+    if differences:
+        columns += [a - b for a, b in pairs]
+    if equalities:
+        # Compared as float32, the type in which samples are stored.
+        columns += [(a.astype(np.float32) == b.astype(np.float32)) * 1.0 for a, b in pairs]
+        columns += [(a == 0) * 1.0 for a in values]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def c2st(
+    real: Mapping[str, np.ndarray],
+    fake: Mapping[str, np.ndarray],
+    conditions: Mapping[str, np.ndarray],
+    fake_conditions: Mapping[str, np.ndarray] | None = None,
+    *,
+    weights: np.ndarray | None = None,
+    fake_weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    fake_groups: np.ndarray | None = None,
+    equalities: bool = False,
+    differences: bool = False,
+    folds: int = 5,
+    trees: int = 200,
+    depth: int = 6,
+    seed: int = 0,
+    threads: int = 1,
+) -> Auc:
+    """Cross-fitted classifier two-sample test between a real and a generated sample.
+
+    Args:
+        real, fake: the variables compared, arrays of shape ``(n,)`` and ``(m,)``.
+        conditions: conditions of the real rows.
+        fake_conditions: conditions of the generated rows; those of the real rows where None.
+        weights, fake_weights: weights of the rows; with None and common conditions the generated
+            rows get the weights of the real ones.
+        groups, fake_groups: event of each real and generated row.  Rows of one event share
+            conditions to the last bit (its vertex, its occupancy), by which trees would know the
+            sample of an event that they have seen a part of; so an event is judged as a whole.
+        equalities, differences: see `features`.
+        folds: parts of the cross fit; each row is judged by trees that never saw its part.  A real
+            row and the generated row with its conditions are always in the same part.
+        trees, depth: size of the classifier.
+        seed: seed of the split.
+        threads: threads of XGBoost.
+
+    Raises:
+        SchemaError: if the two samples do not have the same variables.
+    """
+    if list(real) != list(fake):
+        raise SchemaError(f"c2st compares {', '.join(real)} with {', '.join(fake)}")
+    paired = fake_conditions is None
+    other = conditions if fake_conditions is None else fake_conditions
+    x = features(real, conditions, equalities=equalities, differences=differences)
+    y = features(fake, other, equalities=equalities, differences=differences)
+    w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if fake_weights is None:
+        v = w if paired else np.ones(len(y))
+    else:
+        v = np.asarray(fake_weights, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    part = _parts(len(x), groups, folds, rng)
+    part_y = part if paired else _parts(len(y), fake_groups, folds, rng)
+    parameters = {
+        "objective": "binary:logistic",
+        "max_depth": depth,
+        "eta": 0.1,
+        "tree_method": "hist",
+        "nthread": threads,
+        "seed": seed,
+    }
+    results = [
+        _one_fold((x, w, part == fold), (y, v, part_y == fold), parameters, trees)
+        for fold in range(folds)
+    ]
+    values, errors = np.array(results).T
+    return Auc(float(values.mean()), float(np.sqrt((errors**2).sum()) / folds), min(len(x), len(y)))
+
+
+def _parts(
+    n: int, groups: np.ndarray | None, folds: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Fold of each row, shape ``(n,)``; rows of one group fall into one fold."""
+    if groups is None:
+        result: NDArray[np.int64] = rng.permutation(n) % folds
+        return result
+    unique, row = np.unique(groups, return_inverse=True)
+    result = (rng.permutation(len(unique)) % folds)[row.ravel()]
+    return result
+
+
+_Part = tuple[NDArray[np.float32], Floats, NDArray[np.bool_]]
+"""Features, weights, and which rows are judged."""
+
+
+def _one_fold(
+    real: _Part, fake: _Part, parameters: dict[str, object], trees: int
+) -> tuple[float, float]:
+    import xgboost as xgb
+
+    (x, w, test_x), (y, v, test_y) = real, fake
+    data = np.concatenate([x[~test_x], y[~test_y]])
+    label = np.repeat([1.0, 0.0], [(~test_x).sum(), (~test_y).sum()])
+    # The trees accept no negative weights; the AUC below uses the signed ones, so that it stays an
+    # unbiased figure of this classifier.
+    weight = np.concatenate(
+        [np.maximum(w[~test_x], 0) / w[~test_x].sum(), np.maximum(v[~test_y], 0) / v[~test_y].sum()]
+    )
+    train = xgb.QuantileDMatrix(
+        data, label=label, weight=weight * len(data) / weight.sum(), nthread=parameters["nthread"]
+    )
+    booster = xgb.train(parameters, train, num_boost_round=trees, verbose_eval=False)
+    p_x, p_y = (
+        np.asarray(booster.inplace_predict(s), dtype=np.float64) for s in (x[test_x], y[test_y])
+    )
+    return weighted_auc(p_x, p_y, w[test_x], v[test_y])

@@ -1,0 +1,206 @@
+"""What the plots of the reference detector show, as numbers: widths, shares and pulls in bins."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import schema
+from ...detailed.figures import core_width
+from ...events import EventBatch
+from ...physics.kinematics import momentum, pseudorapidity
+
+Floats = NDArray[np.float64]
+
+NEEDED = {
+    "event": ("event_id", "n_spd_hits", "n_tracks", "n_pvs"),
+    "vertex": ("mc_pv_id", "mc_x", "mc_y", "mc_z"),
+    "particle": (
+        *("mcparticle_id", "mc_pdg_id", "mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz"),
+        *("mc_charge", "reconstructible_long", "in_acceptance", "track_type"),
+    ),
+    "track": (
+        *("mcparticle_id", "track_type", "origin", "x", "y", "z", "tx", "ty", "p", "eta", "charge"),
+        *("chi2_per_dof", "n_dof", "ghost_prob", "rich_dll_k"),
+        *(f"cov{i}{i}" for i in range(5)),
+    ),
+    "reco_vertex": ("mc_pv_id", "x", "y", "z", "n_tracks"),
+}
+"""Columns of a detailed sample that `published_figures` and the plots read."""
+
+_LONG = schema.TRACK_TYPES["long"]
+_ELECTRON = 11
+
+
+class Curve(NamedTuple):
+    """A quantity in bins of another; arrays of shape ``(n_bins,)``, bins with few entries left out.
+
+    Attributes:
+        x: mean of the entries of the bin.
+        low, high: edges of the bin.
+        y: the quantity.
+        error: its statistical error.
+        n: entries.
+    """
+
+    x: Floats
+    low: Floats
+    high: Floats
+    y: Floats
+    error: Floats
+    n: NDArray[np.int64]
+
+
+def _binned(
+    values: NDArray[np.generic],
+    by: Floats,
+    edges: Sequence[float] | Floats,
+    statistic: Callable[[NDArray[np.generic]], tuple[float, float]],
+    at_least: int,
+) -> Curve:
+    rows = []
+    for first, last in itertools.pairwise(edges):
+        inside = (by >= first) & (by < last)
+        if (count := int(inside.sum())) >= at_least:
+            rows.append((by[inside].mean(), first, last, *statistic(values[inside]), count))
+    x, low, high, y, error, n = np.array(rows, dtype=np.float64).reshape(-1, 6).T
+    return Curve(x, low, high, y, error, n.astype(np.int64))
+
+
+def width_curve(
+    residual: Floats, by: Floats, edges: Sequence[float] | Floats, at_least: int = 50
+) -> Curve:
+    """Half the central 68 % interval of a residual, in bins of `by`; arrays of shape ``(n,)``."""
+
+    def width(values: NDArray[np.generic]) -> tuple[float, float]:
+        result = core_width(values.astype(np.float64))
+        return result, 1.18 * result / np.sqrt(len(values))
+
+    return _binned(residual, by, edges, width, at_least)
+
+
+def share_curve(
+    passed: NDArray[np.bool_], by: Floats, edges: Sequence[float] | Floats, at_least: int = 20
+) -> Curve:
+    """Share of the entries that pass, in bins of `by`; arrays of shape ``(n,)``."""
+
+    def share(values: NDArray[np.generic]) -> tuple[float, float]:
+        k, n = float(np.count_nonzero(values)), len(values)
+        # Error of the share with one success and one failure added: never zero.
+        centre = (k + 1.0) / (n + 2.0)
+        return k / n, float(np.sqrt(centre * (1.0 - centre) / (n + 2.0)))
+
+    return _binned(passed, by, edges, share, at_least)
+
+
+class Linked(NamedTuple):
+    """Long tracks of generated particles beside their truth, arrays of shape ``(n,)``.
+
+    Attributes:
+        rows: rows of the track table.
+        pdg: absolute PDG identifier.
+        p, pt, eta: generated [MeV].
+        tx, ty: generated slopes.
+        dx, dy: difference to the generated line at the z of the track's state [mm].
+    """
+
+    rows: NDArray[np.int64]
+    pdg: NDArray[np.int64]
+    p: Floats
+    pt: Floats
+    eta: Floats
+    tx: Floats
+    ty: Floats
+    dx: Floats
+    dy: Floats
+
+
+def linked_long_tracks(batch: EventBatch) -> Linked:
+    """Long tracks of generated particles other than electrons, which radiate."""
+    track = batch.track
+    wanted = (track["track_type"] == _LONG) & (track["origin"] == 0)
+    wanted &= track["mcparticle_id"] >= 0
+    pdg = np.abs(batch.linked("mc_pdg_id", wanted))
+    rows = np.flatnonzero(wanted)[pdg != _ELECTRON]
+    wanted[:] = False
+    wanted[rows] = True
+    px, py, pz, vx, vy, vz = (
+        batch.linked(c, wanted).astype(np.float64)
+        for c in ("mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz")
+    )
+    dz = track["z"][rows] - vz
+    return Linked(
+        rows=rows,
+        pdg=pdg[pdg != _ELECTRON],
+        p=momentum(px, py, pz),
+        pt=np.hypot(px, py),
+        eta=pseudorapidity(px, py, pz),
+        tx=px / pz,
+        ty=py / pz,
+        dx=track["x"][rows] - vx - px / pz * dz,
+        dy=track["y"][rows] - vy - py / pz * dz,
+    )
+
+
+def pulls(batch: EventBatch, linked: Linked) -> dict[str, Floats]:
+    """Residual over uncertainty of x, y, tx, ty and q/p of each linked track."""
+    track, rows = batch.track, linked.rows
+    residuals = {
+        "x": linked.dx,
+        "y": linked.dy,
+        "tx": track["tx"][rows] - linked.tx,
+        "ty": track["ty"][rows] - linked.ty,
+        "qop": track["charge"][rows] / track["p"][rows] - charges(batch, linked) / linked.p,
+    }
+    return {
+        name: residuals[name] / np.sqrt(track[f"cov{i}{i}"][rows])
+        for i, name in enumerate(schema.COVARIANCE_AXES)
+    }
+
+
+def charges(batch: EventBatch, linked: Linked) -> Floats:
+    """Generated charge of each linked track, shape ``(n,)``."""
+    wanted = np.zeros(len(batch.track), np.bool_)
+    wanted[linked.rows] = True
+    return batch.linked("mc_charge", wanted).astype(np.float64)
+
+
+class Reconstructible(NamedTuple):
+    """Generated particles with the hits of a long track, arrays of shape ``(n,)``.
+
+    Attributes:
+        found: whether a long track was made.
+        p, eta: generated [MeV].
+        n_spd_hits: of the event.
+    """
+
+    found: NDArray[np.bool_]
+    p: Floats
+    eta: Floats
+    n_spd_hits: Floats
+
+
+def reconstructible_long(batch: EventBatch) -> Reconstructible:
+    """All but electrons."""
+    table = batch.particle
+    able = table["reconstructible_long"] & (np.abs(table["mc_pdg_id"]) != _ELECTRON)
+    px, py, pz = (table[c][able].astype(np.float64) for c in ("mc_px", "mc_py", "mc_pz"))
+    return Reconstructible(
+        found=table["track_type"][able] == _LONG,
+        p=momentum(px, py, pz),
+        eta=pseudorapidity(px, py, pz),
+        n_spd_hits=batch.event_column("particle", "n_spd_hits")[able].astype(np.float64),
+    )
+
+
+def vertex_residuals(batch: EventBatch) -> tuple[NDArray[np.int64], dict[str, Floats]]:
+    """Tracks of each linked primary vertex and its distance to the collision [mm] by axis."""
+    reco = batch["reco_vertex"]
+    linked = reco["mc_pv_id"] >= 0
+    row = batch.vertex.offsets[reco.event_index[linked]] + reco["mc_pv_id"][linked]
+    residuals = {a: reco[a][linked] - batch.vertex[f"mc_{a}"][row] for a in "xyz"}
+    return reco["n_tracks"][linked], residuals

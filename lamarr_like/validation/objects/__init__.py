@@ -1,0 +1,1 @@
+"""Clusters, identification and muons of the fast chain beside the detailed simulation."""

@@ -1,0 +1,336 @@
+"""Clusters, particle identification and muons of the fast chain beside a detailed sample.
+
+The fast chain runs on the generated events of the sample, so that both have the same truth.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ... import __version__, schema
+from ...chain.pipeline import TRUTH, Pipeline, load_stage
+from ...errors import OutputError, PipelineError, SchemaError, SourceError
+from ...events import EventBatch, Table, concatenate
+from ...files.places import fresh
+from ...io.ntuple_reader import read_events, read_provenance
+from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
+from ..detector import muon_curves
+from . import ecal_figures, pid_curves, pid_results
+from .ecal_curves import ecal_report
+from .ecal_page import draw_ecal
+from .ecal_results import EcalReport
+from .muon_report import MuonReport, draw_muon_report, muon_report
+from .pid_curves import floor_report, pid_report
+from .pid_results import PidReport
+
+PAGES = ("ecal", "pid", "muons")
+"""What can be compared."""
+
+CHUNK = 1000
+"""Events that the fast chain takes at a time."""
+
+_NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
+    "ecal": ecal_figures.NEEDED,
+    "pid": {"event": ("n_spd_hits",), "track": pid_curves.COLUMNS},
+    "muons": muon_curves.NEEDED,
+}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ObjectsConfig:
+    """What to compare.
+
+    Args:
+        sample: detailed sample that no model was trained on.
+        pipeline: name or file of the pipeline.
+        baseline: model of stage ``ecal`` to stand beside that of the pipeline, None for none.
+        models: folder of the user's own models, searched first.
+        events: how many events to take, None for all.
+        seed: seed of the fast chain, of halves and of folds.
+        pages: some of `PAGES`.
+    """
+
+    sample: Path
+    pipeline: str = "reference"
+    baseline: str | None = None
+    models: Path | None = None
+    events: int | None = None
+    seed: int = 1
+    pages: Sequence[str] = PAGES
+
+
+@dataclass(frozen=True)
+class ObjectsReport:
+    """Results; None for what was not asked for.
+
+    Args:
+        sample: name of the file.
+        events: events compared.
+        seed: seed of the fast chain.
+        provenance: pipeline, models and their digests; the baseline under ``baseline``.
+        ecal: clusters.
+        pid: identification, fast beside detailed.
+        pid_floor: the same between two halves of the detailed sample.
+        muons: isMuon.
+    """
+
+    sample: str
+    events: int
+    seed: int
+    provenance: dict[str, Any]
+    ecal: EcalReport | None = None
+    pid: PidReport | None = None
+    pid_floor: PidReport | None = None
+    muons: MuonReport | None = None
+
+    @property
+    def markdown(self) -> str:
+        """All tables as text."""
+        models = self.provenance.get("models", {})
+        used = ", ".join(m["model"] for m in models.values())
+        lines = [
+            f"{self.events} detailed events of {self.sample} beside pipeline "
+            f"{self.provenance['pipeline']!r}, seed {self.seed}.",
+            "",
+            f"Models: {used or 'none'}."
+            + (f" Baseline: {self.provenance['baseline']['model']}." if self._has_baseline else ""),
+            "",
+            "The floor is the same figure between two halves of the detailed sample.",
+        ]
+        parts = {
+            "ECAL": self.ecal,
+            "Particle identification": self.pid,
+            "Particle identification, floor": self.pid_floor,
+            "Muons": self.muons,
+        }
+        for title, report in parts.items():
+            if report is not None:
+                lines += ["", f"## {title}", "", report.markdown.rstrip()]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def _has_baseline(self) -> bool:
+        return "baseline" in self.provenance
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``objects.md``, ``objects.json`` and a PNG for each page; the folder is made.
+
+        Raises:
+            OutputError: if the folder cannot be written.
+        """
+        text, numbers = folder / "objects.md", folder / "objects.json"
+        files = [text, numbers]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            fresh(text).write_text(self.markdown)
+            content = {"program": f"lamarr_like {__version__}", **_plain(asdict(self))}
+            fresh(numbers).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+            if self.ecal is not None:
+                files.append(draw_ecal(self.ecal, folder / "ecal.png"))
+            if self.pid is not None:
+                files.append(pid_results.draw(self.pid.curves, folder / "pid.png"))
+            if self.pid_floor is not None:
+                files.append(pid_results.draw(self.pid_floor.curves, folder / "pid_floor.png"))
+            if self.muons is not None:
+                files.append(draw_muon_report(self.muons, folder / "muons.png"))
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error})") from None
+        return files
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and text only; null where there is no number, as JSON has no NaN."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, (str, bool, int)) or value is None:
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> ObjectsReport:
+    """Run the fast chain on the truth of a detailed sample and compare what both make of it.
+
+    Args:
+        config: what to compare.
+        say: called with a line of text as the work goes on.
+
+    Raises:
+        SourceError: if the sample cannot be read or holds no event.
+        SchemaError: naming the file and the columns that it lacks.
+        PipelineError: if the pipeline or the baseline does not fit.
+        ArtefactError: if a model is absent or altered.
+    """
+    unknown = [p for p in config.pages if p not in PAGES]
+    if unknown or not config.pages:
+        raise PipelineError(
+            f"no page {', '.join(unknown) or 'given'}; there are {', '.join(PAGES)}"
+        )
+    chain = Pipeline.load(config.pipeline, config.models)
+    provenance = dict(chain.provenance)
+    baseline = None
+    if config.baseline is not None and "ecal" in config.pages:
+        baseline, provenance["baseline"] = _baseline(config.baseline, config.models)
+    detailed = read_detailed(config.sample, config.pages, config.events)
+    say(f"{len(detailed)} detailed events of {config.sample}")
+    is_gun = _is_gun(config.sample)
+    fast = run_fast(chain, truth_of(detailed), config.seed, is_gun, say)
+    parts: dict[str, Any] = {}
+    if "ecal" in config.pages:
+        stages = {s.name: s for s in chain.stages}
+        names = {k: v["model"] for k, v in provenance.get("models", {}).items()}
+        # A chain made by hand has no names of models.
+        own = (names.get("ecal", "chain"), stages.get("ecal"))
+        other = None if baseline is None else (provenance["baseline"]["model"], baseline)
+        parts["ecal"] = _compare_ecal(detailed, fast, own, other, config.seed, say)
+    if "pid" in config.pages:
+        say("particle identification")
+        parts["pid"] = pid_report(detailed, fast)
+        parts["pid_floor"] = floor_report(detailed)
+    if "muons" in config.pages:
+        say("muons")
+        parts["muons"] = muon_report(detailed, fast, seed=config.seed)
+    name = config.sample.name
+    return ObjectsReport(name, len(detailed), config.seed, provenance, **parts)
+
+
+def _check_chain(chain: Pipeline, pages: Sequence[str]) -> None:
+    """Refuse a chain that does not make what the pages show, before it runs."""
+    made = TRUTH.union(*(stage.provides for stage in chain.stages))
+    for page in pages:
+        wanted = {(table, c) for table, columns in _NEEDED[page].items() for c in columns}
+        missing = sorted(wanted - made)
+        if missing:
+            listing = ", ".join(f"{table}.{column}" for table, column in missing)
+            raise PipelineError(
+                f"pipeline {chain.name!r} makes no {listing}, which page {page!r} needs"
+            )
+
+
+def _compare_ecal(
+    detailed: EventBatch,
+    fast: EventBatch,
+    own: tuple[str, AbstractStage | None],
+    other: tuple[str, AbstractModelStage] | None,
+    seed: int,
+    say: Say,
+) -> EcalReport:
+    """Clusters of the chain and of the baseline, in the chain and each by itself."""
+    name, stage = own
+    versions, alone = {name: fast}, {}
+    inputs = Propagation()(detailed, seed=seed)
+    if stage is not None:
+        say(f"{name} on detailed tracks and occupancy")
+        alone[f"{name}, stage alone"] = _staged(stage, inputs, seed)
+    if other is not None:
+        label = other[0] if other[0] != name else f"{other[0]} (baseline)"
+        say(f"{label} in place of {name}")
+        versions[label] = _staged(other[1], fast, seed)
+        alone[f"{label}, stage alone"] = _staged(other[1], inputs, seed)
+    say("clusters")
+    return ecal_report(detailed, versions, seed=seed, alone=alone)
+
+
+def _staged(stage: AbstractStage, batch: EventBatch, seed: int) -> EventBatch:
+    """A stage run anew on events that have what it requires, in chunks."""
+    parts = [stage(batch.events(i, min(i + CHUNK, len(batch))), seed) for i in _starts(batch)]
+    return concatenate(parts)
+
+
+def _starts(batch: EventBatch) -> range:
+    return range(0, len(batch), CHUNK)
+
+
+def _baseline(model: str, models: Path | None) -> tuple[AbstractModelStage, dict[str, str]]:
+    stage, artefact = load_stage(model, models)
+    if stage.name != Ecal.name:
+        raise PipelineError(f"baseline {model!r} was trained for {stage.name!r}, not for ecal")
+    return stage, {"model": artefact.folder.name, "digest": artefact.digest}
+
+
+def _is_gun(path: Path) -> bool:
+    """Whether the events come from a particle gun without collisions around."""
+    try:
+        return str(read_provenance(path).get("source", "")).startswith("gun:")
+    except SchemaError:
+        return False
+
+
+def read_detailed(
+    path: Path, pages: Sequence[str] = PAGES, events: int | None = None
+) -> EventBatch:
+    """Read the first events of a detailed sample and check that it has what the pages need.
+
+    Args:
+        path: the sample.
+        pages: some of `PAGES`.
+        events: how many, None for all.
+
+    Raises:
+        SourceError: if it cannot be read or holds no event.
+        SchemaError: naming the file and the columns that it lacks.
+    """
+    parts: list[EventBatch] = []
+    n = 0
+    for batch in read_events(path):
+        if not parts:
+            _check(batch, path, pages)
+        left = len(batch) if events is None else min(len(batch), events - n)
+        if left <= 0:
+            break
+        parts.append(batch.events(0, left))
+        n += left
+    if not n:
+        raise SourceError(f"{path}: holds no events")
+    return concatenate(parts)
+
+
+def _check(batch: EventBatch, path: Path, pages: Sequence[str]) -> None:
+    for page in pages:
+        for table, columns in _NEEDED[page].items():
+            have = batch[table].columns if table in batch.tables else {}
+            lacking = set(columns) - set(have)
+            hint = ""
+            if lacking and all(c.startswith("prob_nn") for c in lacking):
+                hint = " (lamarr-like identify adds the columns prob_nn_*)"
+            schema.require(table, have, columns, f"{path}: page {page!r}{hint}")
+
+
+def truth_of(batch: EventBatch) -> EventBatch:
+    """Only the generated events: the columns of `pipeline.TRUTH`."""
+    tables: dict[str, Table] = {}
+    for name in ("event", "vertex", "particle"):
+        if name in batch.tables:
+            table = batch[name]
+            columns = {k: v for k, v in table.columns.items() if (name, k) in TRUTH}
+            tables[name] = Table(columns, table.offsets)
+    return EventBatch(tables)
+
+
+def run_fast(
+    chain: Pipeline, truth: EventBatch, seed: int, is_gun: bool, say: Say = lambda line: None
+) -> EventBatch:
+    """Run a chain on generated events, a chunk at a time.
+
+    Args:
+        chain: the pipeline.
+        truth: generated events.
+        seed: seed of the run.
+        is_gun: whether they come from a particle gun.
+        say: called with a line of text after each chunk.
+    """
+    parts = []
+    for start in _starts(truth):
+        stop = min(start + CHUNK, len(truth))
+        parts.append(chain(truth.events(start, stop), seed=seed, is_gun=is_gun))
+        say(f"fast chain: {stop} of {len(truth)} events")
+    return concatenate(parts)

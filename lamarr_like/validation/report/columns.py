@@ -1,0 +1,184 @@
+"""Columns that the report needs of a batch of events, as flat arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import schema
+from ...events import EventBatch
+from ...physics.kinematics import momentum, pseudorapidity
+from ...stages.features import from_truth
+from ..detector.curves import vertex_residuals
+from ..objects.ecal_figures import photon_pairs
+
+Columns = dict[str, np.ndarray]
+Mask = NDArray[np.bool_]
+
+SPECIES = {"pi": 211, "K": 321, "p": 2212, "mu": 13, "e": 11}
+"""Species of the report and their PDG codes."""
+
+RESIDUALS = ("dx", "dy", "dtx", "dty", "dp")
+"""Reconstructed less generated: x, y [mm] and slopes of the state, and momentum over itself."""
+PULLS = tuple(f"pull_{axis}" for axis in schema.COVARIANCE_AXES)
+"""Residuals over their uncertainties."""
+SIGMAS = tuple(f"sigma_{axis}" for axis in schema.COVARIANCE_AXES)
+"""Uncertainties of the state, from the diagonal of the covariance."""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "resolution": (*RESIDUALS, "chi2_per_dof", "n_dof", "ghost_prob"),
+    "covariance": SIGMAS,
+    "rich": schema.RICH_DLL_NAMES,
+    "muon": ("is_muon", "muon_mu_ll", "muon_bg_ll"),
+    "calo_pid": ("calo_dll_e", "calo_dll_mu", "has_brem", "brem_energy"),
+    "global_pid": (
+        *("pid_e", "pid_mu", "pid_k", "pid_p"),
+        *(f"prob_nn_{name}" for name in ("e", "mu", "pi", "k", "p", "ghost")),
+    ),
+}
+"""Variables of a long track by the step of the chain that makes them."""
+
+P_RANGE, ETA_RANGE = (1e3, 5e5), (1.5, 5.5)
+"""Generated particles and tracks outside are left out; momentum in MeV."""
+PAIR_ET = 200.0
+"""Least transverse energy [MeV] of both clusters of a pair."""
+MAX_MASS = 1000.0
+_LONG = schema.TRACK_TYPES["long"]
+
+
+def _kinematics(batch: EventBatch) -> Columns:
+    table = batch.particle
+    px, py, pz = (table[f"mc_p{c}"].astype(np.float64) for c in "xyz")
+    pdg = np.abs(table["mc_pdg_id"])
+    p, eta = momentum(px, py, pz), pseudorapidity(px, py, pz)
+    able = np.isin(pdg, list(SPECIES.values())) & table["mc_stable"].astype(bool)
+    able &= (p > P_RANGE[0]) & (p < P_RANGE[1]) & (eta > ETA_RANGE[0]) & (eta < ETA_RANGE[1])
+    return {"able": able, "species": pdg, "p": p, "eta": eta}
+
+
+def events(batch: EventBatch) -> Columns:
+    """Occupancy of each event."""
+    out = {"unit": np.arange(len(batch))}
+    names = ("n_spd_hits", "n_tracks", "n_pvs")
+    return out | {n: batch.event[n].astype(np.float64) for n in names if n in batch.event}
+
+
+def particles(batch: EventBatch) -> Columns:
+    """Charged stable particles of the species of the report, in its range."""
+    kinematics = _kinematics(batch)
+    able = kinematics.pop("able")
+    out = {name: values[able] for name, values in kinematics.items()}
+    out["unit"] = batch.particle.event_index[able]
+    out["n_spd_hits"] = batch.event_column("particle", "n_spd_hits")[able].astype(np.float64)
+    out["in_acceptance"] = batch.particle["in_acceptance"][able].astype(bool)
+    out["track_type"] = batch.particle["track_type"][able]
+    return out
+
+
+def tracks(batch: EventBatch) -> Columns:
+    """Long tracks of the particles looked at, with residuals and pulls."""
+    track, kinematics = batch.track, _kinematics(batch)
+    able = kinematics.pop("able")
+    mine = from_truth(batch) & (track["track_type"] == _LONG)
+    row = batch.particle.offsets[track.event_index[mine]] + track["mcparticle_id"][mine]
+    mine[mine], row = able[row], row[able[row]]
+    out = {name: values[row] for name, values in kinematics.items()}
+    out["unit"] = track.event_index[mine]
+    out["n_spd_hits"] = batch.event_column("track", "n_spd_hits")[mine].astype(np.float64)
+    if "n_tracks" in batch.event:
+        out["n_tracks"] = batch.event_column("track", "n_tracks")[mine].astype(np.float64)
+    out["charge"] = track["charge"][mine].astype(np.float32)
+    out["reco_p"] = track["p"][mine].astype(np.float64)
+    slope = np.hypot(track["tx"][mine], track["ty"][mine])
+    out["reco_eta"] = np.arcsinh(1.0 / np.maximum(slope, 1e-9))
+    if "out_of_range" in track:
+        out["out_of_range"] = track["out_of_range"][mine].astype(bool)
+    if "weight" in track:
+        out["weight"] = track["weight"][mine].astype(np.float64)
+    out |= _residuals(batch, mine, row, out["p"])
+    for names in GROUPS.values():
+        out |= {n: track[n][mine].astype(np.float32) for n in names if n in track}
+    return out
+
+
+def _residuals(batch: EventBatch, mine: Mask, row: NDArray[np.int64], p: np.ndarray) -> Columns:
+    """Residuals to the generated line at the z of the state; their sigmas and pulls."""
+    track, truth = batch.track, batch.particle
+    px, py, pz, vx, vy, vz = (
+        truth[f"mc_{c}"][row].astype(np.float64) for c in ("px", "py", "pz", "vx", "vy", "vz")
+    )
+    x, y, z, tx, ty, q, reco = (
+        track[c][mine].astype(np.float64) for c in ("x", "y", "z", "tx", "ty", "charge", "p")
+    )
+    charge = np.sign(truth["mc_pdg_id"][row]) * np.where(
+        np.isin(np.abs(truth["mc_pdg_id"][row]), (SPECIES["e"], SPECIES["mu"])), -1.0, 1.0
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dz = z - vz
+        found = {
+            "dx": x - vx - px / pz * dz,
+            "dy": y - vy - py / pz * dz,
+            "dtx": tx - px / pz,
+            "dty": ty - py / pz,
+            "dp": reco / p - 1.0,
+        }
+        diagonal = [f"cov{i}{i}" for i in range(5)]
+        if all(c in track for c in diagonal):
+            residuals = [found["dx"], found["dy"], found["dtx"], found["dty"]]
+            residuals.append(q / reco - charge / p)
+            for name, sigma, column, residual in zip(
+                PULLS, SIGMAS, diagonal, residuals, strict=True
+            ):
+                found[sigma] = np.sqrt(np.maximum(track[column][mine], 0.0))
+                found[name] = residual / found[sigma]
+    return {name: np.nan_to_num(values) for name, values in found.items()}
+
+
+def vertices(batch: EventBatch) -> Columns:
+    """Residuals of primary vertices; empty where there are none in the sample."""
+    empty = {c: np.zeros(0) for c in ("x", "y", "z", "n_tracks")} | {"unit": np.zeros(0, np.int64)}
+    if "reco_vertex" not in batch.tables or "vertex" not in batch.tables:
+        return empty
+    reco = batch["reco_vertex"]
+    n_tracks, residuals = vertex_residuals(batch)
+    unit = reco.event_index[reco["mc_pv_id"] >= 0]
+    return {**residuals, "n_tracks": n_tracks.astype(np.float64), "unit": unit}
+
+
+def pairs(batch: EventBatch) -> Columns:
+    """Pairs of unmatched clusters, see `photon_pairs`; none where there are no clusters."""
+    if "cluster" not in batch.tables:
+        return {"unit": np.zeros(0, np.int64), "mass": np.zeros(0), "least_et": np.zeros(0)}
+    found = photon_pairs(batch)
+    return {"unit": found.pop("event"), **found}
+
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(values: np.ndarray) -> NDArray[np.uint64]:
+    """Bits of numbers spread over 64 (the finaliser of splitmix64)."""
+    x = values.astype(np.float64).view(np.uint64) + _MIX
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    result: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
+    return result
+
+
+def signatures(batch: EventBatch) -> NDArray[np.uint64]:
+    """From the number of the event and the momenta of its particles, as stored in float32."""
+    particle = batch.particle
+    bits = _mixed(particle["mc_px"].astype(np.float32))
+    summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(bits, dtype=np.uint64)])
+    own = summed[particle.offsets[1:]] - summed[particle.offsets[:-1]]
+    result: NDArray[np.uint64] = own * _MIX ^ _mixed(batch.event["event_id"])
+    return result
+
+
+def fingerprints(batch: EventBatch) -> NDArray[np.uint64]:
+    """From the state of each track."""
+    track = batch.track
+    result = np.zeros(len(track), np.uint64)
+    for name in ("x", "y", "z", "tx", "ty", "p"):
+        result = (result * _MIX) ^ _mixed(track[name])
+    return result

@@ -1,0 +1,211 @@
+"""Everything that the report shows, as numbers: samples in, tables and a verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...errors import SchemaError
+from ...statistics.adaptive_bins import SCHEMES
+from ...statistics.distances import halves
+from . import efficiency, tell_apart
+from .columns import SPECIES
+from .decays import DecayComparison, compare_decays, decay_measurements
+from .distributions import Correlation, Distance, Width, correlations, distances, widths
+from .efficiency import VARIABLES, Ratio, WorkingPoint
+from .gather import Sample
+from .measure import duplicates, measurements
+from .physics import Physics, physics
+from .sliced import Sliced, sliced
+from .tell_apart import Telling, TreeConfig
+from .verdict import Verdict, VerdictConfig, judge
+from .workers import Inline
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """What the report looks at.
+
+    Args:
+        species: some of `SPECIES`.
+        points: cuts that the user named.
+        variables: variables that are cut on.
+        schemes: axes of the bins.
+        least: effective number of detailed rows in a bin.
+        trees: size of the classifier.
+        classify: whether to run the classifier tests.
+        floor: whether to compare halves of the detailed sample, too.
+        seed: seed of the halves.
+    """
+
+    species: Sequence[str] = tuple(SPECIES)
+    points: Sequence[WorkingPoint] = ()
+    variables: Sequence[str] = VARIABLES
+    schemes: Sequence[tuple[str, ...]] = SCHEMES
+    least: float = 200.0
+    trees: TreeConfig = field(default_factory=TreeConfig)
+    classify: bool = True
+    floor: bool = True
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Comparison of two samples.
+
+    Args:
+        ratios: efficiency ratios.
+        distances: distributions.
+        widths: of residuals and pulls.
+        correlations: of pairs of variables.
+        slices: of joint vectors.
+        decays: those that were asked for.
+    """
+
+    ratios: tuple[Ratio, ...]
+    distances: tuple[Distance, ...]
+    widths: tuple[Width, ...]
+    correlations: tuple[Correlation, ...]
+    slices: tuple[Sliced, ...]
+    decays: tuple[DecayComparison, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """All numbers.
+
+    Args:
+        detailed, fast: the samples.
+        common: events that both hold.
+        whole: fast beside detailed.
+        floor: two halves of the detailed sample, None if not asked for.
+        tellings: classifier tests.
+        physics: resolutions, curves and peaks.
+        verdict: the judgement.
+        missing: variables of the detailed sample that the fast one lacks.
+        provenance: where the samples come from.
+    """
+
+    detailed: Sample
+    fast: Sample
+    common: int
+    whole: Part
+    floor: Part | None
+    tellings: tuple[Telling, ...]
+    physics: Physics
+    verdict: Verdict
+    missing: tuple[str, ...]
+    provenance: dict[str, Any]
+
+
+def compare(
+    detailed: Sample,
+    fast: Sample,
+    thresholds: VerdictConfig,
+    config: ReportConfig | None = None,
+    provenance: dict[str, Any] | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    pool: Executor | None = None,
+) -> Report:
+    """Compare two samples and judge.
+
+    Args:
+        detailed, fast: the samples, after `gather.paired`.
+        thresholds: of the verdict.
+        config: what to look at.
+        provenance: where the samples come from.
+        say: called with the name of each step.
+        pool: processes that share the work, this one if None.
+
+    Raises:
+        SchemaError: if there is nothing to compare.
+    """
+    config = ReportConfig() if config is None else config
+    pool = Inline() if pool is None else pool
+    _check(detailed, fast, config)
+    # What takes longest goes first, so that processes end together.
+    say("efficiencies, distributions and correlations")
+    slim = detailed.without_pairs(), fast.without_pairs()
+    wholes = pool.submit(_part, *slim, config)
+    floors, tests = None, None
+    if config.floor:
+        say("the same of two halves of the detailed sample")
+        floors = pool.submit(_floor, slim[0], config)
+    if config.classify:
+        say("classifier tests")
+        tests = pool.submit(_told, *slim, config)
+    say("physics")
+    shown = physics(detailed, fast, config.species)
+    whole = wholes.result()
+    floor = None if floors is None else floors.result()
+    told = () if tests is None else tests.result()
+    found = measurements(whole.ratios, whole.distances, whole.widths, whole.correlations, told)
+    own = decay_measurements(whole.decays)
+    verdict = judge([*found, *own, duplicates(detailed, fast)], thresholds)
+    return Report(
+        detailed=detailed,
+        fast=fast,
+        common=len(np.intersect1d(detailed.signature, fast.signature)),
+        whole=whole,
+        floor=floor,
+        tellings=told,
+        physics=shown,
+        verdict=verdict,
+        missing=tuple(v for v in detailed.variables if v not in fast.variables),
+        provenance=provenance or {},
+    )
+
+
+def _floor(sample: Sample, config: ReportConfig) -> Part:
+    return _part(*_halves(sample, config.seed), config)
+
+
+def _told(detailed: Sample, fast: Sample, config: ReportConfig) -> tuple[Telling, ...]:
+    split = _halves(detailed, config.seed)
+    return tuple(tell_apart.tellings(detailed, fast, split, config.trees))
+
+
+def _check(detailed: Sample, fast: Sample, config: ReportConfig) -> None:
+    """Refuse what leaves nothing to compare."""
+    for sample in (detailed, fast):
+        there = {n for n, code in SPECIES.items() if (sample.track["species"] == code).any()}
+        if not there & set(config.species):
+            raise SchemaError(
+                f"{sample.name} sample: has no long track of a generated particle of species "
+                f"{', '.join(config.species)}"
+            )
+        for point in config.points:
+            if point.variable not in sample.track:
+                raise SchemaError(f"{sample.name} sample: cut {point.label!r}: no such variable")
+    if not set(detailed.variables) & set(fast.variables):
+        raise SchemaError("the two samples have no variable in common")
+
+
+def _part(one: Sample, two: Sample, config: ReportConfig) -> Part:
+    steps = efficiency.step_ratios(
+        one, two, config.species, schemes=config.schemes, least=config.least
+    )
+    cuts = efficiency.cut_ratios(
+        *(one, two, config.species, config.points),
+        variables=config.variables,
+        schemes=config.schemes,
+        least=config.least,
+    )
+    return Part(
+        ratios=(*steps, *cuts),
+        distances=tuple(distances(one, two, config.species)),
+        widths=tuple(widths(one, two, config.species)),
+        correlations=tuple(correlations(one, two, config.species, config.variables)),
+        slices=tuple(sliced(one, two, config.species, config.seed)),
+        decays=tuple(compare_decays(one, two)),
+    )
+
+
+def _halves(sample: Sample, seed: int) -> tuple[Sample, Sample]:
+    size = int(sample.event["unit"].max()) + 1
+    first = halves(size, seed)
+    return sample.of_units(first, "one half"), sample.of_units(~first, "the other half")

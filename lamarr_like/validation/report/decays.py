@@ -1,0 +1,208 @@
+"""Named decays, detailed and fast side by side: yields, masses, pulls, vertices, decay times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...statistics.adaptive_bins import adaptive_bins
+from ...statistics.influence import Cells, Shares
+from .columns import Columns
+from .decay_rows import DecayRows
+from .distributions import Distance, Width, distance, width_by, width_freedom
+from .efficiency import MIN_PARTICLES, Binned, effective
+from .gather import Sample, rows, where
+from .verdict import Measurement
+
+LEAST_TAU = 1e-3
+"""Middle true decay time [ps] of a decay of which the efficiency is binned in it."""
+LEAST = 200.0
+"""Effective number of detailed decays in a bin of the decay time."""
+
+TITLES = {
+    "M": ("M", "MeV"),
+    "dM": ("M - true M", "MeV"),
+    "pull_M": ("pull of M", ""),
+    **{f"d{a}": (f"ENDVERTEX_{a} - true", "mm") for a in "XYZ"},
+    **{f"pull_{a}": (f"pull of ENDVERTEX_{a}", "") for a in "XYZ"},
+    "dTAU": ("TAU - true TAU", "ps"),
+    "pull_TAU": ("pull of TAU", ""),
+    "IP": ("IP_OWNPV", "mm"),
+    "chi2": ("ENDVERTEX_CHI2 / NDOF", ""),
+    "log_ip_chi2": ("lg IPCHI2_OWNPV", ""),
+    "log_fd_chi2": ("lg FDCHI2_OWNPV", ""),
+    "log_angle": ("lg (1 - DIRA_OWNPV)", ""),
+    "log_least_ip_chi2": ("lg least IPCHI2 of the tracks", ""),
+}
+"""Names for people and units of the columns of candidates."""
+WIDTHS = ("dM", "pull_M", "dX", "dY", "dZ", "pull_X", "pull_Y", "pull_Z", "dTAU", "pull_TAU")
+"""Columns of which the width is taken."""
+SHAPES = (
+    *("M", "IP", "log_ip_chi2", "log_fd_chi2", "chi2", "dTAU", "log_angle", "log_least_ip_chi2"),
+)
+"""Columns of which the distributions are compared."""
+
+
+@dataclass(frozen=True)
+class DecayComparison:
+    """One decay in two samples.
+
+    Args:
+        name: of the decay.
+        text: its descriptor.
+        head: name of its head in branches.
+        generated: generated decays, detailed and fast.
+        candidates: candidates, detailed and fast.
+        per_event: candidates per event, shape ``(1,)`` each.
+        of_all: share of the generated decays of which a candidate can be made.
+        of_accepted: the same of those with all tracks in the acceptance.
+        by_tau: the latter in bins of the true decay time [ps], None for prompt decays.
+        widths: of residuals and pulls.
+        distances: distributions.
+    """
+
+    name: str
+    text: str
+    head: str
+    generated: tuple[int, int]
+    candidates: tuple[int, int]
+    per_event: Shares
+    of_all: Shares
+    of_accepted: Shares
+    by_tau: Binned | None
+    widths: tuple[Width, ...]
+    distances: tuple[Distance, ...]
+
+    def width(self, variable: str) -> Width | None:
+        """Width of a residual or pull of the head, None where there is none."""
+        for found in self.widths:
+            if found.variable in (variable, f"{self.head}:{variable}"):
+                return found
+        return None
+
+
+def compare_decays(detailed: Sample, fast: Sample) -> Iterator[DecayComparison]:
+    """Compare every decay that was asked for.
+
+    Args:
+        detailed, fast: the samples, after `gather.paired`.
+    """
+    for pair in zip(detailed.decays, fast.decays, strict=True):
+        yield compare_decay(*pair)
+
+
+def compare_decay(one: DecayRows, two: DecayRows) -> DecayComparison:
+    """Compare one decay.
+
+    Args:
+        one, two: the same decay in the detailed and in the fast sample.
+    """
+    sides = one.generated, two.generated
+    accepted = where(sides[0], sides[0]["accepted"]), where(sides[1], sides[1]["accepted"])
+    candidates = one.candidate, two.candidate
+    return DecayComparison(
+        *(one.decay.name, one.decay.text, one.decay.head.branch),
+        generated=(len(sides[0]["unit"]), len(sides[1]["unit"])),
+        candidates=(len(candidates[0]["unit"]), len(candidates[1]["unit"])),
+        per_event=_shares((one.event, two.event), "candidates"),
+        of_all=_shares(sides, "found"),
+        of_accepted=_shares(accepted, "found"),
+        by_tau=_by_tau(accepted),
+        widths=tuple(_widths(one.decay.name, *candidates)),
+        distances=tuple(_distances(one.decay.name, *candidates)),
+    )
+
+
+_Pair = tuple[Columns, Columns]
+
+
+def _shares(pair: _Pair, flag: str) -> Shares:
+    bins = tuple(np.zeros(len(c["unit"]), np.int64) for c in pair)
+    cells = Cells(rows(pair[0]), rows(pair[1]), (bins[0], bins[1]), 1)
+    return cells.compare(pair[0][flag], pair[1][flag], covariance=False)
+
+
+def _by_tau(pair: _Pair) -> Binned | None:
+    """Efficiency in bins of the true decay time, of what does not decay at once."""
+    tau = pair[0]["tau"]
+    if not len(tau) or not len(pair[1]["tau"]) or not np.median(tau) > LEAST_TAU:
+        return None
+    bins = adaptive_bins(("tau",), pair[0], pair[0]["weight"], least=LEAST)
+    cells = Cells(
+        rows(pair[0]), rows(pair[1]), (bins.place(pair[0]), bins.place(pair[1])), len(bins)
+    )
+    shares = cells.compare(pair[0]["found"], pair[1]["found"])
+    return Binned(bins, shares, shares.chi2())
+
+
+def plain(variable: str) -> str:
+    """A column of candidates without the name of its particle."""
+    return variable.rpartition(":")[2]
+
+
+def decay_title(variable: str, unit: bool = True) -> str:
+    """Name of a column of candidates for people, with its unit."""
+    particle, _, name = variable.rpartition(":")
+    text, of = TITLES[name]
+    text += f" of {particle}" if particle else ""
+    return f"{text} [{of}]" if unit and of else text
+
+
+def known(columns: Columns, variable: str) -> Columns:
+    """Unit, weight, momentum and a variable of the candidates that have it."""
+    names = ("unit", "weight", "p", variable)
+    return where({n: columns[n] for n in names}, np.isfinite(columns[variable]))
+
+
+def _common(one: Columns, two: Columns, names: Iterable[str]) -> Iterator[tuple[str, _Pair]]:
+    """Columns of some names that enough candidates of both samples have."""
+    for variable in one:
+        if plain(variable) in names and variable in two:
+            pair = known(one, variable), known(two, variable)
+            if min(effective(c) for c in pair) >= MIN_PARTICLES:
+                yield variable, pair
+
+
+def _widths(name: str, one: Columns, two: Columns) -> Iterator[Width]:
+    for variable, pair in _common(one, two, WIDTHS):
+        # Only the mass is looked at in bins of the momentum.
+        least = 500.0 if plain(variable) == "dM" else float("inf")
+        yield width_by(name, variable, *pair, "p", least)
+
+
+def _distances(name: str, one: Columns, two: Columns) -> Iterator[Distance]:
+    for variable, pair in _common(one, two, SHAPES):
+        yield distance(name, variable, *pair)
+
+
+# --- what the verdict sees
+
+
+def decay_measurements(found: Iterable[DecayComparison]) -> Iterator[Measurement]:
+    """Widths of masses and efficiencies, fast over detailed less one."""
+    for one in found:
+        for label, shares in (
+            ("candidates per generated decay", one.of_all),
+            ("efficiency in the acceptance", one.of_accepted),
+        ):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                deviation = shares.difference / shares.detailed
+                sigma = shares.sigma / shares.detailed
+            units = np.nan_to_num(shares.units)
+            yield Measurement("decays", one.name, label, deviation, sigma, np.ones(1), units)
+        for width in one.widths:
+            if plain(width.variable) == "dM":
+                yield _of_width(width)
+
+
+def _of_width(width: Width) -> Measurement:
+    first = slice(0, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        deviation, sigma = np.log(width.ratio[first]), (width.ratio_error / width.ratio)[first]
+    label = f"width of {decay_title(width.variable, unit=False)}"
+    n = np.nan_to_num(width.n[first])
+    return Measurement(
+        "decays", width.species, label, deviation, sigma, np.ones(1), width_freedom(n)
+    )

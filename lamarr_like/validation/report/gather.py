@@ -1,0 +1,384 @@
+"""Gather a sample: stream its files, keep what the report needs as flat columns."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import schema
+from ...chain.pipeline import TRUTH, Pipeline, check_finite
+from ...decays.candidates import check_names
+from ...decays.candidates import needed_columns as decay_columns
+from ...decays.request import DecayRequest
+from ...errors import SchemaError, SourceError
+from ...events import EventBatch
+from ...io.ntuple_reader import TREE, branch_names, open_root, read_events
+from ...runs.simulate import in_order
+from ...statistics.influence import Rows
+from ..objects.compare import truth_of
+from . import columns as columns_of
+from .columns import GROUPS, PULLS, SPECIES, Columns, Mask
+from .decay_rows import DecayGatherer, DecayRows
+from .workers import Inline, made
+
+_REQUIRED = {
+    "event": ("event_id", "n_spd_hits"),
+    "particle": (
+        *("mcparticle_id", "mc_pdg_id", "mc_stable", "mc_px", "mc_py", "mc_pz"),
+        *("mc_vx", "mc_vy", "mc_vz", "in_acceptance", "track_type"),
+    ),
+    "track": ("mcparticle_id", "track_type", "origin", "charge", "x", "y", "z", "tx", "ty", "p"),
+}
+_OPTIONAL = {
+    "event": ("mc_weight", "n_tracks", "n_pvs"),
+    "track": (
+        *("weight", "out_of_range", *(v for names in GROUPS.values() for v in names)),
+        *(f"cov{i}{i}" for i in range(5)),
+    ),
+    "vertex": ("mc_x", "mc_y", "mc_z"),
+    "reco_vertex": ("mc_pv_id", "x", "y", "z", "n_tracks"),
+    "cluster": ("x", "y", "z", "energy", "et", "is_matched"),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the report needs of a sample; every group has ``unit`` and ``weight``.
+
+    Args:
+        name: for titles.
+        event: one row an event: ``n_spd_hits``, and ``n_tracks``, ``n_pvs`` where there.
+        particle: charged stable particles: ``species``, ``p``, ``eta``, ``n_spd_hits``,
+            ``in_acceptance``, ``track_type``.
+        track: long tracks of such particles: the same, ``reco_p``, ``reco_eta``, and the variables
+            of `GROUPS` and `PULLS`.
+        vertex: residuals ``x``, ``y``, ``z`` [mm] and ``n_tracks`` of primary vertices.
+        pair: ``mass`` and ``least_et`` [MeV] of pairs of unmatched clusters.
+        signature: number that tells generated events apart, shape ``(n_events,)``.
+        fingerprint: the same for reconstructed tracks of any kind, shape ``(n_tracks,)``.
+        decays: the decays that were asked for.
+    """
+
+    name: str
+    event: Columns
+    particle: Columns
+    track: Columns
+    vertex: Columns
+    pair: Columns
+    signature: NDArray[np.uint64]
+    fingerprint: NDArray[np.uint64]
+    decays: tuple[DecayRows, ...] = ()
+
+    def without_pairs(self) -> Sample:
+        """The same without pairs of clusters, which are most of it."""
+        return replace(self, pair={name: values[:0] for name, values in self.pair.items()})
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return len(self.signature)
+
+    @property
+    def out_of_range(self) -> int | None:
+        """Long tracks outside the training sample of the models; None where nothing tells."""
+        flags = self.track.get("out_of_range")
+        return None if flags is None else int(flags.sum())
+
+    @property
+    def duplicates(self) -> int:
+        """Tracks that are the same as another one to the last bit."""
+        return len(self.fingerprint) - len(np.unique(self.fingerprint))
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of `GROUPS` and `PULLS` that the tracks have."""
+        known = (*(v for names in GROUPS.values() for v in names), *PULLS)
+        return tuple(v for v in known if v in self.track)
+
+    def of_units(self, chosen: Mask, name: str) -> Sample:
+        """Some of the events.
+
+        Args:
+            chosen: by unit, shape ``(n_units,)``; units are those after `paired`.
+            name: name of the part.
+        """
+        parts: dict[str, Any] = {
+            key: where(getattr(self, key), chosen[getattr(self, key)["unit"]])
+            for key in ("event", "particle", "track", "vertex", "pair")
+        }
+        kept = chosen[self.event["unit"]]
+        parts["decays"] = tuple(
+            d.mapped(lambda columns: where(columns, chosen[columns["unit"]])) for d in self.decays
+        )
+        return replace(self, name=name, **parts, signature=self.signature[kept])
+
+
+def where(columns: Columns, mask: Mask) -> Columns:
+    """Rows where the mask is true."""
+    return {name: values[mask] for name, values in columns.items()}
+
+
+def rows(columns: Columns) -> Rows:
+    """Units and weights of a group of columns."""
+    return Rows(columns["unit"], columns["weight"])
+
+
+def of_species(columns: Columns, species: str) -> Columns:
+    """Rows of one of `SPECIES`."""
+    return where(columns, columns["species"] == SPECIES[species])
+
+
+# --- reading
+
+
+def needed_columns(
+    paths: Sequence[Path], truth: bool, decays: Sequence[DecayRequest] = ()
+) -> dict[str, list[str]]:
+    """Columns to read from files: all required ones and the optional ones that all have.
+
+    Args:
+        paths: the files.
+        truth: whether a chain is to run on the generated events.
+        decays: decays that are to be reconstructed.
+
+    Raises:
+        SourceError: if a file cannot be read.
+        SchemaError: if a file has no tree of events.
+    """
+    common: set[str] | None = None
+    for path in paths:
+        with open_root(path) as file:
+            if TREE not in file:
+                there = ", ".join(file.keys()) or "nothing"
+                raise SchemaError(f"{path}: has no tree {TREE!r}; it has {there}")
+            names = set(branch_names(file[TREE]))
+        common = names if common is None else common & names
+    wanted: dict[str, list[str]] = {t: list(names) for t, names in _REQUIRED.items()}
+    for table, columns in schema.COLUMNS:
+        branch = schema.COLUMNS[table, columns].branch
+        asked = columns in _OPTIONAL.get(table, ()) or (truth and (table, columns) in TRUTH)
+        if asked and branch in (common or ()) and columns not in wanted.get(table, ()):
+            wanted.setdefault(table, []).append(columns)
+    for table in ("vertex", "reco_vertex", "cluster"):
+        if table in wanted and set(_OPTIONAL[table]) - set(wanted[table]):
+            del wanted[table]
+    if "vertex" not in wanted:
+        wanted.pop("reco_vertex", None)
+    for table, needed in (decay_columns(decays) if decays else {}).items():
+        have = wanted.setdefault(table, [])
+        have.extend(c for c in needed if c not in have)
+    return wanted
+
+
+def stream(
+    paths: Sequence[Path], truth: bool = False, decays: Sequence[DecayRequest] = ()
+) -> Iterator[EventBatch]:
+    """Events of files with the columns that the report needs.
+
+    Args:
+        paths: the files.
+        truth: whether a chain is to run on the generated events.
+        decays: decays that are to be reconstructed.
+
+    Raises:
+        SourceError: if a file cannot be read or holds no events.
+        SchemaError: naming the file, event and column that is missing or not a number.
+    """
+    wanted = needed_columns(paths, truth, decays)
+    for path in paths:
+        n = 0
+        for batch in read_events(path, wanted):
+            keys = {(t, c) for t, names in wanted.items() for c in names}
+            check_finite(batch, keys, str(path))
+            n += len(batch)
+            yield batch
+        if not n:
+            raise SourceError(f"{path}: holds no events")
+
+
+class Gatherer:
+    """Collects the columns of a sample batch by batch.
+
+    Args:
+        name: name of the sample.
+        decays: decays to reconstruct in its events.
+    """
+
+    def __init__(self, name: str, decays: Sequence[DecayRequest] = ()) -> None:
+        self.name = name
+        self._decays = DecayGatherer(name, decays)
+        self.n_events = 0
+        self._parts: dict[str, list[Columns]] = defaultdict(list)
+        self._signature: list[NDArray[np.uint64]] = []
+        self._fingerprint: list[NDArray[np.uint64]] = []
+
+    def add(self, batch: EventBatch) -> None:
+        """Take what is needed of some events.
+
+        Raises:
+            SchemaError: if a required table or column is missing.
+        """
+        for table, names in _REQUIRED.items():
+            have = batch[table].columns if table in batch.tables else ()
+            schema.require(table, have, names, f"{self.name} sample")
+        weight = np.ones(len(batch))
+        if "mc_weight" in batch.event:
+            weight = batch.event["mc_weight"].astype(np.float64)
+        parts = {
+            "event": columns_of.events(batch),
+            "particle": columns_of.particles(batch),
+            "track": columns_of.tracks(batch),
+        }
+        parts |= {"vertex": columns_of.vertices(batch), "pair": columns_of.pairs(batch)}
+        for group, columns in parts.items():
+            own = columns.pop("weight", 1.0)
+            columns["weight"] = weight[columns["unit"]] * own
+            columns["unit"] = columns["unit"] + self.n_events
+            self._parts[group].append(columns)
+        self._decays.add(batch, weight, self.n_events)
+        self._signature.append(columns_of.signatures(batch))
+        self._fingerprint.append(columns_of.fingerprints(batch))
+        self.n_events += len(batch)
+
+    def sample(self) -> Sample:
+        """The sample so far.
+
+        Raises:
+            SourceError: if it has no events.
+            SchemaError: if the weights do not add up to something positive.
+            DecayError: if none of the generated decays is one that was asked for.
+        """
+        if not self.n_events:
+            raise SourceError(f"{self.name} sample: holds no events")
+        joined = {
+            group: {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+            for group, parts in self._parts.items()
+        }
+        sample = Sample(
+            self.name,
+            **joined,
+            signature=np.concatenate(self._signature),
+            fingerprint=np.concatenate(self._fingerprint),
+            decays=self._decays.rows(),
+        )
+        _check_weights(sample)
+        return sample
+
+
+def _check_weights(sample: Sample) -> None:
+    """Weights may be negative (sWeights), but a species must have a positive sum."""
+    for group in ("particle", "track"):
+        columns = getattr(sample, group)
+        for name in SPECIES:
+            weight = of_species(columns, name)["weight"]
+            if len(weight) and not float(weight.sum()) > 0.0:
+                raise SchemaError(
+                    f"{sample.name} sample: the weights of its {len(weight)} {group} rows of "
+                    f"species {name} add up to {weight.sum():.3g}; they must be positive in sum"
+                )
+
+
+def read_samples(
+    detailed: Sequence[Path],
+    fast: Sequence[Path] | Pipeline,
+    *,
+    seed: int = 1,
+    is_gun: bool = False,
+    events: int | None = None,
+    decays: Sequence[DecayRequest] = (),
+    pool: Executor | None = None,
+    ahead: int = 0,
+    progress: Callable[[int], None] = lambda n: None,
+) -> tuple[Sample, Sample]:
+    """Read the detailed sample and the fast one, or make it from the same generated events.
+
+    Args:
+        detailed: files of the detailed sample.
+        fast: files of the fast one, or the chain that makes it.
+        seed: seed of the chain.
+        is_gun: whether the events come from a particle gun.
+        events: how many of the detailed and of the fast events to take, None for all.
+        decays: decays to reconstruct in both.
+        pool: processes that run the chain, this one if None.
+        ahead: batches of events that they have under way at the most.
+        progress: called with the number of events done.
+
+    Returns:
+        Both, with common numbers of the events that are the same.
+
+    Raises:
+        SourceError, SchemaError: for files that cannot be compared.
+        DecayError: for decays with one name, or that a sample does not hold.
+    """
+    check_names(decays)
+    one, two = Gatherer("detailed", decays), Gatherer("fast", decays)
+    if isinstance(fast, Pipeline):
+        run: Callable[..., EventBatch] = fast
+        if pool is not None and fast.recipe is not None:
+            run = partial(made, fast.recipe)
+        else:
+            pool = Inline()
+        truth = _truth(_first(stream(detailed, True, decays), events), one)
+        for batch in in_order(pool, partial(run, seed=seed, is_gun=is_gun), truth, ahead):
+            two.add(batch)
+            progress(len(batch))
+    else:
+        for gatherer, paths in ((one, detailed), (two, fast)):
+            for batch in _first(stream(paths, decays=decays), events):
+                gatherer.add(batch)
+                progress(len(batch))
+    return paired(one.sample(), two.sample())
+
+
+def _truth(batches: Iterable[EventBatch], gatherer: Gatherer) -> Iterator[EventBatch]:
+    """What is generated of events that a gatherer takes as they are."""
+    for batch in batches:
+        gatherer.add(batch)
+        yield truth_of(batch)
+
+
+def _first(batches: Iterable[EventBatch], events: int | None) -> Iterator[EventBatch]:
+    left = events
+    for batch in batches:
+        if left is None:
+            yield batch
+            continue
+        if left <= 0:
+            return
+        yield batch.events(0, min(left, len(batch)))
+        left -= len(batch)
+
+
+def paired(detailed: Sample, fast: Sample) -> tuple[Sample, Sample]:
+    """Give events with the same generated particles the same unit in both samples.
+
+    Events that occur twice in a sample keep one number; all other events have one of their own.
+    """
+    both = np.concatenate([detailed.signature, fast.signature])
+    number = np.unique(both, return_inverse=True)[1].ravel().astype(np.int64)
+    result = []
+    for sample, numbers in (
+        (detailed, number[: detailed.n_events]),
+        (fast, number[detailed.n_events :]),
+    ):
+        own: dict[str, Any] = {
+            g: _renumbered(getattr(sample, g), numbers)
+            for g in ("event", "particle", "track", "vertex", "pair")
+        }
+        own["decays"] = tuple(
+            d.mapped(partial(_renumbered, numbers=numbers)) for d in sample.decays
+        )
+        result.append(replace(sample, **own))
+    return result[0], result[1]
+
+
+def _renumbered(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
+    return {**columns, "unit": numbers[columns["unit"]]}

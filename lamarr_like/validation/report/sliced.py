@@ -1,0 +1,110 @@
+"""Sliced tests of joint vectors: distances of their projections on random directions.
+
+Two laws of a vector are the same if all their projections are (Cramer and Wold, 1936); the mean
+Wasserstein distance over directions is the sliced one of Rabin et al., SSVM 2011.  Single variables
+that agree may hide a wrong dependence between them: a direction shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...statistics.distances import weighted_wasserstein
+from ...statistics.influence import Floats
+from .columns import GROUPS, SPECIES, Columns
+from .distributions import MIN_WIDTH
+from .efficiency import effective
+from .gather import Sample, of_species
+
+DIRECTIONS = 32
+MOST_ROWS = 40_000
+"""Rows of a sample that are projected at the most."""
+_CLIP = 5.0
+"""Tails beyond so many widths are drawn in: no direction shall be about a few far tracks."""
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """Distance of two samples of a joint vector, in widths of the detailed one.
+
+    Args:
+        species: true species.
+        group: step of the chain, one of `columns.GROUPS`.
+        variables: of the vector.
+        n_detailed, n_fast: effective number of rows.
+        mean: Wasserstein distance, mean over the directions.
+        worst: largest of them.
+        direction: coefficients of the worst direction.
+    """
+
+    species: str
+    group: str
+    variables: tuple[str, ...]
+    n_detailed: float
+    n_fast: float
+    mean: float
+    worst: float
+    direction: tuple[float, ...]
+
+
+def sliced(
+    detailed: Sample, fast: Sample, species: Sequence[str] = tuple(SPECIES), seed: int = 1
+) -> Iterator[Sliced]:
+    """Compare the joint vector of each step of the chain, by species.
+
+    Args:
+        detailed, fast: the samples.
+        species: some of `SPECIES`.
+        seed: of the directions.
+    """
+    for name in species:
+        parts = [_thinned(of_species(s.track, name)) for s in (detailed, fast)]
+        if min(effective(c) for c in parts) < MIN_WIDTH:
+            continue
+        for group, names in GROUPS.items():
+            found = _compared(name, group, names, parts, seed)
+            if found is not None:
+                yield found
+
+
+def _thinned(columns: Columns) -> Columns:
+    step = -(-len(columns["unit"]) // MOST_ROWS)
+    return {k: v[:: max(step, 1)] for k, v in columns.items()}
+
+
+def _compared(
+    species: str, group: str, names: Sequence[str], parts: list[Columns], seed: int
+) -> Sliced | None:
+    weights = [c["weight"] for c in parts]
+    values, known = [], []
+    for name in names:
+        if not all(name in c for c in parts):
+            continue
+        pair = [c[name].astype(np.float64) for c in parts]
+        low, middle, high = np.quantile(pair[0], [0.16, 0.5, 0.84])
+        width = 0.5 * (high - low)
+        if not width > 0.0:  # atoms: the root mean square instead
+            middle, width = float(pair[0].mean()), float(pair[0].std())
+        if width > 0.0:
+            values.append([np.clip((v - middle) / width, -_CLIP, _CLIP) for v in pair])
+            known.append(name)
+    if len(known) < 2:
+        return None
+    vectors = [np.stack([v[i] for v in values], axis=1) for i in (0, 1)]
+    directions = np.random.default_rng(seed).normal(size=(DIRECTIONS, len(known)))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    areas = np.array([_area(vectors, weights, d) for d in directions])
+    k = int(np.argmax(areas))
+    n = [effective(c) for c in parts]
+    return Sliced(
+        *(species, group, tuple(known), n[0], n[1], float(areas.mean()), float(areas[k])),
+        direction=tuple(float(c) for c in directions[k]),
+    )
+
+
+def _area(vectors: list[Floats], weights: list[Floats], direction: Floats) -> float:
+    one, two = (v @ direction for v in vectors)
+    return weighted_wasserstein(one, two, *weights)

@@ -1,0 +1,253 @@
+"""Classifier two-sample tests that also tell where the samples can be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...statistics.adaptive_bins import adaptive_bins
+from ...statistics.two_sample import Auc, features, weighted_auc
+from .columns import GROUPS, SPECIES, Columns
+from .distributions import title
+from .gather import Sample, where
+
+Floats = NDArray[np.float64]
+
+CONDITIONS = ("log_p", "eta", "nSPDHits", "charge", *(f"is_{name}" for name in SPECIES))
+"""What the variables depend on and the trees are told."""
+SPD_STEPS = 10
+"""Steps of equal population in which the trees see nSPDHits.
+
+The tracks of an event share its number to the last digit: trees would learn the events by heart.
+For the same reason both samples get the same weight in each step of each fold: what is tested is
+the law of the tracks for given nSPDHits, and not how many events there are of each.
+"""
+WITH_DIFFERENCES = ("rich", "calo_pid", "global_pid")
+"""Groups with exact equalities; the trees get them and the differences of pairs as well."""
+CHAIN = "whole chain"
+FEW = 500
+"""Rows of a side below which no trees are grown."""
+
+
+@dataclass(frozen=True)
+class TreeConfig:
+    """Size of the classifier.
+
+    Args:
+        rows: rows of each side at the most.
+        trees, depth: number and depth of the trees.
+        folds: parts of the cross fit.
+        threads: threads of XGBoost.
+        seed: seed of the choice of rows and of the folds.
+    """
+
+    rows: int = 40_000
+    trees: int = 100
+    depth: int = 5
+    folds: int = 3
+    threads: int = 1
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Region:
+    """AUC in a box of momentum and pseudorapidity.
+
+    Args:
+        p: from and to [MeV].
+        eta: from and to.
+        auc: area under the ROC curve there.
+    """
+
+    p: tuple[float, float]
+    eta: tuple[float, float]
+    auc: Auc
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Whether trees can tell the samples apart, and by what.
+
+    Args:
+        group: a group of variables or `CHAIN`.
+        auc: area under the ROC curve; 0.5 if they cannot.
+        floor: the same between two halves of the detailed sample.
+        used: share of the gain of the trees by feature, the largest first.
+        regions: AUC by momentum and pseudorapidity, the worst first.
+    """
+
+    group: str
+    auc: Auc
+    floor: Auc
+    used: tuple[tuple[str, float], ...]
+    regions: tuple[Region, ...]
+
+
+def tellings(
+    detailed: Sample, fast: Sample, halves: tuple[Sample, Sample], config: TreeConfig
+) -> Iterator[Telling]:
+    """Test each group of variables and all of them together.
+
+    Args:
+        detailed, fast: the samples, after `gather.paired`.
+        halves: two halves of the detailed sample, for the floor.
+        config: size of the classifier.
+    """
+    both = [v for v in detailed.variables if v in fast.track]
+    groups = {name: [v for v in names if v in both] for name, names in GROUPS.items()}
+    groups[CHAIN] = [v for names in groups.values() for v in names]
+    for name, variables in groups.items():
+        if not variables or min(len(s.track["unit"]) for s in (detailed, fast)) < FEW:
+            continue
+        extra = name in WITH_DIFFERENCES
+        real, fake = (_chosen(s.track, config.rows, config.seed) for s in (detailed, fast))
+        auc, used, regions = _told(real, fake, variables, extra, config)
+        one, two = (_chosen(s.track, config.rows, config.seed) for s in halves)
+        floor = _told(one, two, variables, extra, config)[0]
+        yield Telling(name, auc, floor, used, regions)
+
+
+def _chosen(tracks: Columns, n: int, seed: int) -> Columns:
+    """At most `n` rows: those of the units that come first in a random order of all units.
+
+    The order is that of the number of the unit alone, so that both samples keep the same events.
+    """
+    if len(tracks["unit"]) <= n:
+        return tracks
+    unit, counts = np.unique(tracks["unit"], return_counts=True)
+    rank = np.random.default_rng(seed).random(int(unit.max()) + 1)[unit]
+    order = np.argsort(rank)
+    kept = unit[order[: int(np.searchsorted(np.cumsum(counts[order]), n))]]
+    return where(tracks, np.isin(tracks["unit"], kept))
+
+
+def conditions(tracks: Columns, spd: Floats) -> Columns:
+    """What the variables depend on, see `CONDITIONS`.
+
+    Args:
+        tracks: columns of long tracks.
+        spd: edges of the steps of nSPDHits.
+    """
+    out = {"log_p": np.log10(tracks["p"]), "eta": tracks["eta"]}
+    out["nSPDHits"] = np.searchsorted(spd, tracks["n_spd_hits"])
+    out["charge"] = tracks["charge"]
+    return out | {f"is_{n}": (tracks["species"] == code) * 1.0 for n, code in SPECIES.items()}
+
+
+def _names(variables: Sequence[str], extra: bool) -> list[str]:
+    """Names of the columns of `two_sample.features`, in their order."""
+    shown = [title(v) for v in variables]
+    names = [*shown, *CONDITIONS]
+    if extra:
+        pairs = [(a, b) for i, a in enumerate(shown) for b in shown[:i]]
+        names += [f"{a} - {b}" for a, b in pairs] + [f"{a} = {b}" for a, b in pairs]
+        names += [f"{a} = 0" for a in shown]
+    return names
+
+
+_Told = tuple[Auc, tuple[tuple[str, float], ...], tuple[Region, ...]]
+
+
+def _told(
+    real: Columns, fake: Columns, variables: Sequence[str], extra: bool, config: TreeConfig
+) -> _Told:
+    spd = np.quantile(real["n_spd_hits"], np.arange(1, SPD_STEPS) / SPD_STEPS)
+    matrices, steps = [], []
+    for tracks in (real, fake):
+        values: Mapping[str, np.ndarray] = {v: tracks[v] for v in variables}
+        told = conditions(tracks, spd)
+        steps.append(told["nSPDHits"])
+        matrices.append(features(values, told, equalities=extra, differences=extra))
+    # All rows of an event are in one part, in both samples: trees never judge what they have seen.
+    part = np.random.default_rng(config.seed + 1).permutation(
+        int(max(real["unit"].max(), fake["unit"].max())) + 1
+    )
+    parts = [part[t["unit"]] % config.folds for t in (real, fake)]
+    cells = [p * SPD_STEPS + s for p, s in zip(parts, steps, strict=True)]
+    weights = _balanced([t["weight"] for t in (real, fake)], cells, config.folds * SPD_STEPS)
+    sides = list(zip(matrices, weights, strict=True))
+    scores = [np.zeros(len(p)) for p in parts]
+    gain = np.zeros(sides[0][0].shape[1])
+    results = []
+    for fold in range(config.folds):
+        booster = _grown(sides, parts, fold, config)
+        for score, (x, _), p in zip(scores, sides, parts, strict=True):
+            score[p == fold] = booster.inplace_predict(x[p == fold])
+        for name, value in booster.get_score(importance_type="total_gain").items():
+            gain[int(name[1:])] += float(value)
+        mine = [p == fold for p in parts]
+        if min(m.sum() for m in mine):
+            judged = [s[m] for s, m in zip(scores, mine, strict=True)]
+            w = [w[m] for (_, w), m in zip(sides, mine, strict=True)]
+            results.append(weighted_auc(judged[0], judged[1], w[0], w[1]))
+    value, error = np.array(results).T
+    n = min(len(s) for s in scores)
+    auc = Auc(float(value.mean()), float(np.sqrt((error**2).sum()) / len(results)), n)
+    share = gain / max(gain.sum(), 1e-300)
+    best = np.argsort(-share)[:8]
+    names = _names(variables, extra)
+    used = tuple((names[i], float(share[i])) for i in best if share[i] > 0.0)
+    return auc, used, _regions(real, fake, scores, weights)
+
+
+def _balanced(weights: list[Floats], cells: list[NDArray[np.int64]], n_cells: int) -> list[Floats]:
+    """Weights of which both samples have the same sum in each cell, that of their mean."""
+    sums = [np.bincount(c, w, n_cells) for c, w in zip(cells, weights, strict=True)]
+    mean = 0.5 * (sums[0] / max(sums[0].sum(), 1e-300) + sums[1] / max(sums[1].sum(), 1e-300))
+    both = (sums[0] > 0.0) & (sums[1] > 0.0)
+    factors = [np.where(both, mean * len(weights[0]) / np.where(both, s, 1.0), 0.0) for s in sums]
+    return [w * f[c] for w, f, c in zip(weights, factors, cells, strict=True)]
+
+
+def _grown(
+    sides: list[tuple[NDArray[np.float32], Floats]],
+    parts: list[NDArray[np.int64]],
+    fold: int,
+    config: TreeConfig,
+) -> Any:
+    import xgboost as xgb
+
+    rest = [p != fold for p in parts]
+    data = np.concatenate([x[r] for (x, _), r in zip(sides, rest, strict=True)])
+    label = np.repeat([1.0, 0.0], [r.sum() for r in rest])
+    # Trees accept no negative weights; the AUC is taken with the signed ones.
+    weight = np.concatenate(
+        [np.maximum(w[r], 0.0) / w[r].sum() for (_, w), r in zip(sides, rest, strict=True)]
+    )
+    train = xgb.QuantileDMatrix(
+        data, label=label, weight=weight * len(data) / weight.sum(), nthread=config.threads
+    )
+    parameters = {
+        "objective": "binary:logistic",
+        "max_depth": config.depth,
+        "eta": 0.1,
+        "tree_method": "hist",
+        "nthread": config.threads,
+        "seed": config.seed,
+    }
+    return xgb.train(parameters, train, num_boost_round=config.trees, verbose_eval=False)
+
+
+def _regions(
+    real: Columns, fake: Columns, scores: list[Floats], weights: list[Floats]
+) -> tuple[Region, ...]:
+    """AUC of the same scores in boxes of momentum and pseudorapidity."""
+    bins = adaptive_bins(("p", "eta"), real, real["weight"], least=1000.0, most=3)
+    places = bins.place(real), bins.place(fake)
+    found = []
+    for i, ((p0, p1), (e0, e1)) in enumerate(bins.seen):
+        mine = [place == i for place in places]
+        n = int(min(m.sum() for m in mine))
+        if n < FEW // 5:
+            continue
+        chosen = [w[m] for w, m in zip(weights, mine, strict=True)]
+        if not min(w.sum() for w in chosen) > 0.0:
+            continue
+        value, error = weighted_auc(*(s[m] for s, m in zip(scores, mine, strict=True)), *chosen)
+        box = (float(p0), float(p1)), (float(e0), float(e1))
+        found.append(Region(*box, Auc(value, error, n)))
+    return tuple(sorted(found, key=lambda r: -r.auc.value))

@@ -1,0 +1,1 @@
+"""How well each stage hides from a classifier."""

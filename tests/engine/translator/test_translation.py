@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lamarr_like.engine.translator.cluster_layout import describe, listed, source_places
+from lamarr_like.engine.translator.sequences import (
+    LENGTHS,
+    Block,
+    Sources,
+    blocks,
+    cut,
+    padded_length,
+)
+from lamarr_like.engine.translator.translation import _absorbers
+
+
+def scattered(n, seed):
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 1000, n), rng.normal(0, 800, n)
+
+
+def sources_at(x, y, energy, offsets=None):
+    n = len(x)
+    offsets = np.array([0, n]) if offsets is None else offsets
+    one = np.ones(n)
+    features = np.arange(2.0 * n).reshape(n, 2).astype(np.float32)
+    return Sources(offsets, features, x, y, 10 * one, energy, np.zeros(n, bool))
+
+
+def test_short_events_are_not_cut():
+    x, y = scattered(30, 1)
+    pieces = cut(x, y, np.array([0, 10, 10, 30]), 20)
+    assert np.array_equal(pieces.offsets, [0, 10, 10, 30])
+    assert np.array_equal(pieces.order, np.arange(30))
+    assert np.array_equal(pieces.local, [*range(10), *range(20)])
+
+
+@pytest.mark.parametrize("n", [49, 97, 500, 5000])
+def test_long_events_are_cut_and_nothing_is_lost(n):
+    x, y = scattered(n + 7, 2)
+    pieces = cut(x, y, np.array([0, n, n + 7]), 48)
+    sizes = np.diff(pieces.offsets)
+    assert sizes.max() <= 48 and sizes.min() >= 7
+    assert np.array_equal(np.sort(pieces.order), np.arange(n + 7))
+    assert np.array_equal(
+        pieces.order[pieces.offsets[pieces.of_source] + pieces.local], np.arange(n + 7)
+    )
+    # The last event, behind the long one, is one piece.
+    assert (pieces.of_source[n:] == len(sizes) - 1).all()
+
+
+def test_a_cut_goes_through_the_widest_gap():
+    x = np.concatenate([np.linspace(0, 10, 9), np.linspace(15, 25, 9)])
+    pieces = cut(x, np.zeros(18), np.array([0, 18]), 12)
+    assert np.array_equal(np.diff(pieces.offsets), [9, 9])
+
+
+def test_equal_places_are_cut_too():
+    pieces = cut(np.zeros(1000), np.zeros(1000), np.array([0, 1000]), 48)
+    assert np.diff(pieces.offsets).max() <= 48
+    assert np.array_equal(np.sort(pieces.order), np.arange(1000))
+
+
+def test_cut_of_an_event_ignores_the_others():
+    x, y = scattered(200, 3)
+    alone = cut(x, y, np.array([0, 200]), 48)
+    x2, y2 = scattered(300, 4)
+    both = cut(np.append(x2, x), np.append(y2, y), np.array([0, 300, 500]), 48)
+    assert np.array_equal(both.of_source[300:] - both.of_source[300:].min(), alone.of_source)
+
+
+def test_blocks_hold_every_piece_once():
+    counts = np.array([0, 3, 48, 17, 8, 9, 0, 33])
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    pieces = cut(np.zeros(offsets[-1]), np.zeros(offsets[-1]), offsets, 48)
+    found = list(blocks(pieces))
+    rows = np.concatenate([b.rows for b in found])
+    assert np.array_equal(np.sort(rows), np.arange(offsets[-1]))
+    for block in found:
+        assert isinstance(block, Block)
+        assert block.length in LENGTHS and block.mask.sum() == len(block.rows)
+        assert np.array_equal(
+            block.by_piece(np.arange(offsets[-1])).ravel()[block.slots], block.rows
+        )
+
+
+def test_padded_length():
+    assert np.array_equal(padded_length(np.array([0, 1, 8, 9, 96])), [8, 8, 8, 16, 96])
+
+
+def test_clusters_of_outcomes():
+    found = listed(np.array([1, 0, 0, 2, 0]), np.array([-1, 0, -1, -1, 3]))
+    assert np.array_equal(found.owner, [0, 3, 3])
+    assert np.array_equal(found.number, [0, 0, 1])
+    assert np.array_equal(found.has, [1, 2, 2])
+    assert np.array_equal(found.of_source, [-1, 0, -1, -1, 1])
+    assert np.array_equal(found.outcome, [1, 4, 0, 2, 4])
+
+
+def test_centre_and_energy_of_merged_sources():
+    sources = sources_at(np.array([0.0, 20.0, 500.0]), np.zeros(3), np.array([300.0, 100.0, 7.0]))
+    place, features = describe(sources, listed(np.array([1, 0, 1]), np.array([-1, 0, -1])), [1])
+    assert place[:, 0] == pytest.approx([5.0, 500.0])
+    assert np.exp(place[:, 3]) == pytest.approx([400.0, 7.0])
+    assert features[0, 1] == pytest.approx(np.log(0.75))
+    assert np.array_equal(features[:, -1], [1.0, 5.0])
+    assert np.isfinite(features).all()
+
+
+def test_equal_energies_have_an_order():
+    sources = sources_at(np.zeros(4), np.zeros(4), np.array([5.0, 9.0, 5.0, 9.0]))
+    pieces = cut(sources.x, sources.y, sources.offsets, 48)
+    assert np.array_equal(source_places(sources, pieces)[:, 4], [2, 0, 3, 1])
+
+
+def test_only_owners_absorb():
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 3, (1, 4, 5)).astype(np.float32)
+    logits[0, 3, 1] = -1e9
+    owns = np.array([[1.0, 0.0, 1.0, 0.0]])
+    own, slots = np.array([1, 0, 1, 0]), np.arange(4)
+    drawn = np.array([_absorbers(logits, owns, slots, own, rng.random(4)) for _ in range(4000)])
+    assert (drawn[:, [0, 2]] == -1).all()
+    assert set(np.unique(drawn[:, 1])) <= {-1, 0, 2}
+    assert set(np.unique(drawn[:, 3])) <= {-1, 2}
+    weights = np.exp(logits[0, 1, [0, 1, 3]].astype(float))
+    shares = [(drawn[:, 1] == k).mean() for k in (-1, 0, 2)]
+    assert shares == pytest.approx(weights / weights.sum(), abs=0.04)

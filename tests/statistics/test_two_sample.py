@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lamarr_like.errors import SchemaError
+from lamarr_like.statistics.two_sample import c2st, features, weighted_auc
+
+
+def sample(n, seed, shift=0.0):
+    rng = np.random.default_rng(seed)
+    c = rng.normal(size=n)
+    return {"y": c + rng.normal(size=n) + shift}, {"c": c}
+
+
+def test_two_halves_of_one_sample_cannot_be_told_apart():
+    (y, c), (z, d) = sample(6000, 1), sample(6000, 2)
+    auc = c2st(y, z, c, d, folds=3, trees=30)
+    assert abs(auc.value - 0.5) < 4 * auc.error
+    assert 0.002 < auc.error < 0.01
+    assert auc.rows == 6000
+
+
+def test_wrong_dependence_on_a_condition_is_seen():
+    y, c = sample(6000, 1)
+    fake = {"y": np.random.default_rng(3).permutation(y["y"])}
+    assert c2st(y, fake, c, folds=2, trees=30).value > 0.7
+
+
+def test_weights_can_make_samples_equal():
+    (y, c), (z, d) = sample(8000, 1), sample(8000, 2, shift=0.5)
+    x = z["y"] - d["c"]
+    weights = np.exp(-0.5 * x**2 + 0.5 * (x - 0.5) ** 2)
+    plain = c2st(y, z, c, d, folds=2, trees=30).value
+    weighted = c2st(y, z, c, d, fake_weights=weights, folds=2, trees=30)
+    assert plain > 0.6
+    assert abs(weighted.value - 0.5) < 0.02
+
+
+def test_smeared_equalities_are_seen_only_with_flags():
+    rng = np.random.default_rng(4)
+    a = rng.normal(size=8000)
+    real = {"a": a, "b": a.copy()}
+    fake = {"a": a, "b": a + 1e-5 * rng.normal(size=8000)}
+    none: dict[str, np.ndarray] = {}
+    assert c2st(real, fake, none, folds=2, trees=10).value < 0.6
+    assert c2st(real, fake, none, folds=2, trees=10, equalities=True).value > 0.99
+
+
+def test_features_are_counted():
+    y = {k: np.zeros(3) for k in "abc"}
+    c = {"d": np.ones(3)}
+    assert features(y, c).shape == (3, 4)
+    assert features(y, c, differences=True).shape == (3, 7)
+    assert features(y, c, differences=True, equalities=True).shape == (3, 13)
+
+
+def test_auc_agrees_with_the_definition():
+    rng = np.random.default_rng(5)
+    a, b = rng.integers(0, 9, 300) / 9, rng.integers(0, 7, 200) / 9
+    w, v = rng.random(300), rng.random(200)
+    exact = ((a[:, None] > b) + 0.5 * (a[:, None] == b)) * w[:, None] * v
+    auc, error = weighted_auc(a, b, w, v)
+    assert auc == pytest.approx(exact.sum() / (w.sum() * v.sum()))
+    assert 0.01 < error < 0.05
+
+
+def test_auc_error_covers():
+    rng = np.random.default_rng(6)
+    pulls = []
+    for _ in range(200):
+        a, b = rng.normal(0.3, 1, 400), rng.normal(0, 1, 300)
+        auc, error = weighted_auc(a, b, np.ones(400), np.ones(300))
+        pulls.append((auc - 0.58399) / error)
+    assert np.std(pulls) == pytest.approx(1.0, abs=0.15)
+    assert abs(np.mean(pulls)) < 0.25
+
+
+def test_different_variables_are_an_error():
+    y, c = sample(10, 1)
+    with pytest.raises(SchemaError, match="compares y with z"):
+        c2st(y, {"z": y["y"]}, c)
+
+
+def test_rows_of_one_event_are_judged_together():
+    """Conditions common to an event must not give the sample away."""
+    rng = np.random.default_rng(5)
+    event = np.repeat(np.arange(800), 20)
+    vertex = rng.normal(size=800)[event]
+    sample = {"x": rng.normal(size=len(event))}
+    odd = event % 2 == 1
+    one, two = ({"x": sample["x"][m]} for m in (~odd, odd))
+    conditions = [{"vertex": vertex[m]} for m in (~odd, odd)]
+    leaking = c2st(one, two, *conditions, folds=2, trees=100)
+    grouped = c2st(
+        one, two, *conditions, groups=event[~odd], fake_groups=event[odd], folds=2, trees=100
+    )
+    assert leaking.value > 0.6
+    # A cross fit of a finite number of events errs downwards: where one sample is more frequent in
+    # the trees' part, the other is in the part that is judged.
+    assert grouped.value < 0.52

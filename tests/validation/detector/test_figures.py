@@ -1,0 +1,123 @@
+"""The table of published figures and the plots behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from detector_samples import muons
+
+from lamarr_like.detailed.figures import core_width, published_figures
+from lamarr_like.detailed.simulate import simulate_detailed
+from lamarr_like.errors import OutputError
+from lamarr_like.events import concatenate
+from lamarr_like.io.sources import open_source
+from lamarr_like.validation.detector import curves
+from lamarr_like.validation.detector import plots as detector_plots
+from lamarr_like.validation.detector.calibration import long_tracks
+from lamarr_like.validation.detector.published import _kaon_rows
+
+PNG = b"\x89PNG\r\n"
+
+
+@pytest.fixture(scope="module")
+def sample():
+    truth = concatenate(open_source("pythia:minbias", n_events=400, seed=11, pileup=1.6))
+    return simulate_detailed(truth, seed=11)
+
+
+@pytest.fixture(scope="module")
+def figures(sample):
+    return {f.quantity: f for f in published_figures(sample)}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "low", "high"),
+    [
+        ("dp/p, long, 5-20 GeV [%]", 0.85, 1.15),
+        ("IPx, constant [um]", 0.6, 1.4),
+        ("IPx, slope [um GeV]", 0.8, 1.2),
+        ("PV x, 23-27 tracks [um]", 0.7, 1.5),
+        ("PV y, 23-27 tracks [um]", 0.7, 1.5),
+        ("PV z, 23-27 tracks [um]", 0.7, 1.7),
+        # Published for muons; hadrons that scatter off nuclei are found less often.
+        ("long efficiency, 5-200 GeV, 2 < eta < 4.9", 0.78, 0.97),
+        ("kaon ID, DLLK > 0, 2-100 GeV", 0.93, 1.05),
+        ("kaon ID, DLLK > 5", 0.7, 1.1),
+        ("photons, C4F10", 0.95, 1.05),
+        ("photons, CF4", 0.95, 1.05),
+        ("angle per photon, C4F10 [mrad]", 0.95, 1.05),
+        ("angle per photon, CF4 [mrad]", 0.95, 1.05),
+    ],
+)
+def test_published_figures(figures, quantity, low, high):
+    figure = figures[quantity]
+    assert figure.n >= 20
+    assert low < figure.ratio < high
+
+
+def test_pions_taken_for_kaons(sample):
+    """With the spectrum of the calibration sample: slow pions look like kaons more often."""
+    rows = {row.quantity: row for row in _kaon_rows(long_tracks(sample))}
+    row = rows["pion mis-ID, DLLK > 0, 3-100 GeV"]
+    assert row.n > 100 and row.error < 0.025
+    assert 0.04 < row.ours < 0.13
+
+
+def test_ghosts_are_there_and_few(figures):
+    assert 0.005 < figures["ghost share of long tracks"].ours < 0.2
+
+
+@pytest.mark.parametrize(
+    ("p", "quantity", "published"),
+    [(1e5, "dp/p, long, 80-120 GeV [%]", 0.8), (2e5, "dp/p, long, 160-240 GeV [%]", 1.0)],
+)
+def test_momentum_resolution_at_high_momentum(p, quantity, published):
+    batch = simulate_detailed(muons(1200, p=p), seed=5)
+    figure = {f.quantity: f for f in published_figures(batch)}[quantity]
+    assert figure.published == published
+    assert figure.error < 0.05 * figure.ours
+    assert figure.ratio == pytest.approx(1.0, abs=0.25)
+
+
+def test_core_width_ignores_tails():
+    values = np.random.default_rng(1).normal(size=20_000)
+    values[:200] = 100.0
+    assert core_width(values) == pytest.approx(1.0, abs=0.03)
+    assert core_width(values[:5]) == 0.0
+
+
+def test_curves():
+    rng = np.random.default_rng(2)
+    by = rng.uniform(0, 3, 6000)
+    curve = curves.width_curve(rng.normal(size=6000) * (1 + by), by, [0, 1, 2, 3, 4])
+    assert len(curve.x) == 3  # the last bin is empty
+    np.testing.assert_allclose(curve.y, [1.5, 2.5, 3.5], rtol=0.1)
+    assert (np.abs(curve.y - 1 - curve.x) < 5 * curve.error).all()
+    share = curves.share_curve(rng.uniform(size=6000) < 0.3, by, [0, 1, 2, 3])
+    np.testing.assert_allclose(share.y, 0.3, atol=5 * share.error.max())
+    assert share.n.sum() == 6000
+    nothing = curves.share_curve(np.zeros(0, np.bool_), np.zeros(0), [0, 1])
+    assert len(nothing.x) == 0
+    assert (curves.share_curve(np.ones(30, np.bool_), np.zeros(30), [0, 1]).error > 0).all()
+
+
+def test_pulls_of_a_real_sample(sample):
+    linked = curves.linked_long_tracks(sample)
+    for name, pull in curves.pulls(sample, linked).items():
+        assert core_width(pull) == pytest.approx(1.0, abs=0.15), name
+
+
+def test_plots_are_drawn(sample, tmp_path):
+    files = detector_plots.draw_pages(sample, tmp_path / "new")
+    assert {f.name for f in files} == {f"{n}.png" for n in detector_plots.PLOTS}
+    for path in files:
+        assert path.read_bytes().startswith(PNG)
+        assert path.stat().st_size > 10_000
+
+
+def test_plots_of_hardly_anything(tmp_path):
+    """A few muons have no kaons, no vertices and no ghosts; every plot is still drawn."""
+    batch = simulate_detailed(muons(30, p=1e4), seed=1)
+    files = detector_plots.draw_pages(batch, tmp_path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        detector_plots.draw_pages(batch, files[0])
