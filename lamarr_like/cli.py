@@ -134,7 +134,7 @@ def simulate(
     force: Force = False,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
-    from .runs.share import simulate_shared
+    from .runs.simulate import simulate as run
     from .system.quick_xgboost import import_xgboost
 
     if workers == 1:  # else the workers do
@@ -144,7 +144,7 @@ def simulate(
     config = replace(config, decays=requests, split_events=split_events, oversample=oversample)
     config = replace(config, force=force)
     with progress(None if events is None else events * oversample, _begin(source)) as bar:
-        summary = simulate_shared(config, workers, pipeline, models, bar.advance)
+        summary = run(config, pipeline, models, bar.advance, workers)
     _show(config, summary)
 
 

@@ -48,9 +48,8 @@ def test_guns_of_what_decays_point_to_decay(word):
         open_source(f"gun:{word}", n_events=1, seed=1)
     assert "-13" not in str(caught.value) and ", ".join(SPECIES) in str(caught.value)
     (example,) = re.findall(r"'(decay:.*)'$", str(caught.value))
-    from lamarr_like.decays.source import open_source as with_decays
 
-    assert len(next(iter(with_decays(example, n_events=2, seed=1)))) == 2
+    assert len(next(iter(open_source(example, n_events=2, seed=1)))) == 2
 
 
 # --- shorter files

@@ -21,13 +21,14 @@ from ...decays.request import DecayRequest
 from ...errors import SchemaError, SourceError
 from ...events import EventBatch
 from ...io.ntuple_reader import TREE, branch_names, open_root, read_events
-from ...runs.simulate import in_order
+from ...runs.loop import in_order
+from ...runs.recipe import Recipe
 from ...statistics.influence import Rows
 from ..objects.compare import truth_of
 from . import columns as columns_of
 from .columns import GROUPS, PULLS, SPECIES, Columns, Mask
 from .decay_rows import DecayGatherer, DecayRows
-from .workers import Inline, made
+from .workers import Inline
 
 _REQUIRED = {
     "event": ("event_id", "n_spd_hits"),
@@ -321,13 +322,15 @@ def read_samples(
     check_names(decays)
     one, two = Gatherer("detailed", decays), Gatherer("fast", decays)
     if isinstance(fast, Pipeline):
-        run: Callable[..., EventBatch] = fast
+        run: Callable[[EventBatch], EventBatch] = partial(fast, seed=seed, is_gun=is_gun)
         if pool is not None and fast.recipe is not None:
-            run = partial(made, fast.recipe)
+            name, models = str(fast.recipe[0]), fast.recipe[1]
+            folder = None if models is None else Path(models)
+            run = Recipe(name, folder, seed=seed, is_gun=is_gun)
         else:
             pool = Inline()
         truth = _truth(_first(stream(detailed, True, decays), events), one)
-        for batch in in_order(pool, partial(run, seed=seed, is_gun=is_gun), truth, ahead):
+        for batch in in_order(pool, run, truth, ahead):
             two.add(batch)
             progress(len(batch))
     else:
