@@ -15,7 +15,7 @@ def new_stage(
         typer.Option("--output", "-o", help="Folder of the package; lamarr-NAME if not given."),
     ] = None,
 ) -> None:
-    """Write a package with a new stage, its tests and its entry point; the tests pass as they are."""
+    """Write a package with a new stage, its entry point and its tests, which pass as they are."""
     from .new_stage import new_stage as write
 
     folder = output or Path("lamarr-" + name.replace("_", "-"))

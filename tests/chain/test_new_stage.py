@@ -26,7 +26,7 @@ def test_the_package_works_as_it_is_written(tmp_path, monkeypatch):
     install(monkeypatch, folder, "lamarr_time_of_flight_installed", stages={name: target})
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(TOP)])}
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(folder)],
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", str(folder)],
         cwd=folder,
         env=environment,
         capture_output=True,
