@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Mask
 from .errors import SchemaError
 
 SCHEMA_VERSION = 1
@@ -282,7 +282,7 @@ def as_declared(table: str, name: str, values: np.ndarray) -> np.ndarray:
     return given.astype(declared.dtype, copy=False)
 
 
-def misfits(values: np.ndarray, dtype: str) -> NDArray[np.bool_] | None:
+def misfits(values: np.ndarray, dtype: str) -> Mask | None:
     """Values that another type cannot hold: too large for it, or NaN where it is of integers.
 
     Args:
@@ -298,7 +298,7 @@ def misfits(values: np.ndarray, dtype: str) -> NDArray[np.bool_] | None:
     if want.kind == "f":
         if have.kind != "f" or want.itemsize >= have.itemsize:
             return None
-        flags: NDArray[np.bool_] = np.abs(values) > np.finfo(want).max
+        flags: Mask = np.abs(values) > np.finfo(want).max
         return flags & np.isfinite(values) if flags.any() else flags
     limits = np.iinfo(want)
     if have.kind != "f":
