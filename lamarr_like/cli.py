@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from . import __version__
+from .chain.command import new_stage
 from .decays.command import Combinatorial, Force, Masses, Swaps, decays, tell_shorter
 from .distributed.command import batch
 from .errors import DecayError, LamarrLikeError
@@ -385,6 +386,7 @@ app.command()(decays)
 app.command("detailed-check")(detailed_check)
 app.command()(validate)
 app.command()(batch)
+app.command("new-stage")(new_stage)
 
 
 def _requests(

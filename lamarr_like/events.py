@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import schema
+from .arrays import Integers, Ints, Mask
 from .errors import SchemaError
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class Table:
         SchemaError: if lengths do not fit.
     """
 
-    def __init__(self, columns: Mapping[str, np.ndarray], offsets: NDArray[np.int64]) -> None:
+    def __init__(self, columns: Mapping[str, np.ndarray], offsets: Ints) -> None:
         self.columns: dict[str, np.ndarray] = dict(columns)
-        self.offsets: NDArray[np.int64] = np.asarray(offsets, dtype=np.int64)
+        self.offsets: Ints = np.asarray(offsets, dtype=np.int64)
         for name, values in self.columns.items():
             if len(values) != self.offsets[-1]:
                 raise SchemaError(
@@ -38,7 +38,7 @@ class Table:
 
     @classmethod
     def from_counts(
-        cls, columns: Mapping[str, np.ndarray], counts: NDArray[np.integer] | Sequence[int]
+        cls, columns: Mapping[str, np.ndarray], counts: Integers | Sequence[int]
     ) -> Table:
         """Build from the number of rows of each event instead of offsets."""
         offsets = np.zeros(len(counts) + 1, dtype=np.int64)
@@ -63,16 +63,16 @@ class Table:
         return len(self.offsets) - 1
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Ints:
         """Rows of each event, shape ``(n_events,)``."""
         return np.diff(self.offsets)
 
     @property
-    def event_index(self) -> NDArray[np.int64]:
+    def event_index(self) -> Ints:
         """Position of the event of each row, shape ``(n,)``."""
         return np.repeat(np.arange(self.n_events), self.counts)
 
-    def select(self, mask: NDArray[np.bool_]) -> Table:
+    def select(self, mask: Mask) -> Table:
         """Rows where `mask` is true, shape ``(n,)``; all events are kept."""
         passed = np.zeros(len(self) + 1, dtype=np.int64)
         np.cumsum(mask, out=passed[1:])
@@ -89,7 +89,7 @@ class Table:
             {k: v[lo:hi] for k, v in self.columns.items()}, self.offsets[start : stop + 1] - lo
         )
 
-    def global_rows(self, local: NDArray[np.integer]) -> NDArray[np.int64]:
+    def global_rows(self, local: Integers) -> Ints:
         """Rows of this table for event-local indices; needs one index a row of this table."""
         return self.offsets[self.event_index] + local
 
@@ -161,7 +161,7 @@ class EventBatch:
         """Events ``start:stop``."""
         return EventBatch({k: t.events(start, stop) for k, t in self.tables.items()})
 
-    def event_ids(self, name: str) -> NDArray[np.int64]:
+    def event_ids(self, name: str) -> Ints:
         """``event_id`` of each row of a table."""
         table = self[name]
         return np.repeat(self.event["event_id"], table.counts)
@@ -170,7 +170,7 @@ class EventBatch:
         """A column of the event table repeated for each row of another table."""
         return np.repeat(self.event[column], self[name].counts)
 
-    def linked(self, column: str, rows: slice | NDArray[np.bool_] = slice(None)) -> np.ndarray:
+    def linked(self, column: str, rows: slice | Mask = slice(None)) -> np.ndarray:
         """A particle column for each track (through ``mcparticle_id``, which must not be -1).
 
         Args:
@@ -316,9 +316,7 @@ def grouped(
     return event, jagged
 
 
-def _ranks(
-    ids: NDArray[np.int64], order: NDArray[np.int64], values: NDArray[np.int64], what: str
-) -> NDArray[np.int64]:
+def _ranks(ids: Ints, order: Ints, values: Ints, what: str) -> Ints:
     """Position of the event of each row, which must not fall."""
     place = np.searchsorted(ids, values, sorter=order)
     found = order[np.minimum(place, max(len(ids) - 1, 0))] if len(ids) else place
@@ -330,7 +328,7 @@ def _ranks(
             f"{what} is not grouped by 'event_id' in the order of the events; "
             "sort it: frame.sort_values('event_id', kind='stable')"
         )
-    rank: NDArray[np.int64] = found
+    rank: Ints = found
     return rank
 
 

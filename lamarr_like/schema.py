@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Mask
 from .errors import SchemaError
 
 SCHEMA_VERSION = 1
@@ -316,7 +316,7 @@ def check_shape(declared: Column, values: np.ndarray, where: str = "") -> None:
         )
 
 
-def misfits(values: np.ndarray, dtype: str) -> NDArray[np.bool_] | None:
+def misfits(values: np.ndarray, dtype: str) -> Mask | None:
     """Values that another type cannot hold: too large for it, or NaN where it is of integers.
 
     Args:
@@ -332,7 +332,7 @@ def misfits(values: np.ndarray, dtype: str) -> NDArray[np.bool_] | None:
     if want.kind == "f":
         if have.kind != "f" or want.itemsize >= have.itemsize:
             return None
-        flags: NDArray[np.bool_] = np.abs(values) > np.finfo(want).max
+        flags: Mask = np.abs(values) > np.finfo(want).max
         return flags & np.isfinite(values) if flags.any() else flags
     limits = np.iinfo(want)
     if have.kind != "f":

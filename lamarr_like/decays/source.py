@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..arrays import Floats, Ints
 from ..errors import SourceError
 from ..events import EventBatch, Table
 from ..io.generators.beam import collision_points
@@ -35,7 +36,6 @@ from .collisions import QUIET, activity, give_way, host_of, weights
 from .descriptor import Node, parse_decay
 from .names import PHOTON, PI0, conjugate, properties
 from .phasespace import decay_tree
-from .prongs import Floats, Ints
 from .spectra import ENERGIES, ETA_RANGE, MAX_PT, spectrum_of
 
 BLOCK = 1000

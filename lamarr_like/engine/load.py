@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ..arrays import Floats
 from ..errors import ArtefactError, SchemaError
 from .artefact import Artefact, read_artefact
 from .atoms import Atoms
@@ -28,8 +28,6 @@ from .onnx_session import Network, Session
 from .translator.cluster_layout import CLUSTER_FEATURES, MOST_CLUSTERS, MOST_OWN
 from .translator.sequences import Sources
 from .translator.translation import Translator
-
-Floats: TypeAlias = NDArray[np.float64]
 
 
 def _columns(

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Ints
 from ..errors import OutputError, SchemaError
 from ..events import EventBatch, Table, concatenate
 from ..files.output import RootOutput
@@ -220,7 +220,7 @@ def _ntuple_data(batch: EventBatch) -> dict[str, Any]:
     return data
 
 
-def _jagged(offsets: NDArray[np.int64], content: Any) -> ak.Array:
+def _jagged(offsets: Ints, content: Any) -> ak.Array:
     import awkward as ak
 
     return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Ints
 from ..errors import LamarrLikeError, SchemaError, SourceError
 from ..events import EventBatch, Table
 from ..files.locations import Location, Url, location
@@ -204,7 +204,7 @@ def _batch(
 
 def _rows(
     path: str | Location, column: schema.Column, array: ak.Array
-) -> tuple[NDArray[np.int64] | None, np.ndarray]:
+) -> tuple[Ints | None, np.ndarray]:
     """Rows of each event, None for a column of the event, and all rows: ``(n, *shape)``."""
     import awkward as ak
 
@@ -216,7 +216,7 @@ def _rows(
         shape = "a plain" if is_event else "a jagged"
         inner = f"arrays of shape {column.shape}" if column.shape else "numbers"
         raise SchemaError(f"{path}: branch {column.branch} is not {shape} branch of {inner}")
-    counts: NDArray[np.int64] | None = None
+    counts: Ints | None = None
     if not is_event:
         counts = ak.to_numpy(ak.num(array, axis=1)).astype(np.int64)
     if counts is not None and is_flat:

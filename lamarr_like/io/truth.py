@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Floats, Ints, Mask
 from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
 from ..files.locations import Location
@@ -251,11 +252,11 @@ def dropped_note(dropped: Mapping[int, int]) -> list[str]:
 
 
 def make_batch(
-    event_id: NDArray[np.int64],
-    weight: NDArray[np.float64] | Table,
+    event_id: Ints,
+    weight: Floats | Table,
     vertex: Table,
     particle: Table,
-    generator_event: NDArray[np.int64] | None = None,
+    generator_event: Ints | None = None,
 ) -> EventBatch:
     """Join the tables of some events and cast every column to its declared type.
 
@@ -323,7 +324,7 @@ def drop_bad(
     ]
 
 
-def select_events(batch: EventBatch, mask: NDArray[np.bool_]) -> EventBatch:
+def select_events(batch: EventBatch, mask: Mask) -> EventBatch:
     """The events where `mask` is true, shape ``(n_events,)``."""
     tables = {}
     for name, table in batch.tables.items():

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
+from ..arrays import Floats, Floats32, Ints32, Mask
 from .classifier import checked_sample, cross_entropy, training_record, with_figures
 from .config import BoosterConfig
 from .loop import progress_bar
@@ -61,10 +61,10 @@ def fit_booster(
 
 
 def _train_booster(
-    x: NDArray[np.float32],
-    y: NDArray[np.int32],
-    w: NDArray[np.float64],
-    held: NDArray[np.bool_],
+    x: Floats32,
+    y: Ints32,
+    w: Floats,
+    held: Mask,
     config: BoosterConfig,
     *,
     n_classes: int,
@@ -114,9 +114,7 @@ def _train_booster(
     return kept, history[:: max(len(history) // 20, 1)]
 
 
-def _signed_gradient(
-    margin: np.ndarray, y: NDArray[np.int32], w: NDArray[np.float64]
-) -> tuple[np.ndarray, np.ndarray]:
+def _signed_gradient(margin: np.ndarray, y: Ints32, w: Floats) -> tuple[np.ndarray, np.ndarray]:
     """First and second derivative of the signed cross entropy by the margin."""
     if margin.ndim == 1:
         p = 1.0 / (1.0 + np.exp(-margin))

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
+from ..arrays import Floats, Floats32, Integers, Ints32, Mask
 from ..engine.normal_scores import ConditionTransform
 from ..errors import TrainingError
 from .config import ClassifierConfig
@@ -71,7 +71,7 @@ def checked_sample(
     labels: np.ndarray,
     weights: np.ndarray | None,
     classes: Sequence[str],
-) -> tuple[list[NDArray[np.float64]], NDArray[np.int32], NDArray[np.float64]]:
+) -> tuple[list[Floats], Ints32, Floats]:
     """Condition columns, labels and weights of a training sample of a classifier.
 
     Raises:
@@ -92,9 +92,9 @@ def checked_sample(
 
 def training_record(
     conditions: Mapping[str, np.ndarray],
-    y: NDArray[np.int32],
-    w: NDArray[np.float64],
-    held: NDArray[np.bool_],
+    y: Ints32,
+    w: Floats,
+    held: Mask,
     *,
     settings: dict[str, Any],
     history: list[dict[str, float]],
@@ -112,9 +112,7 @@ def training_record(
     }
 
 
-def cross_entropy(
-    probabilities: NDArray[np.float64], labels: NDArray[np.integer], weights: NDArray[np.float64]
-) -> float:
+def cross_entropy(probabilities: Floats, labels: Integers, weights: Floats) -> float:
     """Weighted mean of ``-log p`` of the true class.
 
     Args:
@@ -130,10 +128,10 @@ def with_figures(
     spec: dict[str, Any],
     files: dict[str, bytes],
     conditions: Mapping[str, np.ndarray],
-    y: NDArray[np.int32],
+    y: Ints32,
     *,
-    w: NDArray[np.float64],
-    held: NDArray[np.bool_],
+    w: Floats,
+    held: Mask,
 ) -> TrainedModel:
     """Add the cross entropy on held-out rows, beside that of the shares of the classes."""
     trained = TrainedModel({**spec, "figures": {}}, files)
@@ -148,10 +146,10 @@ def with_figures(
 
 
 def _train_network(
-    x: NDArray[np.float32],
-    y: NDArray[np.int32],
-    w: NDArray[np.float64],
-    held: NDArray[np.bool_],
+    x: Floats32,
+    y: Ints32,
+    w: Floats,
+    held: Mask,
     config: ClassifierConfig,
     *,
     progress: bool,

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
+from ..arrays import Mask
 from ..engine.load import Generator, build_model
 from ..errors import TrainingError
 from ..statistics.two_sample import Auc, c2st
@@ -188,7 +188,7 @@ class _Judge:
         conditions: Mapping[str, np.ndarray],
         targets: Mapping[str, np.ndarray],
         weights: np.ndarray,
-        held: NDArray[np.bool_],
+        held: Mask,
         metric: Metric,
         seed: int,
     ) -> None:
@@ -221,7 +221,7 @@ class _Judge:
 def _train(
     trainer: Trainer,
     sample: GeneratorSample,
-    rows: NDArray[np.bool_],
+    rows: Mask,
     config: GeneratorConfig,
     *,
     judge: _Judge,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..arrays import Ints
 from .sample import stream
 
 
-def shuffled_batches(n: int, batch: int, steps: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def shuffled_batches(n: int, batch: int, steps: int, seed: int) -> Iterator[Ints]:
     """Row indices of each step: epochs in random order, cut into batches of one size."""
     rng = stream(seed, "order")
     batch = min(batch, n)

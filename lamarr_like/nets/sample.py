@@ -8,14 +8,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Floats32, Ints, Ints32, Mask
 from ..engine.atoms import Atoms
 from ..engine.normal_scores import ConditionTransform, NormalScores, dequantise
 from ..errors import TrainingError
 from ..rng import stage_key
-
-Floats32 = NDArray[np.float32]
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -27,9 +25,7 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng(int(stage_key(seed, f"nets {purpose}")))
 
 
-def checked_columns(
-    columns: Mapping[str, np.ndarray], n: int, what: str
-) -> dict[str, NDArray[np.float64]]:
+def checked_columns(columns: Mapping[str, np.ndarray], n: int, what: str) -> dict[str, Floats]:
     """Float64 copies of training columns.
 
     Raises:
@@ -47,7 +43,7 @@ def checked_columns(
     return result
 
 
-def checked_weights(weights: np.ndarray | None, n: int) -> NDArray[np.float64]:
+def checked_weights(weights: np.ndarray | None, n: int) -> Floats:
     """Weights scaled to a mean of one; ones for None.
 
     Raises:
@@ -78,7 +74,7 @@ def archive(arrays: Mapping[str, np.ndarray]) -> bytes:
     return stream.getvalue()
 
 
-def split(n: int, share: float, seed: int, most: int = 30_000) -> NDArray[np.bool_]:
+def split(n: int, share: float, seed: int, most: int = 30_000) -> Mask:
     """Which rows are held out, shape ``(n,)``."""
     held = np.zeros(n, dtype=bool)
     held[stream(seed, "split").permutation(n)[: min(int(n * share), most)]] = True
@@ -103,9 +99,9 @@ class GeneratorSample:
     transform: ConditionTransform
     scores: NormalScores
     atoms: Atoms
-    integer: NDArray[np.bool_]
+    integer: Mask
     x: Floats32
-    atom: NDArray[np.int32]
+    atom: Ints32
     y: Floats32
     weights: Floats32
 
@@ -161,14 +157,14 @@ def prepare_generator_sample(
 
 
 def prepare_outputs(
-    outputs: NDArray[np.float64],
-    integer: NDArray[np.bool_],
-    w: NDArray[np.float64],
+    outputs: Floats,
+    integer: Mask,
+    w: Floats,
     *,
     knots: int,
     seed: int,
     pulls: Collection[int] = (),
-) -> tuple[NormalScores, Atoms, NDArray[np.int64], Floats32]:
+) -> tuple[NormalScores, Atoms, Ints, Floats32]:
     """Transforms, classes of atoms, class of each row and normal scores of outputs.
 
     Args:

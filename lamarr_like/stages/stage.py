@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import rng, schema
+from ..arrays import Columns, Floats, Ints, Mask, Rows
 from ..errors import PipelineError
 from ..events import EventBatch, Table
 from .bounds import check_bounds
@@ -17,10 +17,6 @@ from .bounds import check_bounds
 ColumnKeys: TypeAlias = frozenset[tuple[str, str]]
 """Columns as (table, name)."""
 
-Floats: TypeAlias = NDArray[np.float64]
-Mask: TypeAlias = NDArray[np.bool_]
-Rows: TypeAlias = NDArray[np.int64] | Mask
-Columns: TypeAlias = dict[str, np.ndarray]
 
 ATTEMPTS = 8
 """How often a draw that the detector could not give is made again at the most."""
@@ -186,7 +182,7 @@ class AbstractClassifierStage(AbstractModelStage):
                 f"its model gives ({', '.join(found)})"
             )
 
-    def _draw(self, batch: EventBatch, rows: Mask, index: str, seed: int) -> NDArray[np.int64]:
+    def _draw(self, batch: EventBatch, rows: Mask, index: str, seed: int) -> Ints:
         """Position of the drawn class of each row, shape ``(rows.sum(),)``."""
         if not rows.any():
             return np.zeros(0, dtype=np.int64)
@@ -246,7 +242,7 @@ class AbstractGeneratorStage(AbstractModelStage):
         seed: int,
         conditions: Columns,
         inside: Callable[[Columns, Rows], Mask],
-    ) -> tuple[Columns, NDArray[np.int64]]:
+    ) -> tuple[Columns, Ints]:
         """One draw for each row, made again where the detector could not give it.
 
         Args:
@@ -275,7 +271,7 @@ class AbstractGeneratorStage(AbstractModelStage):
         return drawn, bad
 
 
-def draw_classes(probabilities: np.ndarray, uniforms: Floats) -> NDArray[np.int64]:
+def draw_classes(probabilities: np.ndarray, uniforms: Floats) -> Ints:
     """Draw a class for each row from probabilities ``(n, k)`` and uniform numbers ``(n,)``."""
     cumulative = np.cumsum(np.asarray(probabilities, dtype=np.float64), axis=1)
     # Scaled by the sum: float32 probabilities do not add up to one exactly.

@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Floats32, Ints, Mask
 from ..errors import SchemaError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def features(
     *,
     equalities: bool = False,
     differences: bool = False,
-) -> NDArray[np.float32]:
+) -> Floats32:
     """Columns that the classifier sees, shape ``(n, n_features)``.
 
     Args:
@@ -155,19 +153,17 @@ def c2st(
     return Auc(float(values.mean()), float(np.sqrt((errors**2).sum()) / folds), min(len(x), len(y)))
 
 
-def _parts(
-    n: int, groups: np.ndarray | None, folds: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _parts(n: int, groups: np.ndarray | None, folds: int, rng: np.random.Generator) -> Ints:
     """Fold of each row, shape ``(n,)``; rows of one group fall into one fold."""
     if groups is None:
-        result: NDArray[np.int64] = rng.permutation(n) % folds
+        result: Ints = rng.permutation(n) % folds
         return result
     unique, row = np.unique(groups, return_inverse=True)
     result = (rng.permutation(len(unique)) % folds)[row.ravel()]
     return result
 
 
-_Part = tuple[NDArray[np.float32], Floats, NDArray[np.bool_]]
+_Part = tuple[Floats32, Floats, Mask]
 """Features, weights, and which rows are judged."""
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Floats, Ints
 from ...errors import SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
@@ -147,11 +147,11 @@ class Origins(NamedTuple):
         pv_id: collision.
     """
 
-    event: NDArray[np.int64]
-    event_id: NDArray[np.int64]
-    number: NDArray[np.int64]
-    point: NDArray[np.float64]
-    pv_id: NDArray[np.int64]
+    event: Ints
+    event_id: Ints
+    number: Ints
+    point: Floats
+    pv_id: Ints
 
 
 def origins(
@@ -159,7 +159,7 @@ def origins(
     n: int,
     seed: int,
     stage: str,
-    weight: NDArray[np.float64] | None = None,
+    weight: Floats | None = None,
 ) -> Origins:
     """One of the primary vertices of its event for each of `n` particles in every event.
 
@@ -188,9 +188,7 @@ def origins(
     return Origins(event, event_id, number, point, vertex["mc_pv_id"][row])
 
 
-def with_particles(
-    batch: EventBatch, added: Mapping[str, np.ndarray], event: NDArray[np.int64]
-) -> EventBatch:
+def with_particles(batch: EventBatch, added: Mapping[str, np.ndarray], event: Ints) -> EventBatch:
     """Put particles behind those of their event.
 
     Args:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints, Mask
 from ...errors import BadEventError, SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
@@ -226,9 +226,7 @@ class PythiaSource(TruthSource):
         self.skip(skipped, self.n_given)
         return batch
 
-    def _finished(
-        self, ids: NDArray[np.int64], block: int
-    ) -> tuple[NDArray[np.int64], ak.Array | None]:
+    def _finished(self, ids: Ints, block: int) -> tuple[Ints, ak.Array | None]:
         """Of the events of a block, those that Pythia finishes; the others are skipped."""
         assert self.length is not None
         shift = self.start  # the number of the event that takes the first of the file
@@ -247,9 +245,7 @@ class PythiaSource(TruthSource):
             self.enter(number + shift, f"event {number} of {self._lhe} {what}")
         return np.array(found.numbers, dtype=np.int64) + shift, found.collisions
 
-    def _multiplicities(
-        self, ids: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _multiplicities(self, ids: Ints) -> tuple[Ints, Ints]:
         """Collisions of the process and of the minimum-bias overlay, for each event."""
         from scipy.stats import poisson  # half a second that guns and files do not need
 
@@ -314,9 +310,9 @@ class PythiaSource(TruthSource):
 
     def _batch(
         self,
-        ids: NDArray[np.int64],
-        n_main: NDArray[np.int64],
-        n_overlay: NDArray[np.int64],
+        ids: Ints,
+        n_main: Ints,
+        n_overlay: Ints,
         main: ak.Array,
         overlay: ak.Array | None,
     ) -> tuple[EventBatch, dict[int, str]]:
@@ -386,7 +382,7 @@ def _busy(name: str, text: str) -> int:
     return int(text)
 
 
-def _n_forward(prt: ak.Array) -> NDArray[np.int64]:
+def _n_forward(prt: ak.Array) -> Ints:
     """Charged particles in the acceptance of each collision."""
     import awkward as ak
 
@@ -401,7 +397,7 @@ def _n_forward(prt: ak.Array) -> NDArray[np.int64]:
     return np.bincount(event, minlength=len(counts))
 
 
-def _turned(batch: ak.Array, which: NDArray[np.bool_]) -> ak.Array:
+def _turned(batch: ak.Array, which: Mask) -> ak.Array:
     """Collisions, some of them turned about the x axis, which exchanges the beams."""
     import awkward as ak
 
@@ -415,7 +411,7 @@ def _turned(batch: ak.Array, which: NDArray[np.bool_]) -> ak.Array:
     return ak.with_field(batch, prt, "prt")
 
 
-def _has_forward(prt: ak.Array, flavour: int, side: float = 1.0) -> NDArray[np.bool_]:
+def _has_forward(prt: ak.Array, flavour: int, side: float = 1.0) -> Mask:
     import awkward as ak
 
     counts = ak.to_numpy(ak.num(prt))
@@ -429,15 +425,15 @@ def _has_forward(prt: ak.Array, flavour: int, side: float = 1.0) -> NDArray[np.b
     pt, pz = np.hypot(px, py), side * pz
     forward = (pz > np.sinh(2.0) * pt) & (pz < np.sinh(5.0) * pt)
     event = np.repeat(np.arange(len(counts)), counts)[hadron][forward]
-    passed: NDArray[np.bool_] = np.bincount(event, minlength=len(counts)) > 0
+    passed: Mask = np.bincount(event, minlength=len(counts)) > 0
     return passed
 
 
 def _raw(
     prt: ak.Array,
-    points: NDArray[np.float64],
-    pv_id: NDArray[np.int64],
-    first: NDArray[np.int64],
+    points: Floats,
+    pv_id: Ints,
+    first: Ints,
 ) -> RawTruth:
     """Arrays in MeV, mm and ns, moved to the collision points.
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats32, Ints, Mask
 from ...engine.onnx_session import Session
 from ...engine.translator.cluster_layout import (
     Clusters,
@@ -40,8 +40,8 @@ class TranslatorSample:
     """
 
     sources: Sources
-    own: NDArray[np.int64]
-    pointer: NDArray[np.int64]
+    own: Ints
+    pointer: Ints
     values: Mapping[str, np.ndarray]
     conditions: tuple[str, ...]
     copied: tuple[str, ...]
@@ -95,7 +95,7 @@ class TranslatorSample:
         values = {k: np.asarray(v, np.float64) for k, v in self.values.items()}
         return Drawn(offsets, clusters, layout.place, values)
 
-    def events(self, kept: NDArray[np.bool_]) -> TranslatorSample:
+    def events(self, kept: Mask) -> TranslatorSample:
         """Some of the events."""
         counts = np.diff(self.sources.offsets)
         rows = np.repeat(kept, counts)
@@ -166,7 +166,7 @@ class Prepared:
         }
 
 
-def head_conditions(prepared: Prepared, files: Mapping[str, bytes]) -> NDArray[np.float32]:
+def head_conditions(prepared: Prepared, files: Mapping[str, bytes]) -> Floats32:
     """What the head sees of each cluster of a sample, shape ``(m, ...)``.
 
     Args:
@@ -200,7 +200,7 @@ class Bucket:
         rows: clusters in a step.
     """
 
-    pieces: NDArray[np.int64]
+    pieces: Ints
     length: int
     width: int
     size: int

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from .. import features
-from ..stage import AbstractGeneratorStage, Columns, Floats, Mask, keys, typed
+from ..stage import AbstractGeneratorStage, keys, typed
 from . import conditions as pid_conditions
 from . import neighbours
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...arrays import Columns, Mask
 from ...events import EventBatch
 from ...physics.likelihoods import COMBINED, SUMMED, combined_dlls
 from .. import features
-from ..stage import AbstractGeneratorStage, Columns, Mask, keys, typed
+from ..stage import AbstractGeneratorStage, keys, typed
 from . import calo_pid
 from .prob_nn import CLASSES, PROB_NN, VISIBLE, from_log_ratios, log_ratios, visible
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Mask
 from ...events import EventBatch
 from .. import features
-from ..stage import AbstractClassifierStage, AbstractGeneratorStage, Columns, Mask, keys, typed
+from ..stage import AbstractClassifierStage, AbstractGeneratorStage, keys, typed
 from . import conditions as pid_conditions
 from . import neighbours
 

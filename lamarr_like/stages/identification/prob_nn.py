@@ -12,10 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics.likelihoods import COMBINED, SUMMED, combined_dlls
 from .. import features
-from ..stage import AbstractClassifierStage, Columns, Floats, Mask, keys, typed
+from ..stage import AbstractClassifierStage, keys, typed
 
 CLASSES = ("e", "mu", "pi", "k", "p", "ghost")
 """The six hypotheses, in the order of the classifier."""

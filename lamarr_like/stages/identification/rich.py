@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics import particles
 from ...physics.kinematics import momentum_components
 from .. import features
-from ..stage import AbstractGeneratorStage, Columns, Floats, Mask, keys, typed
+from ..stage import AbstractGeneratorStage, keys, typed
 
 
 class Radiator(NamedTuple):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...arrays import Columns, Mask
 from ...events import EventBatch
 from ...physics import particles
 from .. import features
-from ..stage import AbstractClassifierStage, Columns, Mask, keys
+from ..stage import AbstractClassifierStage, keys
 
 MIN_MOMENTUM = 100.0
 """Softest particle [MeV] that the model is asked about."""

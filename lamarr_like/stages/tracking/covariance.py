@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Floats, Integers, Mask, Rows
 from ...events import EventBatch
 from ...physics.kinematics import momentum_components
 from .. import features
-from ..stage import AbstractGeneratorStage, Columns, Floats, Mask, Model, Rows, keys, typed
+from ..stage import AbstractGeneratorStage, Model, keys, typed
 from .covariance_numbers import from_vine, tanh, to_vine
 from .detector_range import checked, detector_range, limits_of, within
 from .ideal_fit import expected_covariance
@@ -135,7 +135,7 @@ class Covariance(AbstractGeneratorStage):
         return {"detector_range": detector_range(figures, track["track_type"][rows])}
 
     def _factors(
-        self, matrix: Floats, truth: TrackState, reco: TrackState, kind: NDArray[np.integer]
+        self, matrix: Floats, truth: TrackState, reco: TrackState, kind: Integers
     ) -> Floats:
         """Factors of the elements that bring uncertainties into the range; shape ``(n, 5, 5)``."""
         sigma = _sigmas(matrix)

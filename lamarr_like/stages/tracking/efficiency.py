@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Mask
 from ...events import EventBatch, Table
 from .. import features
-from ..stage import AbstractClassifierStage, Columns, Mask, keys, typed
+from ..stage import AbstractClassifierStage, keys, typed
 
 _CODES = np.array([schema.TRACK_TYPES[c] for c in ("none", "long", "upstream", "downstream")])
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Columns, Integers, Ints, Mask, Rows
 from ...errors import ArtefactError
 from ...events import EventBatch
 from ...physics.kinematics import momentum, momentum_components
 from .. import features
-from ..stage import AbstractGeneratorStage, Columns, Mask, Model, Rows, keys, typed
+from ..stage import AbstractGeneratorStage, Model, keys, typed
 from ..training_range import Ranges, outside
 from .detector_range import MOST_P, checked, detector_range, limits_of, within
 from .ideal_fit import expected_covariance
@@ -138,8 +138,8 @@ class Resolution(AbstractGeneratorStage):
     def _force(
         self,
         drawn: Columns,
-        left: NDArray[np.int64],
-        track_type: NDArray[np.integer],
+        left: Ints,
+        track_type: Integers,
         inside: Callable[[Columns, Rows], Mask],
     ) -> None:
         """Bring draws that were never inside nearer to the truth, until they are."""

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch
-from .maps import CUTS, SOURCE, Columns, Cut, Map, load_map
+from .maps import CUTS, SOURCE, Cut, Map, load_map
 from .results import NAN, Origin, Row, Section, Series, at_most, relative, worst
 from .sample import real_long
-from .weights import Floats, Ints, Mask, bins_of, in_bin_weights
+from .weights import bins_of, in_bin_weights
 
 P_RANGE = (3e3, 1e5)
 """Momenta that are judged [MeV]."""

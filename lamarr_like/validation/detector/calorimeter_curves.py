@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import rng
+from ...arrays import Floats, Ints, Mask
 from ...detailed.arrivals import Arrivals, Pointing
 from ...detailed.calorimeter.simulate import CaloResult, simulate_calorimeter
 from ...detailed.figures import core_width
@@ -20,14 +20,12 @@ from ...detailed.parameters import DEFAULT, Parameters
 from ...events import EventBatch
 from .curves import Curve, share_curve, width_curve
 
-Floats = NDArray[np.float64]
-
 PI0_MASS = 134.977
 _MARGIN = 40.0  # mm of a photon from the borders of the calorimeter
 _ELECTRON, _LONG = 11, 3
 
 
-def from_origin(direction: Floats, event: NDArray[np.int64], par: Parameters) -> Arrivals:
+def from_origin(direction: Floats, event: Ints, par: Parameters) -> Arrivals:
     """Photons that come straight from the origin.
 
     Args:
@@ -53,16 +51,14 @@ def no_tracks() -> Pointing:
     )
 
 
-def hits_face(direction: Floats, par: Parameters) -> NDArray[np.bool_]:
+def hits_face(direction: Floats, par: Parameters) -> Mask:
     """Whether photons from the origin hit the ECAL well inside, shape of all but the last axis."""
     slope = np.abs(direction[..., :2]) / direction[..., 2:]
     at = slope * par.calo_plane_z
     outer, inner = par.calo_ecal_regions[0], par.calo_ecal_regions[-1]
     half = 0.5 * outer[0] * np.array(outer[1:3]) - _MARGIN
     hole = 0.5 * inner[0] * np.array(inner[3:5]) + _MARGIN
-    result: NDArray[np.bool_] = (
-        (direction[..., 2] > 0.0) & (at < half).all(axis=-1) & (at > hole).any(axis=-1)
-    )
+    result: Mask = (direction[..., 2] > 0.0) & (at < half).all(axis=-1) & (at > hole).any(axis=-1)
     return result
 
 
@@ -79,8 +75,8 @@ class Photons(NamedTuple):
 
     energy: Floats
     et: Floats
-    region: NDArray[np.int64]
-    found: NDArray[np.bool_]
+    region: Ints
+    found: Mask
     measured: Floats
     dx: Floats
 
@@ -111,7 +107,7 @@ def single_photons(
     )
 
 
-def main_clusters(result: CaloResult, n_events: int, n_particles: int = 1) -> NDArray[np.int64]:
+def main_clusters(result: CaloResult, n_events: int, n_particles: int = 1) -> Ints:
     """Row of the cluster that holds most of each particle, -1 for none, ``(events, particles)``."""
     link, cluster = result.link, result.cluster
     row = cluster.offsets[link.event_index] + link["cluster_id"]
@@ -180,8 +176,8 @@ class Pi0(NamedTuple):
     """
 
     pt: Floats
-    resolved: NDArray[np.bool_]
-    merged: NDArray[np.bool_]
+    resolved: Mask
+    merged: Mask
     mass: Floats
     merged_mass: Floats
 
@@ -212,7 +208,7 @@ def neutral_pions(n: int, pt: tuple[float, float], par: Parameters = DEFAULT, se
     )
 
 
-def _kept(result: CaloResult, row: NDArray[np.int64], photons: Floats) -> NDArray[np.bool_]:
+def _kept(result: CaloResult, row: Ints, photons: Floats) -> Mask:
     """Whether the clusters hold more than half of each photon, shape ``(n,)``."""
     link, cluster = result.link, result.cluster
     of = cluster.offsets[link.event_index] + link["cluster_id"]
@@ -221,11 +217,11 @@ def _kept(result: CaloResult, row: NDArray[np.int64], photons: Floats) -> NDArra
     given[link.event_index[mine], link["mcparticle_id"][mine]] = (
         link["weight"] * cluster["energy"][of]
     )[mine]
-    kept: NDArray[np.bool_] = (given > 0.5 * np.linalg.norm(photons, axis=2)).all(axis=1)
+    kept: Mask = (given > 0.5 * np.linalg.norm(photons, axis=2)).all(axis=1)
     return kept
 
 
-def pair_mass(result: CaloResult, row: NDArray[np.int64]) -> Floats:
+def pair_mass(result: CaloResult, row: Ints) -> Floats:
     """Mass of pairs of clusters as photons from the origin [MeV], shape ``(n,)``."""
     at = np.maximum(row, 0)
     place = np.stack([result.cluster[c][at] for c in "xyz"], axis=2).astype(np.float64)
@@ -267,7 +263,7 @@ class Electrons(NamedTuple):
 
     p: Floats
     residual: Floats
-    has_brem: NDArray[np.bool_]
+    has_brem: Mask
 
 
 def electron_tracks(batch: EventBatch) -> Electrons:

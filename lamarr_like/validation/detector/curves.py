@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Floats, Ints, Mask
 from ...detailed.figures import core_width
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
-
-Floats = NDArray[np.float64]
 
 NEEDED = {
     "event": ("event_id", "n_spd_hits", "n_tracks", "n_pvs"),
@@ -52,7 +51,7 @@ class Curve(NamedTuple):
     high: Floats
     y: Floats
     error: Floats
-    n: NDArray[np.int64]
+    n: Ints
 
 
 def _binned(
@@ -84,7 +83,7 @@ def width_curve(
 
 
 def share_curve(
-    passed: NDArray[np.bool_], by: Floats, edges: Sequence[float] | Floats, at_least: int = 20
+    passed: Mask, by: Floats, edges: Sequence[float] | Floats, at_least: int = 20
 ) -> Curve:
     """Share of the entries that pass, in bins of `by`; arrays of shape ``(n,)``."""
 
@@ -108,8 +107,8 @@ class Linked(NamedTuple):
         dx, dy: difference to the generated line at the z of the track's state [mm].
     """
 
-    rows: NDArray[np.int64]
-    pdg: NDArray[np.int64]
+    rows: Ints
+    pdg: Ints
     p: Floats
     pt: Floats
     eta: Floats
@@ -178,7 +177,7 @@ class Reconstructible(NamedTuple):
         n_spd_hits: of the event.
     """
 
-    found: NDArray[np.bool_]
+    found: Mask
     p: Floats
     eta: Floats
     n_spd_hits: Floats
@@ -197,7 +196,7 @@ def reconstructible_long(batch: EventBatch) -> Reconstructible:
     )
 
 
-def vertex_residuals(batch: EventBatch) -> tuple[NDArray[np.int64], dict[str, Floats]]:
+def vertex_residuals(batch: EventBatch) -> tuple[Ints, dict[str, Floats]]:
     """Tracks of each linked primary vertex and its distance to the collision [mm] by axis."""
     reco = batch["reco_vertex"]
     linked = reco["mc_pv_id"] >= 0

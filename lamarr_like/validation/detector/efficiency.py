@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...arrays import Floats, Ints, Mask
 from .lhcb2016 import ETA_EDGES, OUTCOMES, P_EDGES, SOURCE, SPECIES, Truth
 from .results import Origin, Row, Section, Series, at_most, worst
-from .weights import Floats, Ints, Mask, bins_of, cell_weights, weighted_share
+from .weights import bins_of, cell_weights, weighted_share
 
 LIMIT = 0.03
 _PHI_EDGES = np.linspace(-np.pi, np.pi, 9)

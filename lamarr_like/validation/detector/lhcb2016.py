@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Floats, Ints, Mask
 from ...errors import SourceError
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
 from .sample import FOLLOWED, LONG, real_long
-from .weights import Floats, Mask
 
 SOURCE = "LHCb 2016 tracking parametrisation"
 FILES = ("minbias.parquet", "gun.parquet")
@@ -42,7 +41,7 @@ class Truth(NamedTuple):
             shape ``(n, 4)``.
     """
 
-    pdg: NDArray[np.int64]
+    pdg: Ints
     p: Floats
     eta: Floats
     phi: Floats
@@ -64,7 +63,7 @@ class Residuals(NamedTuple):
             on how a reconstruction finds the z of its state.
     """
 
-    pdg: NDArray[np.int64]
+    pdg: Ints
     p: Floats
     eta: Floats
     values: dict[str, Floats]

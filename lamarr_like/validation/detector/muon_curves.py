@@ -10,11 +10,11 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Floats, Ints, Mask
 from ...events import EventBatch
-from .curves import Curve, Floats, share_curve
+from .curves import Curve, share_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,11 +58,11 @@ class MuonTracks(NamedTuple):
         dll: MuonMuLL - MuonBgLL.
     """
 
-    pdg: NDArray[np.int64]
+    pdg: Ints
     p: Floats
     eta: Floats
     n_tracks: Floats
-    is_muon: NDArray[np.bool_]
+    is_muon: Mask
     dll: Floats
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...arrays import Floats
 from .maps import SOURCE, load_map
 from .results import INF, NAN, Row, Section, Series
 from .sample import Sample
-from .weights import Floats
 
 _TAIL = 600  # nSPDHits that reach beyond the bulk of the events
 _LEAST_EVENTS = 30

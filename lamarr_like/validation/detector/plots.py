@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import rng
+from ...arrays import Floats, Mask
 from ...detailed import matter, rich
 from ...detailed.figures import core_width
 from ...detailed.parameters import DEFAULT, Parameters
@@ -18,7 +18,7 @@ from ...events import EventBatch
 from ...files.places import fresh
 from ...system.extras import need
 from . import curves
-from .curves import Curve, Floats
+from .curves import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,7 +147,7 @@ def _efficiency(batch: EventBatch, par: Parameters) -> Sheet:
     sheet, axes = _sheet(3, f"long-track efficiency, {len(able.p)} reconstructible without e")
     inside = (able.p > 5e3) & (able.p < 2e5) & (able.eta > 2.0) & (able.eta < 5.0)
     everything = np.ones(len(able.p), np.bool_)
-    views: tuple[tuple[Floats, Any, str, NDArray[np.bool_], float], ...] = (
+    views: tuple[tuple[Floats, Any, str, Mask, float], ...] = (
         (able.p, 1e3 * np.geomspace(1, 200, 16), "p [GeV]", everything, 1e-3),
         (able.eta, np.arange(1.6, 5.5, 0.2), "eta (p > 5 GeV)", able.p > 5e3, 1.0),
         (able.n_spd_hits, _SPD_EDGES, "nSPDHits (5 < p < 200 GeV, 2 < eta < 5)", inside, 1.0),

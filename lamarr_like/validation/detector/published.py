@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...arrays import Columns, Floats, Mask
 from ...detailed.figures import Figure, published_figures
 from ...detailed.parameters import DEFAULT, Parameters
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
 from . import curves
 from .calibration import long_tracks, spectrum_weights
-from .maps import Columns, load_map
+from .maps import load_map
 from .muon_curves import P_EDGES as MUON_EDGES
 from .results import (
     NAN,
@@ -33,7 +34,7 @@ from .results import (
 )
 from .sample import LONG, Sample, together
 from .showers import calorimeter_rows
-from .weights import Floats, Mask, effective, weighted_quantiles, weighted_share
+from .weights import effective, weighted_quantiles, weighted_share
 
 BAND = 0.10
 _P_EDGES = 1e3 * np.array([2.0, 5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240])

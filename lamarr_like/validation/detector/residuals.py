@@ -6,17 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...arrays import Floats, Ints
 from .lhcb2016 import ETA_EDGES, P_EDGES, SOURCE, SPECIES, Residuals
 from .results import NAN, Origin, Row, Section, Series, relative, worst
-from .weights import (
-    Floats,
-    Ints,
-    bins_of,
-    cell_weights,
-    weighted_median,
-    weighted_quantiles,
-    weighted_width,
-)
+from .weights import bins_of, cell_weights, weighted_median, weighted_quantiles, weighted_width
 
 WIDTH_BAND, COVARIANCE_BAND = 0.15, 0.25
 WIDTHS = ("dp/p", "dx", "dy", "dtx", "dty")

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats
 from .curves import Curve
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Floats = NDArray[np.float64]
 
 PASS, MISSED, NOT_JUDGED = "pass", "missed", "not judged"
 NAN, INF = float("nan"), float("inf")

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ... import schema
+from ...arrays import Mask
 from ...errors import SchemaError, SourceError
 from ...events import EventBatch, concatenate
 from ...io.ntuple import read_events
@@ -68,8 +66,8 @@ def together(samples: Sequence[Sample]) -> EventBatch:
     return samples[0].batch if len(samples) == 1 else concatenate(s.batch for s in samples)
 
 
-def real_long(batch: EventBatch) -> NDArray[np.bool_]:
+def real_long(batch: EventBatch) -> Mask:
     """Long tracks of generated particles, shape ``(n_tracks,)``."""
     track = batch.track
-    wanted: NDArray[np.bool_] = (track["track_type"] == LONG) & (track["origin"] == 0)
+    wanted: Mask = (track["track_type"] == LONG) & (track["origin"] == 0)
     return wanted & (track["mcparticle_id"] >= 0)

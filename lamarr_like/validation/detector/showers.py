@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arrays import Floats
 from ...detailed.parameters import DEFAULT, Parameters
 from ...errors import SourceError
 from ...events import EventBatch
@@ -14,7 +15,7 @@ from . import calorimeter_curves as curves
 from . import shower_curves as showers
 from .results import NAN, Origin, Row, Section, Series, absolute, relative, series_of, worst
 from .shower_curves import Showers
-from .weights import Floats, weighted_quantiles
+from .weights import weighted_quantiles
 
 GEANT4, RAPIDSIM = "Geant4 11.4.1 shashlik", "RapidSim histsE.root (LHCb)"
 SHOWER_BAND, CONTAINMENT_BAND = 0.05, 0.02

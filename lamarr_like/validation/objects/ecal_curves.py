@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints, Mask
 from ...errors import SchemaError
 from ...events import EventBatch
 from ...stages import Propagation
@@ -20,7 +20,7 @@ from ...statistics.distances import floor, halves
 from ...statistics.mass_peak import WINDOWS, find_peak
 from ...statistics.two_sample import Auc, c2st
 from ...training.ecal import event_features
-from .ecal_figures import EcalFigures, Mask, check, ecal_figures
+from .ecal_figures import EcalFigures, check, ecal_figures
 from .ecal_results import (
     DETAILED,
     FLOOR,
@@ -33,7 +33,7 @@ from .ecal_results import (
     PeakResult,
     SpectrumResult,
 )
-from .lines import NAN, Floats, Line, line_distance, median_line, share_line, spread, width_line
+from .lines import NAN, Line, line_distance, median_line, share_line, spread, width_line
 
 LEAST_EVENTS = 100
 """Events below which no classifier is trained."""
@@ -116,7 +116,7 @@ def _halved(
     return {k: part.of(h) for k, h in zip(names, (half, ~half), strict=True)}
 
 
-def _between(spd: NDArray[np.int64], low: float, high: float) -> Mask:
+def _between(spd: Ints, low: float, high: float) -> Mask:
     mask: Mask = (spd > low) & (spd <= high)
     return mask
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch
 from ...stages.calorimeter.sources import BORDERS, CELL_Z, HOLE
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Columns = dict[str, np.ndarray]
 
 PHOTON = 22
 NEEDED = {
@@ -54,7 +50,7 @@ class EcalFigures:
     """
 
     n: int
-    spd: NDArray[np.int64]
+    spd: Ints
     groups: dict[str, Columns]
 
     def of(self, chosen: Mask) -> EcalFigures:

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats, Mask
 from ...detailed.figures import core_width
 from ...statistics.distances import weighted_ks, weighted_wasserstein
 from .pid_results import share_error
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 NAN = float("nan")
 LEAST = 20

@@ -9,16 +9,14 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Floats, Ints, Mask
 from ...errors import SchemaError
 from ...events import EventBatch
 from ...stages.features import from_truth
 from .pid_results import TOLERANCE, Comparison, Curve, PidReport, RatioResult, Share, share_error
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 Cut = Callable[[dict[str, np.ndarray]], Mask]
 
 P_EDGES = (3e3, 6e3, 1e4, 1.5e4, 2.5e4, 4e4, 1e5)
@@ -138,7 +136,7 @@ def _where(tracks: dict[str, np.ndarray], mask: Mask) -> dict[str, np.ndarray]:
     return {name: values[mask] for name, values in tracks.items()}
 
 
-def _bins(tracks: dict[str, np.ndarray], spd_edges: Floats) -> NDArray[np.int64]:
+def _bins(tracks: dict[str, np.ndarray], spd_edges: Floats) -> Ints:
     """Bin of each track, -1 outside; shape ``(n,)``."""
     place, inside = np.zeros(len(tracks["p"]), np.int64), np.ones(len(tracks["p"]), bool)
     for name, edges in (("p", P_EDGES), ("eta", ETA_EDGES), ("n_spd_hits", spd_edges)):

@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...files.places import fresh
 from ...system.extras import need
-
-Floats = NDArray[np.float64]
 
 TOLERANCE = 0.02
 """A ratio this near to one is good whatever its error."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Columns
 from ...decays.candidates import make_candidates
 from ...decays.combine import object_rows
 from ...decays.descriptor import Decay, Node
@@ -14,7 +15,6 @@ from ...decays.request import DecayRequest
 from ...decays.truth import Truth, find_generated
 from ...errors import DecayError
 from ...events import EventBatch, Table
-from .columns import Columns
 
 PS = 1e3
 """Picoseconds in a nanosecond."""

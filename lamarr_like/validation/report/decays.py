@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Columns
 from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.influence import Cells, Shares
-from .columns import Columns
 from .decay_rows import DecayRows
 from .distributions import Distance, Width, distance, width_by, width_freedom
 from .efficiency import MIN_PARTICLES, Binned, effective

@@ -7,17 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from ...arrays import Columns, Floats, Ints
 from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.distances import weighted_ks, weighted_wasserstein
-from ...statistics.influence import Chi2, Floats, quadratic_test
-from .columns import PULLS, RESIDUALS, SPECIES, Columns
+from ...statistics.influence import Chi2, quadratic_test
+from .columns import PULLS, RESIDUALS, SPECIES
 from .efficiency import MIN_PARTICLES, TITLE, VARIABLES, effective
 from .gather import Sample, of_species, where
-
-Whole = NDArray[np.int64]
 
 SLOTS = 20
 """Bins of the chi2 of a distribution: quantiles of the detailed sample."""
@@ -155,7 +153,7 @@ def distance(species: str, variable: str, one: Columns, two: Columns) -> Distanc
 
 
 def _slots(
-    values: list[Floats], weights: list[Floats], units: tuple[Whole, Whole]
+    values: list[Floats], weights: list[Floats], units: tuple[Ints, Ints]
 ) -> tuple[Floats, Floats, Floats]:
     """Terms of each event in the difference of the shares of the slots; difference; share."""
     edges = np.unique(np.quantile(values[0], np.arange(1, SLOTS) / SLOTS))

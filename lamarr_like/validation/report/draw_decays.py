@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...arrays import Columns
 from .canvas import DETAILED, FAST, Drawing, new_figure, points, ratio_band
-from .columns import Columns
 from .compute import Report
 from .decays import DecayComparison, decay_title, known, plain
 from .distributions import Width

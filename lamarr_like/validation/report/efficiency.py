@@ -7,16 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Columns, Mask
 from ...errors import SchemaError
 from ...schema import TRACK_TYPES, table_columns
 from ...statistics.adaptive_bins import SCHEMES, Bins, adaptive_bins
 from ...statistics.influence import Cells, Chi2, Shares
-from .columns import SPECIES, Columns
+from .columns import SPECIES
 from .gather import Sample, of_species, rows, where
-
-Mask = NDArray[np.bool_]
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Cuts stand at these quantiles of the detailed tracks of the species."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Ints, Keys, Mask
 from ...chain.pipeline import TRUTH, Pipeline, check_finite
 from ...decays.candidates import check_names
 from ...decays.candidates import needed_columns as decay_columns
@@ -26,7 +26,7 @@ from ...runs.recipe import Recipe
 from ...statistics.influence import Rows
 from ..objects.compare import truth_of
 from . import columns as columns_of
-from .columns import GROUPS, PULLS, SPECIES, Columns, Mask
+from .columns import GROUPS, PULLS, SPECIES
 from .decay_rows import DecayGatherer, DecayRows
 from .workers import Inline
 
@@ -74,8 +74,8 @@ class Sample:
     track: Columns
     vertex: Columns
     pair: Columns
-    signature: NDArray[np.uint64]
-    fingerprint: NDArray[np.uint64]
+    signature: Keys
+    fingerprint: Keys
     decays: tuple[DecayRows, ...] = ()
 
     def without_pairs(self) -> Sample:
@@ -218,8 +218,8 @@ class Gatherer:
         self._decays = DecayGatherer(name, decays)
         self.n_events = 0
         self._parts: dict[str, list[Columns]] = defaultdict(list)
-        self._signature: list[NDArray[np.uint64]] = []
-        self._fingerprint: list[NDArray[np.uint64]] = []
+        self._signature: list[Keys] = []
+        self._fingerprint: list[Keys] = []
 
     def add(self, batch: EventBatch) -> None:
         """Take what is needed of some events.
@@ -383,5 +383,5 @@ def paired(detailed: Sample, fast: Sample) -> tuple[Sample, Sample]:
     return result[0], result[1]
 
 
-def _renumbered(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
+def _renumbered(columns: Columns, numbers: Ints) -> Columns:
     return {**columns, "unit": numbers[columns["unit"]]}

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
-from ...statistics.influence import Floats, Shares
+from ...statistics.influence import Shares
 from .columns import PULLS
 from .distributions import Correlation, Distance, Width, title, width_freedom
 from .efficiency import Ratio

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Floats, ReadColumns
 from ...errors import SourceError
 from ...io.ntuple_reader import open_root
 from .canvas import DETAILED, FAST, Drawing, new_figure
 from .columns import SPECIES
 from .gather import Sample
-
-Floats = NDArray[np.float64]
-Columns = Mapping[str, np.ndarray]
 
 CUTS: dict[str, tuple[str, str, Any, Any]] = {
     "rdx-K": (
@@ -124,7 +121,7 @@ def overlays(maps: Sequence[CalibrationMap], detailed: Sample, fast: Sample) -> 
         yield _drawing(one)
 
 
-def _fill(one: CalibrationMap, track: Columns) -> None:
+def _fill(one: CalibrationMap, track: ReadColumns) -> None:
     """Add the tracks of a sample."""
     species, _, passes, among = CUTS[one.kind]
     chosen = track["species"] == SPECIES[species]

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Columns, Floats, Floats32, Ints
 from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.two_sample import Auc, features, weighted_auc
-from .columns import GROUPS, SPECIES, Columns
+from .columns import GROUPS, SPECIES
 from .distributions import title
 from .gather import Sample, where
-
-Floats = NDArray[np.float64]
 
 CONDITIONS = ("log_p", "eta", "nSPDHits", "charge", *(f"is_{name}" for name in SPECIES))
 """What the variables depend on and the trees are told."""
@@ -194,7 +192,7 @@ def _told(
     return auc, used, _regions(real, fake, scores, weights)
 
 
-def _balanced(weights: list[Floats], cells: list[NDArray[np.int64]], n_cells: int) -> list[Floats]:
+def _balanced(weights: list[Floats], cells: list[Ints], n_cells: int) -> list[Floats]:
     """Weights of which both samples have the same sum in each cell, that of their mean."""
     sums = [np.bincount(c, w, n_cells) for c, w in zip(cells, weights, strict=True)]
     mean = 0.5 * (sums[0] / max(sums[0].sum(), 1e-300) + sums[1] / max(sums[1].sum(), 1e-300))
@@ -204,8 +202,8 @@ def _balanced(weights: list[Floats], cells: list[NDArray[np.int64]], n_cells: in
 
 
 def _grown(
-    sides: list[tuple[NDArray[np.float32], Floats]],
-    parts: list[NDArray[np.int64]],
+    sides: list[tuple[Floats32, Floats]],
+    parts: list[Ints],
     fold: int,
     config: TreeConfig,
 ) -> Any:

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from ...arrays import Floats
 from ...errors import PipelineError
 from ...files.find import shipped
 from ...files.forms import Entries, Items, Number, Record, Text, check, check_version
 from ...files.yaml_json import read_yaml
-from ...statistics.influence import LEAST_UNITS, Floats
+from ...statistics.influence import LEAST_UNITS
 
 VERDICT_SCHEMA = 1
 GROUPS = (

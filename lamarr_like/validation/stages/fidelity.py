@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import __version__, rng
+from ...arrays import Columns, Floats, Mask
 from ...chain.pipeline import Pipeline, load_stage
 from ...errors import PipelineError
 from ...events import EventBatch
@@ -32,8 +32,6 @@ from ...stages.stage import draw_classes
 from ...statistics.distances import floor
 from ...statistics.two_sample import Auc, c2st
 from ...training.sample import read_sample, row_weights, sample_rows
-
-Columns = dict[str, np.ndarray]
 
 P_EDGES = (2e3, 3e3, 5e3, 7.5e3, 1e4, 1.5e4, 2.5e4, 4e4, 7e4, 2e5)
 """Bins of momentum [MeV] in which probabilities are compared."""
@@ -294,7 +292,7 @@ def _one_stage(
     return results
 
 
-def _at_most(mask: NDArray[np.bool_], n: int, choice: np.random.Generator) -> NDArray[np.bool_]:
+def _at_most(mask: Mask, n: int, choice: np.random.Generator) -> Mask:
     places = np.flatnonzero(mask)
     if len(places) <= n:
         return mask
@@ -310,7 +308,7 @@ def _tests(stage: AbstractModelStage) -> dict[str, bool]:
     return {"plain": False}
 
 
-def _targets(stage: AbstractModelStage, batch: EventBatch, rows: NDArray[np.bool_]) -> Columns:
+def _targets(stage: AbstractModelStage, batch: EventBatch, rows: Mask) -> Columns:
     """What the stage answers for, as a reader of the ntuple sees it where that is a number."""
     if isinstance(stage, Resolution):
         return stage.targets(batch, rows, "cartesian")
@@ -322,9 +320,7 @@ def _targets(stage: AbstractModelStage, batch: EventBatch, rows: NDArray[np.bool
     return dict(found)
 
 
-def _drawn(
-    stage: AbstractModelStage, batch: EventBatch, rows: NDArray[np.bool_], seed: int
-) -> Columns:
+def _drawn(stage: AbstractModelStage, batch: EventBatch, rows: Mask, seed: int) -> Columns:
     """The same from the stage's model."""
     if isinstance(stage, AbstractClassifierStage):
         u = _uniforms(stage, batch, rows, seed, 1)[:, 0]
@@ -350,8 +346,8 @@ def _as_stored(columns: Columns) -> Columns:
 
 
 def _uniforms(
-    stage: AbstractModelStage, batch: EventBatch, rows: NDArray[np.bool_], seed: int, size: int
-) -> NDArray[np.float64]:
+    stage: AbstractModelStage, batch: EventBatch, rows: Mask, seed: int, size: int
+) -> Floats:
     """Uniform numbers of a stream of its own, shape ``(rows.sum(), size)``."""
     places = np.flatnonzero(rows)
     event_id = batch.event_ids(stage.table)[places]
