@@ -15,6 +15,7 @@ from ... import schema
 from ...events import EventBatch
 from ...physics.likelihoods import COMBINED, SUMMED, combined_dlls
 from .. import features
+from ..recipe import recipe
 from ..stage import AbstractClassifierStage, Columns, Floats, Mask, keys, typed
 
 CLASSES = ("e", "mu", "pi", "k", "p", "ghost")
@@ -101,6 +102,8 @@ class ProbNn(AbstractClassifierStage):
     target = "true_class"
     classes = CLASSES
     balanced = True
+    recipes = (recipe("mlp", hidden=32, depth=3, steps=16_000),)
+    incomparable = "defines variables of the detailed sample: there is nothing to compare it with"
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
