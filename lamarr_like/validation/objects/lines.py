@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...detailed.figures import core_width
-from ...statistics.distances import weighted_ks, weighted_wasserstein
+from ...statistics.distances import core_width, weighted_ks, weighted_wasserstein
 from .pid_results import share_error
 
 Floats = NDArray[np.float64]
