@@ -13,6 +13,7 @@ from ..errors import ArtefactError
 from ..events import EventBatch, Table
 from ..files.forms import Items, Number, Record, check
 from . import features
+from .recipe import recipe
 from .stage import AbstractGeneratorStage, Model, keys, typed
 
 ETA_EDGES = (0.5, 1.6, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.5)
@@ -54,6 +55,7 @@ class Occupancy(AbstractGeneratorStage):
     target_columns = provides
     outputs = ("n_spd_hits", "n_tracks")
     integers = frozenset(outputs)
+    recipes = (recipe("armdn", hidden=48, depth=2, steps=12_000, weight_decay=0.1),)
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...arrays import Floats, Ints, Mask
-from ...detailed.figures import core_width
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
+from ...statistics.distances import core_width
 
 NEEDED = {
     "event": ("event_id", "n_spd_hits", "n_tracks", "n_pvs"),

@@ -14,10 +14,10 @@ from typing import Any
 
 from ... import __version__, schema
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
-from ...errors import OutputError, PipelineError, SchemaError, SourceError
+from ...errors import OutputError, PipelineError, SourceError
 from ...events import EventBatch, Table, concatenate
 from ...files.places import fresh
-from ...io.ntuple_reader import read_events, read_provenance
+from ...io.ntuple_reader import of_gun, read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
 from ..detector import muon_curves
 from . import ecal_figures, pid_curves, pid_results
@@ -182,8 +182,7 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
         baseline, provenance["baseline"] = _baseline(config.baseline, config.models)
     detailed = read_detailed(config.sample, config.pages, config.events)
     say(f"{len(detailed)} detailed events of {config.sample}")
-    is_gun = _is_gun(config.sample)
-    fast = run_fast(chain, truth_of(detailed), config.seed, is_gun, say)
+    fast = run_fast(chain, truth_of(detailed), config.seed, of_gun(config.sample), say)
     parts: dict[str, Any] = {}
     if "ecal" in config.pages:
         stages = {s.name: s for s in chain.stages}
@@ -255,14 +254,6 @@ def _baseline(model: str, models: Path | None) -> tuple[AbstractModelStage, dict
     if stage.name != Ecal.name:
         raise PipelineError(f"baseline {model!r} was trained for {stage.name!r}, not for ecal")
     return stage, {"model": artefact.folder.name, "digest": artefact.digest}
-
-
-def _is_gun(path: Path) -> bool:
-    """Whether the events come from a particle gun without collisions around."""
-    try:
-        return str(read_provenance(path).get("source", "")).startswith("gun:")
-    except SchemaError:
-        return False
 
 
 def read_detailed(

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Floats, Mask
-from ...detailed.figures import core_width
-from ...statistics.distances import weighted_ks, weighted_wasserstein
+from ...statistics.distances import core_width, weighted_ks, weighted_wasserstein
 from .pid_results import share_error
 
 NAN = float("nan")

@@ -24,13 +24,20 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the models.")] = Path(
         "models"
     ),
-    family: Annotated[str, typer.Option(help="armdn or gan, for generators.")] = "armdn",
+    family: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Family of models, such as gan, in place of that of the stage's own recipe; one "
+            "that the stage cannot have lists those that it can."
+        ),
+    ] = None,
     sample: Annotated[str, typer.Option(help="Name of the sample in the model's name.")] = "pp13",
     model_version: Annotated[str, typer.Option(help="Version in the model's name.")] = "1",
     columns: ColumnMap = None,
     frame: Annotated[
-        str, typer.Option(help="Residuals of the resolution: perigee or cartesian.")
-    ] = "perigee",
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Residuals of the resolution: perigee (if not given) or cartesian."),
+    ] = None,
     long_only: LongOnly = False,
     part: Part = (0.0, 1.0),
     steps: Annotated[int, typer.Option(min=0, help="Training steps; 0 for the recipe's.")] = 0,
@@ -48,7 +55,7 @@ def train(
     request = Request(
         stage,
         family=family,
-        frame=frame,
+        options={} if frame is None else {"frame": frame},
         sample=sample,
         version=model_version,
         seed=seed,
@@ -70,15 +77,12 @@ def _test_model(
 ) -> None:
     """Test a model that was just trained and write the figures into its card."""
     from ...chain.pipeline import load_stage
-    from ...stages import REFERENCE_STAGES, AbstractClassifierStage, AbstractGeneratorStage
     from . import fidelity as tests
     from .cards import write_figures
 
     stage, _ = load_stage(str(folder))
-    if stage.name in REFERENCE_STAGES or not isinstance(
-        stage, (AbstractClassifierStage, AbstractGeneratorStage)
-    ):
-        typer.echo(f"{folder.name}: see `lamarr-like objects`, there is no test of the stage alone")
+    if stage.incomparable:
+        typer.echo(f"{folder.name}: there is no test of the stage alone: it {stage.incomparable}")
         return
     sample = tests.SampleConfig(data, columns, long_only=long_only)
     report = tests.run(sample, single=[str(folder)])
