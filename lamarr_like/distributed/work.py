@@ -15,6 +15,7 @@ from typing import Any
 from ..chain.pipeline import Pipeline
 from ..errors import OutputError, PipelineError, SourceError
 from ..events import EventBatch, rebatch
+from ..files.scratch import whole
 from ..io.digest import ContentHash
 from ..io.ntuple import EventWriter, content_digest
 from ..io.sources import inputs_of, open_source
@@ -22,7 +23,7 @@ from ..io.truth import TruthSource
 from ..runs.recipe import Recipe
 from ..system.processes import peak_memory
 from .inputs import check_inputs, sha256
-from .parts import PartReport, scratch_name, write_report
+from .parts import PartReport, write_report
 from .platforms import this_platform
 from .units import Unit
 
@@ -125,7 +126,7 @@ def make_part(job: Job, unit: Unit) -> PartReport:
     path = job.folder / unit.part
     written = ContentHash()
     checksum, size = "", 0
-    with scratch_name(path) as temporary:
+    with whole(path) as temporary:
         tracks = _write(job, unit, source, temporary, written)
         check_inputs(unit.inputs, inputs_of(unit.text, source))
         if written.events:

@@ -25,6 +25,7 @@ from ..arrays import Ints
 from ..errors import OutputError, SchemaError
 from ..events import EventBatch, Table, concatenate
 from ..files.output import RootOutput
+from ..files.scratch import unwritable
 from .ntuple_reader import TREE, content_digest, read_events, read_provenance, read_schema
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class EventWriter(RootOutput):
             try:
                 self._flush()
             except OSError as error:
-                raise self._failed(error) from None
+                raise unwritable(self.path, error) from None
 
     def _flush(self) -> None:
         batch = concatenate(self._held)

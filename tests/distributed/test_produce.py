@@ -28,13 +28,13 @@ from production_samples import (
 from lamarr_like.distributed import produce, work
 from lamarr_like.distributed.inputs import facts_of
 from lamarr_like.distributed.lock import FolderLock
-from lamarr_like.distributed.parts import remove_scratch, scratch_name
 from lamarr_like.distributed.produce import Watcher, run_production
 from lamarr_like.distributed.units import N_SEEDS, Unit, count_events, make_plan
 from lamarr_like.distributed.work import Outcome, run_unit
 from lamarr_like.errors import ArtefactError, OutputError, ProductionError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.files.output import RootOutput
+from lamarr_like.files.scratch import remove_left, whole
 from lamarr_like.io.digest import ContentHash
 from lamarr_like.io.generators.pythia import BLOCK, PythiaSource
 from lamarr_like.io.ntuple import EventWriter, content_digest, read_events, read_provenance
@@ -355,7 +355,7 @@ def test_output_that_cannot_be_written(tmp_path, models):
         run_production(production(tmp_path, models, output="file/out"))
     with (
         pytest.raises(OutputError, match="cannot be written"),
-        scratch_name(tmp_path / "none" / "a.json") as path,
+        whole(tmp_path / "none" / "a.json") as path,
     ):
         path.write_text("x")
 
@@ -413,14 +413,14 @@ def test_scratch_that_cannot_be_removed_is_not_the_error(tmp_path, monkeypatch):
         monkeypatch.setattr(os, name, denied)
     with (
         pytest.raises(OutputError, match="cannot be written"),
-        scratch_name(tmp_path / "a.root") as name,
+        whole(tmp_path / "a.root") as name,
         Table(name),
     ):
         pass
-    remove_scratch(tmp_path)
+    remove_left(tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.undo()
-    remove_scratch(tmp_path)
+    remove_left(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -494,7 +494,7 @@ def test_scratch_of_others_is_left_alone(tmp_path):
         (tmp_path / name).write_text("")
     for name in (".hidden", "notes.tmp", ".lock"):
         (tmp_path / name).write_text("")
-    remove_scratch(tmp_path)
+    remove_left(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", ".lock", "notes.tmp"]
 
 
