@@ -52,17 +52,20 @@ class Bar:
 
 
 @contextmanager
-def progress(total: int | None, begin: str = "starting", unit: str = "events") -> Iterator[Bar]:
+def progress(
+    total: int | None, begin: str = "starting", unit: str = "events", shown: bool = True
+) -> Iterator[Bar]:
     """A bar on the error stream, gone when done; silent where that is no terminal.
 
     Args:
         total: where it ends, None if nobody knows.
         begin: what stands beside it before the first advance.
         unit: what stands beside it from then on.
+        shown: whether it is wanted.
     """
     from rich.console import Console
 
-    if not Console(stderr=True).is_terminal:
+    if not shown or not Console(stderr=True).is_terminal:
         yield Bar(None)
         return
     words = [str(total or 0), begin, unit]
