@@ -50,6 +50,7 @@ class MuonTracks(NamedTuple):
     """Long tracks of generated particles that point to M2 and M3; arrays of shape ``(n,)``.
 
     Attributes:
+        event: event of the sample.
         pdg: absolute PDG identifier of the generated particle.
         p: reconstructed momentum [MeV].
         eta: reconstructed pseudorapidity.
@@ -58,6 +59,7 @@ class MuonTracks(NamedTuple):
         dll: MuonMuLL - MuonBgLL.
     """
 
+    event: NDArray[np.int64]
     pdg: NDArray[np.int64]
     p: Floats
     eta: Floats
@@ -81,6 +83,7 @@ def muon_tracks(batch: EventBatch) -> MuonTracks:
         track[c][wanted].astype(np.float64) for c in ("p", "eta", "muon_mu_ll", "muon_bg_ll")
     )
     return MuonTracks(
+        event=track.event_index[wanted],
         pdg=np.abs(batch.linked("mc_pdg_id", wanted)).astype(np.int64),
         p=p,
         eta=eta,

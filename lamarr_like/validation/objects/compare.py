@@ -12,33 +12,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import __version__, schema
+from ... import __version__
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
 from ...errors import OutputError, PipelineError, SchemaError, SourceError
 from ...events import EventBatch, Table, concatenate
 from ...files.places import fresh
 from ...io.ntuple_reader import read_events, read_provenance
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
-from ..detector import muon_curves
-from . import ecal_figures, pid_curves, pid_results
-from .ecal_curves import ecal_report
-from .ecal_page import draw_ecal
-from .ecal_results import EcalReport
-from .muon_report import MuonReport, draw_muon_report, muon_report
-from .pid_curves import floor_report, pid_report
-from .pid_results import PidReport
+from .declared import NEEDED
+from .draw import draw_ecal, draw_muons, draw_pid
+from .engine import ecal_report, floor_report, muon_report, pid_report
+from .results import EcalReport, MuonReport, PidReport
+from .samples import check
 
-PAGES = ("ecal", "pid", "muons")
+PAGES = tuple(NEEDED)
 """What can be compared."""
 
 CHUNK = 1000
 """Events that the fast chain takes at a time."""
-
-_NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
-    "ecal": ecal_figures.NEEDED,
-    "pid": {"event": ("n_spd_hits",), "track": pid_curves.COLUMNS},
-    "muons": muon_curves.NEEDED,
-}
 
 Say = Callable[[str], None]
 
@@ -135,11 +126,11 @@ class ObjectsReport:
             if self.ecal is not None:
                 files.append(draw_ecal(self.ecal, folder / "ecal.png"))
             if self.pid is not None:
-                files.append(pid_results.draw(self.pid.curves, folder / "pid.png"))
+                files.append(draw_pid(self.pid.curves, folder / "pid.png"))
             if self.pid_floor is not None:
-                files.append(pid_results.draw(self.pid_floor.curves, folder / "pid_floor.png"))
+                files.append(draw_pid(self.pid_floor.curves, folder / "pid_floor.png"))
             if self.muons is not None:
-                files.append(draw_muon_report(self.muons, folder / "muons.png"))
+                files.append(draw_muons(self.muons, folder / "muons.png"))
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error})") from None
         return files
@@ -176,6 +167,7 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
             f"no page {', '.join(unknown) or 'given'}; there are {', '.join(PAGES)}"
         )
     chain = Pipeline.load(config.pipeline, config.models)
+    _check_chain(chain, config.pages)
     provenance = dict(chain.provenance)
     baseline = None
     if config.baseline is not None and "ecal" in config.pages:
@@ -207,7 +199,7 @@ def _check_chain(chain: Pipeline, pages: Sequence[str]) -> None:
     """Refuse a chain that does not make what the pages show, before it runs."""
     made = TRUTH.union(*(stage.provides for stage in chain.stages))
     for page in pages:
-        wanted = {(table, c) for table, columns in _NEEDED[page].items() for c in columns}
+        wanted = {(table, c) for table, columns in NEEDED[page].items() for c in columns}
         missing = sorted(wanted - made)
         if missing:
             listing = ", ".join(f"{table}.{column}" for table, column in missing)
@@ -283,7 +275,8 @@ def read_detailed(
     n = 0
     for batch in read_events(path):
         if not parts:
-            _check(batch, path, pages)
+            for page in pages:
+                check(batch, page, f"{path}: page {page!r}")
         left = len(batch) if events is None else min(len(batch), events - n)
         if left <= 0:
             break
@@ -292,17 +285,6 @@ def read_detailed(
     if not n:
         raise SourceError(f"{path}: holds no events")
     return concatenate(parts)
-
-
-def _check(batch: EventBatch, path: Path, pages: Sequence[str]) -> None:
-    for page in pages:
-        for table, columns in _NEEDED[page].items():
-            have = batch[table].columns if table in batch.tables else {}
-            lacking = set(columns) - set(have)
-            hint = ""
-            if lacking and all(c.startswith("prob_nn") for c in lacking):
-                hint = " (lamarr-like identify adds the columns prob_nn_*)"
-            schema.require(table, have, columns, f"{path}: page {page!r}{hint}")
 
 
 def truth_of(batch: EventBatch) -> EventBatch:

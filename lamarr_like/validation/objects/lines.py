@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ...detailed.figures import core_width
 from ...statistics.distances import weighted_ks, weighted_wasserstein
-from .pid_results import share_error
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -20,6 +19,17 @@ Mask = NDArray[np.bool_]
 NAN = float("nan")
 LEAST = 20
 """Entries below which a bin or a distribution counts as empty."""
+
+
+def share_error(passed: Floats | np.float64, total: Floats | np.float64) -> Floats:
+    """Binomial error of a share, with one success and one failure added: never zero.
+
+    Args:
+        passed, total: numbers of tracks, shape ``(n,)`` or single.
+    """
+    centre = (passed + 1.0) / (total + 2.0)
+    error: Floats = np.sqrt(centre * (1.0 - centre) / (total + 2.0))
+    return error
 
 
 @dataclass(frozen=True)

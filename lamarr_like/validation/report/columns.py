@@ -10,7 +10,7 @@ from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
 from ...stages.features import from_truth
 from ..detector.curves import vertex_residuals
-from ..objects.ecal_figures import photon_pairs
+from ..objects.samples import photon_pairs
 
 Columns = dict[str, np.ndarray]
 Mask = NDArray[np.bool_]

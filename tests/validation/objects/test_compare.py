@@ -17,11 +17,11 @@ from lamarr_like.errors import PipelineError, SchemaError, SourceError
 from lamarr_like.events import Table
 from lamarr_like.statistics.mass_peak import WINDOWS, find_peak
 from lamarr_like.validation.objects import compare as objects
-from lamarr_like.validation.objects.ecal_curves import ecal_report
-from lamarr_like.validation.objects.ecal_figures import ecal_figures
-from lamarr_like.validation.objects.ecal_results import DETAILED, FLOOR, LINES, OCCUPANCY, SPECTRA
+from lamarr_like.validation.objects.declared import LINES, OCCUPANCY, SPECTRA
+from lamarr_like.validation.objects.engine import ecal_report, muon_report
 from lamarr_like.validation.objects.lines import line_distance, share_line, spread
-from lamarr_like.validation.objects.muon_report import muon_report
+from lamarr_like.validation.objects.results import DETAILED, FLOOR
+from lamarr_like.validation.objects.samples import ecal_figures
 
 N = 900
 

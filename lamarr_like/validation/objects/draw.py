@@ -1,20 +1,23 @@
-"""One page of plots of clusters, detailed and fast on top of each other."""
+"""Pages of plots of objects, detailed and fast on top of each other."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...files.places import fresh
 from ...statistics.mass_peak import WINDOWS
 from ...system.extras import need
-from .ecal_results import DETAILED, FLOOR, LINES, OCCUPANCY, SPECTRA, EcalReport, SpectrumResult
+from .declared import LINES, MUONS, OCCUPANCY, SPECTRA
 from .lines import Line, number
+from .results import DETAILED, FAST, FLOOR, CutCurve, EcalReport, MuonReport, SpectrumResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Sheet
 
 _MARKERS = "osv^D"
 
@@ -26,12 +29,7 @@ def draw_ecal(report: EcalReport, path: Path) -> Path:
         report: what to draw.
         path: file to write; its ending chooses the format.
     """
-    need("plot", "matplotlib")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    sheet = Figure(figsize=(20.0, 20.5), layout="constrained")
-    FigureCanvasAgg(sheet)
+    sheet = _sheet(20.0, 20.5)
     axes = sheet.subplots(5, 4)
     sheet.suptitle(f"ECAL clusters of {report.events} events; grey: detailed")
     for i, occupancy in enumerate(OCCUPANCY[1:]):
@@ -46,9 +44,7 @@ def draw_ecal(report: EcalReport, path: Path) -> Path:
     for ax in axes.ravel():
         ax.grid(alpha=0.3)
         ax.legend(fontsize=8, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.savefig(fresh(path), dpi=90)
-    return path
+    return _save(sheet, path)
 
 
 def _found(report: EcalReport, name: str, occupancy: str) -> SpectrumResult:
@@ -67,18 +63,12 @@ def _spectrum(ax: Axes, one: SpectrumResult, versions: tuple[str, ...]) -> None:
         colour = _colour(versions, name)
         ax.stairs(one.histograms[name], one.edges, color=colour, lw=1.3, label=label)
     ax.set_title(f"{one.quantity}, {one.occupancy}", fontsize=10)
-    ax.set(xlabel=SPECTRA[one.quantity][2], ylabel="entries per event")
+    ax.set(xlabel=SPECTRA[one.quantity].label, ylabel="entries per event")
     ax.set_ylim(0.0, 1.3 * max(ax.get_ylim()[1], 1e-9))
 
 
-def draw_lines(ax: Axes, lines: dict[str, Line], versions: tuple[str, ...]) -> None:
-    """Draw the same curve of the detailed and of fast samples.
-
-    Args:
-        ax: where to draw; its x axis becomes logarithmic.
-        lines: curves by name of the sample.
-        versions: names of the fast samples.
-    """
+def _draw_lines(ax: Axes, lines: dict[str, Line], versions: tuple[str, ...]) -> None:
+    """The same curve of the detailed and of fast samples, on a logarithmic axis."""
     from matplotlib.ticker import NullFormatter
 
     shown = (DETAILED, *versions)
@@ -104,9 +94,9 @@ def draw_lines(ax: Axes, lines: dict[str, Line], versions: tuple[str, ...]) -> N
 
 
 def _curves(ax: Axes, name: str, lines: dict[str, Line], report: EcalReport) -> None:
-    draw_lines(ax, lines, report.versions)
+    _draw_lines(ax, lines, report.versions)
     ax.set_title(name, fontsize=10)
-    ax.set(xlabel=LINES[name][0], ylabel=LINES[name][1])
+    ax.set(xlabel=LINES[name].x, ylabel=LINES[name].y)
     if name != "photon response":
         ax.set_ylim(0.0, None)
 
@@ -141,3 +131,68 @@ def _tests(ax: Axes, report: EcalReport) -> None:
     ax.set_yticks([])
     ax.set(xlabel="AUC", xlim=(0.45, 1.0), ylim=(-1.0, len(report.tests) + 3.0))
     ax.set_title("event-level two-sample test", fontsize=10)
+
+
+def draw_muons(report: MuonReport, path: Path) -> Path:
+    """Draw shares against momentum, a row a quantity and a panel a species.
+
+    Args:
+        report: what to draw.
+        path: file to write; its ending chooses the format.
+    """
+    columns = sum(curve.name == MUONS[0].name for curve in MUONS)
+    rows = len(MUONS) // columns
+    sheet = _sheet(4.6 * columns, 3.8 * rows)
+    axes = sheet.subplots(rows, columns, squeeze=False).ravel()
+    for ax, curve, r in zip(axes, MUONS, report.results, strict=True):
+        _draw_lines(ax, r.lines, (FAST,))
+        chi2 = " ".join(f"{name} {number(r.distances[name].chi2, 2)}" for name in (FAST, FLOOR))
+        ax.set_title(f"{r.species}: chi2/bin {chi2}", fontsize=10)
+        ax.set(xlabel=curve.x, ylabel=curve.y)
+        values = np.array([r.lines[DETAILED].value, r.lines[FAST].value])
+        if np.isfinite(values).any() and np.nanmin(values) < 0.8:
+            ax.set_ylim(0.0, None)
+        ax.grid(alpha=0.3)
+        ax.legend(fontsize=8, frameon=False)
+    return _save(sheet, path)
+
+
+def draw_pid(curves: Sequence[CutCurve], path: Path) -> Path:
+    """Draw cuts against momentum, a panel each.
+
+    Args:
+        curves: what to draw.
+        path: file to write; its ending chooses the format.
+    """
+    n_columns = 3
+    n_rows = max(-(-len(curves) // n_columns), 1)
+    sheet = _sheet(4.2 * n_columns, 3.2 * n_rows)
+    for i, curve in enumerate(curves):
+        ax = sheet.add_subplot(n_rows, n_columns, i + 1)
+        edges = np.array(curve.edges) / 1e3
+        middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
+        for sample, style, fill in ((DETAILED, "s", "none"), (FAST, "o", "full")):
+            shares = [getattr(point, sample) for point in curve.points]
+            values, errors = [s.value for s in shares], [s.error for s in shares]
+            look: dict[str, Any] = {"fmt": style, "markersize": 4, "fillstyle": fill}
+            ax.errorbar(middle, values, yerr=errors, xerr=half, label=sample, **look)
+        ax.set(title=curve.name, xlabel="p [GeV]", ylabel="share", xscale="log", ylim=(0, None))
+        ax.legend(frameon=False)
+    return _save(sheet, path, dpi=100)
+
+
+def _sheet(width: float, height: float) -> Sheet:
+    """A sheet without pyplot, which would keep global state; sizes in inches."""
+    need("plot", "matplotlib")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Sheet
+
+    sheet = Sheet(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(sheet)
+    return sheet
+
+
+def _save(sheet: Sheet, path: Path, dpi: int = 90) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.savefig(fresh(path), dpi=dpi)
+    return path
