@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ... import rng
 from ...detailed.arrivals import Arrivals, Pointing
 from ...detailed.calorimeter.simulate import CaloResult, simulate_calorimeter
-from ...detailed.figures import core_width
 from ...detailed.matter import PHOTON
 from ...detailed.parameters import DEFAULT, Parameters
 from ...events import EventBatch
+from ...statistics.distances import core_width
 from .curves import Curve, share_curve, width_curve
 
 Floats = NDArray[np.float64]

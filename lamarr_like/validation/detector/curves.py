@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import schema
-from ...detailed.figures import core_width
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
+from ...statistics.distances import core_width
 
 Floats = NDArray[np.float64]
 

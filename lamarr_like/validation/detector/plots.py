@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ... import rng
 from ...detailed import matter, rich
-from ...detailed.figures import core_width
 from ...detailed.parameters import DEFAULT, Parameters
 from ...errors import OutputError
 from ...events import EventBatch
 from ...files.places import fresh
+from ...statistics.distances import core_width
 from ...system.extras import need
 from . import curves
 from .curves import Curve, Floats

@@ -5,8 +5,6 @@ The fast chain runs on the generated events of the sample, so that both have the
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from ...events import EventBatch, Table, concatenate
 from ...files.places import fresh
 from ...io.ntuple_reader import read_events, read_provenance
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
+from ..numbers import write_json
 from .declared import NEEDED
 from .draw import draw_ecal, draw_muons, draw_pid
 from .engine import ecal_report, floor_report, muon_report, pid_report
@@ -121,8 +120,7 @@ class ObjectsReport:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             fresh(text).write_text(self.markdown)
-            content = {"program": f"lamarr_like {__version__}", **_plain(asdict(self))}
-            fresh(numbers).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+            write_json(numbers, {"program": f"lamarr_like {__version__}", **asdict(self)})
             if self.ecal is not None:
                 files.append(draw_ecal(self.ecal, folder / "ecal.png"))
             if self.pid is not None:
@@ -134,18 +132,6 @@ class ObjectsReport:
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error})") from None
         return files
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and text only; null where there is no number, as JSON has no NaN."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, (str, bool, int)) or value is None:
-        return value
-    number = float(value)
-    return number if math.isfinite(number) else None
 
 
 def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> ObjectsReport:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...statistics.binned import Statistic, median_of, order_width, share_of
+from ..bins import SPECIES
 from ..detector import muon_curves
-from .lines import Line, median_line, share_line, width_line
 
 Mask = NDArray[np.bool_]
 Columns = dict[str, np.ndarray]
@@ -22,8 +23,6 @@ Pick = str | Callable[[Columns], np.ndarray]
 
 OCCUPANCY = ("all", "low nSPDHits", "middle nSPDHits", "high nSPDHits")
 """All events, and the terciles of nSPDHits of the detailed sample."""
-SPECIES = {"e": 11, "mu": 13, "pi": 211, "K": 321, "p": 2212}
-"""True species by name: absolute PDG identifier."""
 
 
 def picked(columns: Columns, what: Pick) -> np.ndarray:
@@ -59,12 +58,12 @@ class Curve:
         edges: of the bins, in the unit of ``by``.
         among: rows that count, all where None.
         x, y: labels of the axes.
-        species: key of `SPECIES`, empty for all.
+        species: key of `bins.SPECIES`, empty for all.
     """
 
     name: str
     group: str
-    statistic: Callable[[np.ndarray, np.ndarray, tuple[float, ...]], Line]
+    statistic: Statistic
     values: Pick
     by: str
     edges: tuple[float, ...]
@@ -90,7 +89,7 @@ class Cut:
     Args:
         name: in words.
         passes: what passes.
-        species: key of `SPECIES`.
+        species: key of `bins.SPECIES`.
         among: tracks that it is a share of, all where None.
     """
 
@@ -118,23 +117,23 @@ LINES = {
     curve.name: curve
     for curve in (
         Curve(
-            *("photon efficiency", "photon", share_line, "found", "et", ET_EDGES, None),
+            *("photon efficiency", "photon", share_of, "found", "et", ET_EDGES, None),
             *("ET of the photon [MeV]", "share with a cluster of its own"),
         ),
         Curve(
-            *("photon response", "photon", median_line, "response", "energy", E_EDGES, "alone"),
+            *("photon response", "photon", median_of, "response", "energy", E_EDGES, "alone"),
             *(_OF_PHOTON, "median of E / generated, share > 90 %"),
         ),
         Curve(
-            *("photon resolution", "photon", width_line, "response", "energy", E_EDGES, "alone"),
+            *("photon resolution", "photon", order_width, "response", "energy", E_EDGES, "alone"),
             *(_OF_PHOTON, "core width of E / generated, share > 90 %"),
         ),
         Curve(
-            *("merged mass", "cluster", share_line, "halves", "energy", E_EDGES, "free"),
+            *("merged mass", "cluster", share_of, "halves", "energy", E_EDGES, "free"),
             *(_OF_CLUSTER, "unmatched with a mass of halves"),
         ),
         Curve(
-            *("two photons", "cluster", share_line, "photons", "energy", E_EDGES, "any_photon"),
+            *("two photons", "cluster", share_of, "photons", "energy", E_EDGES, "any_photon"),
             *(_OF_CLUSTER, "with photons, two of them > 10 %"),
         ),
     )
@@ -148,7 +147,7 @@ MUON_QUANTITIES: dict[str, tuple[Pick, Pick | None]] = {
 """What is drawn against momentum for each species: what passes, and among which tracks."""
 MUONS = tuple(
     Curve(
-        *(name, "muons", share_line, passes, "p", tuple(muon_curves.P_EDGES.tolist()), among),
+        *(name, "muons", share_of, passes, "p", tuple(muon_curves.P_EDGES.tolist()), among),
         *("p [MeV]", name, species),
     )
     for name, (passes, among) in MUON_QUANTITIES.items()

@@ -18,13 +18,15 @@ from ...errors import SchemaError
 from ...events import EventBatch
 from ...stages import Propagation
 from ...stages.calorimeter.sources import source_rows
+from ...statistics.binned import share_error
 from ...statistics.distances import floor, halves
 from ...statistics.mass_peak import WINDOWS, find_peak
 from ...statistics.two_sample import Auc, c2st
 from ...training.ecal import event_features
+from ..bins import SPECIES
 from . import declared, results
 from .declared import OCCUPANCY, Columns, Curve, Cut, Mask, picked
-from .lines import NAN, Floats, Line, line_distance, share_error, spread
+from .lines import NAN, Floats, Line, line, line_distance, spread
 from .results import DETAILED, FAST, FLOOR, HALVES, TOLERANCE
 from .samples import Figures, check, ecal_figures, muon_figures, track_figures
 
@@ -83,7 +85,7 @@ def ecal_report(
         tests=event_tests(detailed, every, seed=seed, folds=folds),
         spectra=tuple(spectra),
         peaks=tuple(peaks),
-        lines=tuple(line(curve, samples, versions) for curve in declared.LINES.values()),
+        lines=tuple(line_result(curve, samples, versions) for curve in declared.LINES.values()),
     )
 
 
@@ -116,7 +118,7 @@ def distances(
     return {**out, FLOOR: distance(*(values[k] for k in HALVES))}
 
 
-def line(
+def line_result(
     curve: Curve, samples: Mapping[str, Figures], versions: tuple[str, ...]
 ) -> results.LineResult:
     """A curve of all samples.
@@ -131,10 +133,8 @@ def line(
 
 
 def _line(curve: Curve, columns: Columns) -> Line:
-    rows = curve.rows(columns)
-    return curve.statistic(
-        picked(columns, curve.values)[rows], columns[curve.by][rows], curve.edges
-    )
+    rows, values = curve.rows(columns), picked(columns, curve.values)
+    return line(values[rows], columns[curve.by][rows], curve.edges, curve.statistic)
 
 
 def event_tests(
@@ -253,7 +253,7 @@ def _muon(curve: Curve, samples: Mapping[str, Figures]) -> results.MuonResult:
         n[name] = int(hard.sum())
         passed = picked(columns, curve.values)[hard]
         shares[name] = float(passed.mean()) if n[name] else NAN
-    one, tracks = line(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
+    one, tracks = line_result(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
     return results.MuonResult(curve.species, curve.name, tracks, shares, one.lines, one.distances)
 
 
@@ -295,7 +295,7 @@ def floor_report(
 def _identification(first: Figures, second: Figures, min_rows: int) -> results.PidReport:
     one, two = (s.groups["track"] for s in (first, second))
     ratios: list[results.RatioResult] = []
-    for name, pdg in declared.SPECIES.items():
+    for name, pdg in SPECIES.items():
         a, b = (_where(t, t["species"] == pdg) for t in (one, two))
         if len(a["p"]) and len(b["p"]):
             ratios += _ratios(name, a, b, min_rows)
@@ -362,7 +362,7 @@ def _compare(cut: Cut, one: Columns, two: Columns) -> results.Comparison:
     """A cut on two samples."""
     shares = []
     for tracks in (one, two):
-        chosen = tracks["species"] == declared.SPECIES[cut.species]
+        chosen = tracks["species"] == SPECIES[cut.species]
         if cut.among is not None:
             chosen = chosen & picked(tracks, cut.among)
         shares.append(_share(picked(tracks, cut.passes)[chosen]))

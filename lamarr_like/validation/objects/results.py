@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...statistics.binned import share_error
 from ...statistics.mass_peak import Peak
 from ...statistics.two_sample import Auc
-from .lines import Line, LineDistance, Spread, number, share_error
+from ..numbers import number, table
+from .lines import Line, LineDistance, Spread
 
 DETAILED, FAST, FLOOR = "detailed", "fast", "floor"
 """The detailed sample, the only fast one, and the comparison of two halves of the detailed one."""
@@ -245,12 +247,13 @@ class EcalReport:
 
     def _spectra(self) -> list[str]:
         names = (*self.versions, FLOOR)
-        head = [f"{name}: mean | KS | W1/sigma" for name in names]
+        head = _head(names, "mean", "KS", "W1/sigma")
         rows = []
         for s in self.spectra:
             cells = [
-                f"{number(d.mean[1])} | {number(d.ks, 3)} | {number(d.wasserstein, 3)}"
+                cell
                 for d in (s.distances[name] for name in names)
+                for cell in (number(d.mean[1]), number(d.ks, 3), number(d.wasserstein, 3))
             ]
             mean = number(s.distances[self.versions[0]].mean[0])
             rows.append((s.quantity, s.occupancy, mean, *cells))
@@ -274,7 +277,7 @@ class EcalReport:
             (one.name, one.distances[self.versions[0]].bins, *_distances(one.distances, names))
             for one in self.lines
         ]
-        head = [f"{name}: ratio | largest | chi2/bin" for name in names]
+        head = _head(names, "ratio", "largest", "chi2/bin")
         return table(("curve", "bins", *head), rows)
 
 
@@ -349,18 +352,18 @@ class MuonReport:
         return "\n".join([*table((*head.split(" | "), *floor), rows), ""])
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Lines of a Markdown table; a cell with ``|`` in it is several."""
-    cells = " | ".join(head)
-    rule = "|" + "---|" * (cells.count(" | ") + 1)
-    return [f"| {cells} |", rule, *(f"| {' | '.join(map(str, row))} |" for row in rows)]
-
-
 def _distances(distances: dict[str, LineDistance], names: Sequence[str]) -> list[str]:
+    """Three cells for each name."""
     return [
-        f"{number(d.ratio)} | {number(d.largest, 3)} | {number(d.chi2, 3)}"
+        cell
         for d in (distances[name] for name in names)
+        for cell in (number(d.ratio), number(d.largest, 3), number(d.chi2, 3))
     ]
+
+
+def _head(names: Sequence[str], first: str, *more: str) -> list[str]:
+    """Titles of the cells of each name."""
+    return [title for name in names for title in (f"{name}: {first}", *more)]
 
 
 def _auc(auc: Auc) -> str:
