@@ -16,20 +16,21 @@ from ...io.ntuple import read_events
 from ...io.ntuple_reader import read_provenance
 from .curves import NEEDED as CURVES
 from .results import SampleInfo
+from .weights import Columns
 
 NEEDED = {
     **CURVES,
     "particle": (*CURVES["particle"], "mc_stable"),
     "track": (
         *CURVES["track"],
-        *("pid_k", "pid_mu", "is_muon", "in_muon", "has_brem", "brem_energy"),
+        *("pid_k", "pid_mu", "is_muon", "in_muon", "muon_mu_ll", "muon_bg_ll"),
+        *("has_brem", "brem_energy"),
         *("cov02", "cov13", "cov24"),
     ),
 }
 """Columns of a detailed sample that the comparisons read."""
 
 LONG = schema.TRACK_TYPES["long"]
-FOLLOWED = (11, 13, 211, 321, 2212)
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,26 @@ def real_long(batch: EventBatch) -> NDArray[np.bool_]:
     track = batch.track
     wanted: NDArray[np.bool_] = (track["track_type"] == LONG) & (track["origin"] == 0)
     return wanted & (track["mcparticle_id"] >= 0)
+
+
+def long_tracks(batch: EventBatch, *columns: str) -> Columns:
+    """Columns of the long tracks of generated particles, arrays of shape ``(n_tracks,)``.
+
+    Args:
+        batch: events.
+        columns: names of columns to take; flags become booleans.
+
+    Returns:
+        These, ``p`` [MeV] and ``eta`` as reconstructed, ``species`` (absolute PDG identifier),
+        ``event`` and, as far as it is known, ``n_tracks`` and ``n_spd_hits`` of the event.
+    """
+    real = real_long(batch)
+    out: Columns = {c: batch.track[c][real] for c in columns}
+    out |= {c: v.astype(np.bool_) for c, v in out.items() if c in ("is_muon", "in_muon")}
+    out |= {c: batch.track[c][real].astype(np.float64) for c in ("p", "eta")}
+    out["species"] = np.abs(batch.linked("mc_pdg_id", real)).astype(np.int64)
+    out["event"] = batch.track.event_index[real]
+    for c in ("n_tracks", "n_spd_hits"):
+        if c in batch.event:
+            out[c] = batch.event_column("track", c)[real].astype(np.float64)
+    return out

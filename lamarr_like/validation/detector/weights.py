@@ -1,21 +1,44 @@
-"""Weights that give one sample the population of another, and statistics that take weights."""
+"""Weights that give one sample the population of another."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from ...statistics.binned import bins_of
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Columns = dict[str, np.ndarray]
+Statistic = Callable[[Floats, Floats], tuple[float, float]]
+
+_LEAST_ROWS = 10  # of ours, for a cell to count
 
 
-def bins_of(values: Floats, edges: Floats) -> Ints:
-    """Bin of each value, -1 outside, shape ``(n,)``."""
-    place = np.searchsorted(edges, values, side="right") - 1
-    inside = (place >= 0) & (place < len(edges) - 1)
-    return np.where(inside, place, -1).astype(np.int64)
+def where(columns: Columns, rows: Mask) -> Columns:
+    """The same columns for some of the rows."""
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def cells(columns: Columns, axes: Iterable[tuple[str, Sequence[float] | Floats]]) -> Ints:
+    """Cell of each row in bins of several columns, -1 outside, shape ``(n,)``.
+
+    Args:
+        columns: the columns.
+        axes: column and edges of the bins of each axis; the last one runs fastest.
+    """
+    place: Ints = np.zeros((), np.int64)
+    inside = np.ones((), np.bool_)
+    for name, edges in axes:
+        slot = bins_of(columns[name], edges)
+        inside = inside & (slot >= 0)
+        place = place * (len(edges) - 1) + slot
+    return np.where(inside, place, -1)
 
 
 def in_bin_weights(values: Floats, edges: Floats, totals: Floats, parts: int = 4) -> Floats:
@@ -45,7 +68,7 @@ def in_bin_weights(values: Floats, edges: Floats, totals: Floats, parts: int = 4
     return np.where(place >= 0, weight[np.maximum(place, 0)], 0.0)
 
 
-def cell_weights(cells: Ints, reference: Floats, at_least: int = 10) -> Floats:
+def cell_weights(cells: Ints, reference: Floats, at_least: int = _LEAST_ROWS) -> Floats:
     """Weights that give rows the population of a reference over cells, shape ``(n,)``.
 
     Args:
@@ -58,48 +81,55 @@ def cell_weights(cells: Ints, reference: Floats, at_least: int = 10) -> Floats:
     return np.where(cells >= 0, each[np.maximum(cells, 0)], 0.0)
 
 
-def effective(weights: Floats) -> float:
-    """Effective number of entries: the squared sum over the sum of squares."""
-    squares = float((weights**2).sum())
-    return float(weights.sum()) ** 2 / squares if squares > 0.0 else 0.0
+class Matched:
+    """Particles of some species of two samples, the first with the population of the second.
 
+    Attributes:
+        both: columns of ours and of the reference.
+        weights: of both; what the other sample lacks in its cell has the weight 0.
+        share: of the reference, in cells that ours fills.
+    """
 
-def weighted_quantiles(values: Floats, weights: Floats, shares: Floats) -> Floats:
-    """Quantiles of weighted values, shape of `shares`; NaN without weight."""
-    kept = weights > 0.0
-    if not kept.any():
-        return np.full(len(shares), np.nan)
-    order = np.argsort(values[kept], kind="stable")
-    v, w = values[kept][order], weights[kept][order]
-    middle = (np.cumsum(w) - 0.5 * w) / w.sum()
-    return np.interp(shares, middle, v)
+    def __init__(
+        self, ours: Columns, reference: Columns, species: Sequence[int], *axes: tuple[str, Floats]
+    ) -> None:
+        """Weight by cells of species and bins.
 
+        Args:
+            ours, reference: columns ``pdg`` and those of the axes.
+            species: absolute PDG identifiers.
+            axes: column and edges of the bins of each axis.
+        """
+        self.both = [where(c, np.isin(c["pdg"], species)) for c in (ours, reference)]
+        kinds = ("pdg", np.append(codes := sorted(species), codes[-1] + 1))
+        place = [cells(c, (kinds, *axes)) for c in self.both]
+        size = len(species) * math.prod(len(edges) - 1 for _, edges in axes)
+        counts = [np.bincount(c[c >= 0], minlength=size) for c in place]
+        known = (place[1] >= 0) & (counts[0] >= _LEAST_ROWS)[np.maximum(place[1], 0)]
+        mine = cell_weights(place[0], counts[1].astype(np.float64))
+        self.weights = [mine, known.astype(np.float64)]
+        self.share = float(known.sum() / max((place[1] >= 0).sum(), 1))
 
-def weighted_median(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Median and its error from the order statistics."""
-    n = effective(weights)
-    if n < 10.0:
-        return float("nan"), float("nan")
-    step = 0.5 / np.sqrt(n)
-    low, middle, high = weighted_quantiles(values, weights, np.array([0.5 - step, 0.5, 0.5 + step]))
-    return float(middle), float(0.5 * (high - low))
+    @property
+    def n(self) -> int:
+        """Entries of ours that count."""
+        return int((self.weights[0] > 0.0).sum())
 
+    def against(self, by: str, edges: Floats, column: str, statistic: Statistic) -> Floats:
+        """A statistic of a column in bins of another.
 
-def weighted_width(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Half the central 68.3 % interval and its error; NaN for fewer than 20 effective entries."""
-    n = effective(weights)
-    if n < 20.0:
-        return float("nan"), float("nan")
-    low, high = weighted_quantiles(values, weights, np.array([0.15865, 0.84135]))
-    width = 0.5 * float(high - low)
-    return width, 1.18 * width / float(np.sqrt(n))
+        Args:
+            by, edges: column and edges of the bins.
+            column: what the statistic is taken of.
+            statistic: takes values and weights, gives a value and its error.
 
-
-def weighted_share(passed: Floats, weights: Floats) -> tuple[float, float]:
-    """Mean of flags or probabilities and its binomial error; NaN for under 5 effective entries."""
-    n = effective(weights)
-    if n < 5.0:
-        return float("nan"), float("nan")
-    share = float((passed * weights).sum() / weights.sum())
-    centre = (share * n + 1.0) / (n + 2.0)
-    return share, float(np.sqrt(centre * (1.0 - centre) / (n + 2.0)))
+        Returns:
+            Ours, its error, the reference and its error; shape ``(4, n_bins)``.
+        """
+        out = np.full((4, len(edges) - 1), np.nan)
+        for k, (columns, weights) in enumerate(zip(self.both, self.weights, strict=True)):
+            place = bins_of(columns[by], edges)
+            for i in range(len(edges) - 1):
+                mine = place == i
+                out[2 * k : 2 * k + 2, i] = statistic(columns[column][mine], weights[mine])
+        return out

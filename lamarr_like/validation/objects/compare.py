@@ -19,7 +19,8 @@ from ...io.ntuple_reader import read_events, read_provenance
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
 from ..numbers import write_json
 from .declared import NEEDED
-from .draw import draw_ecal, draw_muons, draw_pid
+from .draw import PAGES as DRAWN
+from .draw import draw_part
 from .engine import ecal_report, floor_report, muon_report, pid_report
 from .results import EcalReport, MuonReport, PidReport
 from .samples import check
@@ -83,31 +84,20 @@ class ObjectsReport:
     @property
     def markdown(self) -> str:
         """All tables as text."""
-        models = self.provenance.get("models", {})
-        used = ", ".join(m["model"] for m in models.values())
+        used = ", ".join(m["model"] for m in self.provenance.get("models", {}).values())
+        other = self.provenance.get("baseline")
         lines = [
             f"{self.events} detailed events of {self.sample} beside pipeline "
             f"{self.provenance['pipeline']!r}, seed {self.seed}.",
             "",
-            f"Models: {used or 'none'}."
-            + (f" Baseline: {self.provenance['baseline']['model']}." if self._has_baseline else ""),
+            f"Models: {used or 'none'}." + (f" Baseline: {other['model']}." if other else ""),
             "",
             "The floor is the same figure between two halves of the detailed sample.",
         ]
-        parts = {
-            "ECAL": self.ecal,
-            "Particle identification": self.pid,
-            "Particle identification, floor": self.pid_floor,
-            "Muons": self.muons,
-        }
-        for title, report in parts.items():
-            if report is not None:
+        for key, (title, _) in DRAWN.items():
+            if (report := getattr(self, key)) is not None:
                 lines += ["", f"## {title}", "", report.markdown.rstrip()]
         return "\n".join(lines) + "\n"
-
-    @property
-    def _has_baseline(self) -> bool:
-        return "baseline" in self.provenance
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``objects.md``, ``objects.json`` and a PNG for each page; the folder is made.
@@ -121,14 +111,9 @@ class ObjectsReport:
             folder.mkdir(parents=True, exist_ok=True)
             fresh(text).write_text(self.markdown)
             write_json(numbers, {"program": f"lamarr_like {__version__}", **asdict(self)})
-            if self.ecal is not None:
-                files.append(draw_ecal(self.ecal, folder / "ecal.png"))
-            if self.pid is not None:
-                files.append(draw_pid(self.pid.curves, folder / "pid.png"))
-            if self.pid_floor is not None:
-                files.append(draw_pid(self.pid_floor.curves, folder / "pid_floor.png"))
-            if self.muons is not None:
-                files.append(draw_muons(self.muons, folder / "muons.png"))
+            for key in DRAWN:
+                if (report := getattr(self, key)) is not None:
+                    files.append(draw_part(key, report, folder / f"{key}.png"))
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error})") from None
         return files

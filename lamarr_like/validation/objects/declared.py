@@ -142,7 +142,7 @@ LINES = {
 
 MUON_QUANTITIES: dict[str, tuple[Pick, Pick | None]] = {
     "isMuon": ("is_muon", None),
-    "MuLL - BgLL > 2 among isMuon": (lambda t: t["dll"] > 2.0, "is_muon"),
+    "MuLL - BgLL > 2 among isMuon": (lambda t: t["dll"] > muon_curves.CUT, "is_muon"),
 }
 """What is drawn against momentum for each species: what passes, and among which tracks."""
 MUONS = tuple(
@@ -151,7 +151,7 @@ MUONS = tuple(
         *("p [MeV]", name, species),
     )
     for name, (passes, among) in MUON_QUANTITIES.items()
-    for species in muon_curves.SPECIES
+    for species in muon_curves.PUBLISHED
 )
 """Shares of tracks that point to the muon system."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,24 +13,13 @@ from ..numbers import number
 from ..sheets import new_sheet, write_sheet
 from .declared import LINES, MUONS, OCCUPANCY, SPECTRA
 from .lines import Line
-from .results import DETAILED, FAST, FLOOR, CutCurve, EcalReport, MuonReport, SpectrumResult
+from .results import DETAILED, FAST, FLOOR, EcalReport, MuonReport, PidReport, SpectrumResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MARKERS = "osv^D"
-
-
-def draw_ecal(report: EcalReport, path: Path) -> Path:
-    """Draw distributions in bins of occupancy, curves, masses and two-sample tests.
-
-    Args:
-        report: what to draw.
-        path: file to write; its ending chooses the format.
-    """
-    write_sheet(lambda: _ecal(report), path)
-    return path
 
 
 def _ecal(report: EcalReport) -> Figure:
@@ -137,17 +126,6 @@ def _tests(ax: Axes, report: EcalReport) -> None:
     ax.set_title("event-level two-sample test")
 
 
-def draw_muons(report: MuonReport, path: Path) -> Path:
-    """Draw shares against momentum, a row a quantity and a panel a species.
-
-    Args:
-        report: what to draw.
-        path: file to write; its ending chooses the format.
-    """
-    write_sheet(lambda: _muons(report), path)
-    return path
-
-
 def _muons(report: MuonReport) -> Figure:
     columns = sum(curve.name == MUONS[0].name for curve in MUONS)
     rows = len(MUONS) // columns
@@ -165,19 +143,8 @@ def _muons(report: MuonReport) -> Figure:
     return sheet
 
 
-def draw_pid(curves: Sequence[CutCurve], path: Path) -> Path:
-    """Draw cuts against momentum, a panel each.
-
-    Args:
-        curves: what to draw.
-        path: file to write; its ending chooses the format.
-    """
-    write_sheet(lambda: _pid(curves), path)
-    return path
-
-
-def _pid(curves: Sequence[CutCurve]) -> Figure:
-    columns = 3
+def _pid(report: PidReport) -> Figure:
+    columns, curves = 3, report.curves
     rows = max(-(-len(curves) // columns), 1)
     sheet = new_sheet(rows, columns, 4.2, 3.2)
     for i, curve in enumerate(curves):
@@ -192,3 +159,24 @@ def _pid(curves: Sequence[CutCurve]) -> Figure:
         ax.set(title=curve.name, xlabel="p [GeV]", ylabel="share", xscale="log", ylim=(0, None))
         ax.legend()
     return sheet
+
+
+PAGES: dict[str, tuple[str, Callable[[Any], Figure]]] = {
+    "ecal": ("ECAL", _ecal),
+    "pid": ("Particle identification", _pid),
+    "pid_floor": ("Particle identification, floor", _pid),
+    "muons": ("Muons", _muons),
+}
+"""Title of each part of a report, and what draws it."""
+
+
+def draw_part(key: str, report: EcalReport | PidReport | MuonReport, path: Path) -> Path:
+    """Draw a part of a report on one page.
+
+    Args:
+        key: of `PAGES`.
+        report: what to draw.
+        path: file to write; its ending chooses the format.
+    """
+    write_sheet(lambda: PAGES[key][1](report), path)
+    return path

@@ -8,11 +8,11 @@ would be.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import SchemaError
 from ...events import EventBatch
@@ -24,6 +24,7 @@ from ...statistics.mass_peak import WINDOWS, find_peak
 from ...statistics.two_sample import Auc, c2st
 from ...training.ecal import event_features
 from ..bins import SPECIES
+from ..detector.weights import cells, where
 from . import declared, results
 from .declared import OCCUPANCY, Columns, Curve, Cut, Mask, picked
 from .lines import NAN, Floats, Line, line, line_distance, spread
@@ -257,9 +258,7 @@ def _muon(curve: Curve, samples: Mapping[str, Figures]) -> results.MuonResult:
     return results.MuonResult(curve.species, curve.name, tracks, shares, one.lines, one.distances)
 
 
-def pid_report(
-    detailed: EventBatch, fast: EventBatch, *, track_type: str = "long", min_rows: int = 100
-) -> results.PidReport:
+def pid_report(detailed: EventBatch, fast: EventBatch, *, min_rows: int = 100) -> results.PidReport:
     """Compare cuts on identification variables between two samples of the same generated events.
 
     The floor is the same report of two halves of a detailed sample, see `floor_report`.
@@ -267,27 +266,23 @@ def pid_report(
     Args:
         detailed: events of the detailed simulation.
         fast: events of the fast chain.
-        track_type: type of the tracks compared.
         min_rows: bins with fewer tracks in either sample are left out.
 
     Raises:
         SchemaError: if a column is missing.
     """
-    first = track_figures(detailed, "detailed sample", track_type)
-    return _identification(first, track_figures(fast, "fast sample", track_type), min_rows)
+    first = track_figures(detailed, "detailed sample")
+    return _identification(first, track_figures(fast, "fast sample"), min_rows)
 
 
-def floor_report(
-    detailed: EventBatch, *, track_type: str = "long", min_rows: int = 100
-) -> results.PidReport:
+def floor_report(detailed: EventBatch, *, min_rows: int = 100) -> results.PidReport:
     """`pid_report` between the even and the odd events of one sample: what chance alone does.
 
     Args:
         detailed: events of the detailed simulation.
-        track_type: type of the tracks compared.
         min_rows: bins with fewer tracks in either half are left out.
     """
-    whole = track_figures(detailed, "detailed sample", track_type)
+    whole = track_figures(detailed, "detailed sample")
     even = np.arange(len(detailed)) % 2 == 0
     return _identification(whole.of(even), whole.of(~even), min_rows)
 
@@ -296,7 +291,7 @@ def _identification(first: Figures, second: Figures, min_rows: int) -> results.P
     one, two = (s.groups["track"] for s in (first, second))
     ratios: list[results.RatioResult] = []
     for name, pdg in SPECIES.items():
-        a, b = (_where(t, t["species"] == pdg) for t in (one, two))
+        a, b = (where(t, t["species"] == pdg) for t in (one, two))
         if len(a["p"]) and len(b["p"]):
             ratios += _ratios(name, a, b, min_rows)
     curves = tuple(_cut_curve(cut, one, two) for cut in declared.MISIDENTIFICATION)
@@ -305,29 +300,14 @@ def _identification(first: Figures, second: Figures, min_rows: int) -> results.P
     )
 
 
-def _where(tracks: Columns, mask: Mask) -> Columns:
-    return {name: values[mask] for name, values in tracks.items()}
-
-
-def _bins(tracks: Columns, spd_edges: Floats) -> NDArray[np.int64]:
-    """Bin in momentum, pseudorapidity and nSPDHits, shape ``(n,)``; past the last one outside."""
-    place, inside, size = np.zeros(len(tracks["p"]), np.int64), np.ones(len(tracks["p"]), bool), 1
-    axes = (("p", declared.P_EDGES), ("eta", declared.ETA_EDGES), ("n_spd_hits", spd_edges))
-    for name, edges in axes:
-        slot = np.searchsorted(edges, tracks[name], side="right") - 1
-        inside &= (slot >= 0) & (slot < len(edges) - 1)
-        place = place * (len(edges) - 1) + np.clip(slot, 0, len(edges) - 2)
-        size *= len(edges) - 1
-    place[~inside] = size
-    return place
-
-
 def _ratios(species: str, one: Columns, two: Columns, min_rows: int) -> list[results.RatioResult]:
-    """Ratios of all cuts on one species."""
+    """Ratios of all cuts on one species, in bins of momentum, pseudorapidity and nSPDHits."""
     spd = np.quantile(one["n_spd_hits"], declared.SPD_SHARES)
     spd[0], spd[-1] = -np.inf, np.inf
-    size = (len(declared.P_EDGES) - 1) * (len(declared.ETA_EDGES) - 1) * (len(spd) - 1)
-    places = [_bins(tracks, spd) for tracks in (one, two)]
+    axes = (("p", declared.P_EDGES), ("eta", declared.ETA_EDGES), ("n_spd_hits", spd))
+    size = math.prod(len(edges) - 1 for _, edges in axes)
+    # The last slot takes what lies outside all bins.
+    places = [np.where((c := cells(t, axes)) < 0, size, c) for t in (one, two)]
     total = [np.bincount(b, minlength=size + 1)[:size].astype(np.float64) for b in places]
     full = (total[0] >= min_rows) & (total[1] >= min_rows)
     out: list[results.RatioResult] = []
@@ -373,6 +353,6 @@ def _cut_curve(cut: Cut, one: Columns, two: Columns) -> results.CutCurve:
     """A cut on two samples against momentum."""
     points = []
     for low, high in itertools.pairwise(declared.P_EDGES):
-        inside = (_where(t, (t["p"] >= low) & (t["p"] < high)) for t in (one, two))
+        inside = (where(t, (t["p"] >= low) & (t["p"] < high)) for t in (one, two))
         points.append(_compare(cut, *inside))
     return results.CutCurve(cut.name, declared.P_EDGES, tuple(points), _compare(cut, one, two))

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import schema
-from ...errors import SchemaError
 from ...events import EventBatch
 from ...stages.calorimeter.sources import BORDERS, CELL_Z, HOLE
-from ...stages.features import from_truth
 from ..detector.muon_curves import muon_tracks
-from .declared import NEEDED, TRACK_COLUMNS, Columns, Mask
+from ..detector.sample import long_tracks
+from .declared import NEEDED, VARIABLES, Columns, Mask
 
 Floats = NDArray[np.float64]
 
@@ -92,27 +91,18 @@ def ecal_figures(batch: EventBatch, where: str) -> Figures:
     return _figures(batch, event=event, **groups)
 
 
-def track_figures(batch: EventBatch, where: str, track_type: str = "long") -> Figures:
-    """Tracks of generated particles, with their true species and nSPDHits.
+def track_figures(batch: EventBatch, where: str) -> Figures:
+    """Long tracks of generated particles, with their true species and nSPDHits.
 
     Args:
         batch: events with identified tracks.
         where: name of the sample, for messages.
-        track_type: key of `schema.TRACK_TYPES`.
 
     Raises:
-        SchemaError: if a table, a column or the type of track is missing.
+        SchemaError: if a table or column is missing.
     """
     check(batch, "pid", where)
-    if track_type not in schema.TRACK_TYPES:
-        raise SchemaError(f"no track type {track_type!r}; there are {list(schema.TRACK_TYPES)}")
-    rows = from_truth(batch) & (batch.track["track_type"] == schema.TRACK_TYPES[track_type])
-    out = {name: batch.track[name][rows] for name in TRACK_COLUMNS}
-    out["is_muon"] = out["is_muon"].astype(bool)
-    out["species"] = np.abs(batch.linked("mc_pdg_id", rows))
-    out["n_spd_hits"] = batch.event_column("track", "n_spd_hits")[rows]
-    out["event"] = batch.track.event_index[rows]
-    return _figures(batch, track=out)
+    return _figures(batch, track=long_tracks(batch, "is_muon", *VARIABLES))
 
 
 def muon_figures(batch: EventBatch, where: str) -> Figures:
@@ -126,9 +116,7 @@ def muon_figures(batch: EventBatch, where: str) -> Figures:
         SchemaError: if a table or column is missing.
     """
     check(batch, "muons", where)
-    columns = muon_tracks(batch)._asdict()
-    columns["species"] = columns.pop("pdg")
-    return _figures(batch, muons=columns)
+    return _figures(batch, muons=muon_tracks(batch))
 
 
 def _clusters(batch: EventBatch) -> Columns:

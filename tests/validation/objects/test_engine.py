@@ -14,7 +14,7 @@ from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.training.sample import read_sample
 from lamarr_like.training.train import Request, train
 from lamarr_like.validation.objects.declared import JOINT, MISIDENTIFICATION
-from lamarr_like.validation.objects.draw import draw_pid
+from lamarr_like.validation.objects.draw import draw_part
 from lamarr_like.validation.objects.engine import floor_report, pid_report
 from lamarr_like.validation.objects.results import Comparison, Share
 from lamarr_like.validation.stages.fidelity import SampleConfig, calibration, run
@@ -93,7 +93,7 @@ def test_text_and_page(same, tmp_path):
     assert "| pi as K: PIDK > 5 | pi |" in same.markdown
     assert "bins are good" in same.markdown
     pytest.importorskip("matplotlib")
-    page = draw_pid(same.curves, tmp_path / "new" / "curves.png")
+    page = draw_part("pid", same, tmp_path / "new" / "curves.png")
     assert page.read_bytes()[:4] == b"\x89PNG"
 
 
@@ -101,8 +101,6 @@ def test_samples_without_columns_or_tracks(detailed):
     with pytest.raises(SchemaError, match="fast sample"):
         poor = {k: v for k, v in detailed.track.columns.items() if k != "pid_k"}
         pid_report(detailed, detailed.with_table("track", Table(poor, detailed.track.offsets)))
-    with pytest.raises(SchemaError, match="track type"):
-        pid_report(detailed, detailed, track_type="velo")
     empty = pid_report(detailed.events(2, 2), detailed.events(2, 2))
     assert empty.ratios == ()
     assert np.isnan(empty.good)
