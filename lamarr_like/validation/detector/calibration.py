@@ -15,11 +15,11 @@ import numpy as np
 
 from ...events import EventBatch
 from ...statistics.binned import bins_of, share_error
+from ...statistics.matching import Columns, Floats, Ints, Mask, in_bin_weights, where
 from ..bins import SPECIES
 from .maps import CUTS, SOURCE, Cut, Map, load_map
 from .results import NAN, Row, Section, Series, at_most, relative, series, worst
 from .sample import long_tracks
-from .weights import Columns, Floats, Ints, Mask, in_bin_weights, where
 
 P_RANGE = (3e3, 1e5)
 """Momenta that are judged [MeV]."""

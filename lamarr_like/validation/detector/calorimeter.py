@@ -16,9 +16,9 @@ from ...detailed.calorimeter.alone import (
 from ...detailed.parameters import DEFAULT, Parameters
 from ...statistics.binned import Curve, bins_of, width_error
 from ...statistics.distances import core_width
+from ...statistics.matching import Floats
 from .curves import share_curve, width_curve
 from .results import NAN, Row, Series, absolute, of_curve, relative, series
-from .weights import Floats
 
 STOCHASTIC, CONSTANT = 0.09, 0.008
 """Published terms of the resolution, [P] sec. 4: of 1/sqrt(E/GeV), and constant."""

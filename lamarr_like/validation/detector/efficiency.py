@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...statistics.binned import weighted_share
+from ...statistics.matching import Columns, Matched, where
 from ..bins import SPECIES
 from .lhcb2016 import CELLS, ETA_EDGES, OUTCOMES, P_EDGES, SOURCE
 from .results import NAN, Row, Section, Series, at_most, series, worst
-from .weights import Columns, Matched, where
 
 LIMIT = 0.03
 """Largest difference that is accepted."""

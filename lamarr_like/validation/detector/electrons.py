@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ...errors import SourceError
 from ...events import EventBatch
 from ...statistics.binned import bins_of, weighted_quantiles
+from ...statistics.matching import Floats
 from ..bins import SPECIES
 from .results import NAN, Row, Section, Series, series
 from .sample import LONG
-from .weights import Floats
 
 SOURCE = "RapidSim histsE.root (LHCb)"
 RAPIDSIM_P = 1e3 * np.array([0.0, 7.7, 11, 14.5, 18.3, 22.8, 28.2, 35.5, 46.3, 66.1, 200.0])

@@ -21,9 +21,9 @@ from ... import schema
 from ...errors import SourceError
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
+from ...statistics.matching import Columns, Floats, Mask, where
 from ..bins import SPECIES
 from .sample import LONG, real_long
-from .weights import Columns, Floats, Mask, where
 
 SOURCE = "LHCb 2016 tracking parametrisation"
 FILES = ("minbias.parquet", "gun.parquet")

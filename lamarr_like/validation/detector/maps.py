@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .weights import Columns, Floats, Mask
+from ...statistics.matching import Columns, Floats, Mask
 
 SOURCE = "PIDCalib 2016 (umd-lhcb/lhcb-ntuples-gen)"
 

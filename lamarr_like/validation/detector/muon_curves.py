@@ -11,10 +11,10 @@ import numpy as np
 from ... import schema
 from ...events import EventBatch
 from ...statistics.binned import Curve
+from ...statistics.matching import Columns, where
 from ..bins import SPECIES
 from .curves import Floats, share_curve
 from .sample import long_tracks
-from .weights import Columns, where
 
 NEEDED = {
     "event": ("event_id", "n_tracks"),

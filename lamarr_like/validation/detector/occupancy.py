@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ...statistics.binned import bins_of
+from ...statistics.matching import Floats
 from .maps import SOURCE, load_map
 from .results import INF, NAN, Row, Section, Series, series
 from .sample import Sample
-from .weights import Floats
 
 TRACKS, SPD_HITS = (150.0, 100.0, 200.0), (275.0, 250.0, 300.0)
 """Mean nTracks and median nSPDHits of triggered b events of Run 2: target and accepted range."""

@@ -16,6 +16,7 @@ from ...detailed.parameters import DEFAULT, Parameters
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
 from ...statistics.binned import effective, weighted_quantiles, weighted_share
+from ...statistics.matching import Floats, where
 from ..bins import SPECIES
 from . import muon_curves, tracking
 from .calibration import COLUMNS, spectrum_weights
@@ -23,7 +24,6 @@ from .calorimeter import calorimeter_rows
 from .maps import Columns, load_map
 from .results import NAN, Row, Section, Series, absolute, at_least, at_most, relative, series
 from .sample import LONG, Sample, long_tracks, together
-from .weights import Floats, where
 
 BAND = 0.10
 """A figure may differ from the published one by this share of it."""

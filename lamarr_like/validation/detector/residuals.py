@@ -12,10 +12,10 @@ from ...statistics.binned import (
     weighted_quantiles,
     weighted_width,
 )
+from ...statistics.matching import Columns, Matched, Statistic, bins_of
 from ..bins import SPECIES
 from .lhcb2016 import CELLS, P_EDGES, SOURCE
 from .results import NAN, Row, Section, Series, relative, series, worst
-from .weights import Columns, Matched, Statistic, bins_of
 
 WIDTHS = ("dp/p", "dx", "dy", "dtx", "dty")
 VARIANCES = ("var x", "var y", "var tx", "var ty", "var qop")

@@ -14,9 +14,9 @@ from ...errors import SchemaError, SourceError
 from ...events import EventBatch, concatenate
 from ...io.ntuple import read_events
 from ...io.ntuple_reader import read_provenance
+from ...statistics.matching import Columns
 from .curves import NEEDED as CURVES
 from .results import SampleInfo
-from .weights import Columns
 
 NEEDED = {
     **CURVES,

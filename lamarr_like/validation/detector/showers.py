@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ...detailed.parameters import DEFAULT, Parameters
+from ...statistics.matching import Floats
 from . import shower_curves as showers
 from .results import NAN, Row, Section, Series, absolute, of_curve, relative, series, worst
 from .shower_curves import Showers
-from .weights import Floats
 
 SOURCE = "Geant4 11.4.1 shashlik"
 BAND, CONTAINMENT_BAND = 0.05, 0.02

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ...events import EventBatch
+from ...statistics.matching import Mask
 from . import curves
 from .curves import Floats
 from .results import Series, of_curve
 from .sample import LONG
-from .weights import Mask
 
 GHOST, GHOST_CUT = 2, 0.4
 """Origin of a ghost, and the usual cut on the ghost probability."""

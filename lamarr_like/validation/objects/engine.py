@@ -21,10 +21,10 @@ from ...stages.calorimeter.sources import source_rows
 from ...statistics.binned import share_error
 from ...statistics.distances import floor, halves
 from ...statistics.mass_peak import WINDOWS, find_peak
+from ...statistics.matching import cells, where
 from ...statistics.two_sample import Auc, c2st
 from ...training.ecal import event_features
 from ..bins import SPECIES
-from ..detector.weights import cells, where
 from . import declared, results
 from .declared import OCCUPANCY, Columns, Curve, Cut, Mask, picked
 from .lines import NAN, Floats, Line, line, line_distance, spread

@@ -32,7 +32,6 @@ from lamarr_like.validation.detector import (
     residuals,
     results,
     showers,
-    weights,
     write,
 )
 from lamarr_like.validation.detector.command import detailed_check
@@ -106,40 +105,6 @@ def test_targets_are_judged_by_their_rows():
 def test_worst_looks_at_well_measured_values():
     assert results.worst([0.1, -0.3, 5.0, NAN], [0.01, 0.01, 1.0, 0.01]) == 1
     assert results.worst([NAN], [NAN]) == -1
-
-
-def test_in_bin_weights_move_values_to_the_neighbours_slope():
-    values = np.random.default_rng(1).uniform(0, 3, 30000)
-    edges, totals = np.arange(4.0), np.array([1.0, 3.0, 9.0])
-    w = weights.in_bin_weights(values, edges, totals)
-    for i in range(3):
-        inside = (values >= i) & (values < i + 1)
-        assert w[inside].mean() == pytest.approx(1.0, abs=1e-9)
-        assert np.average(values[inside], weights=w[inside]) > i + 0.52
-    outside = weights.in_bin_weights(np.array([-1.0, 5.0]), edges, totals)
-    assert outside.tolist() == [0.0, 0.0]
-    nothing = weights.in_bin_weights(np.array([0.5]), edges, np.zeros(3))
-    assert nothing.tolist() == [1.0]
-
-
-def test_cell_weights_give_the_population_of_the_reference():
-    cells = np.repeat([0, 1, 2, -1], [50, 200, 3, 10])
-    w = weights.cell_weights(cells, np.array([10.0, 30.0, 60.0]))
-    assert [w[cells == k].sum() for k in (0, 1, 2, -1)] == pytest.approx([10.0, 30.0, 0.0, 0.0])
-
-
-def test_weighted_statistics():
-    rng = np.random.default_rng(2)
-    values = np.concatenate([rng.normal(0, 1, 20000), rng.normal(50, 1, 5000)])
-    w = np.repeat([1.0, 0.0], [20000, 5000])
-    assert binned.weighted_width(values, w)[0] == pytest.approx(1.0, abs=0.03)
-    median, error = binned.weighted_median(values, w)
-    assert abs(median) < 4 * error < 0.05
-    assert binned.weighted_share(np.array([1.0, 0.0] * 50), np.ones(100))[0] == pytest.approx(0.5)
-    assert binned.effective(w) == pytest.approx(20000)
-    few = (binned.weighted_width, binned.weighted_median, binned.weighted_share)
-    assert all(math.isnan(f(np.ones(3), np.ones(3))[0]) for f in few)
-    assert np.isnan(binned.weighted_quantiles(values, 0 * w, np.array([0.5]))).all()
 
 
 @pytest.mark.parametrize("cut", maps.CUTS, ids=lambda c: c.key)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from ...statistics.binned import bins_of
+from .binned import bins_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
