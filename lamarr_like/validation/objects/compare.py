@@ -5,18 +5,19 @@ The fast chain runs on the generated events of the sample, so that both have the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ... import __version__
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
-from ...errors import OutputError, PipelineError, SchemaError, SourceError
+from ...errors import OutputError, PipelineError, SourceError
 from ...events import EventBatch, Table, concatenate
 from ...files.places import fresh
-from ...io.ntuple_reader import read_events, read_provenance
+from ...io.ntuple_reader import read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
+from ..detector.sample import source_of
 from ..numbers import write_json
 from .declared import NEEDED
 from .draw import PAGES as DRAWN
@@ -145,7 +146,7 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
         baseline, provenance["baseline"] = _baseline(config.baseline, config.models)
     detailed = read_detailed(config.sample, config.pages, config.events)
     say(f"{len(detailed)} detailed events of {config.sample}")
-    is_gun = _is_gun(config.sample)
+    is_gun = source_of(config.sample).startswith("gun:")
     fast = run_fast(chain, truth_of(detailed), config.seed, is_gun, say)
     parts: dict[str, Any] = {}
     if "ecal" in config.pages:
@@ -205,12 +206,12 @@ def _compare_ecal(
 
 def _staged(stage: AbstractStage, batch: EventBatch, seed: int) -> EventBatch:
     """A stage run anew on events that have what it requires, in chunks."""
-    parts = [stage(batch.events(i, min(i + CHUNK, len(batch))), seed) for i in _starts(batch)]
-    return concatenate(parts)
+    return concatenate([stage(chunk, seed) for chunk in _chunks(batch)])
 
 
-def _starts(batch: EventBatch) -> range:
-    return range(0, len(batch), CHUNK)
+def _chunks(batch: EventBatch) -> Iterator[EventBatch]:
+    for start in range(0, len(batch), CHUNK):
+        yield batch.events(start, min(start + CHUNK, len(batch)))
 
 
 def _baseline(model: str, models: Path | None) -> tuple[AbstractModelStage, dict[str, str]]:
@@ -218,14 +219,6 @@ def _baseline(model: str, models: Path | None) -> tuple[AbstractModelStage, dict
     if stage.name != Ecal.name:
         raise PipelineError(f"baseline {model!r} was trained for {stage.name!r}, not for ecal")
     return stage, {"model": artefact.folder.name, "digest": artefact.digest}
-
-
-def _is_gun(path: Path) -> bool:
-    """Whether the events come from a particle gun without collisions around."""
-    try:
-        return str(read_provenance(path).get("source", "")).startswith("gun:")
-    except SchemaError:
-        return False
 
 
 def read_detailed(
@@ -281,9 +274,8 @@ def run_fast(
         is_gun: whether they come from a particle gun.
         say: called with a line of text after each chunk.
     """
-    parts = []
-    for start in _starts(truth):
-        stop = min(start + CHUNK, len(truth))
-        parts.append(chain(truth.events(start, stop), seed=seed, is_gun=is_gun))
-        say(f"fast chain: {stop} of {len(truth)} events")
+    parts: list[EventBatch] = []
+    for chunk in _chunks(truth):
+        parts.append(chain(chunk, seed=seed, is_gun=is_gun))
+        say(f"fast chain: {sum(map(len, parts))} of {len(truth)} events")
     return concatenate(parts)

@@ -25,6 +25,7 @@ from ...statistics.matching import cells, where
 from ...statistics.two_sample import Auc, c2st
 from ...training.ecal import event_features
 from ..bins import SPECIES
+from ..detector.muon_curves import MIN_P
 from . import declared, results
 from .declared import OCCUPANCY, Columns, Curve, Cut, Mask, picked
 from .lines import NAN, Floats, Line, line, line_distance, spread
@@ -36,7 +37,6 @@ D = TypeVar("D")
 
 LEAST_EVENTS = 100
 """Events below which no classifier is trained."""
-_LEAST_P = 3000.0  # MeV, below which isMuon is never true
 
 
 def ecal_report(
@@ -77,26 +77,21 @@ def ecal_report(
     edges = (-np.inf, *borders, np.inf)
     for occupancy, inside in zip(OCCUPANCY, [None, *itertools.pairwise(edges)], strict=True):
         part = samples if inside is None else {k: _between(s, *inside) for k, s in samples.items()}
-        part = with_halves(part, half)
+        part = _with_halves(part, half)
         spectra += [_spectrum(name, occupancy, part, versions) for name in declared.SPECTRA]
         peaks += [_peak(name, occupancy, part) for name in WINDOWS]
-    samples = with_halves(samples, half)
+    samples = _with_halves(samples, half)
     return results.EcalReport(
         *(len(detailed), versions, tuple(borders)),
-        tests=event_tests(detailed, every, seed=seed, folds=folds),
+        tests=_event_tests(detailed, every, seed, folds),
         spectra=tuple(spectra),
         peaks=tuple(peaks),
-        lines=tuple(line_result(curve, samples, versions) for curve in declared.LINES.values()),
+        lines=tuple(_line_result(curve, samples, versions) for curve in declared.LINES.values()),
     )
 
 
-def with_halves(samples: Mapping[str, Figures], half: Mask) -> dict[str, Figures]:
-    """Samples with the two halves of the detailed one.
-
-    Args:
-        samples: with `DETAILED`.
-        half: events of the first half, shape ``(n_events,)``.
-    """
+def _with_halves(samples: Mapping[str, Figures], half: Mask) -> dict[str, Figures]:
+    """Samples and the halves of the detailed one; mask of the events of the first half."""
     parts = (samples[DETAILED].of(half), samples[DETAILED].of(~half))
     return {**samples, **dict(zip(HALVES, parts, strict=True))}
 
@@ -105,32 +100,19 @@ def _between(figures: Figures, low: float, high: float) -> Figures:
     return figures.of((figures.spd > low) & (figures.spd <= high))
 
 
-def distances(
+def _distances(
     values: Mapping[str, T], versions: tuple[str, ...], distance: Callable[[T, T], D]
 ) -> dict[str, D]:
-    """Distance of each fast sample from the detailed one, and that of its halves as the floor.
-
-    Args:
-        values: what is compared by name of the sample, the two halves included.
-        versions: names of the fast samples.
-        distance: takes the reference first.
-    """
+    """Distance of each fast sample from the detailed one, and that of its halves as the floor."""
     out = {v: distance(values[DETAILED], values[v]) for v in versions}
     return {**out, FLOOR: distance(*(values[k] for k in HALVES))}
 
 
-def line_result(
+def _line_result(
     curve: Curve, samples: Mapping[str, Figures], versions: tuple[str, ...]
 ) -> results.LineResult:
-    """A curve of all samples.
-
-    Args:
-        curve: its declaration.
-        samples: figures by name, the two halves included.
-        versions: names of the fast samples.
-    """
     lines = {k: _line(curve, s.groups[curve.group]) for k, s in samples.items()}
-    return results.LineResult(curve.name, lines, distances(lines, versions, line_distance))
+    return results.LineResult(curve.name, lines, _distances(lines, versions, line_distance))
 
 
 def _line(curve: Curve, columns: Columns) -> Line:
@@ -138,8 +120,8 @@ def _line(curve: Curve, columns: Columns) -> Line:
     return line(values[rows], columns[curve.by][rows], curve.edges, curve.statistic)
 
 
-def event_tests(
-    detailed: EventBatch, fast: Mapping[str, EventBatch], *, seed: int = 0, folds: int = 5
+def _event_tests(
+    detailed: EventBatch, fast: Mapping[str, EventBatch], seed: int, folds: int
 ) -> tuple[results.EventTest, ...]:
     """Two-sample tests of what an analyst sees of the clusters of an event.
 
@@ -147,12 +129,6 @@ def event_tests(
     event how many charged particles and photons come to the ECAL and with which energies.  An
     event of the detailed sample and the same one of a fast sample are judged by the same trees,
     which saw neither.
-
-    Args:
-        detailed: events of the detailed simulation.
-        fast: fast samples of the same generated events.
-        seed: seed of the folds and of the halves.
-        folds: parts of the cross fit.
     """
     if len(detailed) < LEAST_EVENTS:
         nothing = Auc(NAN, NAN, len(detailed))
@@ -200,7 +176,7 @@ def _spectrum(
         k: tuple((np.histogram(values[k], edges)[0] / max(samples[k].n, 1)).tolist())
         for k in (DETAILED, *versions)
     }
-    apart = distances(values, versions, spread)
+    apart = _distances(values, versions, spread)
     return results.SpectrumResult(name, occupancy, tuple(edges.tolist()), histograms, apart)
 
 
@@ -241,7 +217,7 @@ def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> res
     """
     samples = {DETAILED: muon_figures(detailed, "detailed sample")}
     samples[FAST] = muon_figures(fast, "fast sample")
-    samples = with_halves(samples, halves(len(detailed), seed))
+    samples = _with_halves(samples, halves(len(detailed), seed))
     return results.MuonReport(tuple(_muon(curve, samples) for curve in declared.MUONS))
 
 
@@ -250,11 +226,11 @@ def _muon(curve: Curve, samples: Mapping[str, Figures]) -> results.MuonResult:
     shares, n = {}, {}
     for name, figures in samples.items():
         columns = figures.groups[curve.group]
-        hard = curve.rows(columns) & (columns["p"] > _LEAST_P)
+        hard = curve.rows(columns) & (columns["p"] > MIN_P)
         n[name] = int(hard.sum())
         passed = picked(columns, curve.values)[hard]
         shares[name] = float(passed.mean()) if n[name] else NAN
-    one, tracks = line_result(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
+    one, tracks = _line_result(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
     return results.MuonResult(curve.species, curve.name, tracks, shares, one.lines, one.distances)
 
 

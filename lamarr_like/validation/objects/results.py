@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from ...statistics.mass_peak import Peak
 from ...statistics.two_sample import Auc
 from ..numbers import number, table
 from .lines import Line, LineDistance, Spread
+
+D = TypeVar("D")
 
 DETAILED, FAST, FLOOR = "detailed", "fast", "floor"
 """The detailed sample, the only fast one, and the comparison of two halves of the detailed one."""
@@ -196,8 +199,8 @@ class MuonResult:
     """One share of one species against momentum.
 
     Args:
-        species: key of `muon_curves.SPECIES`.
-        quantity: one of `QUANTITIES`.
+        species: true species.
+        quantity: key of `declared.MUON_QUANTITIES`.
         tracks: tracks above 3 GeV that it is a share of, detailed and fast.
         shares: share over all momenta above 3 GeV, by name of the sample.
         lines: curves by name of the sample, the two halves of the detailed one included.
@@ -246,18 +249,12 @@ class EcalReport:
         return table(("event-level C2ST", "events", "AUC", "floor"), rows)
 
     def _spectra(self) -> list[str]:
-        names = (*self.versions, FLOOR)
-        head = _head(names, "mean", "KS", "W1/sigma")
-        rows = []
-        for s in self.spectra:
-            cells = [
-                cell
-                for d in (s.distances[name] for name in names)
-                for cell in (number(d.mean[1]), number(d.ks, 3), number(d.wasserstein, 3))
-            ]
-            mean = number(s.distances[self.versions[0]].mean[0])
-            rows.append((s.quantity, s.occupancy, mean, *cells))
-        return table(("distribution", "nSPDHits", "detailed mean", *head), rows)
+        names, first = (*self.versions, FLOOR), self.versions[0]
+        rows = [
+            ((s.quantity, s.occupancy, number(s.distances[first].mean[0])), s.distances)
+            for s in self.spectra
+        ]
+        return _compared(("distribution", "nSPDHits", "detailed mean"), rows, names, _SPREAD)
 
     def _peaks(self) -> list[str]:
         rows = [
@@ -272,13 +269,9 @@ class EcalReport:
         return table(("peak", "nSPDHits", "sample", *measured), rows)
 
     def _lines(self) -> list[str]:
-        names = (*self.versions, FLOOR)
-        rows = [
-            (one.name, one.distances[self.versions[0]].bins, *_distances(one.distances, names))
-            for one in self.lines
-        ]
-        head = _head(names, "ratio", "largest", "chi2/bin")
-        return table(("curve", "bins", *head), rows)
+        names, first = (*self.versions, FLOOR), self.versions[0]
+        rows = [((one.name, one.distances[first].bins), one.distances) for one in self.lines]
+        return _compared(("curve", "bins"), rows, names, _LINE)
 
 
 @dataclass(frozen=True)
@@ -339,31 +332,40 @@ class MuonReport:
     @property
     def markdown(self) -> str:
         """One table as text."""
-        head = "species | share | tracks | detailed | fast | ratio | largest | chi2/bin"
-        rows = [
-            (
-                *(r.species, r.quantity, r.tracks[0]),
-                *(number(r.shares[k]) for k in (DETAILED, FAST)),
-                *_distances(r.distances, (FAST, FLOOR)),
-            )
-            for r in self.results
-        ]
-        floor = ("floor: ratio", "largest", "chi2/bin")
-        return "\n".join([*table((*head.split(" | "), *floor), rows), ""])
+        head = ("species", "share", "tracks", DETAILED, FAST)
+        rows = []
+        for r in self.results:
+            shares = (number(r.shares[k]) for k in (DETAILED, FAST))
+            rows.append(((r.species, r.quantity, r.tracks[0], *shares), r.distances))
+        return "\n".join([*_compared(head, rows, (FAST, FLOOR), _LINE), ""])
 
 
-def _distances(distances: dict[str, LineDistance], names: Sequence[str]) -> list[str]:
-    """Three cells for each name."""
-    return [
-        cell
-        for d in (distances[name] for name in names)
-        for cell in (number(d.ratio), number(d.largest, 3), number(d.chi2, 3))
+_SPREAD: dict[str, Callable[[Spread], str]] = {
+    "mean": lambda d: number(d.mean[1]),
+    "KS": lambda d: number(d.ks, 3),
+    "W1/sigma": lambda d: number(d.wasserstein, 3),
+}
+_LINE: dict[str, Callable[[LineDistance], str]] = {
+    "ratio": lambda d: number(d.ratio),
+    "largest": lambda d: number(d.largest, 3),
+    "chi2/bin": lambda d: number(d.chi2, 3),
+}
+
+
+def _compared(
+    head: Sequence[str],
+    rows: Sequence[tuple[Sequence[object], dict[str, D]]],
+    names: Sequence[str],
+    figures: dict[str, Callable[[D], str]],
+) -> list[str]:
+    """A table whose rows end in the figures of the distances of each name."""
+    first, *more = figures
+    titles = [title for name in names for title in (f"{name}: {first}", *more)]
+    cells = [
+        (*one, *(tell(distances[name]) for name in names for tell in figures.values()))
+        for one, distances in rows
     ]
-
-
-def _head(names: Sequence[str], first: str, *more: str) -> list[str]:
-    """Titles of the cells of each name."""
-    return [title for name in names for title in (f"{name}: {first}", *more)]
+    return table((*head, *titles), cells)
 
 
 def _auc(auc: Auc) -> str:
