@@ -228,7 +228,7 @@ def test_other_missing_modules_are_not_ours_to_explain(monkeypatch):
 def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
     from lamarr_like.runs.simulate import simulate_detailed
     from lamarr_like.training.train import train
-    from lamarr_like.validation.objects.ecal_page import draw_ecal
+    from lamarr_like.validation.objects.draw import draw_part
     from lamarr_like.validation.report import command, write
 
     config = RunConfig(GUN, tmp_path / "a.root", 3)
@@ -237,7 +237,7 @@ def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
         ("tensorflow", "train", lambda: list(train("rich", [], output=tmp_path))),
         ("jinja2", "report", lambda: command.run([tmp_path / "x"], [], tmp_path / "r")),
         ("hist", "report", lambda: write.write_report(None, tmp_path / "r")),
-        ("matplotlib", "plot", lambda: draw_ecal(None, tmp_path / "a.png")),
+        ("matplotlib", "plot", lambda: draw_part("ecal", None, tmp_path / "a.png")),
     ):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, module, None)
