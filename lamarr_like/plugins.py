@@ -95,8 +95,8 @@ def declare(*columns: schema.Column) -> None:
     does nothing.
 
     Raises:
-        SchemaError: if a table does not exist, a type is none that can be stored, or a column or
-            branch of that name means something else already.
+        SchemaError: if a table does not exist, a type or shape is none that can be stored, or a
+            column or branch of that name means something else already.
     """
     for column in columns:
         where = f"column {column.table}.{column.name}"
@@ -115,4 +115,7 @@ def declare(*columns: schema.Column) -> None:
             raise SchemaError(
                 f"{where}: branch {column.branch} is that of {other.table}.{other.name}"
             )
+        sides = column.shape
+        if not isinstance(sides, tuple) or not all(type(k) is int and k > 0 for k in sides):
+            raise SchemaError(f"{where}: shape {sides!r} is no tuple of positive whole numbers")
         schema.COLUMNS[column.table, column.name] = column

@@ -18,8 +18,10 @@ from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import LamarrLikeError, OutputError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
-from lamarr_like.runs.simulate import RunConfig, _mapped, simulate
+from lamarr_like.runs.loop import in_order
+from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.system.extras import EXTRAS
+from lamarr_like.system.processes import worker_pool
 
 GUN = "gun:K-?p=3-100&eta=2-5"
 
@@ -187,7 +189,8 @@ def _numbered(batch):
 def test_workers_keep_the_order():
     batch = truth_events(12)
     chunks = [batch.events(i, i + 2) for i in range(0, 12, 2)]
-    out = concatenate(_mapped(_numbered, chunks, 2))
+    with worker_pool(2) as pool:
+        out = concatenate(in_order(pool, _numbered, chunks, 2))
     np.testing.assert_array_equal(out.event["mc_weight"], batch.event["event_id"] * 2.0)
 
 

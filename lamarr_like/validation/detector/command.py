@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ...decays.command import Force
+from ...system.command_line import Force
 
 
 def detailed_check(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ...decays.command import Force, tell_shorter
 from ...errors import SchemaError
+from ...system.command_line import Force, tell_shorter
 from ...system.progress import progress
 
 if TYPE_CHECKING:

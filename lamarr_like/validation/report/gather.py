@@ -20,14 +20,15 @@ from ...decays.request import DecayRequest
 from ...errors import SchemaError, SourceError
 from ...events import EventBatch
 from ...io.ntuple_reader import TREE, branch_names, open_root, read_events
-from ...runs.simulate import in_order
+from ...runs.loop import in_order
+from ...runs.recipe import Recipe
 from ...statistics.binned import effective as effective_number
 from ...statistics.influence import Rows
 from ..objects.compare import truth_of
 from . import columns as columns_of
 from .columns import GROUPS, PULLS, SPECIES
 from .decay_rows import DecayRows, decay_rows, joined, joined_rows
-from .workers import Inline, made
+from .workers import Inline
 
 _REQUIRED = {
     "event": ("event_id", "n_spd_hits"),
@@ -342,13 +343,15 @@ def read_samples(
     check_names(decays)
     one, two = Gatherer("detailed", decays), Gatherer("fast", decays)
     if isinstance(fast, Pipeline):
-        run: Callable[..., EventBatch] = fast
+        run: Callable[[EventBatch], EventBatch] = partial(fast, seed=seed, is_gun=is_gun)
         if pool is not None and fast.recipe is not None:
-            run = partial(made, fast.recipe)
+            name, models = str(fast.recipe[0]), fast.recipe[1]
+            folder = None if models is None else Path(models)
+            run = Recipe(name, folder, seed=seed, is_gun=is_gun)
         else:
             pool = Inline()
         truth = _truth(_first(stream(detailed, True, decays), events), one)
-        for batch in in_order(pool, partial(run, seed=seed, is_gun=is_gun), truth, ahead):
+        for batch in in_order(pool, run, truth, ahead):
             two.add(batch)
             progress(len(batch))
     else:

@@ -16,10 +16,10 @@ from report_samples import gathered, typed
 from typer.testing import CliRunner
 
 from lamarr_like.decays.request import DecayRequest
-from lamarr_like.decays.source import open_source
 from lamarr_like.errors import DecayError, SchemaError
 from lamarr_like.events import Table, concatenate
 from lamarr_like.io.ntuple import EventWriter
+from lamarr_like.io.sources import open_source
 from lamarr_like.validation.report import command
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.decays import compare_decay, decay_measurements
