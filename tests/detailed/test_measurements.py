@@ -31,7 +31,7 @@ def followed():
 
 
 def test_hits_are_as_frequent_as_the_sensors_are_efficient(followed):
-    planes, sim = followed
+    _, sim = followed
     shares = sim.hit.mean(axis=0)
     tt = slice(geometry.FIRST_TT, geometry.FIRST_T)
     for part, efficiency in ((tt, DEFAULT.tt_efficiency), (slice(0, 42), DEFAULT.velo_efficiency)):
