@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from production_samples import InProcess, write_production, write_tiny
+from production_samples import InProcess, write_production
 from typer.testing import CliRunner
 
 from lamarr_like import __main__, __version__
@@ -18,11 +18,6 @@ from lamarr_like.distributed.outputs import check_outputs
 from lamarr_like.distributed.parts import MANIFEST
 from lamarr_like.distributed.units import Unit
 from lamarr_like.errors import OutputError
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
