@@ -8,9 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from chain_fakes import fake_stages, truth_events
+from chain_fakes import truth_events
 from places import TOP
-from tiny_models import write_models
 from typer.testing import CliRunner
 
 from lamarr_like import __version__, cli
@@ -27,11 +26,8 @@ GUN = "gun:K-?p=3-100&eta=2-5"
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    sample = Pipeline(fake_stages())(truth_events(60, seed=5), seed=1)
-    write_models(folder, sample, folder / "tiny.yaml")
-    return folder
+def models(whole_chain):
+    return whole_chain
 
 
 @pytest.fixture
@@ -268,7 +264,13 @@ def test_extras_hold_what_is_said_of_them():
 
 @pytest.mark.parametrize(
     "module",
-    ["report.gather", "report.compute", "validation.objects", "decays.run", "distributed.produce"],
+    [
+        "validation.report.gather",
+        "validation.report.compute",
+        "validation.objects.compare",
+        "decays.run",
+        "distributed.produce",
+    ],
 )
 def test_only_the_detailed_simulation_needs_numba(module):
     code = f"import sys; sys.modules['numba'] = None; import lamarr_like.{module}"
