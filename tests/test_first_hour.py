@@ -8,7 +8,6 @@ import sys
 
 import pytest
 from hepmc_samples import write_sample
-from production_samples import write_tiny
 
 from lamarr_like import cli
 from lamarr_like.decays.command import make_requests
@@ -21,11 +20,6 @@ from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.system.progress import draw, progress
 
 D0 = "D0 -> K- pi+"
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hepmc_samples import write_sample
 from lhe_samples import edit_event, numbers_of, write_card, write_lhe
 from plugin_fakes import install
-from production_samples import PLUGIN, InProcess, production, write_tiny
+from production_samples import PLUGIN, InProcess, production
 
 from lamarr_like.distributed import inputs, produce
 from lamarr_like.distributed.inputs import check_inputs, facts_of
@@ -18,11 +18,6 @@ from lamarr_like.errors import ProductionError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events
 from lamarr_like.runs.simulate import RunConfig, simulate
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 class Workers(InProcess):

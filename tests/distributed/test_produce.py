@@ -22,7 +22,6 @@ from production_samples import (
     same,
     start,
     write_production,
-    write_tiny,
 )
 
 from lamarr_like.distributed import produce, work
@@ -41,11 +40,6 @@ from lamarr_like.io.ntuple import EventWriter, content_digest, read_events, read
 from lamarr_like.io.sources import open_source
 from lamarr_like.rng import stage_key
 from lamarr_like.runs.simulate import RunConfig, simulate
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

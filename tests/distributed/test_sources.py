@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hepmc_samples import write_sample
 from plugin_fakes import install
-from production_samples import GUN, PLUGIN, InProcess, production, write_tiny
+from production_samples import GUN, PLUGIN, InProcess, production
 
 from lamarr_like.distributed import produce
 from lamarr_like.distributed.produce import run_production
@@ -16,11 +16,6 @@ from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
 from lamarr_like.io.sources import open_source, split_additions
 from lamarr_like.runs.simulate import RunConfig, simulate
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from chain_fakes import fake_stages, truth_events
 from hepmc_samples import write_sample
 from plugin_fakes import install
-from production_samples import GUN, write_tiny
-from tiny_models import write_models
+from production_samples import GUN
 
 from lamarr_like import cli
 from lamarr_like.chain.pipeline import Pipeline, identity
@@ -35,11 +33,6 @@ from lamarr_like.runs.loop import _make, _Range
 from lamarr_like.runs.recipe import Recipe, _loaded
 from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.system.quick_xgboost import import_xgboost
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(autouse=True)
@@ -208,13 +201,9 @@ def test_models_that_change_during_the_run(tmp_path, models):
         _make(config, recipe, _Range(0, 5))
 
 
-def test_candidates_of_a_shared_run(tmp_path, on_the_spot):
+def test_candidates_of_a_shared_run(tmp_path, whole_chain, on_the_spot):
     import uproot
 
-    models = tmp_path / "models"
-    write_models(
-        models, Pipeline(fake_stages())(truth_events(60, seed=5), seed=1), models / "tiny.yaml"
-    )
     decays = tuple(make_requests(["B0 -> K+ pi-"], False, [], Selection()))
     entries = []
     folder = tmp_path / "out"
@@ -225,7 +214,7 @@ def test_candidates_of_a_shared_run(tmp_path, on_the_spot):
             "decay:B0 -> K+ pi-", path, 120, chunk_size=50, decays=decays, split_events=split
         )
         n = 0
-        for one in run(config, models, workers).outputs:
+        for one in run(config, whole_chain, workers).outputs:
             with uproot.open(one) as file:
                 trees = [k for k, kind in file.classnames().items() if k.endswith("DecayTree;1")]
                 n += sum(file[k].num_entries for k in trees)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...arrays import Columns, Mask
+from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics.likelihoods import COMBINED, SUMMED, combined_dlls
 from .. import features
 from ..recipe import recipe
-from ..stage import AbstractGeneratorStage, Floats, as_stored, keys, typed
+from ..stage import AbstractGeneratorStage, as_stored, keys, typed
 from . import calo_pid
 from .prob_nn import CLASSES, PROB_NN, VISIBLE, from_log_ratios, log_ratios, visible
 

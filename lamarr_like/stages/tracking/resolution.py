@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...arrays import Columns, Integers, Ints, Mask, Rows
+from ...arrays import Columns, Floats, Integers, Ints, Mask, Rows
 from ...errors import ArtefactError
 from ...events import EventBatch
 from ...physics.kinematics import momentum, momentum_components
 from .. import features
 from ..recipe import recipe
-from ..stage import AbstractGeneratorStage, Floats, Model, keys, typed
+from ..stage import AbstractGeneratorStage, Model, keys, typed
 from ..training_range import Ranges, outside, training_range
 from .detector_range import MOST_P, checked, detector_range, limits_of, within
 from .ideal_fit import expected_covariance

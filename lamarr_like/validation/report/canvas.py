@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
 from ...statistics.binned import wald_error
-from ...statistics.influence import Chi2, Floats
+from ...statistics.influence import Chi2
 from .distributions import Width
 from .efficiency import Binned
 

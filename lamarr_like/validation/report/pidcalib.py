@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ... import schema
-from ...arrays import Floats, ReadColumns
+from ...arrays import Floats, Mask, ReadColumns
 from ...errors import SourceError
 from ...io.ntuple_reader import open_root
 from ..sheets import sheet_of
 from .canvas import DETAILED, FAST, Drawing
-from .columns import SPECIES, Mask
+from .columns import SPECIES
 from .gather import Sample
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""Figures of the reference calorimeter: photons, pi0 and electrons.
+"""Photons and pi0 in the reference calorimeter alone.
 
-Photons and pi0 come from the origin without any material in front of the SPD and without other
-particles, so that the figures are those of the calorimeter alone.
+They come from the origin without any material in front of the SPD and without other particles, so
+that what is measured of them is the calorimeter.
 """
 
 from __future__ import annotations
@@ -12,17 +12,14 @@ import numpy as np
 
 from ... import rng
 from ...arrays import Floats, Ints, Mask
-from ...detailed.arrivals import Arrivals, Pointing
-from ...detailed.calorimeter.simulate import CaloResult, simulate_calorimeter
-from ...detailed.matter import PHOTON
-from ...detailed.parameters import DEFAULT, Parameters
-from ...events import EventBatch
-from ...statistics.distances import core_width
-from .curves import Curve, share_curve, width_curve
+from ..arrivals import Arrivals, Pointing
+from ..matter import PHOTON
+from ..parameters import DEFAULT, Parameters
+from .simulate import CaloResult, simulate_calorimeter
 
 PI0_MASS = 134.977
+"""[MeV], PDG 2024."""
 _MARGIN = 40.0  # mm of a photon from the borders of the calorimeter
-_ELECTRON, _LONG = 11, 3
 
 
 def from_origin(direction: Floats, event: Ints, par: Parameters) -> Arrivals:
@@ -70,7 +67,6 @@ class Photons(NamedTuple):
         region: region of the cell that they point at, by their cluster; -1 if lost.
         found: whether a cluster holds most of the photon.
         measured: its energy [MeV], 0 if lost.
-        dx: its x less the generated one [mm], 0 if lost.
     """
 
     energy: Floats
@@ -78,7 +74,6 @@ class Photons(NamedTuple):
     region: Ints
     found: Mask
     measured: Floats
-    dx: Floats
 
 
 def single_photons(
@@ -97,13 +92,11 @@ def single_photons(
     row = row[:, 0]
     cluster, at = result.cluster, np.maximum(row, 0)
     e = np.linalg.norm(direction, axis=1)
-    x = direction[:, 0] / direction[:, 2] * par.calo_plane_z
     return Photons(
         *(e, np.hypot(direction[:, 0], direction[:, 1])),
         region=np.where(found, cluster["region"][at], -1).astype(np.int64),
         found=found,
         measured=np.where(found, cluster["energy"][at], 0.0).astype(np.float64),
-        dx=np.where(found, cluster["x"][at] - x, 0.0),
     )
 
 
@@ -116,23 +109,6 @@ def main_clusters(result: CaloResult, n_events: int, n_particles: int = 1) -> In
     order = np.argsort(given, kind="stable")
     best[link.event_index[order], link["mcparticle_id"][order]] = row[order]
     return best
-
-
-def photon_resolution(photons: Photons, edges: Floats, region: int | None = None) -> Curve:
-    """Core width of the measured over the generated energy, in bins of the energy [MeV]."""
-    mine = photons.found if region is None else photons.region == region
-    return width_curve(photons.measured[mine] / photons.energy[mine], photons.energy[mine], edges)
-
-
-def place_resolution(photons: Photons, edges: Floats, region: int) -> Curve:
-    """Core width of the measured less the generated x [mm], in bins of the energy [MeV]."""
-    mine = photons.region == region
-    return width_curve(photons.dx[mine], photons.energy[mine], edges)
-
-
-def photon_efficiency(photons: Photons, edges: Floats) -> Curve:
-    """Share of photons with a cluster, in bins of their transverse energy [MeV]."""
-    return share_curve(photons.found, photons.et, edges)
 
 
 def _direction(eta: Floats, phi: Floats) -> Floats:
@@ -203,7 +179,7 @@ def neutral_pions(n: int, pt: tuple[float, float], par: Parameters = DEFAULT, se
         value,
         resolved=found & apart,
         merged=found & ~apart,
-        mass=np.where(found & apart, pair_mass(result, row), 0.0),
+        mass=np.where(found & apart, _pair_mass(result, row), 0.0),
         merged_mass=np.where(found & ~apart, merged_mass, 0.0),
     )
 
@@ -221,7 +197,7 @@ def _kept(result: CaloResult, row: Ints, photons: Floats) -> Mask:
     return kept
 
 
-def pair_mass(result: CaloResult, row: Ints) -> Floats:
+def _pair_mass(result: CaloResult, row: Ints) -> Floats:
     """Mass of pairs of clusters as photons from the origin [MeV], shape ``(n,)``."""
     at = np.maximum(row, 0)
     place = np.stack([result.cluster[c][at] for c in "xyz"], axis=2).astype(np.float64)
@@ -229,51 +205,3 @@ def pair_mass(result: CaloResult, row: Ints) -> Floats:
     energy = result.cluster["energy"][at].astype(np.float64)
     opening2 = ((unit[:, 0] - unit[:, 1]) ** 2).sum(axis=1)
     return np.sqrt(energy.prod(axis=1) * opening2)
-
-
-class Pi0Peak(NamedTuple):
-    """Resolved pi0 peak [MeV]: median and core width, with the number of pions."""
-
-    median: float
-    width: float
-    n: int
-
-
-def pi0_peak(pions: Pi0) -> Pi0Peak:
-    """Peak of the resolved pi0."""
-    mass = pions.mass[pions.resolved]
-    median = float(np.median(mass)) if len(mass) else float("nan")
-    return Pi0Peak(median, core_width(mass), len(mass))
-
-
-def merged_fraction(pions: Pi0, edges: Floats) -> Curve:
-    """Merged over merged and resolved pi0, in bins of the transverse momentum [MeV]."""
-    seen = pions.merged | pions.resolved
-    return share_curve(pions.merged[seen], pions.pt[seen], edges)
-
-
-class Electrons(NamedTuple):
-    """Long tracks of generated electrons, arrays of shape ``(n,)``.
-
-    Attributes:
-        p: generated momentum [MeV].
-        residual: momentum with added bremsstrahlung over the generated one, less 1.
-        has_brem: whether a cluster of bremsstrahlung was added.
-    """
-
-    p: Floats
-    residual: Floats
-    has_brem: Mask
-
-
-def electron_tracks(batch: EventBatch) -> Electrons:
-    """Long tracks of electrons of a detailed sample."""
-    track = batch.track
-    long = (track["track_type"] == _LONG) & (track["mcparticle_id"] >= 0)
-    mine = np.flatnonzero(long)
-    mine = mine[np.abs(batch.linked("mc_pdg_id", long)) == _ELECTRON]
-    chosen = np.zeros(len(track), np.bool_)
-    chosen[mine] = True
-    p = np.sqrt(sum(batch.linked(f"mc_p{c}", chosen).astype(np.float64) ** 2 for c in "xyz"))
-    residual = (track["p"][mine] + track["brem_energy"][mine]) / p - 1.0
-    return Electrons(p, residual, track["has_brem"][mine])
