@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import schema
+from .arrays import Integers, Ints, Mask
 from .errors import SchemaError
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ class Table:
     """Columns of equal length, cut into events by offsets.
 
     Args:
-        columns: name to array, all of length ``n``.
+        columns: name to array, all of shape ``(n, *shape)`` with the shape of the column.
         offsets: shape ``(n_events + 1,)``; rows ``offsets[i]:offsets[i + 1]`` are event ``i``.
 
     Raises:
         SchemaError: if lengths do not fit.
     """
 
-    def __init__(self, columns: Mapping[str, np.ndarray], offsets: NDArray[np.int64]) -> None:
+    def __init__(self, columns: Mapping[str, np.ndarray], offsets: Ints) -> None:
         self.columns: dict[str, np.ndarray] = dict(columns)
-        self.offsets: NDArray[np.int64] = np.asarray(offsets, dtype=np.int64)
+        self.offsets: Ints = np.asarray(offsets, dtype=np.int64)
         for name, values in self.columns.items():
             if len(values) != self.offsets[-1]:
                 raise SchemaError(
@@ -38,7 +38,7 @@ class Table:
 
     @classmethod
     def from_counts(
-        cls, columns: Mapping[str, np.ndarray], counts: NDArray[np.integer] | Sequence[int]
+        cls, columns: Mapping[str, np.ndarray], counts: Integers | Sequence[int]
     ) -> Table:
         """Build from the number of rows of each event instead of offsets."""
         offsets = np.zeros(len(counts) + 1, dtype=np.int64)
@@ -63,16 +63,16 @@ class Table:
         return len(self.offsets) - 1
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Ints:
         """Rows of each event, shape ``(n_events,)``."""
         return np.diff(self.offsets)
 
     @property
-    def event_index(self) -> NDArray[np.int64]:
+    def event_index(self) -> Ints:
         """Position of the event of each row, shape ``(n,)``."""
         return np.repeat(np.arange(self.n_events), self.counts)
 
-    def select(self, mask: NDArray[np.bool_]) -> Table:
+    def select(self, mask: Mask) -> Table:
         """Rows where `mask` is true, shape ``(n,)``; all events are kept."""
         passed = np.zeros(len(self) + 1, dtype=np.int64)
         np.cumsum(mask, out=passed[1:])
@@ -89,7 +89,7 @@ class Table:
             {k: v[lo:hi] for k, v in self.columns.items()}, self.offsets[start : stop + 1] - lo
         )
 
-    def global_rows(self, local: NDArray[np.integer]) -> NDArray[np.int64]:
+    def global_rows(self, local: Integers) -> Ints:
         """Rows of this table for event-local indices; needs one index a row of this table."""
         return self.offsets[self.event_index] + local
 
@@ -101,7 +101,8 @@ class EventBatch:
         tables: must hold ``event`` with one row an event; all tables have the same events.
 
     Raises:
-        SchemaError: if the tables disagree about the number of events.
+        SchemaError: if the tables disagree about the number of events, or the rows of a column
+            have another shape than it declares.
     """
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
@@ -114,6 +115,10 @@ class EventBatch:
                 raise SchemaError(f"unknown table {name!r}; there are {', '.join(schema.TABLES)}")
             if table.n_events != n:
                 raise SchemaError(f"table {name!r} has {table.n_events} events, 'event' has {n}")
+            for column, values in table.columns.items():
+                declared = schema.COLUMNS.get((name, column))
+                if declared is not None and values.shape[1:] != declared.shape:
+                    schema.check_shape(declared, values)
 
     def __len__(self) -> int:
         return len(self.tables["event"])
@@ -156,7 +161,7 @@ class EventBatch:
         """Events ``start:stop``."""
         return EventBatch({k: t.events(start, stop) for k, t in self.tables.items()})
 
-    def event_ids(self, name: str) -> NDArray[np.int64]:
+    def event_ids(self, name: str) -> Ints:
         """``event_id`` of each row of a table."""
         table = self[name]
         return np.repeat(self.event["event_id"], table.counts)
@@ -165,7 +170,7 @@ class EventBatch:
         """A column of the event table repeated for each row of another table."""
         return np.repeat(self.event[column], self[name].counts)
 
-    def linked(self, column: str, rows: slice | NDArray[np.bool_] = slice(None)) -> np.ndarray:
+    def linked(self, column: str, rows: slice | Mask = slice(None)) -> np.ndarray:
         """A particle column for each track (through ``mcparticle_id``, which must not be -1).
 
         Args:
@@ -226,10 +231,16 @@ class EventBatch:
         return cls(tables)
 
     def to_pandas(self, name: str) -> pd.DataFrame:
-        """One table as a data frame; ``event_id`` is its first column."""
+        """One table as a data frame; ``event_id`` is its first column.
+
+        Where a row holds an array, so does the cell.
+        """
         import pandas as pd
 
-        columns = dict(self[name].columns)
+        columns: dict[str, Any] = {
+            key: values if values.ndim == 1 else list(values)
+            for key, values in self[name].columns.items()
+        }
         columns.pop("event_id", None)
         return pd.DataFrame({"event_id": self.event_ids(name), **columns})
 
@@ -245,11 +256,25 @@ class EventBatch:
                 event is not in the ``event`` frame or is there twice.
         """
         columns = {
-            name: {str(k): frame[k].to_numpy() for k in frame} for name, frame in frames.items()
+            name: {str(k): _stacked(name, str(k), frame[k].to_numpy()) for k in frame}
+            for name, frame in frames.items()
         }
         event, tables = grouped(columns, "data frames")
         ids = np.arange(len(event["event_id"]) + 1)
         return cls({"event": Table(event, ids), **tables})
+
+
+def _stacked(table: str, name: str, values: np.ndarray) -> np.ndarray:
+    """A column of a data frame; arrays in its cells become one where the schema declares it."""
+    declared = schema.COLUMNS.get((table, name))
+    if declared is None or not declared.shape:
+        return values
+    if not len(values):
+        return np.zeros((0, *declared.shape), declared.dtype)
+    try:
+        return np.stack([np.asarray(cell) for cell in values])
+    except ValueError as error:
+        raise SchemaError(f"{table}.{name}: the arrays of its rows differ ({error})") from None
 
 
 def grouped(
@@ -291,9 +316,7 @@ def grouped(
     return event, jagged
 
 
-def _ranks(
-    ids: NDArray[np.int64], order: NDArray[np.int64], values: NDArray[np.int64], what: str
-) -> NDArray[np.int64]:
+def _ranks(ids: Ints, order: Ints, values: Ints, what: str) -> Ints:
     """Position of the event of each row, which must not fall."""
     place = np.searchsorted(ids, values, sorter=order)
     found = order[np.minimum(place, max(len(ids) - 1, 0))] if len(ids) else place
@@ -305,7 +328,7 @@ def _ranks(
             f"{what} is not grouped by 'event_id' in the order of the events; "
             "sort it: frame.sort_values('event_id', kind='stable')"
         )
-    rank: NDArray[np.int64] = found
+    rank: Ints = found
     return rank
 
 

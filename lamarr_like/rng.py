@@ -11,15 +11,16 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
+
+from .arrays import Floats, Integers, Keys
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 
 
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mix(z: Keys) -> Keys:
     z = (z ^ (z >> np.uint64(30))) * _MIX1
     z = (z ^ (z >> np.uint64(27))) * _MIX2
     return z ^ (z >> np.uint64(31))
@@ -36,9 +37,7 @@ def stage_key(seed: int, stage: str) -> np.uint64:
     return np.uint64(int.from_bytes(digest, "little"))
 
 
-def stream_keys(
-    seed: int, stage: str, event_id: NDArray[np.integer], index: NDArray[np.integer] | int = 0
-) -> NDArray[np.uint64]:
+def stream_keys(seed: int, stage: str, event_id: Integers, index: Integers | int = 0) -> Keys:
     """One 64-bit key for each (event, index), shape ``(n,)``.
 
     Args:
@@ -58,10 +57,10 @@ def stream_keys(
 def uniforms(
     seed: int,
     stage: str,
-    event_id: NDArray[np.integer],
-    index: NDArray[np.integer] | int = 0,
+    event_id: Integers,
+    index: Integers | int = 0,
     size: int = 1,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Uniform numbers in the open interval (0, 1), shape ``(n, size)``.
 
     Args:
@@ -82,10 +81,10 @@ def uniforms(
 def normals(
     seed: int,
     stage: str,
-    event_id: NDArray[np.integer],
-    index: NDArray[np.integer] | int = 0,
+    event_id: Integers,
+    index: Integers | int = 0,
     size: int = 1,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Standard normal numbers, shape ``(n, size)``: `uniforms` through the inverse CDF."""
-    result: NDArray[np.float64] = ndtri(uniforms(seed, stage, event_id, index, size))
+    result: Floats = ndtri(uniforms(seed, stage, event_id, index, size))
     return result

@@ -17,8 +17,10 @@ from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import LamarrLikeError, OutputError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
-from lamarr_like.runs.simulate import RunConfig, _mapped, simulate
+from lamarr_like.runs.loop import in_order
+from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.system.extras import EXTRAS
+from lamarr_like.system.processes import worker_pool
 
 GUN = "gun:K-?p=3-100&eta=2-5"
 
@@ -183,7 +185,8 @@ def _numbered(batch):
 def test_workers_keep_the_order():
     batch = truth_events(12)
     chunks = [batch.events(i, i + 2) for i in range(0, 12, 2)]
-    out = concatenate(_mapped(_numbered, chunks, 2))
+    with worker_pool(2) as pool:
+        out = concatenate(in_order(pool, _numbered, chunks, 2))
     np.testing.assert_array_equal(out.event["mc_weight"], batch.event["event_id"] * 2.0)
 
 
@@ -224,7 +227,7 @@ def test_other_missing_modules_are_not_ours_to_explain(monkeypatch):
 def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
     from lamarr_like.runs.simulate import simulate_detailed
     from lamarr_like.training.train import train
-    from lamarr_like.validation.objects.ecal_page import draw_ecal
+    from lamarr_like.validation.objects.draw import draw_part
     from lamarr_like.validation.report import command, write
 
     config = RunConfig(GUN, tmp_path / "a.root", 3)
@@ -233,7 +236,7 @@ def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
         ("tensorflow", "train", lambda: list(train("rich", [], output=tmp_path))),
         ("jinja2", "report", lambda: command.run([tmp_path / "x"], [], tmp_path / "r")),
         ("hist", "report", lambda: write.write_report(None, tmp_path / "r")),
-        ("matplotlib", "plot", lambda: draw_ecal(None, tmp_path / "a.png")),
+        ("matplotlib", "plot", lambda: draw_part("ecal", None, tmp_path / "a.png")),
     ):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, module, None)

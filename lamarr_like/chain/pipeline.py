@@ -232,6 +232,6 @@ def check_finite(
             continue
         finite = np.isfinite(values)
         if not finite.all():
-            row = int(np.argmin(finite))
+            row = int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
             event = int(batch.event_ids(table)[row])
-            raise SchemaError(f"{where}: {table}.{name} is {values[row]} in event {event}")
+            raise SchemaError(f"{where}: {table}.{name} is {values[~finite][0]} in event {event}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from .. import schema
+from ..arrays import Columns, Ints, Mask
 from ..errors import DecayError
 from ..events import EventBatch, Table
 from . import branches
@@ -14,11 +15,11 @@ from .category import categories, true_rows
 from .combine import Combinations, combine, join, matched, object_rows
 from .neutrals import CLUSTER_COLUMNS
 from .pointing import PV_COLUMNS
-from .prongs import TRACK_COLUMNS, Ints
-from .quantities import Columns, Filler, generated_end, generated_quantities
+from .prongs import TRACK_COLUMNS
+from .quantities import Filler, generated_end, generated_quantities
 from .reconstruct import Reconstructed, reconstruct
 from .request import DecayRequest
-from .truth import Generated, Mask, Truth, find_generated
+from .truth import Generated, Truth, find_generated
 
 POLARITY = -1
 """Sign of the field of the shipped detector along y: magnet down."""

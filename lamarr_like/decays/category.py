@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Ints, Mask
 from ..events import EventBatch
 from .combine import Combinations
 from .descriptor import Decay
 from .names import PHOTON, PI0, conjugate
-from .prongs import Ints
-from .truth import MAX_MISSING, Generated, Mask, Truth
+from .truth import MAX_MISSING, Generated, Truth
 
 CATEGORIES = {
     "signal": (0, 10),

@@ -23,14 +23,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch, Table
 from ..io.selection import nearest
 from ..io.truth import split_options
 from .descriptor import parse_decay
-from .prongs import Floats, Ints
 from .spectra import heavy_quarks
 
 _HOSTS = {
@@ -143,21 +142,21 @@ def give_way(batch: EventBatch, pdg_id: int, n: int) -> EventBatch:
     return _without(batch, nearest(mother, gone)[0] >= 0, mother)
 
 
-def _is_heavy(pdg_id: Ints, flavour: int) -> NDArray[np.bool_]:
+def _is_heavy(pdg_id: Ints, flavour: int) -> Mask:
     code = np.abs(pdg_id.astype(np.int64))
     short = code % 10_000
     heaviest = np.where(short >= 1000, short // 1000, short // 100)
-    found: NDArray[np.bool_] = (code > 100) & (heaviest == flavour)
+    found: Mask = (code > 100) & (heaviest == flavour)
     return found
 
 
-def _is_forward(particle: Table, rows: Ints) -> NDArray[np.bool_]:
+def _is_forward(particle: Table, rows: Ints) -> Mask:
     px, py, pz = (particle[f"mc_p{a}"][rows].astype(np.float64) for a in "xyz")
     pt = np.hypot(px, py)
     return np.asarray((pz > np.sinh(2.0) * pt) & (pz < np.sinh(5.0) * pt))
 
 
-def _without(batch: EventBatch, gone: NDArray[np.bool_], mother: Ints) -> EventBatch:
+def _without(batch: EventBatch, gone: Mask, mother: Ints) -> EventBatch:
     """The events without some particles, whose daughters are among them."""
     particle = batch.particle
     kept = ~gone

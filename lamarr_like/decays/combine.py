@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch
 from .descriptor import Node, least_mass
 from .names import PHOTON, conjugate, properties
 from .neutrals import photon_momenta
 from .pointing import best_vertex, impact, primary_vertices
-from .prongs import Floats, Ints, track_prongs
+from .prongs import track_prongs
 from .request import MERGED_WINDOW, RESOLVED_WINDOW, DecayRequest, is_deep
 from .truth import Generated, Truth
-
-Mask = NDArray[np.bool_]
 
 _MARGIN = 0.03
 """Widening of mass windows before the vertex fit, as a part of the mass."""

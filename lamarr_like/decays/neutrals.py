@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Floats, Ints
 from ..events import Table
 from .names import properties
-from .prongs import Floats, Ints
 
 CLUSTER_COLUMNS = (
     *("cluster_id", "mcparticle_id", "x", "y", "z", "energy", "et", "sigma_energy", "sigma_x"),

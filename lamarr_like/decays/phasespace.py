@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import Floats, Ints
 from ..errors import SourceError
 from ..rng import uniforms
 from .descriptor import Node, least_mass
 from .names import properties
-from .prongs import Floats, Ints
 
 MAX_WIDTHS = 10.0
 """Distance from its mean, in widths, up to which a resonance's mass is drawn."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch, Table
 from ..physics.particles import SPEED_OF_LIGHT
-from .prongs import Composite, Floats, Ints, Prongs
+from .prongs import Composite, Prongs
 
 PV_COLUMNS = ("pv_id", "x", "y", "z", "n_tracks", "sigma_x", "sigma_y", "sigma_z")
 """Columns of the table of reconstructed vertices that candidates need."""
@@ -172,7 +172,7 @@ def _time(
 
 def _inverse(matrices: Floats) -> Floats:
     """Inverse of symmetric 3x3 matrices, NaN where there is none; shape ``(n, 3, 3)``."""
-    sound: NDArray[np.bool_] = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+    sound: Mask = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
     safe = np.where(sound[:, None, None], matrices, np.eye(3))
     sound &= np.linalg.det(safe) > 0.0
     out = np.linalg.inv(np.where(sound[:, None, None], safe, np.eye(3)))

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints
 from ..events import EventBatch, Table
 from ..schema import COVARIANCE_AXES
 from .names import properties
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 AXES = ("x", "y", "tx", "ty", "kappa", "mass")
 """Parameters of a prong [mm, mm, -, -, 1/MeV, MeV]; kappa is 1/p, so it has no sign."""

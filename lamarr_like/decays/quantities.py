@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Columns, Floats, Ints
 from ..events import EventBatch
 from ..physics.kinematics import pseudorapidity
 from . import branches
@@ -11,12 +12,10 @@ from .combine import Combinations
 from .descriptor import Node
 from .names import PHOTON, conjugate
 from .pointing import Flight, Origins, best_vertex, flight, impact, primary_vertices
-from .prongs import Composite, Floats, Ints
+from .prongs import Composite
 from .reconstruct import Reconstructed
 from .request import DecayRequest
 from .truth import Truth
-
-Columns = dict[str, np.ndarray]
 
 
 class Filler:

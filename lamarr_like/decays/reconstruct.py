@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import Floats, Ints
 from ..events import EventBatch
 from ..io.generators.beam import SIGMA_XY, SIGMA_Z
 from .combine import Combinations
@@ -13,7 +14,7 @@ from .descriptor import Node
 from .names import PHOTON
 from .neutrals import Momenta, add, photon_momenta, pi0_momenta
 from .pointing import best_vertex, primary_vertices
-from .prongs import Composite, Floats, Ints, Prongs, four_momenta, stack, track_prongs
+from .prongs import Composite, Prongs, four_momenta, stack, track_prongs
 from .request import DecayRequest
 from .vertexfit import VertexFit, fit_vertices, no_fit
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import Floats
 from ..errors import SourceError
 from .names import properties
-from .prongs import Floats
 
 ENERGIES = (7.0, 14.0)
 """Energies of the collisions [TeV] between which spectra are known."""

@@ -12,16 +12,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch
 from ..io.selection import nearest
 from ..physics.particles import SPEED_OF_LIGHT
 from .descriptor import Decay, Node
 from .names import LONG_LIVED_CTAU, NEUTRINOS, PHOTON, PI0, conjugate, is_short_lived, properties
-from .prongs import Floats, Ints
-
-Mask = NDArray[np.bool_]
 
 MAX_MISSING = 100.0
 """Energy [MeV] that soft radiation may take from a decay; and mass of what one neutrino took."""

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .prongs import Composite, Floats, Ints, Prongs, four_momenta
+from ..arrays import Floats, Ints
+from .prongs import Composite, Prongs, four_momenta
 
 _MAX_STEPS = 60
 _STEP_TOLERANCE = 1e-8

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import rng
+from ..arrays import Floats, Ints
 from . import geometry, transport
 from .compiled import kernel
 from .field import propagate
@@ -28,16 +28,16 @@ class Arrivals(NamedTuple):
         charge: charge, of the species at its start.
     """
 
-    event: NDArray[np.int64]
-    number: NDArray[np.int64]
-    mcparticle_id: NDArray[np.int64]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    tx: NDArray[np.float64]
-    ty: NDArray[np.float64]
-    p: NDArray[np.float64]
-    species: NDArray[np.int64]
-    charge: NDArray[np.int64]
+    event: Ints
+    number: Ints
+    mcparticle_id: Ints
+    x: Floats
+    y: Floats
+    tx: Floats
+    ty: Floats
+    p: Floats
+    species: Ints
+    charge: Ints
 
 
 class Pointing(NamedTuple):
@@ -54,24 +54,24 @@ class Pointing(NamedTuple):
         mcparticle_id: generated particle behind the T segment, for links.
     """
 
-    event: NDArray[np.int64]
-    number: NDArray[np.int64]
-    track_type: NDArray[np.int64]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    tx: NDArray[np.float64]
-    ty: NDArray[np.float64]
-    p: NDArray[np.float64]
-    charge: NDArray[np.int64]
-    origin: NDArray[np.float64]
-    mcparticle_id: NDArray[np.int64]
+    event: Ints
+    number: Ints
+    track_type: Ints
+    x: Floats
+    y: Floats
+    tx: Floats
+    ty: Floats
+    p: Floats
+    charge: Ints
+    origin: Floats
+    mcparticle_id: Ints
 
 
 def arrivals(
     sim: transport.Simulated,
-    event: NDArray[np.int64],
-    local: NDArray[np.int64],
-    link: NDArray[np.int64],
+    event: Ints,
+    local: Ints,
+    link: Ints,
 ) -> Arrivals:
     """The followed particles that come to the SPD.
 
@@ -90,9 +90,9 @@ def arrivals(
 def pointing(
     sim: transport.Simulated,
     tracks: Tracks,
-    event: NDArray[np.int64],
-    event_id: NDArray[np.int64],
-    link: NDArray[np.int64],
+    event: Ints,
+    event_id: Ints,
+    link: Ints,
     seed: int,
     par: Parameters,
 ) -> Pointing:

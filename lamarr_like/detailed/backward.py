@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import gamma, poisson
 
 from .. import rng
+from ..arrays import Floats, Ints
 from ..events import EventBatch
 from . import geometry, pattern, reconstruction, transport
 from .parameters import Parameters
@@ -25,12 +25,12 @@ _MIRROR = np.array([1.0, 1.0, -1.0, -1.0, 1.0])
 
 
 def backward_counts(
-    forward: NDArray[np.int64],
-    event_ids: NDArray[np.int64],
-    collision: NDArray[np.int64],
+    forward: Ints,
+    event_ids: Ints,
+    collision: Ints,
     seed: int,
     par: Parameters,
-) -> NDArray[np.int64]:
+) -> Ints:
     """Particles of each collision that cross enough stations on their way backward.
 
     A negative binomial law whose mean follows the forward ones of the same collision.
@@ -45,15 +45,15 @@ def backward_counts(
     slope, constant, k = par.backward_law
     u = rng.uniforms(seed, "detailed/backward-counts", event_ids, collision, 2)
     mean = (slope * forward + constant) * gamma.ppf(u[:, 0], k) / k
-    counts: NDArray[np.int64] = poisson.ppf(u[:, 1], mean).astype(np.int64)
+    counts: Ints = poisson.ppf(u[:, 1], mean).astype(np.int64)
     return counts
 
 
 def backward_tracks(
     batch: EventBatch,
-    forward: NDArray[np.int64],
-    initial: NDArray[np.float64],
-    rows: NDArray[np.int64],
+    forward: Ints,
+    initial: Floats,
+    rows: Ints,
     seed: int,
     par: Parameters,
 ) -> VertexTracks:
@@ -122,7 +122,7 @@ def mirrored(par: Parameters) -> tuple[Parameters, geometry.Planes]:
     return seen, geometry.Planes._make(a[planes.kind == geometry.VELO] for a in planes)
 
 
-def _stations(initial: NDArray[np.float64], par: Parameters) -> NDArray[np.int64]:
+def _stations(initial: Floats, par: Parameters) -> Ints:
     """Stations that straight lines cross."""
     step = np.asarray(par.velo_z)[None, :] - initial[:, 2:3]
     r = np.hypot(initial[:, 0:1] + initial[:, 3:4] * step, initial[:, 1:2] + initial[:, 4:5] * step)
@@ -131,11 +131,11 @@ def _stations(initial: NDArray[np.float64], par: Parameters) -> NDArray[np.int64
 
 
 def _turned(
-    particles: NDArray[np.float64],
+    particles: Floats,
     batch: EventBatch,
-    collision: NDArray[np.int64],
-    angle: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    collision: Ints,
+    angle: Floats,
+) -> Floats:
     """Particles turned about the line through their collision along z."""
     out = particles.copy()
     x, y = batch.vertex["mc_x"][collision], batch.vertex["mc_y"][collision]
@@ -149,11 +149,11 @@ def _turned(
 
 def _found(
     sim: transport.Simulated,
-    event_ids: NDArray[np.int64],
-    index: NDArray[np.int64],
+    event_ids: Ints,
+    index: Ints,
     seed: int,
     par: Parameters,
-) -> NDArray[np.int64]:
+) -> Ints:
     """Entries with enough hits that the pattern recognition finds."""
     local = np.arange(len(sim.row)) - np.searchsorted(sim.row, sim.row)
     u = rng.uniforms(

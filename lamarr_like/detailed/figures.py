@@ -10,11 +10,13 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import rng
+from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch
 from ..physics.kinematics import momentum, pseudorapidity
+from ..statistics.binned import wald_error, width_error
+from ..statistics.distances import core_width
 from .parameters import DEFAULT, Parameters
 
 _ELECTRON, _KAON, _PION = 11, 321, 211
@@ -46,32 +48,19 @@ class Figure:
         return self.ours / self.published
 
 
-def core_width(values: NDArray[np.float64]) -> float:
-    """Half the central 68.3 % interval; 0 for fewer than ten values."""
-    if len(values) < 10:
-        return 0.0
-    low, high = np.quantile(values, [0.15865, 0.84135])
-    return float(high - low) / 2.0
-
-
-def _width(
-    name: str, published: float, values: NDArray[np.float64], source: str, scale: float = 1.0
-) -> Figure:
+def _width(name: str, published: float, values: Floats, source: str, scale: float = 1.0) -> Figure:
     width = core_width(values) * scale
-    # The core width of n normal values has the relative error 1.18 / sqrt(n).
-    return Figure(
-        name, published, width, 1.18 * width / np.sqrt(max(len(values), 1)), len(values), source
-    )
+    error = float(width_error(width, len(values)))
+    return Figure(name, published, width, error, len(values), source)
 
 
-def _share(name: str, published: float, passed: NDArray[np.bool_], source: str) -> Figure:
+def _share(name: str, published: float, passed: Mask, source: str) -> Figure:
     n = len(passed)
     share = float(passed.mean()) if n else 0.0
-    error = float(np.sqrt(max(share * (1.0 - share), 1e-12) / max(n, 1)))
-    return Figure(name, published, share, error, n, source)
+    return Figure(name, published, share, float(wald_error(share, n, 1e-12)), n, source)
 
 
-def _truth(batch: EventBatch) -> dict[str, NDArray[np.float64]]:
+def _truth(batch: EventBatch) -> dict[str, Floats]:
     table = batch.particle
     px, py, pz = (table[c].astype(np.float64) for c in ("mc_px", "mc_py", "mc_pz"))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -84,7 +73,7 @@ def _truth(batch: EventBatch) -> dict[str, NDArray[np.float64]]:
         }
 
 
-def _momentum_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure]:
+def _momentum_figures(batch: EventBatch, real: Mask) -> list[Figure]:
     truth = _truth(batch)
     track, row = batch.track, _particle_rows(batch, real)
     true = truth["p"][row]
@@ -102,15 +91,13 @@ def _momentum_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure
     ]
 
 
-def _particle_rows(batch: EventBatch, tracks: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _particle_rows(batch: EventBatch, tracks: Mask) -> Ints:
     track = batch.track
-    rows: NDArray[np.int64] = (
-        batch.particle.offsets[track.event_index[tracks]] + track["mcparticle_id"][tracks]
-    )
+    rows: Ints = batch.particle.offsets[track.event_index[tracks]] + track["mcparticle_id"][tracks]
     return rows
 
 
-def _impact_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure]:
+def _impact_figures(batch: EventBatch, real: Mask) -> list[Figure]:
     """Straight-line fit of the width of IPx against 1/pT."""
     truth, track, row = _truth(batch), batch.track, _particle_rows(batch, real)
     dz = batch.particle["mc_vz"][row] - track["z"][real]
@@ -123,7 +110,7 @@ def _impact_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure]:
         if len(mine) < 50:
             continue
         widths.append(1e3 * core_width(mine))
-        errors.append(1.18 * widths[-1] / np.sqrt(len(mine)))
+        errors.append(float(width_error(widths[-1], len(mine))))
         centres.append(float(inverse[(inverse > lo) & (inverse < hi)].mean()))
         n += len(mine)
     if len(widths) < 3:
@@ -175,7 +162,7 @@ def _ghost_figures(batch: EventBatch) -> list[Figure]:
     return [_share("ghost share of long tracks", 0.10, track["origin"][long] == 2, "[P] sec. 4.1")]
 
 
-def _rich_figures(batch: EventBatch, real: NDArray[np.bool_]) -> list[Figure]:
+def _rich_figures(batch: EventBatch, real: Mask) -> list[Figure]:
     track = batch.track
     pdg = np.abs(batch.particle["mc_pdg_id"][_particle_rows(batch, real)])
     p, eta, dll = (track[c][real] for c in ("p", "eta", "rich_dll_k"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints
 from .parameters import Parameters
 
 VELO, TT, T, PASSIVE, RICH1, RICH2, SPD, PIPE = range(8)
@@ -30,11 +30,11 @@ class Planes(NamedTuple):
         x0: thickness in radiation lengths at normal incidence.
     """
 
-    z: NDArray[np.float64]
-    kind: NDArray[np.int64]
-    measurement: NDArray[np.int64]
-    angle: NDArray[np.float64]
-    x0: NDArray[np.float64]
+    z: Floats
+    kind: Ints
+    measurement: Ints
+    angle: Floats
+    x0: Floats
 
 
 class Detector(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from ..arrays import Floats, Integers
 from .trackfit import Fitted
 
 FEATURES = ("chi2", "chi2_velo", "chi2_t", "n_velo", "n_tt", "n_t", "log_pt", "slope")
@@ -27,7 +27,7 @@ SATURATION = 6.0
 median of 0.004 for real long tracks, at all momenta)."""
 
 
-def ghost_features(fit: Fitted) -> NDArray[np.float64]:
+def ghost_features(fit: Fitted) -> Floats:
     """Features of the ghost probability, shape ``(n, len(FEATURES))``."""
     hits = fit.n_hits
     slope = np.hypot(fit.state[:, 3], fit.state[:, 4])
@@ -45,7 +45,7 @@ def ghost_features(fit: Fitted) -> NDArray[np.float64]:
     return np.stack(columns, axis=1)
 
 
-def ghost_probability(fit: Fitted, track_type: NDArray[np.integer]) -> NDArray[np.float64]:
+def ghost_probability(fit: Fitted, track_type: Integers) -> Floats:
     """Ghost probability of each track, shape ``(n,)``.
 
     Args:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints, Mask
 from .arrivals import Arrivals, Pointing
 from .compiled import inner, kernel
 from .muon_hits import MuonHits, muon_hits
@@ -41,12 +42,12 @@ class Matched(NamedTuple):
         around: further hits within twice the fields, in all stations used.
     """
 
-    in_muon: NDArray[np.bool_]
-    is_muon: NDArray[np.bool_]
-    region: NDArray[np.int64]
-    d2: NDArray[np.float64]
-    missing: NDArray[np.int64]
-    around: NDArray[np.int64]
+    in_muon: Mask
+    is_muon: Mask
+    region: Ints
+    d2: Floats
+    missing: Ints
+    around: Ints
 
 
 @inner
@@ -164,19 +165,15 @@ def match(hits: MuonHits, tracks: Pointing, muon: System, par: Parameters) -> Ma
     return out
 
 
-def _log_counts(
-    p: NDArray[np.float64], matched: Matched, mean: float, missing: float
-) -> NDArray[np.float64]:
+def _log_counts(p: Floats, matched: Matched, mean: float, missing: float) -> Floats:
     """Log-probability of the further hits, a geometric distribution, and of stations without."""
-    around: NDArray[np.float64] = matched.around * np.log(mean / (1.0 + mean)) - np.log1p(mean)
+    around: Floats = matched.around * np.log(mean / (1.0 + mean)) - np.log1p(mean)
     optional = (p >= _REACHES_M4) & (p < _NEEDS_ALL)
     seen = np.where(matched.missing > 0, np.log(missing), np.log1p(-missing))
     return around + np.where(optional, seen, 0.0)
 
 
-def log_likelihoods(
-    p: NDArray[np.float64], matched: Matched, par: Parameters
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def log_likelihoods(p: Floats, matched: Matched, par: Parameters) -> tuple[Floats, Floats]:
     """MuonMuLL and MuonBgLL, 0 where isMuon is false.
 
     The first is the log of the share of muons with a larger D^2, the second of the share of other
@@ -204,7 +201,7 @@ def log_likelihoods(
 
 
 def simulate_muons(
-    arrived: Arrivals, tracks: Pointing, event_id: NDArray[np.int64], seed: int, par: Parameters
+    arrived: Arrivals, tracks: Pointing, event_id: Ints, seed: int, par: Parameters
 ) -> dict[str, NDArray[np.generic]]:
     """Columns of the muon system for the reconstructed tracks.
 

@@ -15,9 +15,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import rng
+from ..arrays import Floats, Ints
 from .arrivals import Arrivals
 from .compiled import inner, kernel
 from .matter import ELECTRON, MUON, PHOTON, PROTON
@@ -39,9 +39,9 @@ class MuonHits(NamedTuple):
         place: x, y of the centre of the pad, half its width and height [mm], shape ``(n, 4)``.
     """
 
-    offsets: NDArray[np.int64]
-    station: NDArray[np.int64]
-    place: NDArray[np.float64]
+    offsets: Ints
+    station: Ints
+    place: Floats
 
 
 @inner
@@ -189,9 +189,7 @@ def _fill(keys, first, incoming, species, muon, out):  # type: ignore[no-untyped
     return n
 
 
-def muon_hits(
-    arrived: Arrivals, event_id: NDArray[np.int64], seed: int, par: Parameters
-) -> MuonHits:
+def muon_hits(arrived: Arrivals, event_id: Ints, seed: int, par: Parameters) -> MuonHits:
     """Hits of the muon stations; those of an event depend on it and the seed alone.
 
     Args:

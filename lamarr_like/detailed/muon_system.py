@@ -9,8 +9,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from .compiled import inner
 from .matter import MASS, MUON
 from .parameters import Parameters
@@ -37,14 +37,14 @@ class System(NamedTuple):
         beam_pipe, stray_p: see `Parameters`.
     """
 
-    z: NDArray[np.float64]
-    inner: NDArray[np.float64]
-    pad: NDArray[np.float64]
-    matter: NDArray[np.float64]
+    z: Floats
+    inner: Floats
+    pad: Floats
+    matter: Floats
     origin: float
     efficiency: float
-    stray: NDArray[np.float64]
-    noise: NDArray[np.float64]
+    stray: Floats
+    noise: Floats
     leak: float
     leak_power: float
     leak_radius: float

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import gamma, poisson
 
 from .. import rng
+from ..arrays import Floats, Ints, Ints32
 from ..events import EventBatch
 from .matter import MUON
 from .parameters import Parameters
@@ -15,9 +15,7 @@ from .reconstruction import DOWNSTREAM, UPSTREAM, Tracks
 from .transport import Simulated
 
 
-def unused_segments(
-    found: Found, tracks: Tracks, event: NDArray[np.int64], n_events: int
-) -> NDArray[np.int64]:
+def unused_segments(found: Found, tracks: Tracks, event: Ints, n_events: int) -> Ints:
     """VELO and T segments that belong to no long, upstream or downstream track, by event.
 
     Args:
@@ -33,9 +31,7 @@ def unused_segments(
     return np.bincount(segments, minlength=n_events)
 
 
-def stray_segments(
-    n_tracks: NDArray[np.int64], event_ids: NDArray[np.int64], seed: int, par: Parameters
-) -> NDArray[np.int64]:
+def stray_segments(n_tracks: Ints, event_ids: Ints, seed: int, par: Parameters) -> Ints:
     """Segments that are no particle of the event, by event.
 
     Clones and wrong combinations grow with the segments of the event itself; the straws of the
@@ -55,18 +51,18 @@ def stray_segments(
     collisions = poisson.ppf(u[:, 1], 2.0 * par.spill_collisions)
     spilt = gamma.ppf(u[:, 2], np.maximum(collisions, 1e-9))
     count += poisson.ppf(u[:, 3], par.spill_segments * spilt)
-    result: NDArray[np.int64] = count.astype(np.int64)
+    result: Ints = count.astype(np.int64)
     return result
 
 
 def spd_hits(
     batch: EventBatch,
     sim: Simulated,
-    event: NDArray[np.int64],
-    local: NDArray[np.int64],
+    event: Ints,
+    local: Ints,
     seed: int,
     par: Parameters,
-) -> NDArray[np.int32]:
+) -> Ints32:
     """Distinct SPD cells lit by charged particles, backsplash and noise, by event.
 
     Args:
@@ -101,7 +97,7 @@ def spd_hits(
     return (hits + noise).astype(np.int32)
 
 
-def _spd_cell(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
+def _spd_cell(x: Floats, y: Floats) -> Ints:
     """Number of the SPD cell at (x, y) [mm]: 40.4, 60.6 and 121.2 mm from inside out."""
     ax, ay = np.abs(x), np.abs(y)
     size = np.full(len(x), 121.2)

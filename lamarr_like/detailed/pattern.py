@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import rng
+from ..arrays import Floats, Ints, Mask
 from . import geometry
 from .compiled import kernel
 from .field import KAPPA, propagate
 from .parameters import Parameters
 from .transport import Simulated
-
-_BOOL = NDArray[np.bool_]
 
 
 class Reconstructible(NamedTuple):
@@ -24,12 +22,12 @@ class Reconstructible(NamedTuple):
     station; one x and one stereo hit in TT.
     """
 
-    velo: _BOOL
-    tt: _BOOL
-    t: _BOOL
+    velo: Mask
+    tt: Mask
+    t: Mask
 
     @property
-    def any_track(self) -> _BOOL:
+    def any_track(self) -> Mask:
         """Long, upstream or downstream: the particle is in the acceptance."""
         return (self.velo & self.t) | (self.velo & self.tt) | (self.tt & self.t)
 
@@ -51,18 +49,18 @@ def reconstructible(sim: Simulated, par: Parameters) -> Reconstructible:
 class Found(NamedTuple):
     """Segments that the pattern recognition found, boolean arrays of shape ``(n,)``."""
 
-    velo: _BOOL
-    long: _BOOL
-    upstream: _BOOL
-    downstream: _BOOL
-    t: _BOOL
+    velo: Mask
+    long: Mask
+    upstream: Mask
+    downstream: Mask
+    t: Mask
 
 
 def find(
     sim: Simulated,
     able: Reconstructible,
-    event: NDArray[np.int64],
-    uniforms: NDArray[np.float64],
+    event: Ints,
+    uniforms: Floats,
     n_events: int,
     par: Parameters,
 ) -> Found:
@@ -100,7 +98,7 @@ def find(
     )
 
 
-def _forward(sim: Simulated, rows: NDArray[np.int64], par: Parameters) -> NDArray[np.float64]:
+def _forward(sim: Simulated, rows: Ints, par: Parameters) -> Floats:
     """Chance that the search forward from a VELO segment ends at the T hits of its particle.
 
     The search knows the line in the VELO and tries a momentum, which gives x at T; the direction
@@ -120,7 +118,7 @@ def _forward(sim: Simulated, rows: NDArray[np.int64], par: Parameters) -> NDArra
     inverse_p = np.abs(off[:, 2])
     pairs = ((off[:, 0], par.forward_window_tx), (off[:, 1], par.forward_window_y))
     miss = sum((d / (constant + slope * inverse_p)) ** 2 for d, (constant, slope) in pairs)
-    result: NDArray[np.float64] = np.exp(-0.5 * miss) / (1.0 + par.forward_low_p * inverse_p)
+    result: Floats = np.exp(-0.5 * miss) / (1.0 + par.forward_low_p * inverse_p)
     return np.where(np.isfinite(result), result, 0.0)
 
 
@@ -160,10 +158,10 @@ class Ghosts(NamedTuple):
         pair: number of the pair within its event, whatever the batch.
     """
 
-    velo: NDArray[np.int64]
-    t: NDArray[np.int64]
-    qop: NDArray[np.float64]
-    pair: NDArray[np.int64]
+    velo: Ints
+    t: Ints
+    qop: Floats
+    pair: Ints
 
 
 @kernel
@@ -188,8 +186,8 @@ def _pairs(offsets, velo, t, start, t2, zm, zt, windows):  # type: ignore[no-unt
 def find_ghosts(
     sim: Simulated,
     found: Found,
-    offsets: NDArray[np.int64],
-    event_id: NDArray[np.int64],
+    offsets: Ints,
+    event_id: Ints,
     seed: int,
     par: Parameters,
 ) -> Ghosts:
@@ -240,13 +238,11 @@ def _stray(seeds, z, angle, first, magnet, value, angles, hit, u, g):  # type: i
 def ghost_hits(
     sim: Simulated,
     ghosts: Ghosts,
-    event_id: NDArray[np.int64],
+    event_id: Ints,
     seed: int,
     planes: geometry.Planes,
     par: Parameters,
-) -> tuple[
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], _BOOL
-]:
+) -> tuple[Floats, Floats, Floats, Floats, Mask]:
     """Seeds and measurements of ghosts: VELO and T hits of two particles, stray hits in TT.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch, Table
 from ..physics.kinematics import momentum_components, pseudorapidity
 from . import geometry, pattern, rich, trackfit, transport
@@ -35,14 +35,14 @@ class Tracks(NamedTuple):
         fit: the fits.
     """
 
-    velo_row: NDArray[np.int64]
-    t_row: NDArray[np.int64]
-    track_type: NDArray[np.int64]
-    is_ghost: NDArray[np.bool_]
+    velo_row: Ints
+    t_row: Ints
+    track_type: Ints
+    is_ghost: Mask
     fit: trackfit.Fitted
 
 
-def _seeds(sim: transport.Simulated, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def _seeds(sim: transport.Simulated, rows: Ints) -> Floats:
     seeds = sim.start[rows].copy()
     seeds[:, 5] = sim.charge[rows] / seeds[:, 5]
     return seeds
@@ -50,7 +50,7 @@ def _seeds(sim: transport.Simulated, rows: NDArray[np.int64]) -> NDArray[np.floa
 
 def _fit_rows(
     sim: transport.Simulated,
-    rows: NDArray[np.int64],
+    rows: Ints,
     keep: slice,
     planes: geometry.Planes,
     par: Parameters,
@@ -62,7 +62,7 @@ def _fit_rows(
     return trackfit.fit(_seeds(sim, rows), *measured, planes, par)
 
 
-def is_good(fit: trackfit.Fitted, par: Parameters) -> NDArray[np.bool_]:
+def is_good(fit: trackfit.Fitted, par: Parameters) -> Mask:
     """Quality cuts of the best-track selection."""
     dof = np.maximum(fit.n_dof, 1)
     inside = np.isfinite(fit.state).all(axis=1) & (np.abs(fit.state[:, 5]) > 1e-7)
@@ -74,8 +74,8 @@ def reconstruct(
     sim: transport.Simulated,
     found: pattern.Found,
     ghosts: pattern.Ghosts,
-    event: NDArray[np.int64],
-    event_id: NDArray[np.int64],
+    event: Ints,
+    event_id: Ints,
     seed: int,
     planes: geometry.Planes,
     par: Parameters,
@@ -111,13 +111,11 @@ def reconstruct(
     return _joined(parts, event)
 
 
-def _accepted(
-    velo: NDArray[np.int64], t: NDArray[np.int64], code: int, ghost: bool, fit: trackfit.Fitted
-) -> Tracks:
+def _accepted(velo: Ints, t: Ints, code: int, ghost: bool, fit: trackfit.Fitted) -> Tracks:
     return Tracks(velo, t, np.full(len(velo), code), np.full(len(velo), ghost), fit)
 
 
-def _joined(parts: list[Tracks], event: NDArray[np.int64]) -> Tracks:
+def _joined(parts: list[Tracks], event: Ints) -> Tracks:
     """All parts in order of event, real tracks before ghosts."""
     fits = (np.concatenate(columns) for columns in zip(*(p.fit for p in parts), strict=True))
     velo, t, code, ghost = (
@@ -128,13 +126,13 @@ def _joined(parts: list[Tracks], event: NDArray[np.int64]) -> Tracks:
     return Tracks(velo[order], t[order], code[order], ghost[order], fit)
 
 
-def take(fit: trackfit.Fitted, rows: NDArray[np.bool_]) -> trackfit.Fitted:
+def take(fit: trackfit.Fitted, rows: Mask) -> trackfit.Fitted:
     """Some of the fits."""
     return trackfit.Fitted._make(a[rows] for a in fit)
 
 
 def fit_velo(
-    sim: transport.Simulated, rows: NDArray[np.int64], planes: geometry.Planes, par: Parameters
+    sim: transport.Simulated, rows: Ints, planes: geometry.Planes, par: Parameters
 ) -> trackfit.Fitted:
     """Straight-line fits of the VELO segments of `rows`, scattering at a fixed pT."""
     seeds = _seeds(sim, rows)
@@ -149,11 +147,11 @@ def fit_velo(
 
 def track_table(
     batch: EventBatch,
-    rows: NDArray[np.int64],
+    rows: Ints,
     sim: transport.Simulated,
     tracks: Tracks,
-    dll: NDArray[np.float64],
-    event: NDArray[np.int64],
+    dll: Floats,
+    event: Ints,
 ) -> Table:
     """The table ``track``.
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints, Keys
 from .compiled import inner, kernel
 from .matter import MASS
 from .parameters import Parameters
@@ -328,11 +328,11 @@ def _isolated(keys, emitter, species, rad):  # type: ignore[no-untyped-def]
 
 
 def photon_angles(
-    keys: NDArray[np.uint64],
+    keys: Keys,
     direction: tuple[float, float, float],
     species: int,
     radiator: Radiator,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[Ints, Floats]:
     """Cherenkov photons of lone tracks, without stray light.
 
     Args:
@@ -349,12 +349,12 @@ def photon_angles(
 
 
 def rich_dlls(
-    keys: NDArray[np.uint64],
-    emitters: NDArray[np.float64],
-    species: NDArray[np.int64],
-    tracks: NDArray[np.float64],
+    keys: Keys,
+    emitters: Floats,
+    species: Ints,
+    tracks: Floats,
     par: Parameters,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Log-likelihood differences of one event's tracks.
 
     Args:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import rng
+from ..arrays import Floats, Ints
 from ..events import EventBatch
 from . import geometry, rich
 from .parameters import Parameters
@@ -14,7 +14,7 @@ from .reconstruction import DOWNSTREAM, UPSTREAM, Tracks
 from .transport import Simulated
 
 
-def emitters(sim: Simulated, planes: geometry.Planes, par: Parameters) -> NDArray[np.float64]:
+def emitters(sim: Simulated, planes: geometry.Planes, par: Parameters) -> Floats:
     """All followed particles as the RICH detectors see them, shape ``(n, 2, 6)``.
 
     Electrons of conversions start inside the gas and others end there: they shine over a part of
@@ -38,7 +38,7 @@ def emitters(sim: Simulated, planes: geometry.Planes, par: Parameters) -> NDArra
     return out
 
 
-def seeds(sim: Simulated, found: Found, tracks: Tracks) -> NDArray[np.int64]:
+def seeds(sim: Simulated, found: Found, tracks: Tracks) -> Ints:
     """Rows of the particles that have a segment in the T stations and no track through RICH 2."""
     used = np.zeros(len(sim.row), np.bool_)
     used[tracks.t_row[tracks.track_type != UPSTREAM]] = True
@@ -50,11 +50,11 @@ def rich_of_tracks(
     sim: Simulated,
     found: Found,
     tracks: Tracks,
-    event: NDArray[np.int64],
+    event: Ints,
     seed: int,
     planes: geometry.Planes,
     par: Parameters,
-) -> NDArray[np.float64]:
+) -> Floats:
     """RICH log-likelihood differences of all tracks, shape ``(n, 6)``.
 
     The likelihood also knows the segments in the T stations that belong to no track: their rings

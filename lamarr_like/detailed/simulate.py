@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import rng, schema
+from ..arrays import Columns, Floats, Ints, Mask
 from ..events import EventBatch, Table
 from ..physics import particles
 from ..physics.kinematics import closest_to_beam, momentum
@@ -102,7 +102,7 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     )
 
 
-def _visible(batch: EventBatch, par: Parameters) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _visible(batch: EventBatch, par: Parameters) -> tuple[Ints, Floats]:
     """Every particle that the detector can see: rows, and where it starts (`transport.follow`)."""
     table = batch.particle
     absolute = np.abs(table["mc_pdg_id"])
@@ -124,8 +124,8 @@ def _visible(batch: EventBatch, par: Parameters) -> tuple[NDArray[np.int64], NDA
 
 def _followed(
     batch: EventBatch,
-    rows: NDArray[np.int64],
-    initial: NDArray[np.float64],
+    rows: Ints,
+    initial: Floats,
     seed: int,
     planes: geometry.Planes,
     par: Parameters,
@@ -139,11 +139,11 @@ def _followed(
 
 def _forward_segments(
     batch: EventBatch,
-    rows: NDArray[np.int64],
+    rows: Ints,
     sim: transport.Simulated,
     found: pattern.Found,
-    event: NDArray[np.int64],
-) -> NDArray[np.int64]:
+    event: Ints,
+) -> Ints:
     """VELO segments of the generated particles of each collision, shape ``(n_vertices,)``."""
     collision = batch.particle["mc_pv_id"][rows[sim.row]].astype(np.int64)
     own = found.velo & (sim.generation == 0) & (collision >= 0)
@@ -155,12 +155,12 @@ def _behind_the_trackers(
     batch: EventBatch,
     sim: transport.Simulated,
     tracks: Tracks,
-    event: NDArray[np.int64],
-    local: NDArray[np.int64],
-    link: NDArray[np.int64],
+    event: Ints,
+    local: Ints,
+    link: Ints,
     seed: int,
     par: Parameters,
-) -> tuple[CaloResult, dict[str, np.ndarray]]:
+) -> tuple[CaloResult, Columns]:
     """Calorimeters and muon system: what they made of the event, and of the tracks.
 
     Args:
@@ -183,7 +183,7 @@ def _behind_the_trackers(
     )
 
 
-def _with_identity(table: Table, calo: CaloResult, muons: dict[str, np.ndarray]) -> Table:
+def _with_identity(table: Table, calo: CaloResult, muons: Columns) -> Table:
     """The table of tracks with the columns of calorimeters and muon system, and their sums."""
     found = {**calo.track, **muons}
     found = {name: schema.as_declared("track", name, values) for name, values in found.items()}
@@ -192,11 +192,11 @@ def _with_identity(table: Table, calo: CaloResult, muons: dict[str, np.ndarray])
 
 def _acceptance(
     batch: EventBatch,
-    rows: NDArray[np.int64],
+    rows: Ints,
     sim: transport.Simulated,
     able: pattern.Reconstructible,
     par: Parameters,
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Charged particles whose undisturbed path is that of a long, upstream or downstream track.
 
     Those that were not reconstructible fly once more as muons through an empty detector without
@@ -222,10 +222,10 @@ def _acceptance(
 
 def _with_truth(
     batch: EventBatch,
-    rows: NDArray[np.int64],
+    rows: Ints,
     sim: transport.Simulated,
     able: pattern.Reconstructible,
-    accepted: NDArray[np.bool_],
+    accepted: Mask,
     tracks: Tracks,
 ) -> EventBatch:
     """Add acceptance, track type and the true closest point to the beam to the particles."""
@@ -265,11 +265,11 @@ def _with_truth(
 
 def _velo_tracks(
     batch: EventBatch,
-    rows: NDArray[np.int64],
+    rows: Ints,
     sim: transport.Simulated,
     found: pattern.Found,
     tracks: Tracks,
-    event: NDArray[np.int64],
+    event: Ints,
     planes: geometry.Planes,
     par: Parameters,
 ) -> vertexing.VertexTracks:

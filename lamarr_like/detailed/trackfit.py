@@ -12,8 +12,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints, Mask
 from . import geometry
 from .compiled import inner, kernel
 from .field import FIELD_START, propagate
@@ -39,11 +39,11 @@ class Fitted(NamedTuple):
         n_hits: hits in VELO, TT and T, shape ``(n, 3)``.
     """
 
-    state: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    chi2: NDArray[np.float64]
-    n_dof: NDArray[np.int64]
-    n_hits: NDArray[np.int64]
+    state: Floats
+    covariance: Floats
+    chi2: Floats
+    n_dof: Ints
+    n_hits: Ints
 
 
 @inner
@@ -321,11 +321,11 @@ def _fit_all(seeds, value, angle, error, hit, fixed, planes, det, magnet, out): 
 
 
 def fit(
-    seeds: NDArray[np.float64],
-    value: NDArray[np.float64],
-    angle: NDArray[np.float64],
-    error: NDArray[np.float64],
-    hit: NDArray[np.bool_],
+    seeds: Floats,
+    value: Floats,
+    angle: Floats,
+    error: Floats,
+    hit: Mask,
     planes: geometry.Planes,
     par: Parameters,
     *,

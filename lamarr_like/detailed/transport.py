@@ -10,8 +10,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints, Keys, Mask
 from . import geometry
 from .compiled import inner, kernel
 from .field import propagate
@@ -49,21 +49,21 @@ class Simulated(NamedTuple):
         end_z: z where it decayed, interacted or left [mm].
     """
 
-    row: NDArray[np.int64]
-    generation: NDArray[np.int64]
-    species: NDArray[np.int64]
-    charge: NDArray[np.int64]
-    start: NDArray[np.float64]
-    value: NDArray[np.float64]
-    angle: NDArray[np.float64]
-    error: NDArray[np.float64]
-    hit: NDArray[np.bool_]
-    rich: NDArray[np.float64]
-    rich_species: NDArray[np.int64]
-    t2: NDArray[np.float64]
-    spd: NDArray[np.float64]
-    spd_species: NDArray[np.int64]
-    end_z: NDArray[np.float64]
+    row: Ints
+    generation: Ints
+    species: Ints
+    charge: Ints
+    start: Floats
+    value: Floats
+    angle: Floats
+    error: Floats
+    hit: Mask
+    rich: Floats
+    rich_species: Ints
+    t2: Floats
+    spd: Floats
+    spd_species: Ints
+    end_z: Floats
 
 
 @kernel
@@ -205,8 +205,8 @@ def _crossing(x, y, tx, ty, radius):  # type: ignore[no-untyped-def]
 
 
 def follow(
-    keys: NDArray[np.uint64],
-    initial: NDArray[np.float64],
+    keys: Keys,
+    initial: Floats,
     planes: geometry.Planes,
     par: Parameters,
 ) -> Simulated:

@@ -11,9 +11,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Floats, Ints
 from ..events import Table
 from .compiled import inner, kernel
 from .parameters import Parameters
@@ -33,10 +33,10 @@ class Vertices(NamedTuple):
         owner: vertex of each track, -1 for none, shape ``(n_tracks,)``.
     """
 
-    position: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    n_tracks: NDArray[np.int64]
-    owner: NDArray[np.int64]
+    position: Floats
+    covariance: Floats
+    n_tracks: Ints
+    owner: Ints
 
 
 @inner
@@ -157,9 +157,7 @@ def _find(states, covs, min_tracks):  # type: ignore[no-untyped-def]
     return position[:made], covariance[:made], counts[:made], owner
 
 
-def find_vertices(
-    states: NDArray[np.float64], covariances: NDArray[np.float64], par: Parameters
-) -> Vertices:
+def find_vertices(states: Floats, covariances: Floats, par: Parameters) -> Vertices:
     """Find the primary vertices of one event.
 
     Args:
@@ -180,10 +178,10 @@ class VertexTracks(NamedTuple):
         mc_pv_id: collision the particle comes from, -1 for secondaries.
     """
 
-    state: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    event: NDArray[np.int64]
-    mc_pv_id: NDArray[np.int64]
+    state: Floats
+    covariance: Floats
+    event: Ints
+    mc_pv_id: Ints
 
 
 def joined(*parts: VertexTracks) -> VertexTracks:

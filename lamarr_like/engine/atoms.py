@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..arrays import Integers, Ints, Mask
 
 FREE = -1
 """Pattern code of an output without constraint; code ``-2 - j`` is a copy of output ``j``, a code
@@ -28,7 +29,7 @@ class Atoms:
         patterns: codes, shape ``(n_classes, k)``.
     """
 
-    def __init__(self, values: list[list[float]], patterns: NDArray[np.integer]) -> None:
+    def __init__(self, values: list[list[float]], patterns: Integers) -> None:
         self.values = [[float(v) for v in each] for each in values]
         self.patterns = np.asarray(patterns, dtype=np.int64).reshape(-1, len(values))
 
@@ -36,7 +37,7 @@ class Atoms:
         return len(self.patterns)
 
     @property
-    def free(self) -> NDArray[np.bool_]:
+    def free(self) -> Mask:
         """Whether each output is free in each class, shape ``(n_classes, k)``."""
         return self.patterns == FREE
 
@@ -44,7 +45,7 @@ class Atoms:
     def detect(
         cls,
         outputs: np.ndarray,
-        integer: NDArray[np.bool_],
+        integer: Mask,
         weights: np.ndarray | None = None,
         *,
         class_share: float = 1e-3,
@@ -77,21 +78,21 @@ class Atoms:
             kept = np.concatenate([kept, np.full((1, outputs.shape[1]), FREE)])
         return cls(values, kept)
 
-    def _nearest(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _nearest(self, codes: Ints) -> Ints:
         """For each row of codes the class with most constraints, all of which it meets, or -1."""
         meets = (self.patterns[None] == FREE) | (self.patterns[None] == codes[:, None])
         rank = np.where(meets.all(axis=2), 1 + (~self.free).sum(axis=1), 0)
         best = rank.argmax(axis=1) if len(self) else np.zeros(len(codes), dtype=np.int64)
         found = rank.max(axis=1, initial=0) > 0
-        result: NDArray[np.int64] = np.where(found, best, -1)
+        result: Ints = np.where(found, best, -1)
         return result
 
-    def classify(self, outputs: np.ndarray, integer: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def classify(self, outputs: np.ndarray, integer: Mask) -> Ints:
         """Class of each row, shape ``(n,)``; -1 where the row meets no class."""
         codes, row = np.unique(_codes(outputs, self.values, integer), axis=0, return_inverse=True)
         return self._nearest(codes)[row.ravel()]
 
-    def impose(self, outputs: np.ndarray, classes: NDArray[np.integer]) -> None:
+    def impose(self, outputs: np.ndarray, classes: Integers) -> None:
         """Write copies and fixed values into ``outputs``, shape ``(n, k)``, in place."""
         for c in range(len(self)):
             bound = np.flatnonzero(~self.free[c])
@@ -118,9 +119,7 @@ def _repeated(x: np.ndarray, w: np.ndarray, zero_share: float, value_share: floa
     return [float(v) for v in unique[frequent]]
 
 
-def _codes(
-    outputs: np.ndarray, values: list[list[float]], integer: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def _codes(outputs: np.ndarray, values: list[list[float]], integer: Mask) -> Ints:
     codes = np.full(outputs.shape, FREE, dtype=np.int64)
     for k, fixed in enumerate(values):
         for i, value in enumerate(fixed):

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from ..arrays import Floats, Floats32
 from ..errors import TrainingError
-
-Floats = NDArray[np.float64]
 
 _MAX_SCORE = 5.0
 
@@ -170,7 +168,7 @@ class ConditionTransform:
         free = [c for c, flag in zip(columns, flags, strict=True) if not flag]
         return cls(flags, NormalScores.fit(free, [weights] * len(free), n_knots))
 
-    def __call__(self, columns: list[np.ndarray]) -> NDArray[np.float32]:
+    def __call__(self, columns: list[np.ndarray]) -> Floats32:
         """Network input, shape ``(n, n_conditions)``."""
         result = np.empty((len(columns[0]) if columns else 0, len(self.flags)), dtype=np.float32)
         k = 0

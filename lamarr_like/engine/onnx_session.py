@@ -6,16 +6,13 @@ The result of a row is the same bit for bit whichever rows share the call.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats32
 from ..errors import ArtefactError
 from .onnx_check import check_model
 from .translator.sequences import LENGTHS, SLOTS
-
-Floats32: TypeAlias = NDArray[np.float32]
 
 BLOCKS = (1024, 128)
 """Rows in a call of a network; what is left is padded to the smallest."""

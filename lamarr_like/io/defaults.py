@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Ints, Mask
 from ..errors import SchemaError
 from ..events import EventBatch, Table
 from ..physics.particles import charges, masses
@@ -16,7 +16,7 @@ from .naming import EXAMPLE, require_particles
 
 def with_defaults(
     columns: Mapping[str, np.ndarray],
-    offsets: NDArray[np.int64],
+    offsets: Ints,
     where: str,
     vertex: Table | None = None,
 ) -> dict[str, np.ndarray]:
@@ -54,7 +54,7 @@ def with_defaults(
     return filled
 
 
-def _without_daughters(mother: np.ndarray, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _without_daughters(mother: np.ndarray, offsets: Ints) -> Mask:
     """Whether each particle is nobody's mother; mothers count the rows of their event."""
     stable = np.ones(int(offsets[-1]), dtype=np.bool_)
     counts = np.diff(offsets)
@@ -63,7 +63,7 @@ def _without_daughters(mother: np.ndarray, offsets: NDArray[np.int64]) -> NDArra
     return stable
 
 
-def _first_collision(n_events: int, where: str, vertex: Table | None) -> NDArray[np.int64]:
+def _first_collision(n_events: int, where: str, vertex: Table | None) -> Ints:
     """The collision of each event, -1 where it has none."""
     if vertex is None:
         return np.zeros(n_events, dtype=np.int64)
@@ -75,7 +75,7 @@ def _first_collision(n_events: int, where: str, vertex: Table | None) -> NDArray
     return np.where(vertex.counts > 0, 0, -1).astype(np.int64)
 
 
-def collisions(columns: Mapping[str, np.ndarray], offsets: NDArray[np.int64]) -> Table:
+def collisions(columns: Mapping[str, np.ndarray], offsets: Ints) -> Table:
     """The table of collisions, one row for each that the particles name.
 
     They lie where ``mc_x``, ``mc_y``, ``mc_z`` and ``mc_t`` say (repeated for each particle), or

@@ -20,9 +20,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Columns, Ints
 from ..errors import SchemaError
 from ..events import EventBatch, Table, grouped
 from . import naming
@@ -33,8 +33,7 @@ WHERE = "events"
 """How messages call what was given."""
 
 _PLACE = ("mc_x", "mc_y", "mc_z", "mc_t")
-_Columns = dict[str, np.ndarray]
-_Tables = dict[str, _Columns]
+_Tables = dict[str, Columns]
 
 
 def read_memory(given: Any) -> tuple[EventBatch, bool]:
@@ -240,7 +239,7 @@ def _plain(name: str, array: Any) -> np.ndarray:
     return np.asarray(np.ma.getdata(values))
 
 
-def _counts(name: str, array: Any) -> NDArray[np.int64]:
+def _counts(name: str, array: Any) -> Ints:
     """Length of each list of a jagged column."""
     import awkward as ak
 
@@ -249,7 +248,7 @@ def _counts(name: str, array: Any) -> NDArray[np.int64]:
     return _plain(f"{name} (its lists)", ak.num(array, axis=1)).astype(np.int64)
 
 
-def _flat(name: str, array: Any, counts: NDArray[np.int64], beside: str) -> np.ndarray:
+def _flat(name: str, array: Any, counts: Ints, beside: str) -> np.ndarray:
     """The values of a jagged column of known lengths."""
     import awkward as ak
 
@@ -286,12 +285,12 @@ def _cast(table: str, name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _from_lists(
-    columns: Mapping[naming.Key, Any], unknown: Mapping[str, _Columns]
-) -> tuple[_Columns, Table, Table | None]:
+    columns: Mapping[naming.Key, Any], unknown: Mapping[str, Columns]
+) -> tuple[Columns, Table, Table | None]:
     """Event columns, particles and collisions of jagged columns."""
     counts = _counts("mc_px", columns["particle", "mc_px"])
-    event: _Columns = dict(unknown.get("event", {}))
-    particle: _Columns = {}
+    event: Columns = dict(unknown.get("event", {}))
+    particle: Columns = {}
     own: dict[str, Any] = {}
     for (table, name), array in columns.items():
         if table == "event":
@@ -315,7 +314,7 @@ def _from_lists(
     return event, Table.from_counts(particle, counts), vertex
 
 
-def _from_rows(tables: _Tables) -> tuple[_Columns, Table, Table | None]:
+def _from_rows(tables: _Tables) -> tuple[Columns, Table, Table | None]:
     """Event columns, particles and collisions of flat tables."""
     tables = {
         name: {k: _cast("event", k, v) if k == "event_id" else v for k, v in columns.items()}
@@ -339,7 +338,7 @@ def _from_rows(tables: _Tables) -> tuple[_Columns, Table, Table | None]:
     return event, particle, jagged.get("vertex")
 
 
-def _checked(parts: tuple[_Columns, Table, Table | None]) -> EventBatch:
+def _checked(parts: tuple[Columns, Table, Table | None]) -> EventBatch:
     """The batch of its tables, cast, completed and checked; what a detector made is left out."""
     event, particle, vertex = parts
     n = len(event["event_id"])

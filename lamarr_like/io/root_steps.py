@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Ints
 from ..errors import SourceError
 
 MAX_STEP_BYTES = 1 << 32
@@ -52,8 +52,8 @@ class _Blocks:
         self, first: Sequence[int], end: Sequence[int], size: Sequence[tuple[float, float]]
     ):
         order = np.argsort(np.asarray(first, dtype=np.int64), kind="stable")
-        self.first: NDArray[np.int64] = np.asarray(first, dtype=np.int64)[order]
-        self.end: NDArray[np.int64] = np.asarray(end, dtype=np.int64)[order]
+        self.first: Ints = np.asarray(first, dtype=np.int64)[order]
+        self.end: Ints = np.asarray(end, dtype=np.int64)[order]
         self.size = np.asarray(size, dtype=np.float64).reshape(-1, 2)[order]
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Floats, Integers, Ints, Mask
 from ..events import Table
 from ..physics.particles import charges
 
@@ -69,28 +69,28 @@ class RawTruth:
         vt: production time [ns].
     """
 
-    offsets: NDArray[np.int64]
-    pdg_id: NDArray[np.int64]
-    status: NDArray[np.int64]
-    stable: NDArray[np.bool_]
-    mother: NDArray[np.int64]
-    pv_id: NDArray[np.int64]
-    px: NDArray[np.float64]
-    py: NDArray[np.float64]
-    pz: NDArray[np.float64]
-    energy: NDArray[np.float64]
-    vx: NDArray[np.float64]
-    vy: NDArray[np.float64]
-    vz: NDArray[np.float64]
-    vt: NDArray[np.float64]
+    offsets: Ints
+    pdg_id: Ints
+    status: Ints
+    stable: Mask
+    mother: Ints
+    pv_id: Ints
+    px: Floats
+    py: Floats
+    pz: Floats
+    energy: Floats
+    vx: Floats
+    vy: Floats
+    vz: Floats
+    vt: Floats
 
     @property
-    def event_index(self) -> NDArray[np.int64]:
+    def event_index(self) -> Ints:
         """Position of the event of each row."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
 
-def is_particle(pdg_id: NDArray[np.integer]) -> NDArray[np.bool_]:
+def is_particle(pdg_id: Integers) -> Mask:
     """Whether an identifier is a particle that can be seen to decay: not a parton or a system.
 
     Numbers that nobody knows count as particles; which are partons and systems is known (PDG,
@@ -114,9 +114,7 @@ def is_particle(pdg_id: NDArray[np.integer]) -> NDArray[np.bool_]:
     return ~(parton | diquark | exchange | internal | system)
 
 
-def nearest(
-    mother: NDArray[np.int64], wanted: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def nearest(mother: Ints, wanted: Mask) -> tuple[Ints, Mask]:
     """Closest wanted row on the line of mothers that starts at each row itself.
 
     Pointer jumping: each pass doubles the number of generations covered.
@@ -174,13 +172,13 @@ def select_particles(raw: RawTruth) -> tuple[Table, dict[int, str]]:
     return _table(raw, rows, parent, event), bad
 
 
-def _is_deep(parent: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _is_deep(parent: Ints) -> Mask:
     """Rows whose line of mothers is too long to be followed one by one; real ones have tens."""
     n = len(parent)
     jump = np.append(np.where(parent < 0, n, parent), n)
     for _ in range(_DEEP):
         jump = jump[jump]
-    deep: NDArray[np.bool_] = jump[:n] < n
+    deep: Mask = jump[:n] < n
     return deep
 
 
@@ -189,7 +187,7 @@ def unphysical(raw: RawTruth) -> dict[int, str]:
     event = raw.event_index
     bad: dict[int, str] = {}
 
-    def report(mask: NDArray[np.bool_], what: str, values: np.ndarray, why: str = "") -> None:
+    def report(mask: Mask, what: str, values: np.ndarray, why: str = "") -> None:
         for row in _first_of_each(event, mask):
             k = int(event[row])
             bad.setdefault(k, f"particle {row - raw.offsets[k]} has {what} = {values[row]}{why}")
@@ -218,14 +216,14 @@ def unphysical(raw: RawTruth) -> dict[int, str]:
     return bad
 
 
-def _first_of_each(event: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _first_of_each(event: Ints, mask: Mask) -> Ints:
     """The first row of each event where a mask is true."""
     rows = np.flatnonzero(mask)
-    first: NDArray[np.int64] = rows[np.unique(event[rows], return_index=True)[1]]
+    first: Ints = rows[np.unique(event[rows], return_index=True)[1]]
     return first
 
 
-def in_reach(raw: RawTruth) -> NDArray[np.bool_]:
+def in_reach(raw: RawTruth) -> Mask:
     """Stable particles, of whatever species, that fly where the detector could see them."""
     keep = raw.stable & (raw.pz > 0)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -235,11 +233,11 @@ def in_reach(raw: RawTruth) -> NDArray[np.bool_]:
     return keep & ((np.abs(raw.pdg_id) != 22) | (raw.energy > MIN_PHOTON_ENERGY))
 
 
-def _can_matter(raw: RawTruth) -> NDArray[np.bool_]:
+def _can_matter(raw: RawTruth) -> Mask:
     return in_reach(raw) & np.isin(np.abs(raw.pdg_id), KEPT_STABLE)
 
 
-def _with_ancestors(keep: NDArray[np.bool_], parent: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _with_ancestors(keep: Mask, parent: Ints) -> Mask:
     keep = keep.copy()
     frontier = parent[keep]
     while len(frontier := np.unique(frontier[frontier >= 0])):
@@ -249,9 +247,7 @@ def _with_ancestors(keep: NDArray[np.bool_], parent: NDArray[np.int64]) -> NDArr
     return keep
 
 
-def _ordered(
-    keep: NDArray[np.bool_], parent: NDArray[np.int64], event: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _ordered(keep: Mask, parent: Ints, event: Ints) -> Ints:
     """Rows kept, each event's in the order of the source unless a daughter precedes its mother."""
     rows = np.flatnonzero(keep)
     late = parent[rows] > rows
@@ -264,15 +260,15 @@ def _ordered(
         ancestor = np.where(ancestor < 0, -1, parent[ancestor])
     # The others keep their order, whatever comes with them.
     depth[~np.isin(event[rows], event[rows][late])] = 0
-    order: NDArray[np.int64] = rows[np.lexsort((rows, depth, event[rows]))]
+    order: Ints = rows[np.lexsort((rows, depth, event[rows]))]
     return order
 
 
 def _table(
     raw: RawTruth,
-    rows: NDArray[np.int64],
-    parent: NDArray[np.int64],
-    event: NDArray[np.int64],
+    rows: Ints,
+    parent: Ints,
+    event: Ints,
 ) -> Table:
     counts = np.bincount(event[rows], minlength=len(raw.offsets) - 1)
     first = np.concatenate([[0], np.cumsum(counts)])[event[rows]]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Ints, Mask
 from ..errors import SchemaError
 from ..events import EventBatch, Table
 from .selection import nearest
@@ -17,7 +17,7 @@ _NOT_COUNTED = (
 )
 
 
-def numbered(table: Table) -> NDArray[np.int64]:
+def numbered(table: Table) -> Ints:
     """Position of each row in its event."""
     return np.arange(len(table)) - np.repeat(table.offsets[:-1], table.counts)
 
@@ -43,7 +43,7 @@ def check_truth(batch: EventBatch, where: str) -> None:
                 _refuse(where, batch, table, ~np.isfinite(values), name, "is not finite", values)
     particle = batch.particle
     counts = np.repeat(particle.counts, particle.counts)
-    n_vertices: NDArray[np.int64] | None = None
+    n_vertices: Ints | None = None
     if "vertex" in batch.tables:
         vertex = batch.vertex
         wrong = vertex["mc_pv_id"] != numbered(vertex)
@@ -73,7 +73,7 @@ def _refuse(
     where: str,
     batch: EventBatch,
     table: str,
-    wrong: NDArray[np.bool_],
+    wrong: Mask,
     name: str,
     what: str,
     values: np.ndarray,

@@ -20,8 +20,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Ints, Mask
 from ..errors import SourceError
 from ..physics.particles import SPEED_OF_LIGHT
 from ..rng import uniforms
@@ -54,7 +54,7 @@ Lost = dict[int, Counter[int]]
 
 
 def decayed(
-    raw: RawTruth, seed: int, event_id: NDArray[np.int64], bad: Collection[int]
+    raw: RawTruth, seed: int, event_id: Ints, bad: Collection[int]
 ) -> tuple[RawTruth, Lost]:
     """Decay what a generator left stable although it decays.
 
@@ -82,7 +82,7 @@ def decayed(
     return _with_daughters(raw, made), lost_particles(raw, lost)
 
 
-def lost_particles(raw: RawTruth, lost: NDArray[np.bool_]) -> Lost:
+def lost_particles(raw: RawTruth, lost: Mask) -> Lost:
     """Particles by event and species, for the rows where a mask is true."""
     found: Lost = {}
     event = raw.event_index
@@ -91,22 +91,22 @@ def lost_particles(raw: RawTruth, lost: NDArray[np.bool_]) -> Lost:
     return found
 
 
-def _has_daughters(raw: RawTruth) -> NDArray[np.bool_]:
+def _has_daughters(raw: RawTruth) -> Mask:
     flags = np.zeros(len(raw.pdg_id), dtype=np.bool_)
     flags[raw.mother[raw.mother >= 0]] = True
     return flags
 
 
-def _flew_out(raw: RawTruth) -> NDArray[np.bool_]:
+def _flew_out(raw: RawTruth) -> Mask:
     """Stable particles of a species that the generator decayed elsewhere in the event."""
     code = np.abs(raw.pdg_id)
     of_kind = np.isin(code, LEAVES_DETECTOR)
     key = raw.event_index * 10_000 + np.where(of_kind, code, 0)
-    flags: NDArray[np.bool_] = of_kind & np.isin(key, key[of_kind & ~raw.stable])
+    flags: Mask = of_kind & np.isin(key, key[of_kind & ~raw.stable])
     return flags
 
 
-def _can_decay(raw: RawTruth) -> NDArray[np.bool_]:
+def _can_decay(raw: RawTruth) -> Mask:
     """What could send something into the detector, of species that Pythia may know."""
     xy, z = DECAY_VOLUME
     flags = is_particle(raw.pdg_id) & (np.abs(raw.pdg_id) < _NUCLEI)
@@ -131,7 +131,7 @@ def _pythia() -> Any:
     return pythia
 
 
-def _decays_in_pythia(pdg_id: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _decays_in_pythia(pdg_id: Ints) -> Mask:
     if not len(pdg_id):
         return np.zeros(0, dtype=np.bool_)
     data = _pythia().particleData
@@ -151,7 +151,7 @@ class _Daughters:
 
 
 def _decays(
-    raw: RawTruth, rows: NDArray[np.int64], seed: int, event_id: NDArray[np.int64]
+    raw: RawTruth, rows: Ints, seed: int, event_id: Ints
 ) -> Iterator[tuple[int, _Daughters | str]]:
     """Each of some particles and its daughters, or ``"flown"`` or ``"failed"``."""
     event = raw.event_index[rows]

@@ -4,18 +4,68 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Floats32, Ints, Ints32, Mask
 from ..engine.atoms import Atoms
 from ..engine.normal_scores import ConditionTransform, NormalScores, dequantise
 from ..errors import TrainingError
 from ..rng import stage_key
+from ..statistics.two_sample import Auc, c2st
 
-Floats32 = NDArray[np.float32]
+Columns = Mapping[str, np.ndarray]
+Metric = Callable[[Columns, Columns, Columns, np.ndarray], Auc]
+"""Real outputs, drawn outputs, conditions, weights of held-out rows to a figure with its error;
+less is better."""
+
+
+def quick_c2st(real: Columns, fake: Columns, conditions: Columns, weights: np.ndarray) -> Auc:
+    """AUC of a two-fold classifier two-sample test with equality flags."""
+    return c2st(
+        real, fake, conditions, weights=weights, equalities=True, folds=2, trees=100, depth=5
+    )
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """What a classifier learns from.
+
+    Args:
+        conditions: arrays of shape ``(n,)``; the model asks for them by these names.
+        labels: position of the class of each row, shape ``(n,)``.
+        classes: names of the classes.
+        weights: shape ``(n,)``, possibly negative; None for ones.
+    """
+
+    conditions: Columns
+    labels: np.ndarray
+    classes: Sequence[str]
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class VectorRows:
+    """What a generator learns from.
+
+    Args:
+        conditions: arrays of shape ``(n,)``; the model asks for them by these names.
+        targets: arrays of shape ``(n,)``, in the order in which they are to be drawn (from the
+            most informative).
+        weights: shape ``(n,)``, possibly negative; None for ones.
+        integers: targets that are integers.
+        pulls: targets in units of their expected resolution, see `NormalScores.fit`.
+        metric: figure on held-out rows that chooses the state to keep.
+    """
+
+    conditions: Columns
+    targets: Columns
+    weights: np.ndarray | None = None
+    integers: frozenset[str] = frozenset()
+    pulls: frozenset[str] = frozenset()
+    metric: Metric = quick_c2st
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -27,9 +77,7 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng(int(stage_key(seed, f"nets {purpose}")))
 
 
-def checked_columns(
-    columns: Mapping[str, np.ndarray], n: int, what: str
-) -> dict[str, NDArray[np.float64]]:
+def checked_columns(columns: Mapping[str, np.ndarray], n: int, what: str) -> dict[str, Floats]:
     """Float64 copies of training columns.
 
     Raises:
@@ -47,7 +95,7 @@ def checked_columns(
     return result
 
 
-def checked_weights(weights: np.ndarray | None, n: int) -> NDArray[np.float64]:
+def checked_weights(weights: np.ndarray | None, n: int) -> Floats:
     """Weights scaled to a mean of one; ones for None.
 
     Raises:
@@ -65,7 +113,8 @@ def data_digest(*tables: Mapping[str, np.ndarray]) -> str:
     """SHA-256 of the names and values of training columns."""
     digest = hashlib.sha256()
     for table in tables:
-        for name, values in table.items():
+        for name, column in table.items():
+            values = np.asarray(column)
             digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
             digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
@@ -78,7 +127,7 @@ def archive(arrays: Mapping[str, np.ndarray]) -> bytes:
     return stream.getvalue()
 
 
-def split(n: int, share: float, seed: int, most: int = 30_000) -> NDArray[np.bool_]:
+def split(n: int, share: float, seed: int, most: int = 30_000) -> Mask:
     """Which rows are held out, shape ``(n,)``."""
     held = np.zeros(n, dtype=bool)
     held[stream(seed, "split").permutation(n)[: min(int(n * share), most)]] = True
@@ -103,37 +152,25 @@ class GeneratorSample:
     transform: ConditionTransform
     scores: NormalScores
     atoms: Atoms
-    integer: NDArray[np.bool_]
+    integer: Mask
     x: Floats32
-    atom: NDArray[np.int32]
+    atom: Ints32
     y: Floats32
     weights: Floats32
 
 
-def prepare_generator_sample(
-    conditions: Mapping[str, np.ndarray],
-    targets: Mapping[str, np.ndarray],
-    weights: np.ndarray | None,
-    *,
-    integers: frozenset[str],
-    knots: int,
-    seed: int,
-    pulls: frozenset[str] = frozenset(),
-) -> GeneratorSample:
+def prepare_generator_sample(rows: VectorRows, *, knots: int, seed: int) -> GeneratorSample:
     """Fit the transforms and apply them.
 
     Args:
-        conditions: arrays of shape ``(n,)``.
-        targets: arrays of shape ``(n,)``.
-        weights: shape ``(n,)`` or None.
-        integers: targets that are integers.
+        rows: the sample.
         knots: knots of the transforms of the targets.
         seed: seed of the dequantisation.
-        pulls: targets in units of their expected resolution, see `NormalScores.fit`.
 
     Raises:
         TrainingError: if a column cannot be used.
     """
+    conditions, targets = rows.conditions, rows.targets
     if not targets or not conditions:
         raise TrainingError("a generator needs at least one condition and one target")
     n = len(next(iter(targets.values())))
@@ -141,9 +178,9 @@ def prepare_generator_sample(
         raise TrainingError(f"{n} rows are too few to train a generator on; 100 is the least")
     x = list(checked_columns(conditions, n, "condition").values())
     outputs = np.stack(list(checked_columns(targets, n, "target").values()), axis=1)
-    w = checked_weights(weights, n)
-    integer = np.array([name in integers for name in targets])
-    places = [k for k, name in enumerate(targets) if name in pulls]
+    w = checked_weights(rows.weights, n)
+    integer = np.array([name in rows.integers for name in targets])
+    places = [k for k, name in enumerate(targets) if name in rows.pulls]
     scores, atoms, atom, y = prepare_outputs(
         outputs, integer, w, knots=knots, seed=seed, pulls=places
     )
@@ -161,14 +198,14 @@ def prepare_generator_sample(
 
 
 def prepare_outputs(
-    outputs: NDArray[np.float64],
-    integer: NDArray[np.bool_],
-    w: NDArray[np.float64],
+    outputs: Floats,
+    integer: Mask,
+    w: Floats,
     *,
     knots: int,
     seed: int,
     pulls: Collection[int] = (),
-) -> tuple[NormalScores, Atoms, NDArray[np.int64], Floats32]:
+) -> tuple[NormalScores, Atoms, Ints, Floats32]:
     """Transforms, classes of atoms, class of each row and normal scores of outputs.
 
     Args:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import schema
+from ..arrays import Columns
 
 SUMMED = (
     *("rich_dll_e", "rich_dll_mu", "rich_dll_k", "rich_dll_p", "calo_dll_e", "calo_dll_mu"),
@@ -23,7 +24,7 @@ COMBINED = ("pid_e", "pid_mu", "pid_k", "pid_p")
 """Track columns that it gives."""
 
 
-def combined_dlls(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def combined_dlls(columns: Mapping[str, np.ndarray]) -> Columns:
     """Combined differences of the log likelihoods of electron, muon, kaon and proton to the pion.
 
     Args:

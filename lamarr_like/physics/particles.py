@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats, Integers, Mask
 from .particle_gaps import GAPS, opposite
 
 if TYPE_CHECKING:
@@ -151,24 +152,24 @@ def antiparticle(pdg_id: int) -> int:
     return -pdg_id
 
 
-def charges(pdg_id: NDArray[np.integer]) -> NDArray[np.int8]:
+def charges(pdg_id: Integers) -> NDArray[np.int8]:
     """Electric charge in units of e, shape ``(n,)``; 0 for unknown or fractional charges."""
     found = _each(pdg_id, lambda one: one.charge)
     return np.trunc(found).astype(np.int8)
 
 
-def masses(pdg_id: NDArray[np.integer]) -> NDArray[np.float64]:
+def masses(pdg_id: Integers) -> Floats:
     """Mass [MeV], shape ``(n,)``; 0 for identifiers in no table, such as strings and clusters."""
     return np.nan_to_num(_each(pdg_id, lambda one: one.mass))
 
 
-def _each(pdg_id: NDArray[np.integer], value: Callable[[Species], float]) -> NDArray[np.float64]:
+def _each(pdg_id: Integers, value: Callable[[Species], float]) -> Floats:
     unique, inverse = np.unique(np.asarray(pdg_id), return_inverse=True)
     found = (species(int(i)) for i in unique)
     values = np.array([0.0 if one is None else value(one) for one in found], dtype=np.float64)
     return values[inverse] if len(values) else np.zeros(0)
 
 
-def is_tracked(pdg_id: NDArray[np.integer]) -> NDArray[np.bool_]:
+def is_tracked(pdg_id: Integers) -> Mask:
     """Whether the species leaves a track in the detector (e, mu, pi, K, p)."""
     return np.isin(np.abs(pdg_id), TRACKED_SPECIES)

@@ -10,15 +10,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import SchemaError
 from ..events import EventBatch, Table
 
 MOST = 1000
 """Draws of one event at the most."""
-
-Floats = NDArray[np.float64]
 
 
 def oversampled(batch: EventBatch, draws: int) -> EventBatch:

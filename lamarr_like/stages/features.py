@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import schema
+from ..arrays import Columns, Floats, Integers, Ints, Mask, Rows
 from ..events import EventBatch, Table
 from ..physics import particles
-from .stage import ColumnKeys, Columns, Floats, Mask, Rows, keys
+from .stage import ColumnKeys, keys
 
 MOMENTUM = ("mc_px", "mc_py", "mc_pz")
 VERTEX = ("mc_vx", "mc_vy", "mc_vz")
@@ -61,7 +61,7 @@ def direction(px: Floats, py: Floats, pz: Floats) -> Columns:
     }
 
 
-def species(pdg_id: NDArray[np.integer]) -> Columns:
+def species(pdg_id: Integers) -> Columns:
     """One flag (0 or 1) for each tracked species: ``is_e``, ``is_mu``, ``is_pi``, ..."""
     absolute = np.abs(pdg_id)
     return {
@@ -70,7 +70,7 @@ def species(pdg_id: NDArray[np.integer]) -> Columns:
     }
 
 
-def track_flags(track_type: NDArray[np.integer]) -> Columns:
+def track_flags(track_type: Integers) -> Columns:
     """One flag (0 or 1) for each type of track: ``is_long``, ``is_upstream``, ..."""
     return {
         f"is_{name}": (track_type == code).astype(np.float64)
@@ -180,11 +180,11 @@ def occupancy(batch: EventBatch, table: str, rows: Mask) -> Columns:
     }
 
 
-def linked_rows(batch: EventBatch, rows: Mask) -> NDArray[np.int64]:
+def linked_rows(batch: EventBatch, rows: Mask) -> Ints:
     """Positions in the particle table of the particles behind some tracks."""
     track = batch.track
     local = track["mcparticle_id"][rows].astype(np.int64)
-    linked: NDArray[np.int64] = batch.particle.offsets[track.event_index[rows]] + local
+    linked: Ints = batch.particle.offsets[track.event_index[rows]] + local
     return linked
 
 

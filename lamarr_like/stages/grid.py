@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .stage import Floats, Mask
-
-Ints = NDArray[np.int64]
+from ..arrays import Floats, Integers, Ints, Mask
 
 _FINE = 16
 """Rows of the grid in the width of a column."""
@@ -26,7 +23,7 @@ class Grid:
         side: width of a column [mm]; nothing farther in x is found for certain.
     """
 
-    def __init__(self, x: Floats, y: Floats, event: NDArray[np.integer], side: float) -> None:
+    def __init__(self, x: Floats, y: Floats, event: Integers, side: float) -> None:
         self._side = side
         column, row = self._cells(x, y)
         self._left, self._bottom = (int(c.min(initial=0)) for c in (column, row))
@@ -40,12 +37,12 @@ class Grid:
         fine = self._side / _FINE
         return np.floor(x / self._side).astype(np.int64), np.floor(y / fine).astype(np.int64)
 
-    def _keys(self, event: NDArray[np.integer], column: Ints, row: Ints) -> Ints:
+    def _keys(self, event: Integers, column: Ints, row: Ints) -> Ints:
         result: Ints = (event.astype(np.int64) * self._width + column) * self._height + row
         return result
 
     def near(
-        self, x: Floats, y: Floats, event: NDArray[np.integer], half: Floats
+        self, x: Floats, y: Floats, event: Integers, half: Floats
     ) -> Iterator[tuple[Ints, Ints]]:
         """Pairs of places and points of one event that may be within `half` in x and in y.
 
@@ -70,9 +67,7 @@ class Grid:
             yield np.repeat(np.arange(start, stop), count[start:stop].sum(axis=1)), point
             start = stop
 
-    def _ranges(
-        self, x: Floats, y: Floats, event: NDArray[np.integer], half: Floats
-    ) -> tuple[Ints, Ints]:
+    def _ranges(self, x: Floats, y: Floats, event: Integers, half: Floats) -> tuple[Ints, Ints]:
         """First point and number of points for each place in three columns, shapes ``(k, 3)``."""
         column, low = self._cells(x, y - half)
         _, high = self._cells(x, y + half)

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import rng
+from ..arrays import Columns, Floats, Mask
 from ..errors import ArtefactError
 from ..events import EventBatch, Table
 from ..files.forms import Items, Number, Record, check
 from . import features
-from .stage import AbstractGeneratorStage, Columns, Floats, Mask, Model, keys, typed
+from .recipe import recipe
+from .stage import AbstractGeneratorStage, Model, keys, typed
 
 ETA_EDGES = (0.5, 1.6, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.5)
 """Slices of pseudorapidity in which charged particles are counted."""
@@ -54,6 +55,7 @@ class Occupancy(AbstractGeneratorStage):
     target_columns = provides
     outputs = ("n_spd_hits", "n_tracks")
     integers = frozenset(outputs)
+    recipes = (recipe("armdn", hidden=48, depth=2, steps=12_000, weight_decay=0.1),)
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
@@ -162,8 +164,8 @@ def _calorimeter_counts(stable: Table) -> Columns:
 
 def _within(
     x: np.ndarray, y: np.ndarray, half: tuple[float, float], hole: tuple[float, float]
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Whether a point lies in a rectangle and not in the hole in its middle."""
     ax, ay = np.abs(x), np.abs(y)
-    inside: NDArray[np.bool_] = (ax < half[0]) & (ay < half[1])
+    inside: Mask = (ax < half[0]) & (ay < half[1])
     return inside & ((ax > hole[0]) | (ay > hole[1]))

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..arrays import Mask
 from ..physics import particles
-from .stage import Mask
 
 Ranges: TypeAlias = dict[str, dict[str, list[float]]]
 """Smallest and largest value of each condition, by species flag."""

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
+from ..arrays import Floats, Ints
 
 AXES = ("p", "eta", "n_spd_hits")
 """What efficiencies are binned in: generated momentum [MeV], pseudorapidity, nSPDHits."""
@@ -42,7 +40,12 @@ class Bins:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def place(self, columns: Mapping[str, np.ndarray]) -> Whole:
+    @property
+    def edges(self) -> Floats:
+        """Ends of the bins as `seen`, of bins in one axis, shape ``(n_bins + 1,)``."""
+        return np.append(self.seen[:, 0, 0], self.seen[-1:, 0, 1])
+
+    def place(self, columns: Mapping[str, np.ndarray]) -> Ints:
         """Bin of each row, shape ``(n,)``.
 
         Args:
@@ -52,8 +55,8 @@ class Bins:
         return self._descend(columns, 0, first, np.arange(len(self.boxes)))
 
     def _descend(
-        self, columns: Mapping[str, np.ndarray], axis: int, start: Whole, boxes: Whole
-    ) -> Whole:
+        self, columns: Mapping[str, np.ndarray], axis: int, start: Ints, boxes: Ints
+    ) -> Ints:
         """Bins of rows that lie in the given boxes on all axes before this one."""
         values = columns[self.axes[axis]]
         lows = np.unique(self.boxes[boxes, axis, 0])

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Mask
 from ..errors import SchemaError
 from .two_sample import Auc, c2st, features, weighted_auc
 
 __all__ = [
     "Auc",
     "c2st",
+    "core_width",
     "features",
     "floor",
     "halves",
@@ -23,7 +24,15 @@ __all__ = [
 ]
 
 
-def halves(n: int, seed: int = 0, groups: np.ndarray | None = None) -> NDArray[np.bool_]:
+def core_width(values: Floats) -> float:
+    """Half the central 68.3 % interval of values of shape ``(n,)``; 0 for fewer than ten."""
+    if len(values) < 10:
+        return 0.0
+    low, high = np.quantile(values, [0.15865, 0.84135])
+    return float(high - low) / 2.0
+
+
+def halves(n: int, seed: int = 0, groups: np.ndarray | None = None) -> Mask:
     """Mark a random half of the rows, shape ``(n,)``.
 
     Args:
@@ -33,10 +42,10 @@ def halves(n: int, seed: int = 0, groups: np.ndarray | None = None) -> NDArray[n
     """
     rng = np.random.default_rng(seed)
     if groups is None:
-        half: NDArray[np.bool_] = rng.permutation(n) < n // 2
+        half: Mask = rng.permutation(n) < n // 2
         return half
     unique, row = np.unique(groups, return_inverse=True)
-    chosen: NDArray[np.bool_] = (rng.permutation(len(unique)) < len(unique) // 2)[row.ravel()]
+    chosen: Mask = (rng.permutation(len(unique)) < len(unique) // 2)[row.ravel()]
     return chosen
 
 
@@ -76,7 +85,7 @@ def _steps(
     b: np.ndarray,
     a_weights: np.ndarray | None,
     b_weights: np.ndarray | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Floats, Floats]:
     """Sorted values of both samples, and the difference of the distributions from each on."""
     values = np.concatenate([a, b]).astype(np.float64)
     masses = []

@@ -31,11 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
+from ..arrays import Floats, Ints, Mask
 from ..errors import SchemaError
-
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 LEAST_UNITS = 10.0
 """Units with a say below which the difference of a bin is not judged."""
@@ -49,8 +46,18 @@ class Rows(NamedTuple):
         weight: statistical weight, negative ones allowed.
     """
 
-    unit: Whole
+    unit: Ints
     weight: Floats
+
+
+def common_units(one: Ints, two: Ints) -> tuple[Ints, Ints, int]:
+    """Numbers from 0 of the units of two samples, equal ones for equal units, and how many.
+
+    Args:
+        one, two: unit of each row, of shapes ``(n,)`` and ``(m,)``.
+    """
+    number = np.unique(np.concatenate([one, two]), return_inverse=True)[1].ravel()
+    return number[: len(one)], number[len(one) :], int(number.max()) + 1 if len(number) else 0
 
 
 class Shares(NamedTuple):
@@ -168,7 +175,7 @@ class Cells:
         SchemaError: if lengths do not fit or a weight is not a number.
     """
 
-    def __init__(self, detailed: Rows, fast: Rows, bins: tuple[Whole, Whole], n_bins: int) -> None:
+    def __init__(self, detailed: Rows, fast: Rows, bins: tuple[Ints, Ints], n_bins: int) -> None:
         both = (detailed, fast)
         for rows, place in zip(both, bins, strict=True):
             if not len(rows.unit) == len(rows.weight) == len(place):
@@ -262,7 +269,7 @@ class Cells:
         result: Floats = parts[1] - parts[0]
         return result
 
-    def _unit_number(self) -> Whole:
+    def _unit_number(self) -> Ints:
         # Cells are sorted by unit: a new number wherever the unit changes.
         return np.concatenate([[0], np.cumsum(np.diff(self._unit) > 0)]).astype(np.int64)
 

@@ -7,10 +7,9 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning, curve_fit
 
-Floats = NDArray[np.float64]
+from ..arrays import Floats
 
 NAN = float("nan")
 

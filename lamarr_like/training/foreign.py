@@ -7,7 +7,7 @@ named operations in `OPERATIONS` on a list of expressions.  Nothing is evaluated
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import schema
+from ..arrays import ReadColumns
 from ..errors import SchemaError, SourceError
 from ..events import EventBatch, Table
 from ..files.forms import (
@@ -36,8 +37,6 @@ from ..physics.particles import masses
 from ..rng import uniforms
 
 MAPPING_SCHEMA = 1
-
-Columns = Mapping[str, np.ndarray]
 
 
 def _energy(px: np.ndarray, py: np.ndarray, pz: np.ndarray, pdg_id: np.ndarray) -> np.ndarray:
@@ -107,7 +106,7 @@ _ARGUMENTS = {name: count for name, (count, _) in OPERATIONS.items()} | {"bernou
 class _Evaluator:
     """Evaluates checked expressions on the foreign columns of one file."""
 
-    def __init__(self, columns: Columns, event_id: np.ndarray, where: str) -> None:
+    def __init__(self, columns: ReadColumns, event_id: np.ndarray, where: str) -> None:
         self.columns, self.event_id, self.where = columns, event_id, where
 
     def __call__(self, expression: Any, target: str) -> np.ndarray:
@@ -265,7 +264,7 @@ def _declared(table: str, name: str, values: np.ndarray, path: Path) -> np.ndarr
     return schema.as_declared(table, name, np.rint(values) if integer else values)
 
 
-def _track_momenta(track: Columns) -> dict[str, np.ndarray]:
+def _track_momenta(track: ReadColumns) -> dict[str, np.ndarray]:
     """Components, pT and eta where p and the slopes are there."""
     if not {"p", "tx", "ty"} <= set(track):
         return {}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Mask
 from ..chain.pipeline import completed
 from ..errors import PipelineError, TrainingError
 from ..events import EventBatch, Table, concatenate
@@ -72,7 +72,7 @@ def _with_occupancy(batch: EventBatch) -> EventBatch:
     return batch.with_columns("event", **new)
 
 
-def row_weights(batch: EventBatch, table: str, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+def row_weights(batch: EventBatch, table: str, rows: Mask) -> Floats:
     """Statistical weights of some rows: generator weight of the event times sWeight of the track.
 
     Args:
@@ -94,7 +94,7 @@ def row_weights(batch: EventBatch, table: str, rows: NDArray[np.bool_]) -> NDArr
 
 def sample_rows(
     stage: type[AbstractModelStage], batch: EventBatch, long_only: bool = False
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Rows that a stage learns from, checked to be there.
 
     Args:

@@ -190,13 +190,13 @@ def test_files_that_are_edited_meanwhile(tmp_path, models, before_second):
 
 
 def test_events_are_counted_again_only_where_they_may_have_changed(tmp_path, models, monkeypatch):
-    from lamarr_like.runs import ranges
+    from lamarr_like.distributed import units
 
     path = write_sample(tmp_path / "a.hepmc", 4)
     config = production(tmp_path, models, sources=[{"files": ["a.hepmc"]}])
     plan = make_plan(config, {})
     os.utime(path, ns=(1, 1))
-    monkeypatch.setattr(ranges, "count_events", lambda text: 5)
+    monkeypatch.setattr(units, "count_events", lambda text: 5)
     assert make_plan(config, {}, plan.inputs).units[0].events == 4
     path.write_text(path.read_text() + "\n")
     assert make_plan(config, {}, plan.inputs).units[0].events == 5

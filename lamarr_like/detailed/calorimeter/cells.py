@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ...arrays import Floats, Ints, Mask
 from ..compiled import inner
 from ..parameters import Parameters
 
@@ -39,18 +39,18 @@ class Cells(NamedTuple):
             are ``neighbour[first[c]:first[c + 1]]``.
     """
 
-    size: NDArray[np.float64]
-    n_x: NDArray[np.int64]
-    n_y: NDArray[np.int64]
-    half: NDArray[np.float64]
-    hole: NDArray[np.float64]
-    offset: NDArray[np.int64]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    region: NDArray[np.int64]
-    exists: NDArray[np.bool_]
-    first: NDArray[np.int64]
-    neighbour: NDArray[np.int64]
+    size: Floats
+    n_x: Ints
+    n_y: Ints
+    half: Floats
+    hole: Floats
+    offset: Ints
+    x: Floats
+    y: Floats
+    region: Ints
+    exists: Mask
+    first: Ints
+    neighbour: Ints
 
 
 @lru_cache(maxsize=8)
@@ -76,11 +76,11 @@ def build(regions: tuple[Region, ...]) -> Cells:
 
 
 def _neighbours(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    size: NDArray[np.float64],
-    exists: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    x: Floats,
+    y: Floats,
+    size: Floats,
+    exists: Mask,
+) -> tuple[Ints, Ints]:
     """Cells that touch each cell by a side or a corner, as offsets and a flat list."""
     real = np.flatnonzero(exists)
     tree = cKDTree(np.stack([x[real], y[real]], axis=1))

@@ -12,8 +12,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints
 from ..compiled import inner
 from .cells import sine
 from .shape import at_place, axis_offset
@@ -40,15 +40,15 @@ class Found(NamedTuple):
         width: the same over that of a mean photon at its place.
     """
 
-    seed: NDArray[np.int64]
-    cell: NDArray[np.int64]
-    weight: NDArray[np.float64]
-    raw: NDArray[np.float64]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    inside: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    width: NDArray[np.float64]
+    seed: Ints
+    cell: Ints
+    weight: Floats
+    raw: Floats
+    x: Floats
+    y: Floats
+    inside: Floats
+    spread: Floats
+    width: Floats
 
 
 @inner

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-Floats = NDArray[np.float64]
+from ...arrays import Floats
 
 _LIMIT = 12.0  # of a log-likelihood difference: beyond there is no sample to tell
 

@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ..compiled import inner
 from ..parameters import Parameters
 from .cells import cell_at
@@ -39,7 +39,7 @@ class Reconstruction(NamedTuple):
     energy_scale: tuple[float, float, float]
     prs_weight: tuple[float, float]
     depth: tuple[float, float, float]
-    place: NDArray[np.float64]
+    place: Floats
     track_error: tuple[float, float, float]
     match_chi2: float
     merged_et: float

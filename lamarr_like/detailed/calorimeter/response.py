@@ -12,8 +12,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints, Mask
 from ..compiled import inner
 from ..matter import ELECTRON, MASS, MUON, PHOTON, PION
 from ..parameters import Parameters
@@ -88,13 +88,13 @@ class Signals(NamedTuple):
         cell, source, energy: true deposits, cell by cell of each arrival, shape ``(m,)``.
     """
 
-    ecal: NDArray[np.float64]
-    prs: NDArray[np.float64]
-    spd: NDArray[np.bool_]
-    hcal: NDArray[np.float64]
-    cell: NDArray[np.int64]
-    source: NDArray[np.int64]
-    energy: NDArray[np.float64]
+    ecal: Floats
+    prs: Floats
+    spd: Mask
+    hcal: Floats
+    cell: Ints
+    source: Ints
+    energy: Floats
 
 
 @inner

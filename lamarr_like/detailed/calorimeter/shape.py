@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ..compiled import inner, kernel
 from ..parameters import Parameters
 from . import cells as layout
@@ -29,9 +29,9 @@ class Shape(NamedTuple):
         spread: root mean square radius of the cells' energies [mm] for the same places.
     """
 
-    position: NDArray[np.float64]
-    contained: NDArray[np.float64]
-    spread: NDArray[np.float64]
+    position: Floats
+    contained: Floats
+    spread: Floats
 
 
 @kernel
@@ -91,7 +91,7 @@ def _shape(mat: Material, sizes: tuple[float, ...]) -> Shape:
     return Shape(np.stack(position), np.stack(contained), np.stack(spread))
 
 
-def _mirrored(quarter: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mirrored(quarter: Floats) -> Floats:
     """A table for both signs of both coordinates from that for positive ones."""
     half = np.concatenate([quarter[:0:-1], quarter])
     return np.concatenate([half[:, :0:-1], half], axis=1)

@@ -13,8 +13,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Keys
 from ..compiled import inner, kernel
 from ..parameters import Parameters
 from ..random import exponential, gamma, normal
@@ -249,14 +249,14 @@ def _images(keys, energy, is_photon, place, mat, side, images):  # type: ignore[
 
 
 def shower_images(
-    keys: NDArray[np.uint64],
-    energy: NDArray[np.float64],
+    keys: Keys,
+    energy: Floats,
     is_photon: bool,
-    place: NDArray[np.float64],
+    place: Floats,
     par: Parameters,
     side: float,
     n: int,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Showers in a bare ECAL of equal cells, to compare with another simulation.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import rng, schema
+from ...arrays import Columns, Floats, Ints
 from ...events import Table
 from ..arrivals import Arrivals, Pointing
 from ..compiled import inner, kernel
@@ -21,8 +21,6 @@ from .response import Response, Signals, fill, response
 from .shape import Shape, shape
 
 _DEPOSITS = 130  # ECAL cells of one arrival at most, in the mean
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 class CaloResult(NamedTuple):
@@ -39,7 +37,7 @@ class CaloResult(NamedTuple):
 
     cluster: Table
     link: Table
-    track: dict[str, np.ndarray]
+    track: Columns
 
 
 class Detector(NamedTuple):
@@ -225,13 +223,13 @@ def _collect(done: list[_Event], tracks: Pointing, par: Parameters) -> CaloResul
 _IN_SCHEMA = frozenset(c.name for c in schema.table_columns("cluster"))
 
 
-def _table(name: str, columns: dict[str, np.ndarray], counts: Ints) -> Table:
+def _table(name: str, columns: Columns, counts: Ints) -> Table:
     """A table of the schema: declared columns in declared order and type."""
     declared = [c.name for c in schema.table_columns(name)]
     return Table.from_counts({c: schema.as_declared(name, c, columns[c]) for c in declared}, counts)
 
 
-def _largest(link: dict[str, np.ndarray], counts: Ints, link_counts: Ints) -> tuple[Ints, Floats]:
+def _largest(link: Columns, counts: Ints, link_counts: Ints) -> tuple[Ints, Floats]:
     """Particle of the largest share of each cluster and that share; -1 and 0 for none."""
     first = np.repeat(np.cumsum(counts) - counts, link_counts)
     row = first + link["cluster_id"]

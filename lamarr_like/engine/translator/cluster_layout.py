@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .sequences import Block, Floats, Floats32, Ints, Pieces, Sources, ones_at, scattered, slots_of
+from ...arrays import Floats, Floats32, Ints
+from .sequences import Block, Pieces, Sources, ones_at, scattered, slots_of
 
 MOST_CLUSTERS = 7
 """Clusters that a source may own."""
@@ -65,9 +65,7 @@ def listed(own: Ints, pointer: Ints) -> Clusters:
     )
 
 
-def describe(
-    sources: Sources, clusters: Clusters, copied: list[int]
-) -> tuple[NDArray[np.float64], Floats32]:
+def describe(sources: Sources, clusters: Clusters, copied: list[int]) -> tuple[Floats, Floats32]:
     """Place and features of clusters before anything of them is drawn.
 
     Args:

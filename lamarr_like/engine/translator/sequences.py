@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
-Floats32: TypeAlias = NDArray[np.float32]
-Ints: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
+from ...arrays import Floats, Floats32, Integers, Ints, Mask
 
 LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 144, 288, 672)
 """Lengths that sequences are padded to; the last for 96 sources with 7 clusters each."""
@@ -113,7 +109,7 @@ def _halved(order: Ints, bounds: Ints, x: Floats, y: Floats, longest: int) -> tu
     return order, np.sort(np.concatenate([bounds, at[cuts]]))
 
 
-def padded_length(n: NDArray[np.integer]) -> Ints:
+def padded_length(n: Integers) -> Ints:
     """Smallest of `LENGTHS` that holds each number of elements."""
     return np.asarray(LENGTHS)[np.searchsorted(LENGTHS, n)]
 

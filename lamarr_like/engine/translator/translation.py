@@ -17,19 +17,19 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ...arrays import Floats, Floats32, Ints, Mask
 from ..atoms import Atoms
 from ..normal_scores import NormalScores
 from .cluster_layout import Clusters, Layout, encoder_feed, listed, source_places
-from .sequences import Floats, Floats32, Ints, Pieces, Sources, blocks, cut, padded_length
+from .sequences import Pieces, Sources, blocks, cut, padded_length
 
 Graph: TypeAlias = Callable[..., list[np.ndarray]]
 """A network: arrays by name in, arrays out."""
 Noise: TypeAlias = Callable[[Ints, Ints, int, int], Floats]
 """Owner, number of the cluster, attempt, size to uniform numbers ``(m, size)``."""
-Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], NDArray[np.bool_]]
+Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], Mask]
 """Event, place, values and a uniform number of each cluster to those that are drawn again."""
 ATTEMPTS = 8
 """How often a cluster is measured again at the most."""
@@ -139,6 +139,18 @@ class Translator:
             # Elsewhere nothing has changed.
             looked_at = np.flatnonzero(np.isin(event, event[rows]))
         return Drawn(offsets, clusters, layout.place, values)
+
+    def rehearse(self) -> None:
+        """Translate two sources, by numbers that make them own clusters."""
+        n = 2
+        place, ones = np.arange(n, dtype=np.float64), np.ones(n)
+        features = np.zeros((n, len(self.conditions)), np.float32)
+        sources = Sources(np.array([0, n]), features, place, place, ones, ones, ones < 0.0)
+        self.draw(
+            sources,
+            np.full((n, 2), 1.0 - 1e-9),
+            lambda owner, number, attempt, size: np.full((len(owner), size), 0.5),
+        )
 
     def _outcomes(
         self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints
 from ...rng import normals
 
 SIGMA_XY = 0.035
@@ -19,11 +19,11 @@ SIGMA_T = 0.15
 
 def collision_points(
     seed: int,
-    event_id: NDArray[np.int64],
-    index: NDArray[np.int64],
+    event_id: Ints,
+    index: Ints,
     sigma_xy: float = SIGMA_XY,
     sigma_z: float = SIGMA_Z,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Draw x, y, z [mm] and t [ns] of collisions around the origin, shape ``(n, 4)``.
 
     Args:

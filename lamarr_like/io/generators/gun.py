@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints
 from ...errors import SourceError
 from ...events import EventBatch, Table
 from ...physics.particles import charges, masses
@@ -103,9 +103,9 @@ class Gun:
         self,
         seed: int,
         stage: str,
-        event_id: NDArray[np.int64],
-        index: NDArray[np.int64],
-        point: NDArray[np.float64],
+        event_id: Ints,
+        index: Ints,
+        point: Floats,
     ) -> dict[str, np.ndarray]:
         """Draw one particle a row; the columns of the particle table without ``mc_pv_id``.
 
@@ -143,7 +143,7 @@ class Gun:
             "mc_charge": charges(pdg_id),
         }
 
-    def _momentum(self, key: str, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _momentum(self, key: str, u: Floats) -> Floats:
         low, high = self.ranges[key]
         value = low * (high / low) ** u if self.is_log else low + (high - low) * u
         return value * 1e3
@@ -158,12 +158,14 @@ class GunSource(TruthSource):
         n_events: how many events to give.
         seed: seed of the run.
         options: see `OPTIONS`.
+        skip_bad: of no account: no event of a gun is broken.
 
     Raises:
         SourceError: for unknown species, unknown options and values out of range.
     """
 
     is_gun = True
+    is_generated = True
 
     def __init__(
         self,
@@ -172,6 +174,7 @@ class GunSource(TruthSource):
         n_events: int | None,
         seed: int,
         options: Mapping[str, str],
+        skip_bad: bool = False,
     ) -> None:
         super().__init__(name, n_events)
         check_options(name, options, OPTIONS)
@@ -184,14 +187,14 @@ class GunSource(TruthSource):
     def batches(self) -> Iterator[EventBatch]:
         """The events, `BLOCK` at a time."""
         assert self.n_events is not None
-        return self.numbered(0, self.n_events)
+        return self.numbered(self.start, self.start + self.n_events)
 
-    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch]:
+    def numbered(self, first: int, stop: int) -> Iterator[EventBatch]:
         """Just the events from `first` to before `stop`."""
         for start in range(first, stop, BLOCK):
             yield self._batch(np.arange(start, min(start + BLOCK, stop), dtype=np.int64))
 
-    def _batch(self, ids: NDArray[np.int64]) -> EventBatch:
+    def _batch(self, ids: Ints) -> EventBatch:
         n = self.gun.n_particles
         point = self._origins(ids)
         event, index = np.repeat(ids, n), np.tile(np.arange(n), len(ids))
@@ -203,7 +206,7 @@ class GunSource(TruthSource):
         vertex = Table.from_counts({"mc_pv_id": np.zeros(len(ids)), **columns}, one)
         return make_batch(ids, np.ones(len(ids)), vertex, Table.from_counts(ordered, n * one))
 
-    def _origins(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _origins(self, ids: Ints) -> Floats:
         """Points of origin x, y, z, t, shape ``(n_events, 4)``."""
         widths = [
             self.origin.get(k, (d, d))[0] for k, d in (("sigma_xy", SIGMA_XY), ("sigma_z", SIGMA_Z))
@@ -236,5 +239,5 @@ def _pdg_id(name: str, word: str) -> int:
     return pdg_id
 
 
-def _between(limits: tuple[float, float], u: NDArray[np.float64]) -> NDArray[np.float64]:
+def _between(limits: tuple[float, float], u: Floats) -> Floats:
     return limits[0] + (limits[1] - limits[0]) * u

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints, Mask
 from ..selection import nearest
 from .text import EventText, Lines, MalformedTextError, names2
 
@@ -46,21 +46,21 @@ class GenEvents:
         decayed: whether the particle has an end vertex.
     """
 
-    number: NDArray[np.int64]
+    number: Ints
     weights: list[list[float]]
     weight_names: list[tuple[str, ...]]
-    length: NDArray[np.float64]
-    vertex: NDArray[np.float64]
-    offsets: NDArray[np.int64]
-    pdg_id: NDArray[np.int64]
-    status: NDArray[np.int64]
-    momentum: NDArray[np.float64]
-    position: NDArray[np.float64]
-    mother: NDArray[np.int64]
-    decayed: NDArray[np.bool_]
+    length: Floats
+    vertex: Floats
+    offsets: Ints
+    pdg_id: Ints
+    status: Ints
+    momentum: Floats
+    position: Floats
+    mother: Ints
+    decayed: Mask
 
     @property
-    def weight(self) -> NDArray[np.float64]:
+    def weight(self) -> Floats:
         """First weight of each event, shape ``(n_events,)``."""
         return np.array([weights[0] for weights in self.weights])
 
@@ -107,9 +107,7 @@ def parse(
     )
 
 
-def _units(
-    lines: Lines, n_events: int, default: tuple[str, str] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _units(lines: Lines, n_events: int, default: tuple[str, str] | None) -> tuple[Floats, Floats]:
     stated: list[tuple[str, ...]] = [default or ()] * n_events
     for k in lines.where("U"):
         stated[lines.event[k]] = tuple(
@@ -138,7 +136,7 @@ class _Numbers:
         MalformedTextError: if a number comes twice in one event.
     """
 
-    def __init__(self, event: NDArray[np.int64], number: NDArray[np.int64], what: str) -> None:
+    def __init__(self, event: Ints, number: Ints, what: str) -> None:
         self.what = what
         # Ranks rather than the numbers themselves, which may be anything: so (event, number) fits
         # one integer and no event reaches into another.
@@ -153,7 +151,7 @@ class _Numbers:
                 f"two {plural} have the same number, {number[self.order[twice[0]]]}"
             )
 
-    def rows(self, event: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.int64]:
+    def rows(self, event: Ints, number: Ints) -> Ints:
         """Row of each number in its event.
 
         Raises:
@@ -172,9 +170,7 @@ class _Numbers:
         return self.order[at]
 
 
-def _first_incoming(
-    n_vertices: int, vertex: NDArray[np.int64], particle: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _first_incoming(n_vertices: int, vertex: Ints, particle: Ints) -> Ints:
     first = np.full(n_vertices, -1, dtype=np.int64)
     # The last assignment wins, so in reverse the first particle stays.
     first[vertex[::-1]] = particle[::-1]
@@ -276,14 +272,14 @@ def _whole(field: bytes, what: str) -> int:
     return n
 
 
-def _check_number(event: NDArray[np.int64], announced: list[int], what: str) -> None:
+def _check_number(event: Ints, announced: list[int], what: str) -> None:
     found = np.bincount(event, minlength=len(announced))
     for k, n in enumerate(announced):
         if found[k] != n:
             raise MalformedTextError(f"it announces {n} {what} and has {found[k]}")
 
 
-def _check_sign(barcode: NDArray[np.int64]) -> None:
+def _check_sign(barcode: Ints) -> None:
     """Vertices are told from particles by their sign."""
     wrong = np.flatnonzero(barcode >= 0)
     if len(wrong):
@@ -330,9 +326,7 @@ def _position3(head: list[bytes]) -> list[float]:
     return place
 
 
-def _vertices3(
-    lines: Lines, rows: _Numbers
-) -> tuple[dict[str, np.ndarray], NDArray[np.int64], NDArray[np.int64]]:
+def _vertices3(lines: Lines, rows: _Numbers) -> tuple[dict[str, np.ndarray], Ints, Ints]:
     at = lines.where("V")
     placed = lines.n_fields[at] == 9
     names = ["barcode", "_", "incoming"]
@@ -354,11 +348,11 @@ def _vertices3(
 
 
 def _inherited(
-    mother: NDArray[np.int64],
-    made_at: NDArray[np.int64],
+    mother: Ints,
+    made_at: Ints,
     vertex: dict[str, np.ndarray],
-    default: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    default: Floats,
+) -> Floats:
     """Production points; a vertex without one is where its first incoming particle was made."""
     placed = np.zeros(len(mother), dtype=bool)
     placed[made_at >= 0] = vertex["placed"][made_at[made_at >= 0]]
@@ -368,9 +362,7 @@ def _inherited(
     return point
 
 
-def _collisions(
-    parsed: dict[str, np.ndarray], offsets: NDArray[np.int64], event: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _collisions(parsed: dict[str, np.ndarray], offsets: Ints, event: Ints) -> Floats:
     """Where the beams met: where the first particle was made whose mother was not itself made."""
     mother, made = parsed["mother"], parsed["from_vertex"]
     primary = made & ((mother < 0) | ~made[mother])

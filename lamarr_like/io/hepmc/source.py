@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Ints
 from ...errors import BadEventError, SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
@@ -267,7 +268,7 @@ class _File:
         return batch, 1
 
     def _report(
-        self, broken: Mapping[int, str], ids: NDArray[np.int64], names: NDArray[np.object_]
+        self, broken: Mapping[int, str], ids: Ints, names: NDArray[np.object_]
     ) -> list[tuple[int, str]]:
         """What is said of broken events, unless the first of them is an error."""
         for k in sorted(broken):
@@ -278,8 +279,8 @@ class _File:
     def _sound(
         self,
         found: GenEvents,
-        event_of: NDArray[np.int64],
-        ids: NDArray[np.int64],
+        event_of: Ints,
+        ids: Ints,
         names: NDArray[np.object_],
     ) -> tuple[EventBatch, list[tuple[int, str]]]:
         """The sound ones of the events, and what is said of the others."""
@@ -291,7 +292,7 @@ class _File:
         return batch, skipped
 
     def _batch(
-        self, found: GenEvents, event_of: NDArray[np.int64], ids: NDArray[np.int64]
+        self, found: GenEvents, event_of: Ints, ids: Ints
     ) -> tuple[EventBatch, dict[int, str], Lost]:
         """Tables of some GenEvents, why some events are broken, and what the detector misses.
 
@@ -319,7 +320,7 @@ class _File:
         number = found.number[first[:-1]]
         return make_batch(ids, weight, vertex, particle, number), bad, lost
 
-    def _weights(self, found: GenEvents, rows: NDArray[np.int64]) -> Table:
+    def _weights(self, found: GenEvents, rows: Ints) -> Table:
         """All weights of some GenEvents, the first ones of their events."""
         most = self.source.most_weights
         values = [found.weights[k][:most] for k in rows]
@@ -351,9 +352,7 @@ def _joined(block: _Block, blocks: Iterator[_Block]) -> tuple[list[EventText], s
     return texts, broken
 
 
-def _raw(
-    found: GenEvents, offsets: NDArray[np.int64], pv_id: NDArray[np.int64], lhcb: bool
-) -> RawTruth:
+def _raw(found: GenEvents, offsets: Ints, pv_id: Ints, lhcb: bool) -> RawTruth:
     px, py, pz, energy = found.momentum.T
     vx, vy, vz, vt = found.position.T
     length = np.repeat(found.length, np.diff(found.offsets))

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Ints
 from ...errors import SourceError
 from ...files.locations import Location
 from ..weights import MAX_NAME
@@ -170,7 +170,7 @@ class Lines:
         self.n_fields = n_spaces[1] - n_spaces[0] + 1
         self.event = np.cumsum(self.kind == ord("E")) - 1
 
-    def where(self, kind: str) -> NDArray[np.int64]:
+    def where(self, kind: str) -> Ints:
         """Numbers of the lines that begin with a letter."""
         return np.flatnonzero(self.kind == ord(kind))
 
@@ -183,14 +183,12 @@ class Lines:
         """The fields of one line after its letter."""
         return self.line(line).split()[1:]
 
-    def _check_length(self, lines: NDArray[np.int64]) -> None:
+    def _check_length(self, lines: Ints) -> None:
         longest = int((self.ends[lines] - self.starts[lines]).max(initial=0))
         if longest > MAX_LINE:
             raise MalformedTextError(f"a line is longer than {MAX_LINE >> 20} MiB")
 
-    def table(
-        self, lines: NDArray[np.int64], names: list[str], least: int
-    ) -> dict[str, np.ndarray]:
+    def table(self, lines: Ints, names: list[str], least: int) -> dict[str, np.ndarray]:
         """Named columns of some lines of the same kind; further fields are ignored.
 
         Args:
@@ -211,9 +209,7 @@ class Lines:
                 columns[name][part] = values
         return columns
 
-    def _read(
-        self, lines: NDArray[np.int64], names: list[str], width: int
-    ) -> dict[str, np.ndarray]:
+    def _read(self, lines: Ints, names: list[str], width: int) -> dict[str, np.ndarray]:
         import pyarrow as pa
         from pyarrow import csv
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Ints
 from ...errors import SchemaError, SourceError
 from ...events import Table
 from ...files.locations import Location, Url
@@ -35,7 +35,6 @@ _WEIGHTS = "mc_weight_value"
 _READ = (*PARTICLE_COLUMNS, *POINT, *_EVENT, _WEIGHTS)
 _WHOLE = ("event_id", "mc_pdg_id", "mc_mother_id", "mc_pv_id", "mcparticle_id")
 
-Flat = dict[str, np.ndarray]
 """Columns by name, of equal length."""
 
 _Read = dict[naming.Key, "ak.Array"]
@@ -65,10 +64,10 @@ class Chunk:
         vertex: the collisions; None if there are no lists of them.
     """
 
-    columns: Flat
-    offsets: NDArray[np.int64]
-    event: Flat
-    weights: tuple[np.ndarray, NDArray[np.int64]] | None = None
+    columns: Columns
+    offsets: Ints
+    event: Columns
+    weights: tuple[np.ndarray, Ints] | None = None
     vertex: Table | None = None
 
 
@@ -163,12 +162,12 @@ def _without_particles(path: Location, trees: dict[str, list[str]]) -> SchemaErr
 
 
 def _cut(path: Location, chunks: Iterator[_Read], jagged: bool, step: int) -> Iterator[Chunk]:
-    """Flat columns and event offsets of each chunk; no event is cut in two."""
+    """Columns columns and event offsets of each chunk; no event is cut in two."""
     if jagged:
         for chunk in chunks:
             yield _unjagged(path, chunk)
         return
-    held: list[Flat] = []
+    held: list[Columns] = []
     for chunk in chunks:
         if ("weight", _WEIGHTS) in chunk:
             raise SchemaError(f"{path}: {_WEIGHTS} is for jagged tables; this one is flat")
@@ -185,7 +184,7 @@ def _cut(path: Location, chunks: Iterator[_Read], jagged: bool, step: int) -> It
         yield _grouped(path, rows)
 
 
-def _joined(held: list[Flat]) -> Flat:
+def _joined(held: list[Columns]) -> Columns:
     return {k: np.concatenate([rows[k] for rows in held]) for k in held[0]}
 
 
@@ -194,7 +193,7 @@ def _unjagged(path: Location, chunk: _Read) -> Chunk:
     counts = _lengths(path, "mc_px", chunk["particle", "mc_px"])
     _check_length(path, int(counts.max(initial=0)))
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    event: Flat = {}
+    event: Columns = {}
     for name in (n for n in _EVENT if ("event", n) in chunk):
         if chunk["event", name].ndim == 1:
             event[name] = _numbers(path, name, chunk["event", name], None)
@@ -225,7 +224,7 @@ def _collisions(path: Location, given: dict[str, ak.Array]) -> Table:
     return Table({k: columns[k] for k in VERTEX_COLUMNS}, vertex.offsets)
 
 
-def _lengths(path: Location, name: str, array: ak.Array) -> NDArray[np.int64]:
+def _lengths(path: Location, name: str, array: ak.Array) -> Ints:
     import awkward as ak
 
     if array.ndim != 2:
@@ -241,13 +240,13 @@ def _check_length(path: Location, rows: int) -> None:
         raise SourceError(f"{path}: an event has more than {MAX_ROWS} particles")
 
 
-def _grouped(path: Location, rows: Flat) -> Chunk:
+def _grouped(path: Location, rows: Columns) -> Chunk:
     starts = _starts(path, rows)
     event = {k: rows[k][starts] for k in _EVENT if k in rows}
     return Chunk(rows, np.append(starts, len(rows["mc_px"])), event)
 
 
-def _starts(path: Location, rows: Flat) -> NDArray[np.int64]:
+def _starts(path: Location, rows: Columns) -> Ints:
     if "event_id" not in rows:
         raise SchemaError(f"{path}: a flat table needs the column event_id")
     number = rows["event_id"]
@@ -261,7 +260,7 @@ def _numbers(
     path: Location,
     name: str,
     array: ak.Array,
-    counts: NDArray[np.int64] | None,
+    counts: Ints | None,
     beside: str = "mc_px",
 ) -> np.ndarray:
     import awkward as ak

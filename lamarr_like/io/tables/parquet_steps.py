@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Ints
 from ...errors import SchemaError, SourceError
 from ...files.locations import Location
 from .parquet_footer import ColumnSize, column_sizes
@@ -130,7 +130,7 @@ def _step(
     return step
 
 
-def _lengths(file: Any, group: int, name: str, numbers: int, rows: int) -> NDArray[np.int64]:
+def _lengths(file: Any, group: int, name: str, numbers: int, rows: int) -> Ints:
     """Length of each list of a column, 1 where it holds no lists."""
     import pyarrow.compute as pc
 
@@ -144,7 +144,7 @@ def _lengths(file: Any, group: int, name: str, numbers: int, rows: int) -> NDArr
     return np.concatenate(found)
 
 
-def _longest(ends: NDArray[np.int64], step: int) -> int:
+def _longest(ends: Ints, step: int) -> int:
     """Most numbers in any `step` rows that are read together."""
     at = ends[np.append(np.arange(step - 1, len(ends) - 1, step), len(ends) - 1)]
     return int(np.diff(at, prepend=0).max())

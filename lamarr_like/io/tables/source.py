@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Ints, Mask
 from ...errors import SchemaError, SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
@@ -29,7 +29,7 @@ from ..selection import MAX_DISTANCE, RawTruth, select_particles, unphysical
 from ..truth import PARTICLE_COLUMNS, VERTEX_COLUMNS, TruthSource, drop_bad, make_batch
 from ..unstable import decayed
 from ..weights import WEIGHT_COLUMNS, bad_weights, numbered_names
-from .chunks import POINT, Chunk, Flat, Steps, parquet_chunks, read_parquet_names, root_chunks
+from .chunks import POINT, Chunk, Steps, parquet_chunks, read_parquet_names, root_chunks
 
 STEP_ROWS = 100_000
 """Rows of a flat table, and `STEP_EVENTS` entries of a jagged one, that are read at a time."""
@@ -50,7 +50,7 @@ class _Part:
     `bad` is the reason by position of each event that is known to be broken.
     """
 
-    number: NDArray[np.int64]
+    number: Ints
     weight: Table
     weight_names: tuple[str, ...]
     raw: RawTruth
@@ -207,7 +207,7 @@ def _weights(chunk: Chunk, names: tuple[str, ...]) -> tuple[Table, tuple[str, ..
     return Table.from_counts(_numbered(value, counts), counts), names
 
 
-def _numbered(value: np.ndarray, counts: NDArray[np.int64]) -> Flat:
+def _numbered(value: np.ndarray, counts: Ints) -> Columns:
     """Columns of a table of weights that are numbered in each event."""
     local = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
     return {"mc_weight_id": local, "mc_weight_value": np.asarray(value, dtype=np.float64)}
@@ -244,7 +244,7 @@ def _is_ours(path: Location) -> bool:
 
 
 def _raw(
-    path: Location, columns: Flat, offsets: NDArray[np.int64], vertex: Table | None
+    path: Location, columns: Columns, offsets: Ints, vertex: Table | None
 ) -> tuple[RawTruth, dict[int, str]]:
     counts = np.diff(offsets)
     event = np.repeat(np.arange(len(counts)), counts)
@@ -252,11 +252,11 @@ def _raw(
         raise SchemaError(f"{path}: mcparticle_id does not count the rows of each event from 0")
     bad: dict[int, str] = {}
 
-    def refuse(mask: NDArray[np.bool_], reason: str) -> None:
+    def refuse(mask: Mask, reason: str) -> None:
         for k in np.unique(event[mask]):
             bad.setdefault(int(k), reason)
 
-    def whole(name: str) -> NDArray[np.int64]:
+    def whole(name: str) -> Ints:
         values, misfit = _whole(columns[name])
         refuse(misfit, f"{name} is no whole number of 64 bits")
         return values
@@ -283,7 +283,7 @@ def _raw(
     return raw, bad
 
 
-def _whole(values: np.ndarray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _whole(values: np.ndarray) -> tuple[Ints, Mask]:
     """Values as integers, and which of them are none, or too large; those become 0."""
     misfit = schema.misfits(values, "int64")
     if misfit is None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Columns
 from ...engine.translator.cluster_layout import MOST_CLUSTERS, MOST_OWN
 from .config import TranslatorConfig
 from .ops import Ops
@@ -26,12 +27,10 @@ _NEAR2, _MIDDLE2, _PEAK = 0.4, 4.0, 4.0
 _BOUND = 6.0
 """Standardised features are bounded here: beyond, nothing has been learnt."""
 
-Weights = dict[str, np.ndarray]
-
 
 def initial_weights(
     config: TranslatorConfig, n_features: int, n_cluster_features: int, rng: np.random.Generator
-) -> Weights:
+) -> Columns:
     """Initial weights by name.
 
     Args:
@@ -40,7 +39,7 @@ def initial_weights(
         n_cluster_features: features of a cluster.
         rng: source of random numbers.
     """
-    made: Weights = {}
+    made: Columns = {}
     d, hidden = config.width, config.hidden
 
     def dense(name: str, a: int, b: int, scale: float = 1.0) -> None:

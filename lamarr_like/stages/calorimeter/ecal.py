@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import rng, schema
+from ...arrays import Columns, Floats, Ints, Mask
 from ...engine.translator.translation import Translator
 from ...errors import PipelineError
 from ...events import EventBatch
-from ..stage import AbstractModelStage, Columns, Floats, Mask, Model, keys
+from ..recipe import recipe
+from ..stage import AbstractModelStage, Model, keys
 from . import sources as ecal_sources
 from .sources import make_sources, numbered, source_rows
 from .tables import OUTPUTS, PLAIN, Rules, cluster_tables
@@ -30,6 +31,10 @@ class Ecal(AbstractModelStage):
 
     name = "ecal"
     table = "particle"
+    kind = "translator"
+    recipes = (recipe("translator"),)
+    trained_by = "ecal"
+    incomparable = "makes a table of its own, which `lamarr-like objects` compares"
     requires = ecal_sources.REQUIRED
     provides = keys("cluster", *(c.name for c in schema.table_columns("cluster"))) | keys(
         "cluster_link", *(c.name for c in schema.table_columns("cluster_link"))
@@ -81,9 +86,7 @@ class Ecal(AbstractModelStage):
         number = numbered(batch, rows, self.model.zones)
         event_id = np.repeat(batch.event["event_id"], np.diff(sources.offsets))
 
-        def noise(
-            owner: NDArray[np.int64], k: NDArray[np.int64], attempt: int, size: int
-        ) -> Floats:
+        def noise(owner: Ints, k: Ints, attempt: int, size: int) -> Floats:
             # Four numbers a source as in earlier versions, the further ones out of their way.
             index = 4 * number[owner] + k + np.where(k < 4, 0, _FURTHER)
             return rng.uniforms(seed, f"ecal/cluster/{attempt}", event_id[owner], index, size)

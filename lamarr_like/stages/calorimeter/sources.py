@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Columns, Floats, Floats32, Ints, Mask
 from ...engine.translator.sequences import Sources
 from ...events import EventBatch
 from ...physics.kinematics import momentum
 from .. import features
-from ..stage import Columns, Floats, Mask, keys
+from ..stage import keys
 
 CELLS = (121.2, 60.6, 40.4)
 """Side of the cells [mm] of the outer, middle and inner region (JINST 3 (2008) S08005)."""
@@ -58,10 +58,10 @@ def source_rows(batch: EventBatch) -> Mask:
     return mask
 
 
-def region_of(x: Floats, y: Floats) -> NDArray[np.int64]:
+def region_of(x: Floats, y: Floats) -> Ints:
     """0 outer, 1 middle, 2 inner, for places in the plane of the cells [mm]."""
     inside = [(np.abs(x) < a) & (np.abs(y) < b) for a, b in BORDERS[1:]]
-    region: NDArray[np.int64] = np.sum(inside, axis=0, dtype=np.int64)
+    region: Ints = np.sum(inside, axis=0, dtype=np.int64)
     return region
 
 
@@ -135,7 +135,7 @@ COPIED = (
 """Features that a cluster takes over from its owner."""
 
 
-def numbered(batch: EventBatch, rows: Mask, zones: bool) -> NDArray[np.int64]:
+def numbered(batch: EventBatch, rows: Mask, zones: bool) -> Ints:
     """Number of each source in its event: ``mcparticle_id``, or -1, -2, ... for zones.
 
     Args:
@@ -150,7 +150,7 @@ def numbered(batch: EventBatch, rows: Mask, zones: bool) -> NDArray[np.int64]:
     return np.concatenate([number, np.tile(-1 - np.arange(ZONES), len(batch))])[order]
 
 
-def _merged_order(batch: EventBatch, rows: Mask) -> NDArray[np.int64]:
+def _merged_order(batch: EventBatch, rows: Mask) -> Ints:
     """Order that puts the zones of each event behind its particles."""
     event = batch.particle.event_index[rows]
     zone_event = np.repeat(np.arange(len(batch)), ZONES)
@@ -189,7 +189,7 @@ def make_sources(batch: EventBatch, rows: Mask, names: tuple[str, ...], zones: b
     )
 
 
-def _tabulated(columns: Columns, names: tuple[str, ...]) -> tuple[NDArray[np.float32], Floats]:
+def _tabulated(columns: Columns, names: tuple[str, ...]) -> tuple[Floats32, Floats]:
     """Features wanted, and what sources consist of besides, as two arrays."""
     table = np.empty((len(columns["x"]), len(names)), np.float32)
     for k, name in enumerate(names):

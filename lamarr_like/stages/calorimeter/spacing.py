@@ -11,13 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints, Mask
 from ..grid import Grid, leading
-from ..stage import Floats, Mask
 from .sources import BORDERS, CELLS, region_of
-
-Ints = NDArray[np.int64]
 
 EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5)
 """Distances, in the larger of the two cells, between which the factor is constant; 1 beyond."""

@@ -7,20 +7,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Floats, Ints, Mask
 from ...engine.translator.sequences import Sources
 from ...engine.translator.translation import Again, Drawn
 from ...errors import ArtefactError
 from ...events import Table
 from ...files.forms import Items, Number, Record, check
 from ..features import ECAL_Z
-from ..stage import Columns, Floats, Mask
 from .sources import BORDERS, CELL_Z, CELLS, HOLE, MIP, region_of
 from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near, near_pairs, nearest_cluster
-
-Ints = NDArray[np.int64]
 
 OUTPUTS = (
     *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),

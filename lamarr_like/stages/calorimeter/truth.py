@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Columns, Floats, Ints, Mask
 from ...engine.translator.cluster_layout import MOST_CLUSTERS
 from ...engine.translator.sequences import Sources
 from ...errors import SchemaError
 from ...events import EventBatch, Table
 from ..features import ECAL_Z
-from ..stage import Columns, Floats, Mask
 from .sources import CELL_Z, ZONES, make_sources, numbered, region_of, source_rows
 from .spacing import leaked_parts, mean_parts, near_pairs, nearest_cluster, pair_factors
 from .tables import OUTPUTS, PLAIN, RESOLUTION, Rules, lost_showers
@@ -27,8 +26,6 @@ MOST = MOST_CLUSTERS
 """Clusters of a source; the softest beyond are left out."""
 NEAREST_SHARE = 5e-3
 """Share of the clusters that have another nearer than the least distance."""
-
-Ints = NDArray[np.int64]
 
 
 class Outcomes(NamedTuple):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics.kinematics import momentum_components
 from .. import features
-from ..stage import Columns, Floats, Mask, keys
+from ..stage import keys
 
 REQUIRES = (
     features.TRUTH_COLUMNS

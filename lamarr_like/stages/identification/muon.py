@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Mask
 from ...events import EventBatch
 from .. import features
-from ..stage import AbstractClassifierStage, AbstractGeneratorStage, Columns, Mask, keys, typed
+from ..recipe import recipe
+from ..stage import AbstractClassifierStage, AbstractGeneratorStage, keys, typed
 from . import conditions as pid_conditions
 from . import neighbours
 
@@ -55,6 +57,7 @@ class MuonId(AbstractClassifierStage):
     target_columns = provides
     target = "muon_class"
     classes = ("outside", "inside", "is_muon")
+    recipes = (recipe("booster", trees=150, depth=5, learning_rate=0.15),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -93,6 +96,8 @@ class MuonLikelihood(AbstractGeneratorStage):
     provides = keys("track", "muon_mu_ll", "muon_bg_ll")
     target_columns = provides
     outputs = ("muon_mu_ll", "muon_bg_ll")
+    # Numbers of hits enter the likelihoods: many narrow ridges, one or two to a component.
+    recipes = (recipe("armdn", components=16, steps=16_000, weight_decay=0.02),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats, Ints
 from ...events import EventBatch
 from ..features import ECAL_Z
 from ..grid import Grid
-from ..stage import Floats, keys
-
-Integers = NDArray[np.int64]
+from ..stage import keys
 
 REQUIRES = keys(
     *("particle", "mc_pdg_id", "mc_stable", "mc_pz", "mc_vz", "mc_energy"),
@@ -43,12 +41,12 @@ class Arriving(NamedTuple):
         kind: position in `KINDS`.
     """
 
-    row: Integers
-    event: Integers
+    row: Ints
+    event: Ints
     x: Floats
     y: Floats
     energy: Floats
-    kind: Integers
+    kind: Ints
 
 
 def arriving(batch: EventBatch, kinds: tuple[str, ...] = KINDS) -> Arriving:
@@ -80,7 +78,7 @@ def arriving(batch: EventBatch, kinds: tuple[str, ...] = KINDS) -> Arriving:
 
 
 def near_energy(
-    there: Arriving, event: Integers, own: Integers, x: Floats, y: Floats, half: Floats
+    there: Arriving, event: Ints, own: Ints, x: Floats, y: Floats, half: Floats
 ) -> Floats:
     """Energy of other particles in a square about a point of each track.
 

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics.likelihoods import COMBINED, SUMMED, combined_dlls
 from .. import features
-from ..stage import AbstractClassifierStage, Columns, Floats, Mask, keys, typed
+from ..recipe import recipe
+from ..stage import AbstractClassifierStage, keys, typed
 
 CLASSES = ("e", "mu", "pi", "k", "p", "ghost")
 """The six hypotheses, in the order of the classifier."""
@@ -101,6 +103,8 @@ class ProbNn(AbstractClassifierStage):
     target = "true_class"
     classes = CLASSES
     balanced = True
+    recipes = (recipe("mlp", hidden=32, depth=3, steps=16_000),)
+    incomparable = "defines variables of the detailed sample: there is nothing to compare it with"
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import schema
+from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics import particles
 from ...physics.kinematics import momentum_components
 from .. import features
-from ..stage import AbstractGeneratorStage, Columns, Floats, Mask, keys, typed
+from ..recipe import recipe
+from ..stage import AbstractGeneratorStage, keys, typed
 
 
 class Radiator(NamedTuple):
@@ -55,6 +57,8 @@ class RichPid(AbstractGeneratorStage):
     target_columns = provides
     outputs = ("rich_dll_bt", "rich_dll_k", "rich_dll_p", "rich_dll_mu", "rich_dll_e")
     rare_species = True
+    equalities = True
+    recipes = (recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02), recipe("gan"))
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Floats, Integers, Mask, Rows
 from ...events import EventBatch
 from ...physics.kinematics import momentum_components
 from .. import features
-from ..stage import AbstractGeneratorStage, Columns, Floats, Mask, Model, Rows, keys, typed
+from ..recipe import recipe
+from ..stage import AbstractGeneratorStage, Model, keys, typed
 from .covariance_numbers import from_vine, tanh, to_vine
 from .detector_range import checked, detector_range, limits_of, within
 from .ideal_fit import expected_covariance
@@ -62,6 +63,7 @@ class Covariance(AbstractGeneratorStage):
     provides = keys("track", *schema.COVARIANCE_NAMES)
     target_columns = provides
     outputs = (*_SIGMAS, *_PARTIALS)
+    recipes = (recipe("armdn", hidden=96, steps=30_000, weight_decay=0.02), recipe("gan"))
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
@@ -135,7 +137,7 @@ class Covariance(AbstractGeneratorStage):
         return {"detector_range": detector_range(figures, track["track_type"][rows])}
 
     def _factors(
-        self, matrix: Floats, truth: TrackState, reco: TrackState, kind: NDArray[np.integer]
+        self, matrix: Floats, truth: TrackState, reco: TrackState, kind: Integers
     ) -> Floats:
         """Factors of the elements that bring uncertainties into the range; shape ``(n, 5, 5)``."""
         sigma = _sigmas(matrix)

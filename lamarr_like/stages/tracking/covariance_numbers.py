@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...arrays import Floats
 from ...errors import SchemaError
-from ..stage import Floats
 
 RIDGE = 1e-10
 """Share by which variances are raised, so that no matrix is singular within float64."""

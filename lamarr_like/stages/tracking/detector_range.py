@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Columns, Integers, Mask
 from ...errors import ArtefactError
 from ...schema import TRACK_TYPES
-from ..stage import Columns, Mask
 
 Ranges: TypeAlias = dict[str, dict[str, list[float]]]
 """Smallest and largest value of each figure, by type of track."""
@@ -25,7 +24,7 @@ MOST_P = 6.5e6
 keeps 1/p above 1e-7 / MeV, would go to 10 TeV."""
 
 
-def detector_range(figures: Columns, track_type: NDArray[np.integer]) -> Ranges:
+def detector_range(figures: Columns, track_type: Integers) -> Ranges:
     """Ranges of some figures in a sample.
 
     Args:
@@ -67,9 +66,7 @@ def checked(config: Mapping[str, Any], stage: str) -> Ranges:
     return found
 
 
-def limits_of(
-    ranges: Ranges, figure: str, track_type: NDArray[np.integer]
-) -> tuple[np.ndarray, np.ndarray]:
+def limits_of(ranges: Ranges, figure: str, track_type: Integers) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest value of a figure for each track; without end where none is known."""
     ends = np.full((2, 1 + max(TRACK_TYPES.values())), np.inf)
     ends[0] = -np.inf
@@ -82,7 +79,7 @@ def limits_of(
 def within(
     figures: Columns,
     ranges: Ranges,
-    track_type: NDArray[np.integer],
+    track_type: Integers,
     allowed: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Mask:
     """Tracks whose figures all lie within the ranges of their type.

@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
+from ...arrays import Columns, Floats, Mask
 from ...schema import TRACK_TYPES
 from ..features import INNER_TRACKER, VELO_INNER, VELO_OUTER, VELO_PITCH, VELO_STATIONS
-from ..stage import Columns, Floats, Mask
 
 _PION_MASS = 139.57039
 _KICK = 0.299792458 * 4000.0

@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...arrays import Floats
 from ...errors import PipelineError
 from ...events import EventBatch, Table
 from ...physics.kinematics import closest_to_beam
 from ..features import ECAL_Z, MOMENTUM, T3_Z, VERTEX
-from ..stage import AbstractStage, Floats, keys, typed
+from ..stage import AbstractStage, keys, typed
 
 MAGNET_Z = 5200.0
 """Centre of the dipole [mm], where the whole kick is given at once."""

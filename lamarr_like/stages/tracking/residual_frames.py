@@ -18,11 +18,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Columns, Floats, Integers, Rows
 from ...schema import TRACK_TYPES
 from ..features import signed_distance
-from ..stage import Columns, Floats, Rows
 
 PERIGEE = ("qop_rel", "dt_tan", "u_tan", "dt_rad", "u_rad")
 """Residuals of the perigee frame, the most informative first."""
@@ -82,7 +81,7 @@ class Scales(NamedTuple):
         return Scales(*(values[rows] for values in self))
 
 
-def ideal_scales(state: TrackState, covariance: Floats, track_type: NDArray[np.integer]) -> Scales:
+def ideal_scales(state: TrackState, covariance: Floats, track_type: Integers) -> Scales:
     """Units of residuals from the covariance of an ideal fit.
 
     Args:

@@ -20,12 +20,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Floats, Ints, Mask
 from ...events import EventBatch
 from .. import features
-from ..stage import Floats, keys
+from ..stage import keys
 from ..tracking.covariance_numbers import cholesky, solve
 
 CUTS = (400.0, 100.0, 36.0, 16.0, 12.0, 12.0, 12.0, 12.0)
@@ -68,7 +68,7 @@ def velo_weight(radius: Floats) -> Floats:
     return 1.0 / (0.010 + 0.008 * radius.clip(5.0, 42.0)) ** 2
 
 
-def explained(batch: EventBatch, near: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def explained(batch: EventBatch, near: Mask) -> tuple[Floats, Floats]:
     """Part of the error of each collision's vertex that its reconstructed tracks explain.
 
     Args:
@@ -104,13 +104,13 @@ def explained(batch: EventBatch, near: NDArray[np.bool_]) -> tuple[Floats, Float
 
 
 def _fit(
-    place: NDArray[np.int64],
+    place: Ints,
     residual: Floats,
     slope: Floats,
     weight: Floats,
     tracks: Floats,
     others: Floats,
-) -> tuple[Floats, NDArray[np.bool_]]:
+) -> tuple[Floats, Mask]:
     """Solve for the errors, weighting anew in each step; also which tracks are used in the last."""
     n = len(others)
     error = np.zeros((n, 3))
@@ -126,7 +126,7 @@ def _fit(
     return error, tukey > 0.0
 
 
-def _tracks(batch: EventBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _tracks(batch: EventBatch) -> tuple[Ints, Ints]:
     """Rows of VELO tracks of particles from collisions, and rows of those particles."""
     track, particle = batch.track, batch.particle
     rows = np.flatnonzero(
@@ -137,17 +137,15 @@ def _tracks(batch: EventBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return rows[have], owner[have].astype(np.int64)
 
 
-def _collisions(batch: EventBatch, particle: NDArray[np.int64]) -> NDArray[np.int64]:
+def _collisions(batch: EventBatch, particle: Ints) -> Ints:
     """Rows of the collisions of some particles."""
     table = batch.particle
     start = batch.vertex.offsets[table.event_index[particle]]
-    place: NDArray[np.int64] = start + table["mc_pv_id"][particle]
+    place: Ints = start + table["mc_pv_id"][particle]
     return place
 
 
-def _at_collision(
-    batch: EventBatch, rows: NDArray[np.int64], place: NDArray[np.int64]
-) -> tuple[Floats, Floats, Floats]:
+def _at_collision(batch: EventBatch, rows: Ints, place: Ints) -> tuple[Floats, Floats, Floats]:
     """Distances in x and y, slopes and variances of tracks in the plane of their collision."""
     track, vertex = batch.track, batch.vertex
     state = {a: track[a][rows].astype(np.float64) for a in (*_AXES, "z")}
@@ -170,7 +168,7 @@ def _normal(weight: Floats, slope: Floats) -> Floats:
     return weight * np.stack([zero + 1.0, zero, -tx, zero + 1.0, -ty, tx * tx + ty * ty])
 
 
-def _summed(place: NDArray[np.int64], terms: Floats, n: int) -> Floats:
+def _summed(place: Ints, terms: Floats, n: int) -> Floats:
     """Symmetric matrices summed by collision, shape ``(n, 3, 3)``."""
     out = np.empty((n, 3, 3))
     for (i, j), values in zip(_PAIRS, terms, strict=True):

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch, Table
 from .. import features
-from ..stage import (
-    AbstractClassifierStage,
-    AbstractGeneratorStage,
-    Columns,
-    Floats,
-    Mask,
-    keys,
-    typed,
-)
+from ..recipe import recipe
+from ..stage import AbstractClassifierStage, AbstractGeneratorStage, keys, typed
 from . import vertex_pull
 
 MAX_DISTANCE = 0.5
@@ -45,6 +38,7 @@ class VertexFinding(AbstractClassifierStage):
     target_columns = keys("reco_vertex", "mc_pv_id")
     target = "found"
     classes = ("lost", "found")
+    recipes = (recipe("booster", trees=150, depth=4),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -91,6 +85,7 @@ class VertexResolution(AbstractGeneratorStage):
     target_columns = provides
     outputs = ("n_tracks", "log_sigma_z", "log_sigma_x", "log_sigma_y", "dx", "dy", "dz")
     integers = frozenset({"n_tracks"})
+    recipes = (recipe("armdn", hidden=32, depth=2, steps=8000, weight_decay=0.05),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -131,9 +126,7 @@ class VertexResolution(AbstractGeneratorStage):
         return batch.with_columns("reco_vertex", **typed("reco_vertex", columns))
 
 
-def _conditions(
-    batch: EventBatch, place: NDArray[np.int64], known: Floats, unit: Floats
-) -> Columns:
+def _conditions(batch: EventBatch, place: Ints, known: Floats, unit: Floats) -> Columns:
     out = {k: v[place] for k, v in _collision_features(batch).items()}
     for i, a in enumerate("xyz"):
         out[f"log_fit_{a}"] = np.log(unit[:, i])
@@ -141,7 +134,7 @@ def _conditions(
     return out
 
 
-def _from_tracks(batch: EventBatch, place: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _from_tracks(batch: EventBatch, place: Ints) -> tuple[Floats, Floats]:
     """`vertex_pull.explained` of some collisions, shapes ``(n, 3)``."""
     row, _, _, able, _ = _own(batch)
     near = np.zeros(len(batch.particle), dtype=bool)
@@ -171,17 +164,17 @@ def _is_largest(batch: EventBatch) -> Mask:
     return largest
 
 
-def _collision_rows(batch: EventBatch, rows: Mask) -> NDArray[np.int64]:
+def _collision_rows(batch: EventBatch, rows: Mask) -> Ints:
     """Positions in the vertex table of the collisions behind some reconstructed vertices."""
     vertex = batch["reco_vertex"]
     local = vertex["mc_pv_id"][rows].astype(np.int64)
-    place: NDArray[np.int64] = batch.vertex.offsets[vertex.event_index[rows]] + local
+    place: Ints = batch.vertex.offsets[vertex.event_index[rows]] + local
     return place
 
 
 def _own(
     batch: EventBatch, least: float = 0.0, most: float = MAX_DISTANCE
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Columns, Mask, Floats]:
+) -> tuple[Ints, Ints, Columns, Mask, Floats]:
     """Stable charged particles born at a collision.
 
     Args:

@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .weights import Floats, Mask
+from ...arrays import Columns, Floats, Mask
 
 SOURCE = "PIDCalib 2016 (umd-lhcb/lhcb-ntuples-gen)"
-
-Columns = dict[str, np.ndarray]
 
 
 class Cut(NamedTuple):

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import rng
+from ...arrays import Floats
 from ...detailed.calorimeter.shower import shower_images
 from ...detailed.parameters import DEFAULT, Parameters
 from ...errors import SourceError
-from .curves import Curve, width_curve
-
-Floats = NDArray[np.float64]
+from ...statistics.binned import Curve
+from .curves import width_curve
 
 _SIDE, _CELLS = 20.0, 30  # of the Geant4 images
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Ints, Keys, Mask
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
 from ...stages.features import from_truth
 from ..detector.curves import vertex_residuals
-from ..objects.ecal_figures import photon_pairs
-
-Columns = dict[str, np.ndarray]
-Mask = NDArray[np.bool_]
+from ..objects.samples import photon_pairs
 
 SPECIES = {"pi": 211, "K": 321, "p": 2212, "mu": 13, "e": 11}
 """Species of the report and their PDG codes."""
@@ -101,7 +98,7 @@ def tracks(batch: EventBatch) -> Columns:
     return out
 
 
-def _residuals(batch: EventBatch, mine: Mask, row: NDArray[np.int64], p: np.ndarray) -> Columns:
+def _residuals(batch: EventBatch, mine: Mask, row: Ints, p: np.ndarray) -> Columns:
     """Residuals to the generated line at the z of the state; their sigmas and pulls."""
     track, truth = batch.track, batch.particle
     px, py, pz, vx, vy, vz = (
@@ -156,26 +153,26 @@ def pairs(batch: EventBatch) -> Columns:
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _mixed(values: np.ndarray) -> NDArray[np.uint64]:
+def _mixed(values: np.ndarray) -> Keys:
     """Bits of numbers spread over 64 (the finaliser of splitmix64)."""
     x = values.astype(np.float64).view(np.uint64) + _MIX
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    result: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
+    result: Keys = x ^ (x >> np.uint64(31))
     return result
 
 
-def signatures(batch: EventBatch) -> NDArray[np.uint64]:
+def signatures(batch: EventBatch) -> Keys:
     """From the number of the event and the momenta of its particles, as stored in float32."""
     particle = batch.particle
     bits = _mixed(particle["mc_px"].astype(np.float32))
     summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(bits, dtype=np.uint64)])
     own = summed[particle.offsets[1:]] - summed[particle.offsets[:-1]]
-    result: NDArray[np.uint64] = own * _MIX ^ _mixed(batch.event["event_id"])
+    result: Keys = own * _MIX ^ _mixed(batch.event["event_id"])
     return result
 
 
-def fingerprints(batch: EventBatch) -> NDArray[np.uint64]:
+def fingerprints(batch: EventBatch) -> Keys:
     """From the state of each track."""
     track = batch.track
     result = np.zeros(len(track), np.uint64)

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Columns, Floats
 from ...statistics.adaptive_bins import Bins, adaptive_bins
 from ...statistics.mass_peak import WINDOWS, Peak, find_peak
-from .columns import SPECIES, Columns
+from .columns import SPECIES
 from .distributions import MIN_WIDTH, Width, title, width_by
 from .efficiency import effective
 from .gather import Sample, of_species, where
-
-Floats = NDArray[np.float64]
 
 CURVES: dict[str, tuple[str, str, str]] = {
     "K beside pi, PIDK": ("K", "pi", "pid_k"),

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Columns, Floats
 from ...statistics.distances import weighted_wasserstein
-from ...statistics.influence import Floats
-from .columns import GROUPS, SPECIES, Columns
+from .columns import GROUPS, SPECIES
 from .distributions import MIN_WIDTH
 from .efficiency import effective
 from .gather import Sample, of_species

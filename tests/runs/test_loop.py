@@ -28,8 +28,9 @@ from lamarr_like.errors import (
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
 from lamarr_like.io.ntuple_reader import read_weight_names
-from lamarr_like.runs import share
-from lamarr_like.runs.share import _make, _Range, simulate_shared
+from lamarr_like.runs import loop
+from lamarr_like.runs.loop import _make, _Range
+from lamarr_like.runs.recipe import Recipe, _loaded
 from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.system.quick_xgboost import import_xgboost
 
@@ -37,8 +38,8 @@ from lamarr_like.system.quick_xgboost import import_xgboost
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     """What workers keep for a whole run does not outlive a test in this process."""
-    share._chain.cache_clear()
-    share._host.cache_clear()
+    _loaded.cache_clear()
+    loop._source.cache_clear()
 
 
 class OnTheSpot:
@@ -59,11 +60,11 @@ def on_the_spot(monkeypatch):
     def pool(workers):
         yield OnTheSpot()
 
-    monkeypatch.setattr(share, "_pool", pool)
+    monkeypatch.setattr(loop, "_pool", pool)
 
 
 def run(config, models, workers=2):
-    return simulate_shared(config, workers, models / "tiny.yaml", models)
+    return simulate(config, models / "tiny.yaml", models, workers=workers)
 
 
 SOURCES = [
@@ -181,12 +182,12 @@ def test_errors_of_workers_come_back_as_they_are(tmp_path, models):
         assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
 
 
-def kill_self(task, piece):
+def kill_self(config, convert, piece):
     os._exit(9)
 
 
 def test_killed_worker_is_an_error_and_leaves_nothing(tmp_path, models, monkeypatch):
-    monkeypatch.setattr(share, "_make", kill_self)
+    monkeypatch.setattr(loop, "_make", kill_self)
     config = RunConfig(f"gun:{GUN}", tmp_path / "a.root", 120, chunk_size=50)
     with pytest.raises(ProductionError, match="a worker was killed"):
         run(config, models)
@@ -195,9 +196,9 @@ def test_killed_worker_is_an_error_and_leaves_nothing(tmp_path, models, monkeypa
 
 def test_models_that_change_during_the_run(tmp_path, models):
     config = RunConfig(f"gun:{GUN}", tmp_path / "a.root", 120)
-    task = share._Task(config, str(models / "tiny.yaml"), models, "{}", True)
+    recipe = Recipe(str(models / "tiny.yaml"), models, provenance="{}")
     with pytest.raises(PipelineError, match="was changed during the run"):
-        _make(task, _Range(0, 5))
+        _make(config, recipe, _Range(0, 5))
 
 
 def test_candidates_of_a_shared_run(tmp_path, whole_chain, on_the_spot):

@@ -1,7 +1,7 @@
-"""Figures of the reference calorimeter: photons, pi0 and electrons.
+"""Photons and pi0 in the reference calorimeter alone.
 
-Photons and pi0 come from the origin without any material in front of the SPD and without other
-particles, so that the figures are those of the calorimeter alone.
+They come from the origin without any material in front of the SPD and without other particles, so
+that what is measured of them is the calorimeter.
 """
 
 from __future__ import annotations
@@ -9,25 +9,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import rng
-from ...detailed.arrivals import Arrivals, Pointing
-from ...detailed.calorimeter.simulate import CaloResult, simulate_calorimeter
-from ...detailed.figures import core_width
-from ...detailed.matter import PHOTON
-from ...detailed.parameters import DEFAULT, Parameters
-from ...events import EventBatch
-from .curves import Curve, share_curve, width_curve
-
-Floats = NDArray[np.float64]
+from ...arrays import Floats, Ints, Mask
+from ..arrivals import Arrivals, Pointing
+from ..matter import PHOTON
+from ..parameters import DEFAULT, Parameters
+from .simulate import CaloResult, simulate_calorimeter
 
 PI0_MASS = 134.977
+"""[MeV], PDG 2024."""
 _MARGIN = 40.0  # mm of a photon from the borders of the calorimeter
-_ELECTRON, _LONG = 11, 3
 
 
-def from_origin(direction: Floats, event: NDArray[np.int64], par: Parameters) -> Arrivals:
+def from_origin(direction: Floats, event: Ints, par: Parameters) -> Arrivals:
     """Photons that come straight from the origin.
 
     Args:
@@ -53,16 +48,14 @@ def no_tracks() -> Pointing:
     )
 
 
-def hits_face(direction: Floats, par: Parameters) -> NDArray[np.bool_]:
+def hits_face(direction: Floats, par: Parameters) -> Mask:
     """Whether photons from the origin hit the ECAL well inside, shape of all but the last axis."""
     slope = np.abs(direction[..., :2]) / direction[..., 2:]
     at = slope * par.calo_plane_z
     outer, inner = par.calo_ecal_regions[0], par.calo_ecal_regions[-1]
     half = 0.5 * outer[0] * np.array(outer[1:3]) - _MARGIN
     hole = 0.5 * inner[0] * np.array(inner[3:5]) + _MARGIN
-    result: NDArray[np.bool_] = (
-        (direction[..., 2] > 0.0) & (at < half).all(axis=-1) & (at > hole).any(axis=-1)
-    )
+    result: Mask = (direction[..., 2] > 0.0) & (at < half).all(axis=-1) & (at > hole).any(axis=-1)
     return result
 
 
@@ -74,15 +67,13 @@ class Photons(NamedTuple):
         region: region of the cell that they point at, by their cluster; -1 if lost.
         found: whether a cluster holds most of the photon.
         measured: its energy [MeV], 0 if lost.
-        dx: its x less the generated one [mm], 0 if lost.
     """
 
     energy: Floats
     et: Floats
-    region: NDArray[np.int64]
-    found: NDArray[np.bool_]
+    region: Ints
+    found: Mask
     measured: Floats
-    dx: Floats
 
 
 def single_photons(
@@ -101,17 +92,15 @@ def single_photons(
     row = row[:, 0]
     cluster, at = result.cluster, np.maximum(row, 0)
     e = np.linalg.norm(direction, axis=1)
-    x = direction[:, 0] / direction[:, 2] * par.calo_plane_z
     return Photons(
         *(e, np.hypot(direction[:, 0], direction[:, 1])),
         region=np.where(found, cluster["region"][at], -1).astype(np.int64),
         found=found,
         measured=np.where(found, cluster["energy"][at], 0.0).astype(np.float64),
-        dx=np.where(found, cluster["x"][at] - x, 0.0),
     )
 
 
-def main_clusters(result: CaloResult, n_events: int, n_particles: int = 1) -> NDArray[np.int64]:
+def main_clusters(result: CaloResult, n_events: int, n_particles: int = 1) -> Ints:
     """Row of the cluster that holds most of each particle, -1 for none, ``(events, particles)``."""
     link, cluster = result.link, result.cluster
     row = cluster.offsets[link.event_index] + link["cluster_id"]
@@ -120,23 +109,6 @@ def main_clusters(result: CaloResult, n_events: int, n_particles: int = 1) -> ND
     order = np.argsort(given, kind="stable")
     best[link.event_index[order], link["mcparticle_id"][order]] = row[order]
     return best
-
-
-def photon_resolution(photons: Photons, edges: Floats, region: int | None = None) -> Curve:
-    """Core width of the measured over the generated energy, in bins of the energy [MeV]."""
-    mine = photons.found if region is None else photons.region == region
-    return width_curve(photons.measured[mine] / photons.energy[mine], photons.energy[mine], edges)
-
-
-def place_resolution(photons: Photons, edges: Floats, region: int) -> Curve:
-    """Core width of the measured less the generated x [mm], in bins of the energy [MeV]."""
-    mine = photons.region == region
-    return width_curve(photons.dx[mine], photons.energy[mine], edges)
-
-
-def photon_efficiency(photons: Photons, edges: Floats) -> Curve:
-    """Share of photons with a cluster, in bins of their transverse energy [MeV]."""
-    return share_curve(photons.found, photons.et, edges)
 
 
 def _direction(eta: Floats, phi: Floats) -> Floats:
@@ -180,8 +152,8 @@ class Pi0(NamedTuple):
     """
 
     pt: Floats
-    resolved: NDArray[np.bool_]
-    merged: NDArray[np.bool_]
+    resolved: Mask
+    merged: Mask
     mass: Floats
     merged_mass: Floats
 
@@ -207,12 +179,12 @@ def neutral_pions(n: int, pt: tuple[float, float], par: Parameters = DEFAULT, se
         value,
         resolved=found & apart,
         merged=found & ~apart,
-        mass=np.where(found & apart, pair_mass(result, row), 0.0),
+        mass=np.where(found & apart, _pair_mass(result, row), 0.0),
         merged_mass=np.where(found & ~apart, merged_mass, 0.0),
     )
 
 
-def _kept(result: CaloResult, row: NDArray[np.int64], photons: Floats) -> NDArray[np.bool_]:
+def _kept(result: CaloResult, row: Ints, photons: Floats) -> Mask:
     """Whether the clusters hold more than half of each photon, shape ``(n,)``."""
     link, cluster = result.link, result.cluster
     of = cluster.offsets[link.event_index] + link["cluster_id"]
@@ -221,11 +193,11 @@ def _kept(result: CaloResult, row: NDArray[np.int64], photons: Floats) -> NDArra
     given[link.event_index[mine], link["mcparticle_id"][mine]] = (
         link["weight"] * cluster["energy"][of]
     )[mine]
-    kept: NDArray[np.bool_] = (given > 0.5 * np.linalg.norm(photons, axis=2)).all(axis=1)
+    kept: Mask = (given > 0.5 * np.linalg.norm(photons, axis=2)).all(axis=1)
     return kept
 
 
-def pair_mass(result: CaloResult, row: NDArray[np.int64]) -> Floats:
+def _pair_mass(result: CaloResult, row: Ints) -> Floats:
     """Mass of pairs of clusters as photons from the origin [MeV], shape ``(n,)``."""
     at = np.maximum(row, 0)
     place = np.stack([result.cluster[c][at] for c in "xyz"], axis=2).astype(np.float64)
@@ -233,51 +205,3 @@ def pair_mass(result: CaloResult, row: NDArray[np.int64]) -> Floats:
     energy = result.cluster["energy"][at].astype(np.float64)
     opening2 = ((unit[:, 0] - unit[:, 1]) ** 2).sum(axis=1)
     return np.sqrt(energy.prod(axis=1) * opening2)
-
-
-class Pi0Peak(NamedTuple):
-    """Resolved pi0 peak [MeV]: median and core width, with the number of pions."""
-
-    median: float
-    width: float
-    n: int
-
-
-def pi0_peak(pions: Pi0) -> Pi0Peak:
-    """Peak of the resolved pi0."""
-    mass = pions.mass[pions.resolved]
-    median = float(np.median(mass)) if len(mass) else float("nan")
-    return Pi0Peak(median, core_width(mass), len(mass))
-
-
-def merged_fraction(pions: Pi0, edges: Floats) -> Curve:
-    """Merged over merged and resolved pi0, in bins of the transverse momentum [MeV]."""
-    seen = pions.merged | pions.resolved
-    return share_curve(pions.merged[seen], pions.pt[seen], edges)
-
-
-class Electrons(NamedTuple):
-    """Long tracks of generated electrons, arrays of shape ``(n,)``.
-
-    Attributes:
-        p: generated momentum [MeV].
-        residual: momentum with added bremsstrahlung over the generated one, less 1.
-        has_brem: whether a cluster of bremsstrahlung was added.
-    """
-
-    p: Floats
-    residual: Floats
-    has_brem: NDArray[np.bool_]
-
-
-def electron_tracks(batch: EventBatch) -> Electrons:
-    """Long tracks of electrons of a detailed sample."""
-    track = batch.track
-    long = (track["track_type"] == _LONG) & (track["mcparticle_id"] >= 0)
-    mine = np.flatnonzero(long)
-    mine = mine[np.abs(batch.linked("mc_pdg_id", long)) == _ELECTRON]
-    chosen = np.zeros(len(track), np.bool_)
-    chosen[mine] = True
-    p = np.sqrt(sum(batch.linked(f"mc_p{c}", chosen).astype(np.float64) ** 2 for c in "xyz"))
-    residual = (track["p"][mine] + track["brem_energy"][mine]) / p - 1.0
-    return Electrons(p, residual, track["has_brem"][mine])

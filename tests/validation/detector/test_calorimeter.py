@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from places import SHARED
 
+from lamarr_like.detailed.calorimeter import alone
 from lamarr_like.errors import SourceError
 from lamarr_like.events import EventBatch, Table
-from lamarr_like.validation.detector import calorimeter_curves as curves
-from lamarr_like.validation.detector import shower_curves
+from lamarr_like.validation.detector import calorimeter, shower_curves
+from lamarr_like.validation.detector.electrons import electron_tracks
 
 DATA = SHARED / "data"
 GEANT4 = DATA / "geant4_showers"
@@ -31,32 +32,32 @@ def test_showers_look_like_those_of_geant4(name, is_photon):
 
 
 def test_resolved_pi0_peak_at_their_mass():
-    pions = curves.neutral_pions(2500, (400.0, 2000.0))
-    peak = curves.pi0_peak(pions)
+    pions = alone.neutral_pions(2500, (400.0, 2000.0))
+    peak = calorimeter.pi0_peak(pions)
     assert peak.n > 600
-    assert peak.median == pytest.approx(curves.PI0_MASS, abs=2.0)
+    assert peak.median == pytest.approx(alone.PI0_MASS, abs=2.0)
     assert 5.0 < peak.width < 10.0
 
 
 def test_merged_pi0_take_over_above_2_gev():
-    pions = curves.neutral_pions(4000, (500.0, 1.2e4))
-    share = curves.merged_fraction(pions, np.array([500.0, 1500, 3000, 5000, 1.2e4]))
+    pions = alone.neutral_pions(4000, (500.0, 1.2e4))
+    share = calorimeter.merged_fraction(pions, np.array([500.0, 1500, 3000, 5000, 1.2e4]))
     assert share.y[0] < 0.02
     assert (np.diff(share.y) > 0.0).all()
     assert share.y[-1] > 0.85
     halves = pions.merged_mass[pions.merged & (pions.merged_mass > 60.0)]
     assert len(halves) > 200
-    assert np.median(halves) == pytest.approx(curves.PI0_MASS, abs=15.0)
+    assert np.median(halves) == pytest.approx(alone.PI0_MASS, abs=15.0)
 
 
 def test_decays_conserve_momentum_and_mass():
     u = np.random.default_rng(1).uniform(size=(100, 5))
     momentum = 1e4 * (u[:, :3] - [0.5, 0.5, 0.0]) + [0.0, 0.0, 1.0]
-    photons = curves.decay_pi0(momentum, u[:, 3:])
+    photons = alone.decay_pi0(momentum, u[:, 3:])
     assert photons.sum(axis=1) == pytest.approx(momentum)
     energy = np.linalg.norm(photons, axis=2).sum(axis=1)
     mass = np.sqrt(energy**2 - (momentum**2).sum(axis=1))
-    assert mass == pytest.approx(np.full(100, curves.PI0_MASS), rel=1e-6)
+    assert mass == pytest.approx(np.full(100, alone.PI0_MASS), rel=1e-6)
 
 
 def _electrons():
@@ -82,7 +83,7 @@ def _electrons():
 
 
 def test_electron_residuals_add_bremsstrahlung():
-    own = curves.electron_tracks(_electrons())
+    own = electron_tracks(_electrons())
     assert own.p == pytest.approx([10000.0, 5000.0])
     assert own.residual == pytest.approx([-0.05, 0.0])
     assert own.has_brem.tolist() == [True, False]

@@ -1,37 +1,29 @@
-"""One page of plots of clusters, detailed and fast on top of each other."""
+"""Pages of plots of objects, detailed and fast on top of each other."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...files.places import fresh
 from ...statistics.mass_peak import WINDOWS
-from ...system.extras import need
-from .ecal_results import DETAILED, FLOOR, LINES, OCCUPANCY, SPECTRA, EcalReport, SpectrumResult
-from .lines import Line, number
+from ..numbers import number
+from ..sheets import new_sheet, write_sheet
+from .declared import LINES, MUONS, OCCUPANCY, SPECTRA
+from .lines import Line
+from .results import DETAILED, FAST, FLOOR, EcalReport, MuonReport, PidReport, SpectrumResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MARKERS = "osv^D"
 
 
-def draw_ecal(report: EcalReport, path: Path) -> Path:
-    """Draw distributions in bins of occupancy, curves, masses and two-sample tests.
-
-    Args:
-        report: what to draw.
-        path: file to write; its ending chooses the format.
-    """
-    need("plot", "matplotlib")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    sheet = Figure(figsize=(20.0, 20.5), layout="constrained")
-    FigureCanvasAgg(sheet)
+def _ecal(report: EcalReport) -> Figure:
+    sheet = new_sheet(5, 4, 5.0, 4.1)
     axes = sheet.subplots(5, 4)
     sheet.suptitle(f"ECAL clusters of {report.events} events; grey: detailed")
     for i, occupancy in enumerate(OCCUPANCY[1:]):
@@ -44,11 +36,8 @@ def draw_ecal(report: EcalReport, path: Path) -> Path:
         _masses(ax, report, name)
     _tests(rest[len(LINES) + len(WINDOWS)], report)
     for ax in axes.ravel():
-        ax.grid(alpha=0.3)
-        ax.legend(fontsize=8, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.savefig(fresh(path), dpi=90)
-    return path
+        ax.legend()
+    return sheet
 
 
 def _found(report: EcalReport, name: str, occupancy: str) -> SpectrumResult:
@@ -66,19 +55,13 @@ def _spectrum(ax: Axes, one: SpectrumResult, versions: tuple[str, ...]) -> None:
         label = f"{name}, KS {number(d.ks, 2)} (floor {number(one.distances[FLOOR].ks, 2)})"
         colour = _colour(versions, name)
         ax.stairs(one.histograms[name], one.edges, color=colour, lw=1.3, label=label)
-    ax.set_title(f"{one.quantity}, {one.occupancy}", fontsize=10)
-    ax.set(xlabel=SPECTRA[one.quantity][2], ylabel="entries per event")
+    ax.set_title(f"{one.quantity}, {one.occupancy}")
+    ax.set(xlabel=SPECTRA[one.quantity].label, ylabel="entries per event")
     ax.set_ylim(0.0, 1.3 * max(ax.get_ylim()[1], 1e-9))
 
 
-def draw_lines(ax: Axes, lines: dict[str, Line], versions: tuple[str, ...]) -> None:
-    """Draw the same curve of the detailed and of fast samples.
-
-    Args:
-        ax: where to draw; its x axis becomes logarithmic.
-        lines: curves by name of the sample.
-        versions: names of the fast samples.
-    """
+def _draw_lines(ax: Axes, lines: dict[str, Line], versions: tuple[str, ...]) -> None:
+    """The same curve of the detailed and of fast samples, on a logarithmic axis."""
     from matplotlib.ticker import NullFormatter
 
     shown = (DETAILED, *versions)
@@ -104,9 +87,9 @@ def draw_lines(ax: Axes, lines: dict[str, Line], versions: tuple[str, ...]) -> N
 
 
 def _curves(ax: Axes, name: str, lines: dict[str, Line], report: EcalReport) -> None:
-    draw_lines(ax, lines, report.versions)
-    ax.set_title(name, fontsize=10)
-    ax.set(xlabel=LINES[name][0], ylabel=LINES[name][1])
+    _draw_lines(ax, lines, report.versions)
+    ax.set_title(name)
+    ax.set(xlabel=LINES[name].x, ylabel=LINES[name].y)
     if name != "photon response":
         ax.set_ylim(0.0, None)
 
@@ -123,7 +106,7 @@ def _masses(ax: Axes, report: EcalReport, name: str) -> None:
     window = WINDOWS[name]
     for edge in (window.low, window.high):
         ax.axvline(edge, color="k", ls=":", lw=1)
-    ax.set_title(f"{name} region", fontsize=10)
+    ax.set_title(f"{name} region")
     x = f"mass of unmatched pairs, ET > {window.least_et:g} MeV [MeV]"
     ax.set(xlabel=x, ylabel="entries per event")
     ax.set_ylim(0.0, 1.5 * max(ax.get_ylim()[1], 1e-9))
@@ -140,4 +123,60 @@ def _tests(ax: Axes, report: EcalReport) -> None:
     ax.axvline(0.6, color="k", ls="--", lw=1, label="0.60")
     ax.set_yticks([])
     ax.set(xlabel="AUC", xlim=(0.45, 1.0), ylim=(-1.0, len(report.tests) + 3.0))
-    ax.set_title("event-level two-sample test", fontsize=10)
+    ax.set_title("event-level two-sample test")
+
+
+def _muons(report: MuonReport) -> Figure:
+    columns = sum(curve.name == MUONS[0].name for curve in MUONS)
+    rows = len(MUONS) // columns
+    sheet = new_sheet(rows, columns, 4.6, 3.8)
+    axes = sheet.subplots(rows, columns, squeeze=False).ravel()
+    for ax, curve, r in zip(axes, MUONS, report.results, strict=True):
+        _draw_lines(ax, r.lines, (FAST,))
+        chi2 = " ".join(f"{name} {number(r.distances[name].chi2, 2)}" for name in (FAST, FLOOR))
+        ax.set_title(f"{r.species}: chi2/bin {chi2}")
+        ax.set(xlabel=curve.x, ylabel=curve.y)
+        values = np.array([r.lines[DETAILED].value, r.lines[FAST].value])
+        if np.isfinite(values).any() and np.nanmin(values) < 0.8:
+            ax.set_ylim(0.0, None)
+        ax.legend()
+    return sheet
+
+
+def _pid(report: PidReport) -> Figure:
+    columns, curves = 3, report.curves
+    rows = max(-(-len(curves) // columns), 1)
+    sheet = new_sheet(rows, columns, 4.2, 3.2)
+    for i, curve in enumerate(curves):
+        ax = sheet.add_subplot(rows, columns, i + 1)
+        edges = np.array(curve.edges) / 1e3
+        middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
+        for sample, style, fill in ((DETAILED, "s", "none"), (FAST, "o", "full")):
+            shares = [getattr(point, sample) for point in curve.points]
+            values, errors = [s.value for s in shares], [s.error for s in shares]
+            look: dict[str, Any] = {"fmt": style, "fillstyle": fill}
+            ax.errorbar(middle, values, yerr=errors, xerr=half, label=sample, **look)
+        ax.set(title=curve.name, xlabel="p [GeV]", ylabel="share", xscale="log", ylim=(0, None))
+        ax.legend()
+    return sheet
+
+
+PAGES: dict[str, tuple[str, Callable[[Any], Figure]]] = {
+    "ecal": ("ECAL", _ecal),
+    "pid": ("Particle identification", _pid),
+    "pid_floor": ("Particle identification, floor", _pid),
+    "muons": ("Muons", _muons),
+}
+"""Title of each part of a report, and what draws it."""
+
+
+def draw_part(key: str, report: EcalReport | PidReport | MuonReport, path: Path) -> Path:
+    """Draw a part of a report on one page.
+
+    Args:
+        key: of `PAGES`.
+        report: what to draw.
+        path: file to write; its ending chooses the format.
+    """
+    write_sheet(lambda: PAGES[key][1](report), path)
+    return path

@@ -1,35 +1,20 @@
-"""Clusters and photons of a sample, as plain columns with the event of each row."""
+"""What is compared of a sample, as plain columns with the event of each row."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
+from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch
 from ...stages.calorimeter.sources import BORDERS, CELL_Z, HOLE
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Columns = dict[str, np.ndarray]
+from ..detector.muon_curves import muon_tracks
+from ..detector.sample import long_tracks
+from .declared import NEEDED, VARIABLES
 
 PHOTON = 22
-NEEDED = {
-    "event": ("event_id", "n_spd_hits"),
-    "particle": (
-        *("mcparticle_id", "mc_pdg_id", "mc_stable", "mc_charge"),
-        *("mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz"),
-    ),
-    "cluster": (
-        *("cluster_id", "x", "y", "z", "energy", "et", "region", "prs_energy", "photon_id"),
-        *("is_not_h", "is_matched", "merged_mass", "mcparticle_id", "mc_share"),
-    ),
-    "cluster_link": ("cluster_id", "mcparticle_id", "weight"),
-}
-"""Columns that both samples must have."""
-
 PAIR_ET = 200.0
 """Least transverse energy [MeV] of the clusters of a pair."""
 MERGED_SHARE = 0.1
@@ -43,31 +28,53 @@ _LEAST_E = 150.0  # MeV of a photon
 
 
 @dataclass(frozen=True)
-class EcalFigures:
+class Figures:
     """What is compared of a sample.
 
     Args:
-        n: number of events.
-        spd: nSPDHits by event of the sample.
-        groups: columns of ``event``, ``cluster``, ``pair`` (unmatched clusters) and ``photon``
-            (generated, into the ECAL); each has the column ``event``.
+        spd: nSPDHits of every event of the sample, shape ``(n_events,)``.
+        groups: columns of ``event``, ``cluster``, ``pair`` (unmatched clusters), ``photon``
+            (generated, into the ECAL), ``track`` (long, of generated particles) and
+            ``muons`` (those that point to the muon system), whatever the page needs; each
+            has the column ``event``.
     """
 
-    n: int
-    spd: NDArray[np.int64]
+    spd: Ints
     groups: dict[str, Columns]
 
-    def of(self, chosen: Mask) -> EcalFigures:
-        """The chosen events, mask of shape ``(all events,)``."""
+    @property
+    def n(self) -> int:
+        """Number of events."""
+        return len(self.groups["event"]["event"])
+
+    def of(self, chosen: Mask) -> Figures:
+        """The chosen events, mask of shape ``(n_events,)`` over every event of the sample."""
         groups = {}
         for name, columns in self.groups.items():
             rows = chosen[columns["event"]]
             groups[name] = {k: v[rows] for k, v in columns.items()}
-        return EcalFigures(len(groups["event"]["event"]), self.spd, groups)
+        return Figures(self.spd, groups)
 
 
-def ecal_figures(batch: EventBatch, where: str) -> EcalFigures:
-    """Take the figures of a sample.
+def _figures(batch: EventBatch, **groups: Columns) -> Figures:
+    spd = batch.event["n_spd_hits"] if "n_spd_hits" in batch.event else np.zeros(len(batch))
+    event = {"event": np.arange(len(batch)), **groups.pop("event", {})}
+    return Figures(spd.astype(np.int64), {"event": event, **groups})
+
+
+def check(batch: EventBatch, page: str, where: str) -> None:
+    """Raise `SchemaError` if a table or column that a page needs is missing from a sample."""
+    for table, columns in NEEDED[page].items():
+        have = batch[table].columns if table in batch.tables else ()
+        hint = ""
+        lacking = set(columns) - set(have)
+        if lacking and all(c.startswith("prob_nn") for c in lacking):
+            hint = " (lamarr-like identify adds the columns prob_nn_*)"
+        schema.require(table, have, columns, f"{where}{hint}")
+
+
+def ecal_figures(batch: EventBatch, where: str) -> Figures:
+    """Clusters, pairs of them and photons of a sample.
 
     Args:
         batch: events with clusters.
@@ -76,19 +83,38 @@ def ecal_figures(batch: EventBatch, where: str) -> EcalFigures:
     Raises:
         SchemaError: if a table or column is missing.
     """
-    check(batch, where)
-    cluster = batch["cluster"]
-    spd = batch.event["n_spd_hits"].astype(np.int64)
-    event = {"event": np.arange(len(batch)), "multiplicity": cluster.counts.astype(np.float64)}
-    groups = {"event": event, "cluster": _clusters(batch), "pair": photon_pairs(batch)}
-    return EcalFigures(len(batch), spd, {**groups, "photon": _photons(batch)})
+    check(batch, "ecal", where)
+    event = {"multiplicity": batch["cluster"].counts.astype(np.float64)}
+    groups = {"cluster": _clusters(batch), "pair": photon_pairs(batch), "photon": _photons(batch)}
+    return _figures(batch, event=event, **groups)
 
 
-def check(batch: EventBatch, where: str) -> None:
-    """Raise `SchemaError` if a table or column is missing from a sample."""
-    for table, columns in NEEDED.items():
-        have = batch[table].columns if table in batch.tables else ()
-        schema.require(table, have, columns, where)
+def track_figures(batch: EventBatch, where: str) -> Figures:
+    """Long tracks of generated particles, with their true species and nSPDHits.
+
+    Args:
+        batch: events with identified tracks.
+        where: name of the sample, for messages.
+
+    Raises:
+        SchemaError: if a table or column is missing.
+    """
+    check(batch, "pid", where)
+    return _figures(batch, track=long_tracks(batch, "is_muon", *VARIABLES))
+
+
+def muon_figures(batch: EventBatch, where: str) -> Figures:
+    """Long tracks of generated particles that point to the muon system.
+
+    Args:
+        batch: events with muon identification.
+        where: name of the sample, for messages.
+
+    Raises:
+        SchemaError: if a table or column is missing.
+    """
+    check(batch, "muons", where)
+    return _figures(batch, muons=muon_tracks(batch))
 
 
 def _clusters(batch: EventBatch) -> Columns:
@@ -133,7 +159,7 @@ def photon_pairs(batch: EventBatch) -> Columns:
     place = np.stack([cluster[c] for c in "xyz"], axis=1).astype(np.float64)
     unit = place / np.linalg.norm(place, axis=1, keepdims=True)
     energy, et = cluster["energy"].astype(np.float64), cluster["et"].astype(np.float64)
-    # Each row holds two lists; the first entry is empty so that they can always be joined.
+    # The first entry is empty so that there is always something to join.
     parts = [(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))]
     for i in range(cluster.n_events):
         mine = slice(cluster.offsets[i], cluster.offsets[i + 1])
