@@ -14,8 +14,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from schedule import FAST, LONG
 
 TESTS = Path(__file__).resolve().parent
+
+
+def _name(path: Path) -> str:
+    """A file as in `LONG` and `FAST`."""
+    return path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m fast`` the other files are not even imported: that alone takes half a minute."""
+    if config.option.markexpr == "fast" and collection_path.suffix == ".py":
+        return _name(collection_path) not in FAST or None
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark fast tests; put files that take long first."""
+    place = {name: i for i, name in enumerate(LONG)}
+    for item in items:
+        if _name(item.path) in FAST:
+            item.add_marker(pytest.mark.fast)
+    items.sort(key=lambda item: place.get(_name(item.path), len(LONG)))
 
 
 @pytest.fixture(scope="session")
