@@ -57,7 +57,7 @@ FAST = frozenset(
         "test_layout.py",
         "test_moved.py",
         "test_public_api.py",
-        "training/test_request.py",
+        "training/test_weights.py",
         "validation/stages/test_calibration.py",
         "validation/test_numbers.py",
     }

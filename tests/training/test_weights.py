@@ -1,48 +1,13 @@
-"""What is asked of a training, and which rows count how much."""
+"""Which rows count how much in a training, and what a card says."""
 
 import numpy as np
 import pytest
 
 from lamarr_like.errors import TrainingError
 from lamarr_like.nets.trained import TrainedModel
-from lamarr_like.stages import MODEL_STAGES
 from lamarr_like.training import weights
 from lamarr_like.training.card import card
-from lamarr_like.training.request import ALL, Request, expanded
-
-
-def test_all_is_every_recipe_of_every_stage():
-    wanted = expanded(Request(ALL, sample="s", options={"frame": "cartesian"}))
-    assert len(wanted) == sum(len(stage.recipes) for stage in MODEL_STAGES.values())
-    assert {r.stage for r in wanted} == set(MODEL_STAGES)
-    names = [tuple(r.names.values()) for r in wanted]
-    assert len(set(names)) == len(names)  # no model over another
-    chosen = {r.stage: r.options for r in wanted}
-    assert chosen["resolution"] == {"frame": "cartesian"} and chosen["rich"] == {}
-
-
-@pytest.mark.parametrize(
-    ("request_", "message"),
-    [
-        (Request("nothing"), "no stage 'nothing' to train"),
-        (Request("propagation"), "'propagation'"),
-        (Request("rich", family="flow"), "stage 'rich': no family 'flow' of generators"),
-        (Request("rich", family="mlp"), "stage 'rich': no family 'mlp' of generators"),
-        (Request("rich", options={"frame": "x"}), "has no option 'frame'"),
-        (Request(ALL, family="gan"), "name the stage to choose a family"),
-    ],
-)
-def test_requests_that_make_no_sense(request_, message):
-    with pytest.raises(TrainingError, match=message):
-        expanded(request_)
-
-
-def test_names_and_settings():
-    assert Request("rich", sample="s").names == {"stage": "rich", "sample": "s", "version": "1"}
-    assert Request("rich", family="gan", sample="s").names["sample"] == "gan-s"
-    config = Request("rich", steps=7, seed=3).config(10_000)
-    assert config.steps == 7 and config.seed == 3
-    assert Request("rich").config(10_000).steps < Request("rich").config(10**7).steps
+from lamarr_like.training.request import Request
 
 
 def test_classes_weigh_the_same():
