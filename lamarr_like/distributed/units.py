@@ -177,8 +177,18 @@ def make_plan(
                 )
             for first in range(0, piece.events, size or 1):
                 stop = min(first + size, piece.events)
-                facts = (shift, source.pileup, piece.inputs)
-                units.append(Unit(len(units), piece.text, source.add, first, stop, *facts))
+                units.append(
+                    Unit(
+                        number=len(units),
+                        text=piece.text,
+                        add=source.add,
+                        first=first,
+                        stop=stop,
+                        shift=shift,
+                        pileup=source.pileup,
+                        inputs=piece.inputs,
+                    )
+                )
             shift += piece.events
         shift = -(-shift // BLOCK) * BLOCK
     if not units:
