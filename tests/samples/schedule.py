@@ -45,7 +45,7 @@ FAST = frozenset(
         "io/tables/test_chunks.py",
         "io/test_defaults.py",
         "io/test_numbered.py",
-        "nets/test_loop.py",
+        "nets/test_sample.py",
         "physics/test_particles.py",
         "runs/test_oversampling.py",
         "stages/identification/test_rules.py",
@@ -59,7 +59,6 @@ FAST = frozenset(
         "test_public_api.py",
         "training/test_weights.py",
         "validation/stages/test_calibration.py",
-        "validation/test_numbers.py",
     }
 )
 """Files whose tests are marked ``fast``: of every room some, under a minute on one core together.
