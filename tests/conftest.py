@@ -10,7 +10,8 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,24 @@ def whole_chain(made_once: Callable[..., Path]) -> Path:
         write_models(folder, sample, folder / "tiny.yaml")
 
     return made_once("whole", build)
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Sound input of every reader, by its name."""
+    import readers
+
+    return readers.samples(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture
+def no_hang() -> Iterator[None]:
+    """A test that sets an alarm and takes longer fails, and the alarm ends with it."""
+
+    def late(signum: int, frame: object) -> None:
+        raise TimeoutError("longer than the seconds allowed")
+
+    before = signal.signal(signal.SIGALRM, late)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

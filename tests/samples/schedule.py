@@ -10,6 +10,7 @@ LONG = (
     "validation/report/test_report.py",
     "validation/report/test_decays.py",
     "distributed/test_produce.py",
+    "distributed/test_failures.py",
     "test_fuzz.py",
     "nets/test_generator.py",
     "stages/identification/test_pid_stages.py",
