@@ -18,20 +18,14 @@ MODULES = sorted(
 )
 
 UNNAMED = {
-    "lamarr_like.io.generators.embedding",
-    "lamarr_like.io.generators.lhe",
     "lamarr_like.nets.armdn",
     "lamarr_like.nets.booster",
     "lamarr_like.nets.classifier",
-    "lamarr_like.nets.families",
     "lamarr_like.nets.gan",
     "lamarr_like.nets.layers",
     "lamarr_like.nets.loop",
     "lamarr_like.nets.mlp",
     "lamarr_like.nets.onnx_graph",
-    "lamarr_like.runs.config",
-    "lamarr_like.runs.record",
-    "lamarr_like.stages.recipe",
     "lamarr_like.training.fits",
     "lamarr_like.validation.detector.occupancy",
     "lamarr_like.validation.detector.tracking",
