@@ -28,8 +28,9 @@ from ...events import EventBatch, Table
 from ...files.locations import Location
 from ...physics.particles import SPEED_OF_LIGHT, is_tracked
 from ...rng import stage_key, uniforms
+from ..options import check_options, parse_choice
 from ..selection import KEPT_STABLE, SILENT, RawTruth, in_reach, select_particles
-from ..truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
+from ..truth import TruthSource, drop_bad, make_batch
 from ..unstable import DECAY_VOLUME, Lost, lost_particles
 from ..weights import MAX_NAME, bad_weights, numbered_names
 from .beam import collision_points
