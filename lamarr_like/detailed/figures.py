@@ -47,7 +47,7 @@ class Figure:
 
 
 def core_width(values: Floats) -> float:
-    """Half the central 68.3 % interval; 0 for fewer than ten values."""
+    """Half the central 68.3 % interval of values of shape ``(n,)``; 0 for fewer than ten."""
     if len(values) < 10:
         return 0.0
     low, high = np.quantile(values, [0.15865, 0.84135])

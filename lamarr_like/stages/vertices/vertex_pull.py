@@ -61,7 +61,7 @@ _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 def velo_weight(radius: Floats) -> Floats:
-    """Weight [1/mm^2] of a VELO segment in a vertex, by the radius of its first measurement [mm].
+    """Weight [1/mm^2] of VELO segments by the radius of their first hits [mm], shapes ``(n,)``.
 
     Segments without momentum are fitted as if all had the same: their errors grow with that radius.
     """
