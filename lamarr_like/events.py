@@ -20,7 +20,7 @@ class Table:
     """Columns of equal length, cut into events by offsets.
 
     Args:
-        columns: name to array, all of length ``n``.
+        columns: name to array, all of shape ``(n, *shape)`` with the shape of the column.
         offsets: shape ``(n_events + 1,)``; rows ``offsets[i]:offsets[i + 1]`` are event ``i``.
 
     Raises:
@@ -101,7 +101,8 @@ class EventBatch:
         tables: must hold ``event`` with one row an event; all tables have the same events.
 
     Raises:
-        SchemaError: if the tables disagree about the number of events.
+        SchemaError: if the tables disagree about the number of events, or the rows of a column
+            have another shape than it declares.
     """
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
@@ -114,6 +115,10 @@ class EventBatch:
                 raise SchemaError(f"unknown table {name!r}; there are {', '.join(schema.TABLES)}")
             if table.n_events != n:
                 raise SchemaError(f"table {name!r} has {table.n_events} events, 'event' has {n}")
+            for column, values in table.columns.items():
+                declared = schema.COLUMNS.get((name, column))
+                if declared is not None and values.shape[1:] != declared.shape:
+                    schema.check_shape(declared, values)
 
     def __len__(self) -> int:
         return len(self.tables["event"])
@@ -226,10 +231,16 @@ class EventBatch:
         return cls(tables)
 
     def to_pandas(self, name: str) -> pd.DataFrame:
-        """One table as a data frame; ``event_id`` is its first column."""
+        """One table as a data frame; ``event_id`` is its first column.
+
+        Where a row holds an array, so does the cell.
+        """
         import pandas as pd
 
-        columns = dict(self[name].columns)
+        columns: dict[str, Any] = {
+            key: values if values.ndim == 1 else list(values)
+            for key, values in self[name].columns.items()
+        }
         columns.pop("event_id", None)
         return pd.DataFrame({"event_id": self.event_ids(name), **columns})
 
@@ -245,11 +256,25 @@ class EventBatch:
                 event is not in the ``event`` frame or is there twice.
         """
         columns = {
-            name: {str(k): frame[k].to_numpy() for k in frame} for name, frame in frames.items()
+            name: {str(k): _stacked(name, str(k), frame[k].to_numpy()) for k in frame}
+            for name, frame in frames.items()
         }
         event, tables = grouped(columns, "data frames")
         ids = np.arange(len(event["event_id"]) + 1)
         return cls({"event": Table(event, ids), **tables})
+
+
+def _stacked(table: str, name: str, values: np.ndarray) -> np.ndarray:
+    """A column of a data frame; arrays in its cells become one where the schema declares it."""
+    declared = schema.COLUMNS.get((table, name))
+    if declared is None or not declared.shape:
+        return values
+    if not len(values):
+        return np.zeros((0, *declared.shape), declared.dtype)
+    try:
+        return np.stack([np.asarray(cell) for cell in values])
+    except ValueError as error:
+        raise SchemaError(f"{table}.{name}: the arrays of its rows differ ({error})") from None
 
 
 def grouped(

@@ -1,4 +1,4 @@
-"""Stages and sources of third parties, found by entry points, and the columns that they add.
+"""What third parties add, found by entry points: stages, sources, models and their training.
 
 A distribution that declares ::
 
@@ -8,9 +8,9 @@ A distribution that declares ::
     [project.entry-points."lamarr_like.sources"]
     particles = "lamarr_torch:ParticleList"
 
-makes the stage ``torch`` and the source ``particles:...`` known wherever it is installed.  Entry
-points are looked up only for names that are not ours: they cost nothing otherwise, and no name of
-ours can be taken by a plug-in.
+makes the stage ``torch`` and the source ``particles:...`` known wherever it is installed; kinds of
+models, families that train them and fits of stages likewise.  Entry points are looked up only for
+names that are not ours: they cost nothing otherwise, and no name of ours can be taken by a plug-in.
 """
 
 from __future__ import annotations
@@ -31,6 +31,15 @@ STAGE_GROUP = "lamarr_like.stages"
 SOURCE_GROUP = "lamarr_like.sources"
 """Entry points of sources: what `lamarr_like.io.sources.SourceFactory` describes."""
 
+MODEL_GROUP = "lamarr_like.models"
+"""Entry points of kinds of models: classes derived from `lamarr_like.engine.kinds.AbstractSpec`."""
+
+FAMILY_GROUP = "lamarr_like.families"
+"""Entry points of families that can be trained: `lamarr_like.nets.families.Family` each."""
+
+FIT_GROUP = "lamarr_like.fits"
+"""Entry points of the trainings of stages: what `lamarr_like.training.fits.Fit` describes."""
+
 
 def installed(group: str) -> list[str]:
     """Names of the plug-ins of a group, sorted; nothing is imported."""
@@ -41,7 +50,7 @@ def load(group: str, name: str, error: type[LamarrLikeError]) -> Any:
     """Import a plug-in.
 
     Args:
-        group: `STAGE_GROUP` or `SOURCE_GROUP`.
+        group: one of the groups above.
         name: name of its entry point.
         error: what to raise.
 
@@ -86,8 +95,8 @@ def declare(*columns: schema.Column) -> None:
     does nothing.
 
     Raises:
-        SchemaError: if a table does not exist, a type is none that can be stored, or a column or
-            branch of that name means something else already.
+        SchemaError: if a table does not exist, a type or shape is none that can be stored, or a
+            column or branch of that name means something else already.
     """
     for column in columns:
         where = f"column {column.table}.{column.name}"
@@ -106,4 +115,7 @@ def declare(*columns: schema.Column) -> None:
             raise SchemaError(
                 f"{where}: branch {column.branch} is that of {other.table}.{other.name}"
             )
+        sides = column.shape
+        if not isinstance(sides, tuple) or not all(type(k) is int and k > 0 for k in sides):
+            raise SchemaError(f"{where}: shape {sides!r} is no tuple of positive whole numbers")
         schema.COLUMNS[column.table, column.name] = column

@@ -9,6 +9,7 @@ the NanoAOD manner (``Track_px`` with the counter ``nTrack``); spelling of publi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -51,6 +52,8 @@ class Column:
         dtype: NumPy type it is stored with.
         doc: its meaning in one line.
         export: name of the branch in ROOT files, without the table's prefix.
+        shape: of the value of one row, ``()`` for a number: the whole column is an array of shape
+            ``(n, *shape)``.
     """
 
     table: str
@@ -59,6 +62,12 @@ class Column:
     dtype: str
     doc: str
     export: str
+    shape: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Numbers in the value of one row."""
+        return math.prod(self.shape)
 
     @property
     def branch(self) -> str:
@@ -268,11 +277,17 @@ def require(table: str, have: Iterable[str], need: Iterable[str], where: str) ->
 def as_declared(table: str, name: str, values: np.ndarray) -> np.ndarray:
     """Cast an array to the type that its column declares (no copy where it already has it).
 
+    Args:
+        table: table of the column.
+        name: name of the column.
+        values: shape ``(n, *shape)`` with the shape that the column declares.
+
     Raises:
-        SchemaError: if a value does not fit the type.
+        SchemaError: if the shape is another one, or a value does not fit the type.
     """
     given = np.asarray(values)
     declared = column(table, name)
+    check_shape(declared, given)
     misfit = misfits(given, declared.dtype)
     if misfit is not None and misfit.any():
         raise SchemaError(
@@ -280,6 +295,25 @@ def as_declared(table: str, name: str, values: np.ndarray) -> np.ndarray:
             f"it is {declared.doc}"
         )
     return given.astype(declared.dtype, copy=False)
+
+
+def check_shape(declared: Column, values: np.ndarray, where: str = "") -> None:
+    """Refuse an array whose rows have another shape than their column declares.
+
+    Args:
+        declared: the column.
+        values: the array, of any shape.
+        where: what is looked at, for the message.
+
+    Raises:
+        SchemaError: naming the column and both shapes.
+    """
+    if values.shape[1:] != declared.shape or not values.ndim:
+        wanted = f"({', '.join(['n', *map(str, declared.shape)])}{',' * (not declared.shape)})"
+        raise SchemaError(
+            f"{where}{': ' if where else ''}{declared.table}.{declared.name} has the shape "
+            f"{values.shape}, not {wanted}; it is {declared.doc}"
+        )
 
 
 def misfits(values: np.ndarray, dtype: str) -> Mask | None:
@@ -310,4 +344,5 @@ def misfits(values: np.ndarray, dtype: str) -> Mask | None:
     # The largest integers are no floats; the power of two behind them is.
     with np.errstate(invalid="ignore"):
         inside = (values > float(limits.min) - 1.0) | (values == float(limits.min))
-        return ~(inside & (values < float(limits.max + 1)))
+        result: Mask | None = ~(inside & (values < float(limits.max + 1)))
+        return result

@@ -8,9 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from chain_fakes import fake_stages, truth_events
+from chain_fakes import truth_events
 from places import TOP
-from tiny_models import write_models
 from typer.testing import CliRunner
 
 from lamarr_like import __version__, cli
@@ -18,18 +17,17 @@ from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import LamarrLikeError, OutputError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
-from lamarr_like.runs.simulate import RunConfig, _mapped, simulate
+from lamarr_like.runs.loop import in_order
+from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.system.extras import EXTRAS
+from lamarr_like.system.processes import worker_pool
 
 GUN = "gun:K-?p=3-100&eta=2-5"
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    sample = Pipeline(fake_stages())(truth_events(60, seed=5), seed=1)
-    write_models(folder, sample, folder / "tiny.yaml")
-    return folder
+def models(whole_chain):
+    return whole_chain
 
 
 @pytest.fixture
@@ -187,7 +185,8 @@ def _numbered(batch):
 def test_workers_keep_the_order():
     batch = truth_events(12)
     chunks = [batch.events(i, i + 2) for i in range(0, 12, 2)]
-    out = concatenate(_mapped(_numbered, chunks, 2))
+    with worker_pool(2) as pool:
+        out = concatenate(in_order(pool, _numbered, chunks, 2))
     np.testing.assert_array_equal(out.event["mc_weight"], batch.event["event_id"] * 2.0)
 
 
@@ -228,7 +227,7 @@ def test_other_missing_modules_are_not_ours_to_explain(monkeypatch):
 def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
     from lamarr_like.runs.simulate import simulate_detailed
     from lamarr_like.training.train import train
-    from lamarr_like.validation.objects.ecal_page import draw_ecal
+    from lamarr_like.validation.objects.draw import draw_part
     from lamarr_like.validation.report import command, write
 
     config = RunConfig(GUN, tmp_path / "a.root", 3)
@@ -237,7 +236,7 @@ def test_the_library_names_the_extra_before_it_begins(tmp_path, monkeypatch):
         ("tensorflow", "train", lambda: list(train("rich", [], output=tmp_path))),
         ("jinja2", "report", lambda: command.run([tmp_path / "x"], [], tmp_path / "r")),
         ("hist", "report", lambda: write.write_report(None, tmp_path / "r")),
-        ("matplotlib", "plot", lambda: draw_ecal(None, tmp_path / "a.png")),
+        ("matplotlib", "plot", lambda: draw_part("ecal", None, tmp_path / "a.png")),
     ):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, module, None)
@@ -265,7 +264,13 @@ def test_extras_hold_what_is_said_of_them():
 
 @pytest.mark.parametrize(
     "module",
-    ["report.gather", "report.compute", "validation.objects", "decays.run", "distributed.produce"],
+    [
+        "validation.report.gather",
+        "validation.report.compute",
+        "validation.objects.compare",
+        "decays.run",
+        "distributed.produce",
+    ],
 )
 def test_only_the_detailed_simulation_needs_numba(module):
     code = f"import sys; sys.modules['numba'] = None; import lamarr_like.{module}"

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 from hepmc_samples import write_sample
-from production_samples import write_tiny
 
 from lamarr_like import cli
 from lamarr_like.decays.command import make_requests
@@ -16,15 +15,11 @@ from lamarr_like.decays.request import Selection
 from lamarr_like.errors import SourceError
 from lamarr_like.io.generators.gun import SPECIES
 from lamarr_like.io.sources import open_source
+from lamarr_like.runs.command import _show
 from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.system.progress import draw, progress
 
 D0 = "D0 -> K- pi+"
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
@@ -48,9 +43,8 @@ def test_guns_of_what_decays_point_to_decay(word):
         open_source(f"gun:{word}", n_events=1, seed=1)
     assert "-13" not in str(caught.value) and ", ".join(SPECIES) in str(caught.value)
     (example,) = re.findall(r"'(decay:.*)'$", str(caught.value))
-    from lamarr_like.decays.source import open_source as with_decays
 
-    assert len(next(iter(with_decays(example, n_events=2, seed=1)))) == 2
+    assert len(next(iter(open_source(example, n_events=2, seed=1)))) == 2
 
 
 # --- shorter files
@@ -103,7 +97,7 @@ def test_candidates_are_told(tmp_path, split, run, capsys):
     assert len(held) == (4 if split else 1)
     assert summary.decays.counts == {"charm": sum(held)} and sum(held) > 50
     assert summary.decays.events == 100
-    cli._show(config, summary)
+    _show(config, summary)
     lines = capsys.readouterr().out.splitlines()
     assert re.match(rf"  charm: {sum(held)} candidates \(\d+ signal", lines[1])
     words = ("decays", *summary.outputs, "--decay", f"charm: {D0}", "--combinatorial")

@@ -236,7 +236,7 @@ def test_model_of_a_stage_that_is_not_installed(tmp_path):
         ("broken:x", r"plug-in 'broken' of fake_plugin 1\.2 .* cannot be imported"),
         ("number:x", "plug-in 'number' is 3, nothing that opens a source"),
         ("wrong:x", "plug-in 'wrong' gave a list, which is no TruthSource"),
-        ("pion:x", r"no such file \(nor pythia:..., gun:..., broken:.*pions:...*\)"),
+        ("pion:x", r"no such file \(nor pythia:..., gun:..., decay:..., broken:.*pions:...*\)"),
         ("pions:?zz=1", "unknown option 'zz'"),
     ],
 )

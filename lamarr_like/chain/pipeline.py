@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -124,7 +124,7 @@ class Pipeline:
             batch = self._run(batch, seed, is_gun)
             tables = {name: batch.to_pandas(name) for name in batch.tables} if is_flat else {}
             result = tables if is_flat else batch.to_awkward()
-        return result
+        return cast(Events, result)
 
     def _run(self, batch: EventBatch, seed: int, is_gun: bool) -> EventBatch:
         batch = completed(batch, f"pipeline {self.name!r}")
@@ -232,6 +232,6 @@ def check_finite(
             continue
         finite = np.isfinite(values)
         if not finite.all():
-            row = int(np.argmin(finite))
+            row = int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
             event = int(batch.event_ids(table)[row])
-            raise SchemaError(f"{where}: {table}.{name} is {values[row]} in event {event}")
+            raise SchemaError(f"{where}: {table}.{name} is {values[~finite][0]} in event {event}")

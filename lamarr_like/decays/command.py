@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+from ..system.command_line import Events, Force, Output, command_line, tell_shorter
 
 if TYPE_CHECKING:
     from .request import DecayRequest, Selection
@@ -34,15 +34,13 @@ Masses = Annotated[
     typer.Option("--mass", help="B0:5000-5600, range of a mass in MeV, by name of the branch."),
 ]
 
-Force = Annotated[bool, typer.Option("--force", help="Replace an output that is there.")]
-
 
 def decays(
     ntuple: Annotated[
         list[Path], typer.Argument(help="Detailed samples or fast ntuples.", show_default=False)
     ],
     decay: Decays,
-    output: Annotated[Path, typer.Option("--output", "-o", help="ROOT file to write.")],
+    output: Output,
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
     mass: Masses = None,
@@ -50,10 +48,7 @@ def decays(
     min_ip_chi2: Annotated[float, typer.Option(help="Least impact chi2 of tracks.")] = 0.0,
     min_photon_et: Annotated[float, typer.Option(help="Least ET of photons [MeV].")] = 200.0,
     max_vertex_chi2: Annotated[float, typer.Option(help="Vertex chi2 per dof.")] = 25.0,
-    events: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("-n", "--events", min=1, help="How many events."),
-    ] = None,
+    events: Events = None,
     force: Force = False,
 ) -> None:
     """Reconstruct decays in ntuples: a DecayTree for each, with DaVinci's names of branches."""
@@ -68,27 +63,13 @@ def decays(
         max_vertex_chi2=max_vertex_chi2,
     )
     requests = make_requests(decay, combinatorial, swap or [], selection)
-    command = shlex.join(["lamarr-like", *sys.argv[1:]])
     summary = reconstruct_decays(
-        ntuple, output, requests, n_events=events, command=command, force=force
+        ntuple, output, requests, n_events=events, command=command_line(), force=force
     )
     typer.echo(f"{output}: {summary.events} events")
     tell_shorter(", ".join(map(str, ntuple)), (events or 0) - summary.events, events)
     for line in summary.lines():
         typer.echo(f"  {line}")
-
-
-def tell_shorter(what: str, missing: int, asked: int | None) -> None:
-    """Say on the error stream that something held fewer events than were asked for.
-
-    Args:
-        what: where they were read from.
-        missing: events that did not come, none below 1.
-        asked: events asked for.
-    """
-    if asked is not None and missing > 0:
-        text = f"{what}: ended after {asked - missing} of the {asked} events asked for (-n)"
-        typer.echo(text, err=True)
 
 
 def make_requests(

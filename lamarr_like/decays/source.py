@@ -5,13 +5,11 @@
                                        so hardly ever a primary vertex; options in `OPTIONS`
 ``SOURCE+decay:B0 -> K+ pi-?OPTIONS``  the events of another source with signal decays added, each
                                        from a collision that could have made it, see `collisions`
-anything else                          as `lamarr_like.io.sources.open_source` takes it
 =====================================  ============================================================
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -20,9 +18,8 @@ import numpy as np
 from ..arrays import Floats, Ints
 from ..errors import SourceError
 from ..events import EventBatch, Table
-from ..io import sources
 from ..io.generators.beam import collision_points
-from ..io.generators.embedding import EmbeddedSource, EmbeddingSource, origins, with_particles
+from ..io.generators.embedding import EmbeddingSource, origins, with_particles
 from ..io.selection import RawTruth, select_particles
 from ..io.truth import (
     TruthSource,
@@ -177,15 +174,23 @@ class DecaySource(TruthSource):
         n_events: how many events to give.
         seed: seed of the run.
         options: see `OPTIONS`.
+        skip_bad: of no account: no event of decays alone is broken.
 
     Raises:
         DecayError, SourceError: see `DecayGenerator`.
     """
 
     is_gun = True
+    is_generated = True
 
     def __init__(
-        self, name: str, text: str, n_events: int | None, seed: int, options: Mapping[str, str]
+        self,
+        name: str,
+        text: str,
+        n_events: int | None,
+        seed: int,
+        options: Mapping[str, str],
+        skip_bad: bool = False,
     ) -> None:
         super().__init__(name, n_events)
         if n_events is None:
@@ -200,9 +205,9 @@ class DecaySource(TruthSource):
     def batches(self) -> Iterator[EventBatch]:
         """The events, `BLOCK` at a time."""
         assert self.n_events is not None
-        return self.numbered(0, self.n_events)
+        return self.numbered(self.start, self.start + self.n_events)
 
-    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch]:
+    def numbered(self, first: int, stop: int) -> Iterator[EventBatch]:
         """Just the events from `first` to before `stop`."""
         for start in range(first, stop, BLOCK):
             yield self._batch(np.arange(start, min(start + BLOCK, stop), dtype=np.int64))
@@ -213,8 +218,12 @@ class DecaySource(TruthSource):
         n = self.generator.n
         event, index = np.repeat(ids, n), np.tile(np.arange(n), len(ids))
         particle = self.generator.generate(
-            *(self.seed, "decay/0", event, index),
-            *(np.repeat(point, n, axis=0), np.zeros_like(event)),
+            seed=self.seed,
+            stage="decay/0",
+            event_id=event,
+            index=index,
+            point=np.repeat(point, n, axis=0),
+            pv_id=np.zeros_like(event),
         )
         columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), point.T, strict=True))
         one = np.ones_like(ids)
@@ -228,12 +237,13 @@ class EmbeddedDecays(EmbeddingSource):
     Args:
         name: the source as its user wrote it.
         host: the source that decays are added to.
-        generators: what is added.
+        decays: ``DESCRIPTOR?OPTIONS`` of each decay.
         seed: seed of the run.
         skip_bad: leave out events without a primary vertex rather than stop.
         how: how a signal finds its collision, see `collisions.host_of`.
 
     Raises:
+        DecayError, SourceError: see `DecayGenerator`.
         BadEventError: while iterating, for the first event without a primary vertex unless
             `skip_bad`.
     """
@@ -244,14 +254,19 @@ class EmbeddedDecays(EmbeddingSource):
         self,
         name: str,
         host: TruthSource,
-        generators: Sequence[DecayGenerator],
+        decays: Sequence[str],
         seed: int,
         skip_bad: bool = False,
         how: str = "any",
     ) -> None:
         super().__init__(name, host, seed, skip_bad)
-        self.generators = generators
+        self.generators = [DecayGenerator(f"decay:{d}", *split_options(d)) for d in decays]
         self.how = how
+
+    @classmethod
+    def host_of(cls, text: str, additions: Sequence[str]) -> tuple[str, str]:
+        """A source with collisions that could have made the signals, see `collisions.host_of`."""
+        return host_of(text, additions)
 
     def added(self, batch: EventBatch) -> EventBatch:
         """The events with the decays added."""
@@ -290,7 +305,12 @@ def embed(
         batch = give_way(batch, head, generator.n)
     start = origins(batch, generator.n, seed, stage, weights(batch, head, how))
     added = generator.generate(
-        *(seed, stage, start.event_id, start.number, start.point, start.pv_id)
+        seed=seed,
+        stage=stage,
+        event_id=start.event_id,
+        index=start.number,
+        point=start.point,
+        pv_id=start.pv_id,
     )
     new = dict(added.columns)
     before = batch.particle.counts[added.event_index]
@@ -298,70 +318,3 @@ def embed(
     mother = new["mc_mother_id"]
     new["mc_mother_id"] = np.where(mother < 0, -1, mother + before)
     return with_particles(batch, new, added.event_index)
-
-
-def open_source(
-    text: str,
-    *,
-    n_events: int | None,
-    seed: int,
-    pileup: float | None = None,
-    skip_bad: bool = False,
-) -> TruthSource:
-    """Open a source of generated events; as `io.sources.open_source`, with decays.
-
-    Args:
-        text: what to read or generate, see the module's table.
-        n_events: how many events; None for all of a file, an error for a generator.
-        seed: seed of generators.
-        pileup: mean number of interactions of a Pythia event, None for exactly one.
-        skip_bad: leave out broken events and count them instead of stopping at the first.
-
-    Raises:
-        SourceError: naming what is wrong with `text` or with the first bad file.
-        DecayError: for a bad decay.
-    """
-    host, extras = split_additions(text)
-    guns = [what for kind, what in extras if kind == "gun"]
-    decays = [what for kind, what in extras if kind == "decay"]
-    how = "any"
-    if host.startswith("decay:"):
-        if pileup is not None:
-            raise SourceError(f"{text}: signal decays alone have no pile-up")
-        descriptor, options = split_options(host.removeprefix("decay:"))
-        source: TruthSource = DecaySource(host, descriptor, n_events, seed, options)
-        if guns:
-            source = EmbeddedSource(text, source, guns, seed, skip_bad)
-    else:
-        if not host:
-            raise SourceError(f"{text}: name the source of the collisions, SOURCE+decay:...")
-        opened, how = host_of(host, decays)
-        plain = opened + "".join(f"+gun:{gun}" for gun in guns)
-        source = sources.open_source(
-            plain, n_events=n_events, seed=seed, pileup=pileup, skip_bad=skip_bad
-        )
-    return with_decays(text, source, decays, seed, skip_bad, how)
-
-
-def split_additions(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Cut ``SOURCE+gun:...+decay:...`` into the source and (kind, what) of each addition."""
-    host, *rest = re.split(r"\+(gun|decay):", text)
-    return host, list(zip(rest[::2], rest[1::2], strict=True))
-
-
-def with_decays(
-    name: str,
-    source: TruthSource,
-    decays: Sequence[str],
-    seed: int,
-    skip_bad: bool,
-    how: str = "any",
-) -> TruthSource:
-    """The source with decays added, ``DESCRIPTOR?OPTIONS`` each; itself for none.
-
-    `how` is what `collisions.host_of` said of the source.
-    """
-    if not decays:
-        return source
-    generators = [DecayGenerator(f"decay:{d}", *split_options(d)) for d in decays]
-    return EmbeddedDecays(name, source, generators, seed, skip_bad, how)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..events import EventBatch, Table
 from ..files.output import RootOutput
+from ..files.scratch import unwritable
 from . import branches
 from .candidates import POLARITY, check_names, make_candidates, make_generated
 from .request import DecayRequest
@@ -127,7 +128,7 @@ class DecayWriter(RootOutput):
         try:
             self.trees.fill(self._file, batch)
         except OSError as error:
-            raise self._failed(error) from None
+            raise unwritable(self.path, error) from None
 
     def _finish(self) -> None:
         self.trees.flush(self._file)

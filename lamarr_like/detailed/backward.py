@@ -130,7 +130,8 @@ def _stations(initial: Floats, par: Parameters) -> Ints:
     step = np.asarray(par.velo_z)[None, :] - initial[:, 2:3]
     r = np.hypot(initial[:, 0:1] + initial[:, 3:4] * step, initial[:, 1:2] + initial[:, 4:5] * step)
     crossed = (step > 0.0) & (r > par.velo_r_min) & (r < par.velo_r_max)
-    return crossed.sum(axis=1)
+    result: Ints = crossed.sum(axis=1)
+    return result
 
 
 def _turned(

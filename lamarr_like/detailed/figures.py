@@ -15,6 +15,8 @@ from .. import rng
 from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch
 from ..physics.kinematics import momentum, pseudorapidity
+from ..statistics.binned import wald_error, width_error
+from ..statistics.distances import core_width
 from .parameters import DEFAULT, Parameters
 
 _ELECTRON, _KAON, _PION = 11, 321, 211
@@ -46,27 +48,16 @@ class Figure:
         return self.ours / self.published
 
 
-def core_width(values: Floats) -> float:
-    """Half the central 68.3 % interval of values of shape ``(n,)``; 0 for fewer than ten."""
-    if len(values) < 10:
-        return 0.0
-    low, high = np.quantile(values, [0.15865, 0.84135])
-    return float(high - low) / 2.0
-
-
 def _width(name: str, published: float, values: Floats, source: str, scale: float = 1.0) -> Figure:
     width = core_width(values) * scale
-    # The core width of n normal values has the relative error 1.18 / sqrt(n).
-    return Figure(
-        name, published, width, 1.18 * width / np.sqrt(max(len(values), 1)), len(values), source
-    )
+    error = float(width_error(width, len(values)))
+    return Figure(name, published, width, error, len(values), source)
 
 
 def _share(name: str, published: float, passed: Mask, source: str) -> Figure:
     n = len(passed)
     share = float(passed.mean()) if n else 0.0
-    error = float(np.sqrt(max(share * (1.0 - share), 1e-12) / max(n, 1)))
-    return Figure(name, published, share, error, n, source)
+    return Figure(name, published, share, float(wald_error(share, n, 1e-12)), n, source)
 
 
 def _truth(batch: EventBatch) -> dict[str, Floats]:
@@ -119,7 +110,7 @@ def _impact_figures(batch: EventBatch, real: Mask) -> list[Figure]:
         if len(mine) < 50:
             continue
         widths.append(1e3 * core_width(mine))
-        errors.append(1.18 * widths[-1] / np.sqrt(len(mine)))
+        errors.append(float(width_error(widths[-1], len(mine))))
         centres.append(float(inverse[(inverse > lo) & (inverse < hi)].mean()))
         n += len(mine)
     if len(widths) < 3:
@@ -190,14 +181,15 @@ def _photon_figures(par: Parameters, n_tracks: int = 2000) -> list[Figure]:
     """Yield and angular resolution per photon of saturated tracks, from the photons themselves."""
     # They need the extra ``detailed``; what is measured on samples, and used elsewhere, does not.
     from . import matter, rich
+    from .radiator import cherenkov_angle, radiators
 
     figures = []
     names = (("C4F10", 20.0, 1.618), ("CF4", 16.0, 0.68))
-    for radiator, (name, count, resolution) in zip(rich.radiators(par), names, strict=True):
+    for radiator, (name, count, resolution) in zip(radiators(par), names, strict=True):
         slope = 2.0 * radiator.theta_min
         keys = rng.stream_keys(1, f"figures/{name}", np.arange(n_tracks))
         per_track, theta = rich.photon_angles(keys, (slope, slope, 1e5), matter.MUON, radiator)
-        expected = rich.cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
+        expected = cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
         mean = float(per_track.mean())
         error = float(per_track.std() / np.sqrt(n_tracks))
         figures.append(Figure(f"photons, {name}", count, mean, error, n_tracks, "[R] table 3"))

@@ -102,7 +102,8 @@ def spd_hits(
     pairs = np.unique(np.stack([owner, _spd_cell(x, y)], axis=1)[inside], axis=0)
     hits = np.bincount(pairs[:, 0], minlength=len(batch))
     noise = poisson.ppf(rng.uniforms(seed, "detailed/spd-noise", ids)[:, 0], par.spd_noise)
-    return (hits + noise).astype(np.int32)
+    result: Ints32 = (hits + noise).astype(np.int32)
+    return result
 
 
 def _spd_cell(x: Floats, y: Floats) -> Ints:
@@ -112,4 +113,5 @@ def _spd_cell(x: Floats, y: Floats) -> Ints:
     for side, half_x, half_y in _FINER_CELLS:
         size[(ax < half_x) & (ay < half_y)] = side
     cell = np.floor(x / size).astype(np.int64) * 1000 + np.floor(y / size).astype(np.int64)
-    return cell * 1000 + np.round(size).astype(np.int64)
+    result: Ints = cell * 1000 + np.round(size).astype(np.int64)
+    return result

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..decays.command import Force
+from ..system.command_line import Force, command_line
 
 if TYPE_CHECKING:
     from .manifest import ProductionReport
@@ -66,7 +64,6 @@ def batch(
     if job_script:
         typer.echo(script(production.cluster or ClusterConfig()))
         return
-    command = shlex.join(["lamarr-like", *sys.argv[1:]])
     with _watcher() as watcher:
         report = run_production(
             production,
@@ -75,7 +72,7 @@ def batch(
             scheduler=scheduler,
             merge=merge,
             watcher=watcher,
-            command=command,
+            command=command_line(),
             force=force,
         )
     _show(report)

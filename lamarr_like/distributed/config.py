@@ -33,14 +33,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import plugins
-from ..decays.source import split_additions
 from ..errors import ProductionError, SchemaError, SourceError
 from ..files.forms import Anything, Entries, Flag, Items, Number, Record, Text, check, check_version
 from ..files.locations import Location, is_url, matching
 from ..files.yaml_json import read_yaml
-from ..io.generators.pythia import PROCESSES
 from ..io.ntuple import ROOT_FORMATS
-from ..io.sources import GENERATORS
+from ..io.sources import BUILT_IN, split_additions, traits
+from ..io.truth import TruthSource
 from ..runs.oversampling import check_draws
 
 PRODUCTION_SCHEMA = 1
@@ -48,7 +47,7 @@ PRODUCTION_SCHEMA = 1
 MAX_EVENTS = 10_000_000_000
 """Most events of a source; the seeds of Pythia repeat after a few times as many."""
 
-KINDS = (*GENERATORS, "files", "source")
+KINDS = (*BUILT_IN, "files", "source")
 """Keys that name a source."""
 
 CLUSTERS = ("local", "htcondor", "slurm")
@@ -57,7 +56,7 @@ CLUSTERS = ("local", "htcondor", "slurm")
 _WHOLE, _TEXT = Number(whole=True), Text()
 _SOURCE = Record(
     {
-        **dict.fromkeys(("pythia", "gun", "decay", "source", "options"), _TEXT),
+        **dict.fromkeys((*BUILT_IN, "source", "options"), _TEXT),
         "files": Items(_TEXT),
         "events": _WHOLE,
         "pileup": Number(),
@@ -94,8 +93,8 @@ class SourceConfig:
     """One source of a production.
 
     Args:
-        kind: one of `GENERATORS`, ``files`` or ``plugin``.
-        text: what `lamarr_like.decays.source.open_source` takes; for files, their options only.
+        kind: one of `BUILT_IN`, ``files`` or ``plugin``.
+        text: what `lamarr_like.io.sources.open_source` takes; for files, their options only.
         files: the files in order, empty for generators.
         events: events to generate; for files the most that are taken of each, 0 for all.
         pileup: mean number of collisions of Pythia events, None for exactly one.
@@ -224,30 +223,34 @@ def _source(entry: Mapping[str, Any], where: str, folder: Path) -> SourceConfig:
     if len(kinds) != 1:
         raise ProductionError(f"{where}: give exactly one of {', '.join(KINDS)}")
     key = kinds[0]
-    options = entry.get("options", "")
-    tail = f"?{options}" if options else ""
+    tail = f"?{entry['options']}" if entry.get("options") else ""
     kind, head, extras = key, "", []
     if key != "files":
         text, added = split_additions(entry[key] if key == "source" else f"{key}:{entry[key]}")
         kind, head = _generator(text, f"{where}.{key}")
         extras = [f"{k}:{what}" for k, what in added]
     _check_source(entry, kind, where)
-    add = (*extras, *entry.get("add", []))
-    events, pileup = entry.get("events", 0), entry.get("pileup")
+    options = {"add": (*extras, *entry.get("add", [])), "events": entry.get("events", 0)}
     split = entry.get("split", False)
     if kind == "files":
         files = _files(entry["files"], f"{where}.files", folder)
-        return SourceConfig(kind, tail, files, events, add=add, split=split)
+        return SourceConfig(kind, tail, files, split=split, **options)
     if kind == "plugin":
-        return SourceConfig(kind, f"{head}{tail}", (), events, add=add, split=split)
-    head = _card(head, where, folder) if kind == "pythia" else head
-    return SourceConfig(kind, f"{kind}:{head}{tail}", (), events, pileup, add)
+        return SourceConfig(kind, f"{head}{tail}", split=split, **options)
+    head = _located(kind, head, f"{where}.{kind}", folder)
+    text = f"{kind}:{head}{tail}"
+    return SourceConfig(kind, text, pileup=entry.get("pileup"), split=split, **options)
+
+
+def traits_of(source: SourceConfig) -> type[TruthSource]:
+    """What the source can do, as `lamarr_like.io.sources.traits`."""
+    return TruthSource if source.kind == "files" else traits(source.text.partition(":")[0])
 
 
 def _generator(text: str, where: str) -> tuple[str, str]:
     """Kind of a source that is no file, and what it generates: all of the text for a plug-in."""
     kind, colon, head = text.partition(":")
-    if colon and kind in GENERATORS:
+    if colon and kind in BUILT_IN:
         return kind, head
     if colon and kind in plugins.installed(plugins.SOURCE_GROUP):
         return "plugin", text
@@ -257,27 +260,29 @@ def _generator(text: str, where: str) -> tuple[str, str]:
 def _check_source(entry: Mapping[str, Any], kind: str, where: str) -> None:
     if "events" in entry and not 1 <= entry["events"] <= MAX_EVENTS:
         raise ProductionError(f"{where}.events: ask for at least 1 and at most {MAX_EVENTS}")
-    if kind in GENERATORS and "events" not in entry:
+    can = traits(kind) if kind in BUILT_IN else TruthSource
+    if can.is_generated and "events" not in entry:
         raise ProductionError(f"{where}.events is missing: a generator has no end")
-    if kind in GENERATORS and "split" in entry:
+    if can.is_generated and "split" in entry:
         raise ProductionError(f"{where}.split is for files only; generators are always cut")
     pileup = entry.get("pileup")
-    if pileup is not None and (kind != "pythia" or not 0 < pileup < math.inf):
-        raise ProductionError(f"{where}.pileup: a positive number, for pythia only")
+    if pileup is not None and not (can.takes_pileup and 0 < pileup < math.inf):
+        able = " and ".join(name for name in BUILT_IN if traits(name).takes_pileup)
+        raise ProductionError(f"{where}.pileup: a positive number, for {able} only")
+    added = tuple(f"{name}:" for name, one in BUILT_IN.items() if one.added)
     for k, text in enumerate(entry.get("add", [])):
-        if not isinstance(text, str) or not text.startswith(("gun:", "decay:")):
-            raise ProductionError(f"{where}.add[{k}]: expected gun:... or decay:...")
+        if not isinstance(text, str) or not text.startswith(added):
+            names = " or ".join(f"{name}..." for name in added)
+            raise ProductionError(f"{where}.add[{k}]: expected {names}")
 
 
-def _card(text: str, where: str, folder: Path) -> str:
+def _located(kind: str, text: str, where: str, folder: Path) -> str:
+    """The text of a generator with the file that it may name counted from the folder."""
     head, mark, tail = text.partition("?")
-    if head in PROCESSES:
-        return text
-    path = folder / head
-    if not path.is_file():
-        known = ", ".join(PROCESSES)
-        raise ProductionError(f"{where}.pythia: no process and no file {head!r}; it can be {known}")
-    return f"{path}{mark}{tail}"
+    try:
+        return f"{traits(kind).located(head, folder)}{mark}{tail}"
+    except SourceError as error:
+        raise ProductionError(f"{where}: {error}") from None
 
 
 def _files(items: list[Any], where: str, folder: Path) -> tuple[Location, ...]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
+from ..files.scratch import whole
 from ..io.digest import ContentHash
 from ..io.ntuple import EventWriter, content_digest, read_events
 from ..io.ntuple_reader import read_weight_names
 from ..io.weights import WeightNames, renamed
-from .parts import scratch_name
 
 STEP = 1000
 """Events in memory at a time."""
@@ -42,7 +42,7 @@ def merge_parts(
     """
     written = ContentHash()
     names = WeightNames(str(output))
-    with scratch_name(output) as temporary:
+    with whole(output) as temporary:
         with EventWriter(
             temporary, metadata=metadata, root_format=root_format, weight_names=names
         ) as writer:

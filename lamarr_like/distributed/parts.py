@@ -7,7 +7,6 @@ written after it; ``plan.json`` says what the production is, ``manifest.json`` w
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,17 +20,13 @@ from .records import (
     is_text,
     is_texts,
     read_record,
-    scratch_name,
     write_record,
 )
 from .units import Unit
 
-__all__ = ["MANIFEST", "PLAN", "PartReport", "scratch_name"]
-
 PLAN, MANIFEST = "plan.json", "manifest.json"
 
 _PDG_ID = re.compile(r"-?[0-9]{1,10}")
-_SCRATCH = re.compile(r"\.{1,2}.+\.[0-9a-f]{12}\.tmp(\.\d+\.part)?")
 
 
 @dataclass(frozen=True)
@@ -157,12 +152,3 @@ def is_there(folder: Path, unit: Unit, report: PartReport) -> bool:
         return not report.events or (folder / unit.part).stat().st_size == report.size
     except OSError:
         return False
-
-
-def remove_scratch(folder: Path) -> None:
-    """Remove what killed processes left behind under temporary names, where the folder lets it."""
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if _SCRATCH.fullmatch(path.name):
-                with suppress(OSError):
-                    path.unlink()

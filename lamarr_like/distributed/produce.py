@@ -15,6 +15,7 @@ from .. import __version__
 from ..chain.pipeline import Pipeline
 from ..errors import LamarrLikeError, OutputError, ProductionError
 from ..files.places import refuse_inputs
+from ..files.scratch import remove_left
 from .cluster import DaskWorkers
 from .config import ProductionConfig
 from .local import LocalWorkers
@@ -22,7 +23,7 @@ from .lock import LOCK, FolderLock
 from .manifest import Failure, ProductionReport, notes_of, write_manifest
 from .merge import merge_parts
 from .outputs import check_outputs
-from .parts import MANIFEST, PLAN, PartReport, is_there, remove_scratch, sound_part
+from .parts import MANIFEST, PLAN, PartReport, is_there, sound_part
 from .platforms import warning
 from .stop import Stopped, StopRequest
 from .stored import StoredPlan, check_same, read_plan, write_plan
@@ -149,7 +150,7 @@ def _end(
     report = _report(config, state, start, len(plan.units))
     try:
         lock.check()
-        remove_scratch(config.output)
+        remove_left(config.output)
         write_manifest(report, plan, state.parts, state.attempts, command, (begin, _now()))
     except OutputError as error:
         reasons = dict.fromkeys(filter(None, (state.stopped, str(error))))
@@ -240,7 +241,7 @@ def _prepare(
     plan, job = _planned(config, read_plan(folder), stop.check)
     for note in plan.notes:
         watcher.say(note)
-    remove_scratch(folder)
+    remove_left(folder)
     write_plan(folder, plan)
     return plan, job
 

@@ -14,14 +14,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError, ProductionError
+from ..files.scratch import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 MAX_BYTES = 64 << 20
 """Longest record: the report of a unit of some 500,000 broken events."""
@@ -30,30 +30,6 @@ CHECKSUM = "checksum"
 """Key of the checksum."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")
-
-
-@contextmanager
-def scratch_name(path: Path) -> Iterator[Path]:
-    """A name beside `path` for a file that takes its place at the end; gone if that fails.
-
-    What stands at `path` is replaced as it is: a link itself and not what it points to.
-
-    Raises:
-        OutputError: if the disk is full, read-only or gone.
-    """
-    token = os.urandom(6).hex()
-    temporary = path.with_name(f".{path.name}.{token}.tmp")
-    try:
-        yield temporary
-        if temporary.exists():
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error})") from error
-    finally:
-        with suppress(OSError):  # of a folder gone read-only: `remove_scratch` takes it later
-            temporary.unlink()
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -78,7 +54,7 @@ def write_record(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    with scratch_name(path) as temporary:
+    with whole(path) as temporary:
         temporary.write_text(text + "\n")
 
 

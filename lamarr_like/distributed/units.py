@@ -23,9 +23,10 @@ from .. import __version__
 from ..errors import ProductionError, SourceError
 from ..files.locations import Location
 from ..io.generators.pythia import BLOCK
+from ..io.sources import inputs_of, kind_of, open_source, traits
 from ..plugins import SOURCE_GROUP, describe
 from ..rng import stage_key
-from .config import ProductionConfig, SourceConfig
+from .config import ProductionConfig, SourceConfig, traits_of
 from .inputs import InputFile, facts_of
 from .platforms import versions
 from .records import digest_of
@@ -120,8 +121,6 @@ def look_at(path: Location, text: str, skip_bad: bool, known: InputFile | None) 
     Raises:
         SourceError: if the file cannot be read or holds no event.
     """
-    from ..runs.ranges import count_events
-
     facts = facts_of(path, known)
     if not text:
         return facts
@@ -167,7 +166,7 @@ def make_plan(
     shift, n_units = 0, 0
     for source in config.sources:
         # Reaching the middle of what is not ours means reading all before it.
-        whole = source.kind in ("files", "plugin") and not source.split
+        whole = not (traits_of(source).is_generated or source.split)
         for piece in _pieces(source, look):
             notes |= dict.fromkeys(piece.notes)
             size = piece.events if whole else config.unit_events
@@ -201,12 +200,10 @@ class _Piece:
 
 
 def _pieces(source: SourceConfig, look: Callable[..., InputFile]) -> Iterator[_Piece]:
-    from ..runs.ranges import count_events, inputs_of, open_range
-
     if source.kind != "files":
         # Of no more events than there may be; the seed and what is added do not count here.
         most = source.events or None
-        opened = open_range(source.text, (), 0, most, 0, seed=0, pileup=source.pileup)
+        opened = open_source(source.text, n_events=most, seed=0, pileup=source.pileup)
         inputs = tuple(look(path) for path in inputs_of(source.text, opened))
         events = source.events or count_events(source.text)
         if opened.length is not None:
@@ -218,15 +215,33 @@ def _pieces(source: SourceConfig, look: Callable[..., InputFile]) -> Iterator[_P
         yield _Piece(text, min(file.events, source.events or file.events), (file,))
 
 
+def count_events(text: str) -> int:
+    """Events of a file, broken ones included, by reading it once.
+
+    Args:
+        text: path of the file, with its options.
+
+    Raises:
+        SourceError: if the file cannot be read or holds no event.
+    """
+    source = open_source(text, n_events=None, seed=0, skip_bad=True)
+    given = sum(len(batch) for batch in source)
+    count = given + sum(event >= 0 for event, _ in source.skipped)
+    if not count:
+        raise SourceError(f"{text}: holds no events")
+    return count
+
+
 def _check_seeds(units: Sequence[Unit], seed: int) -> None:
     """Refuse productions of which two streams of Pythia would share a seed."""
     spans: dict[str, list[int]] = {}
-    for unit in (u for u in units if u.text.startswith("pythia:")):
+    streams: dict[tuple[str, float | None], tuple[str, ...]] = {}
+    for text, pileup in {(unit.text, unit.pileup) for unit in units}:
+        head = text.partition(":")[2].partition("?")[0]
+        streams[text, pileup] = traits(kind_of(text)).streams(head, pileup)
+    for unit in units:
         low, high = unit.range
-        streams = ["pythia"]
-        if unit.pileup is not None and not unit.text.startswith("pythia:minbias"):
-            streams.append("pythia_pileup")
-        for stream in streams:
+        for stream in streams[unit.text, unit.pileup]:
             spans.setdefault(stream, []).extend((low // BLOCK, -(-high // BLOCK)))
     placed = []
     for stream, blocks in spans.items():
@@ -251,16 +266,17 @@ def _identity(
         entry = asdict(source)
         entry["files"] = [path.name for path in source.files]
         head, _, tail = source.text.partition(":")
-        entry["text"] = f"{head}:{Path(tail).name}" if source.kind == "pythia" else source.text
+        named = source.kind != "files" and traits(head).names_file
+        entry["text"] = f"{head}:{Path(tail).name}" if named else source.text
         if source.kind == "plugin":
             points = entry_points(group=SOURCE_GROUP, name=head)
             entry["plugin"] = sorted({describe(point) for point in points})
         sources.append(entry)
     draws = {} if config.oversample == 1 else {"oversample": config.oversample}
-    generators = any(source.kind == "pythia" for source in config.sources)
+    packages = sorted({p for source in config.sources for p in traits_of(source).packages})
     return {
         **draws,
-        **({"versions": versions(("pythia8mc",))} if generators else {}),
+        **({"versions": versions(packages)} if packages else {}),
         "plan_schema": PLAN_SCHEMA,
         "program": f"lamarr_like {__version__}",
         "name": config.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import functools
+import itertools
 import socket
 import sys
 import time
@@ -15,14 +15,15 @@ from typing import Any
 from ..chain.pipeline import Pipeline
 from ..errors import OutputError, PipelineError, SourceError
 from ..events import EventBatch, rebatch
+from ..files.scratch import whole
 from ..io.digest import ContentHash
 from ..io.ntuple import EventWriter, content_digest
+from ..io.sources import inputs_of, open_source
 from ..io.truth import TruthSource
-from ..runs.oversampling import oversampled
-from ..runs.ranges import inputs_of, open_range
+from ..runs.recipe import Recipe
 from ..system.processes import peak_memory
 from .inputs import check_inputs, sha256
-from .parts import PartReport, scratch_name, write_report
+from .parts import PartReport, write_report
 from .platforms import this_platform
 from .units import Unit
 
@@ -120,17 +121,12 @@ def make_part(job: Job, unit: Unit) -> PartReport:
         LamarrLikeError: naming the file, event and column; nothing is left under the part's name.
     """
     start = time.perf_counter()
-    source = open_range(
-        *(unit.text, unit.add, unit.first, unit.stop, unit.shift),
-        seed=job.seed,
-        pileup=unit.pileup,
-        skip_bad=job.skip_bad,
-    )
+    source = open_unit(job, unit)
     check_inputs(unit.inputs, inputs_of(unit.text, source))
     path = job.folder / unit.part
     written = ContentHash()
     checksum, size = "", 0
-    with scratch_name(path) as temporary:
+    with whole(path) as temporary:
         tracks = _write(job, unit, source, temporary, written)
         check_inputs(unit.inputs, inputs_of(unit.text, source))
         if written.events:
@@ -156,14 +152,26 @@ def make_part(job: Job, unit: Unit) -> PartReport:
     return report
 
 
+def open_unit(job: Job, unit: Unit) -> TruthSource:
+    """The source of a unit, with what is added to its events."""
+    return open_source(
+        "+".join((unit.text, *unit.add)),
+        n_events=unit.stop,
+        seed=job.seed,
+        pileup=unit.pileup,
+        skip_bad=job.skip_bad,
+        start=unit.shift,
+    )
+
+
 def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: ContentHash) -> int:
     """Stream the events of a unit through the pipeline into a file; returns the tracks."""
-    chain = _chain(job)
+    recipe = _recipe(job, source.is_gun)
     tracks = 0
     chunks = rebatch(_checked(source, unit), max(job.chunk_size // job.oversample, 1))
     first = next(chunks, None)
     if first is None:
-        return 0
+        return 0  # a part without an event is no file
     low, high = unit.range
     metadata = {**job.metadata, **job.provenance, "source": source.name, "events": [low, high]}
     with EventWriter(
@@ -172,14 +180,10 @@ def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: Conte
         root_format=job.root_format,
         weight_names=source.weight_names,
     ) as writer:
-        chunk: EventBatch | None = first
-        while chunk is not None:
-            drawn = chunk if job.oversample == 1 else oversampled(chunk, job.oversample)
-            batch = chain(drawn, seed=job.seed, is_gun=source.is_gun)
+        for batch in map(recipe, itertools.chain([first], chunks)):
             writer.write(batch)
             written.update(batch)
             tracks += len(batch.track) if "track" in batch.tables else 0
-            chunk = next(chunks, None)
     return tracks
 
 
@@ -187,7 +191,7 @@ def _checked(source: TruthSource, unit: Unit) -> Iterator[EventBatch]:
     """The events of a unit; each of its numbers must come once, or be skipped with a reason."""
     low, high = unit.range
     last, given = low - 1, 0
-    for batch in source:
+    for batch in source.events_between(low, high):
         ids = batch.event["event_id"]
         if not len(ids):
             continue
@@ -225,17 +229,14 @@ def provenance_of(chain: Pipeline) -> dict[str, Any]:
     return {**chain.provenance, **({"plugins": code} if code else {})}
 
 
-def _chain(job: Job) -> Pipeline:
-    chain = _load(job.pipeline, job.models)
-    if provenance_of(chain) != job.provenance:
+def _recipe(job: Job, is_gun: bool) -> Recipe:
+    """What is made of the events, the chain being loaded once a process."""
+    recipe = Recipe(
+        job.pipeline, job.models, seed=job.seed, is_gun=is_gun, oversample=job.oversample
+    )
+    if provenance_of(recipe.chain) != job.provenance:
         raise PipelineError(
             f"pipeline {job.pipeline!r} or a model of it is another one here than where the "
             "production was planned"
         )
-    return chain
-
-
-@functools.lru_cache(maxsize=1)
-def _load(pipeline: str, models: Path | None) -> Pipeline:
-    """The chain, loaded once a process."""
-    return Pipeline.load(pipeline, models)
+    return recipe

@@ -17,7 +17,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArtefactError
+from ..files.scratch import Scratch
 from ..files.yaml_json import parse_json, read_bytes
 
 ARTEFACT_SCHEMA = 1
@@ -109,18 +109,18 @@ def write_artefact(
     for name in content:
         _check_name(name, folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    scratch = Scratch(folder, is_folder=True)
     try:
+        scratch.create()
         for name, data in {**content, SUMS: _sums(content)}.items():
-            (scratch / name).write_bytes(data)
-        scratch.chmod(0o755)
+            (scratch.path / name).write_bytes(data)
         if folder.exists():
             _remove(folder)
-        os.replace(scratch, folder)
+        os.replace(scratch.path, folder)
     except OSError as error:
         raise ArtefactError(f"{folder} cannot be written: {error}") from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.remove()
     return folder
 
 

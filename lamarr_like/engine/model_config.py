@@ -1,12 +1,11 @@
-"""What ``config.json`` of a model must hold for the model to run: types, lengths and ranges."""
+"""Forms of what several kinds of models have in their ``config.json``: names, noise, atoms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import ArtefactError
-from ..files.forms import Flag, Form, Items, Number, Place, Record, Text, check
+from ..files.forms import Flag, Items, Number, Place, Record, Text
 
 MAX_KNOT = 1e30
 """Greatest number that a model may draw."""
@@ -19,11 +18,14 @@ MAX_NOISE = 256
 MAX_ATOMS = 4096
 """Most classes of atoms, and most fixed values of an output."""
 
-_NAMES = Items(Text(pattern=r"[^\x00-\x1f\x7f]+", most=100), 1, MAX_NAMES, once=True)
-_FLAGS = Items(Flag(), 0, MAX_NAMES)
+NAMES = Items(Text(pattern=r"[^\x00-\x1f\x7f]+", most=100), 1, MAX_NAMES, once=True)
+"""Conditions or outputs."""
+FLAGS = Items(Flag(), 0, MAX_NAMES)
+"""One flag for each condition or output."""
 _COUNT = Number(0, MAX_NOISE, whole=True)
-_NOISE = Record({"uniforms": _COUNT, "normals": _COUNT}, ("uniforms", "normals"))
-_ATOMS = Record(
+NOISE = Record({"uniforms": _COUNT, "normals": _COUNT}, ("uniforms", "normals"))
+"""How many random numbers a draw needs."""
+ATOMS = Record(
     {
         "values": Items(Items(Number(-MAX_KNOT, MAX_KNOT), most=MAX_ATOMS), 1, MAX_NAMES),
         "patterns": Items(
@@ -32,76 +34,31 @@ _ATOMS = Record(
     },
     ("values", "patterns"),
 )
-_CLASSIFIER: dict[str, Form] = {
-    "family": Text(),
-    "conditions": _NAMES,
-    "classes": Items(Text(most=100), 2, MAX_NAMES, once=True),
-}
-_DRAWS: dict[str, Form] = {
-    "conditions": _NAMES,
-    "outputs": _NAMES,
-    "atoms": _ATOMS,
-    "noise": _NOISE,
-}
-_FORMS: dict[str, dict[str, Form]] = {
-    "classifier": _CLASSIFIER,
-    "generator": {**_DRAWS, "condition_flags": _FLAGS, "integer": _FLAGS},
-    "translator": {
-        **_DRAWS,
-        "copied": Items(Text(), 0, MAX_NAMES, once=True),
-        "longest": Number(3, 96, whole=True),
-        "zones": Flag(),
-    },
-}
-"""What a kind of model needs; what else there is, is for people and for the stage."""
+"""Exact equalities, as `lamarr_like.engine.atoms.Atoms` writes them."""
 
 
-def check_config(config: Mapping[str, Any], where: str) -> None:
-    """Refuse a configuration that does not tell, or tells wrongly, what a model needs.
-
-    Args:
-        config: contents of ``config.json``.
-        where: its name, for messages.
+def check_length(found: Sequence[Any], wanted: Sequence[Any], at: Place) -> None:
+    """Refuse a list that does not belong to another one.
 
     Raises:
-        ArtefactError: with the path of the item that is wrong.
+        LamarrLikeError: of the kind of the document, with the path of the list.
     """
-    kind = check(config, Record({"kind": Text()}, ("kind",), open=True), where, ArtefactError)
-    form = _FORMS.get(kind["kind"])
-    if form is None:
-        known = ", ".join(_FORMS)
-        raise ArtefactError(f"{where}: unknown kind of model {kind['kind']!r}; known are {known}")
-    check(config, Record(form, tuple(form), open=True), where, ArtefactError)
-    at = Place(where, ArtefactError)
-    if kind["kind"] == "classifier":
-        if config["family"] != "booster":
-            _same_length(check_flags(config, where), config["conditions"], at / "condition_flags")
-        return
-    n = len(config["outputs"])
-    if kind["kind"] == "generator":
-        _same_length(config["condition_flags"], config["conditions"], at / "condition_flags")
-        _same_length(config["integer"], config["outputs"], at / "integer")
-    for i, name in enumerate(config.get("copied", ())):
-        if name not in config["conditions"]:
-            (at / "copied" / i).refuse(f"{name!r} is none of the conditions")
-    _check_atoms(config["atoms"], n, at / "atoms", config.get("integer", [False] * n))
-
-
-def check_flags(config: Mapping[str, Any], where: str) -> list[bool]:
-    """The flags of conditions."""
-    form = Record({"condition_flags": _FLAGS}, ("condition_flags",), open=True)
-    found: list[bool] = check(config, form, where, ArtefactError)["condition_flags"]
-    return found
-
-
-def _same_length(found: list[Any], wanted: list[Any], at: Place) -> None:
     if len(found) != len(wanted):
         at.refuse(f"{len(found)} items, {len(wanted)} are needed")
 
 
-def _check_atoms(atoms: Mapping[str, Any], n: int, at: Place, integer: list[bool]) -> None:
-    """Codes must be those of `atoms`: free, a copy of an earlier output, or a value there is."""
-    values = atoms["values"]
+def check_atoms_fit(atoms: Mapping[str, Any], integer: Sequence[bool], at: Place) -> None:
+    """Refuse codes that are none: free, a copy of an earlier output, or a value there is.
+
+    Args:
+        atoms: values and patterns.
+        integer: whether each output is a whole number.
+        at: their place in the document.
+
+    Raises:
+        LamarrLikeError: of the kind of the document, with the path of the code.
+    """
+    values, n = atoms["values"], len(integer)
     if len(values) != n:
         (at / "values").refuse(f"{len(values)} lists for {n} outputs")
     for k, whole in enumerate(integer):

@@ -12,7 +12,7 @@ from ..errors import ArtefactError
 from .artefact import MAX_BYTES
 from .atoms import FREE, Atoms
 from .model_config import MAX_KNOT, MAX_WHOLE
-from .normal_scores import NormalScores
+from .normal_scores import ConditionTransform, NormalScores
 
 MAX_EXCESS = 1e-3
 """How far from 1 the sum of probabilities may be: they are float32."""
@@ -40,6 +40,14 @@ def read_scores(
     if not ((limits > 0.0) & (limits <= MAX_LIMIT)).all():
         raise ArtefactError(f"{table} end at scores that are not within 0 and {MAX_LIMIT}")
     return NormalScores(knots, limits)
+
+
+def read_transform(
+    arrays: Mapping[str, np.ndarray], flags: Sequence[bool], where: str
+) -> ConditionTransform:
+    """The transform of conditions, of which some are flags."""
+    scores = read_scores(arrays, "conditions", len(flags) - sum(flags), where)
+    return ConditionTransform(list(flags), scores)
 
 
 def read_arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ..errors import OutputError
 from .places import check_free, check_parent, place
-from .scratch import Scratch
+from .scratch import Scratch, unwritable
 
 _Self = TypeVar("_Self", bound="RootOutput")
 
@@ -43,15 +43,8 @@ class RootOutput(ABC):
             raise OutputError(f"{self.path}: is a folder; name a file")
         check_parent(self.path)
         check_free(self.path, self.force)
-        try:
-            self._scratch.create()
+        with self._scratch.begun():
             self._file = uproot.recreate(self._scratch.path, compression=uproot.LZ4(1))
-        except OSError as error:
-            self._scratch.remove()
-            raise self._failed(error) from None
-        except BaseException:
-            self._scratch.remove()
-            raise
         return self
 
     def __exit__(
@@ -66,7 +59,7 @@ class RootOutput(ABC):
                 self._file.close()
                 self._name()
         except OSError as failure:
-            raise self._failed(failure) from None
+            raise unwritable(self.path, failure) from None
         finally:
             self._file.close()
             self._scratch.remove()
@@ -77,9 +70,6 @@ class RootOutput(ABC):
             place(self._scratch.path, self.path, self.force)
         except OutputError as error:
             raise OutputError(f"{error}; what was written is {self._scratch.keep()}") from None
-
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.path}: cannot be written ({error})")
 
     @abstractmethod
     def _finish(self) -> None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
+import re
 import shutil
 import socket
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from ..errors import OutputError
 
 _LIVE: set[tuple[int, Path]] = set()
 """Process and name of what exists now."""
 
 _PIDS = 10**10
+
+_NAME = re.compile(r"\.+[^.].*\.(\d+\.part|[0-9a-f]{12}\.tmp(\.\d+\.part)?)")
+"""Temporary names, those of older versions among them."""
 
 
 class Scratch:
@@ -26,11 +33,14 @@ class Scratch:
     Args:
         target: the file that it is for.
         is_folder: make a folder, for several files.
+        tidy: whether to look for what dead processes left; in folders of very many files somebody
+            else had better do that once.
     """
 
-    def __init__(self, target: Path, is_folder: bool = False) -> None:
+    def __init__(self, target: Path, is_folder: bool = False, tidy: bool = True) -> None:
         self.target = target
         self.is_folder = is_folder
+        self.tidy = tidy
         number = _host() * _PIDS + os.getpid()
         self.path = target.with_name(f".{target.name}.{number}.part")
         self._lock = -1
@@ -41,7 +51,8 @@ class Scratch:
         Raises:
             OSError: if it cannot be made.
         """
-        _remove_dead(self.target)
+        if self.tidy:
+            _remove_dead(self.target)
         _LIVE.add((os.getpid(), self.path))
         while True:
             if self.is_folder:
@@ -53,6 +64,23 @@ class Scratch:
                 self._lock = _locked(self.path)
                 if self.path.exists():
                     return
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Make the file or folder; if what is done with it first fails, it is gone again.
+
+        Raises:
+            OutputError: in place of an `OSError`.
+        """
+        try:
+            self.create()
+            yield
+        except OSError as error:
+            self.remove()
+            raise unwritable(self.target, error) from None
+        except BaseException:
+            self.remove()
+            raise
 
     def keep(self) -> Path:
         """Give what was written a name that nobody else has, instead of the one it is for."""
@@ -68,6 +96,47 @@ class Scratch:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name for a file that takes its place at the end, safe on the disk; gone if that fails.
+
+    What stands at `path` is replaced as it is: a link itself and not what it points to.  Where
+    nothing was written, nothing is replaced.
+
+    Raises:
+        OutputError: if the disk is full, read-only or gone.
+    """
+    scratch = Scratch(path, is_folder=True, tidy=False)
+    try:
+        scratch.create()
+        temporary = scratch.path / path.name
+        yield temporary
+        if temporary.exists():
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        scratch.remove()
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """What is raised where the system refuses to write a file."""
+    return OutputError(f"{path}: cannot be written ({error})")
+
+
+def remove_left(folder: Path) -> None:
+    """Remove all that has a temporary name in a folder in which nobody else works.
+
+    What the folder does not let go stays.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _NAME.fullmatch(path.name) and not path.is_symlink():
+                _remove(path)
 
 
 def _host() -> int:

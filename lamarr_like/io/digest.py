@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,26 @@ class ContentHash:
             for column in schema.table_columns(name):
                 if column.name in table:
                     values = schema.as_declared(name, column.name, table[column.name])
-                    self.add(column.branch, values, counts)
+                    if column.shape:
+                        self.add_arrays(column.branch, values, counts)
+                    else:
+                        self.add(column.branch, values, counts)
         self.events += len(batch)
+
+    def add_arrays(self, branch: str, values: np.ndarray, counts: np.ndarray | None) -> None:
+        """Append rows that hold arrays, as a TTree has them: number by number, with a counter.
+
+        Args:
+            branch: its name.
+            values: shape ``(n, *shape)``.
+            counts: rows of each event, None for one an event.
+        """
+        size = math.prod(values.shape[1:])
+        if counts is not None:
+            self.add(f"n{branch}", (counts * size).astype(np.int32), None)
+            self.add(branch, values.reshape(-1), counts * size)
+        else:
+            self.add(branch, values.reshape(-1), np.full(len(values), size))
 
     def add(self, branch: str, values: np.ndarray, counts: np.ndarray | None) -> None:
         """Append values of a branch.

@@ -4,6 +4,11 @@ The tree has one entry an event.  A table is a set of jagged branches with a com
 counter (``nTrack``, ``Track_px``, ...); event columns are plain branches.  The same names serve for
 a TTree and for an RNTuple.  Two strings lie beside the tree, both JSON: ``schema`` (table, unit,
 type and meaning of every branch) and ``provenance`` (how the file was made).
+
+Where a row holds an array (`schema.Column.shape`), an RNTuple and the event columns of a TTree have
+it as inner axes of fixed length.  Jagged branches of a TTree can have none (uproot writes them, but
+cannot read them back): they hold all numbers of an event in one list, row by row, with a counter of
+their own (``nTrack_image``); the shape stands in ``schema``.
 """
 
 from __future__ import annotations
@@ -16,9 +21,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .. import schema
+from ..arrays import Ints
 from ..errors import OutputError, SchemaError
 from ..events import EventBatch, Table, concatenate
 from ..files.output import RootOutput
+from ..files.scratch import unwritable
 from .ntuple_reader import TREE, content_digest, read_events, read_provenance, read_schema
 
 if TYPE_CHECKING:
@@ -120,7 +127,7 @@ class EventWriter(RootOutput):
             try:
                 self._flush()
             except OSError as error:
-                raise self._failed(error) from None
+                raise unwritable(self.path, error) from None
 
     def _flush(self) -> None:
         batch = concatenate(self._held)
@@ -128,7 +135,7 @@ class EventWriter(RootOutput):
         data = _tree_data(batch) if self.root_format == "ttree" else _ntuple_data(batch)
         # An uproot file with folders cannot be asked what it contains.
         if self._tree is None:
-            types = {k: getattr(v, "dtype", None) or v.type.content for k, v in data.items()}
+            types = {k: _type(v) for k, v in data.items()}
             if self.root_format == "ttree":
                 self._tree = self._file.mktree(TREE, types)
             else:
@@ -158,6 +165,7 @@ def _described(columns: Mapping[str, Sequence[str]]) -> dict[str, Any]:
                 "unit": c.unit,
                 "dtype": c.dtype,
                 "doc": c.doc,
+                **({"shape": list(c.shape)} if c.shape else {}),
             }
     counters = {
         schema.EXPORT_PREFIX[t]: f"n{schema.EXPORT_PREFIX[t]}"
@@ -179,12 +187,21 @@ def _tree_data(batch: EventBatch) -> dict[str, Any]:
     for name, table in batch.tables.items():
         if name != "event":
             columns = _exported(batch, name)
+            single = {k: v for k, v in columns.items() if v.ndim == 1}
             record = ak.contents.RecordArray(
-                [ak.contents.NumpyArray(np.ascontiguousarray(v)) for v in columns.values()],
-                list(columns),
+                [ak.contents.NumpyArray(np.ascontiguousarray(v)) for v in single.values()],
+                list(single),
                 length=len(table),
             )
-            data[schema.EXPORT_PREFIX[name]] = _jagged(table, record)
+            prefix = schema.EXPORT_PREFIX[name]
+            if single:
+                data[prefix] = _jagged(table.offsets, record)
+            else:
+                data[f"n{prefix}"] = table.counts.astype(np.int32)
+            for key in (k for k in columns if k not in single):
+                flat = np.ascontiguousarray(columns[key]).reshape(-1)
+                offsets = table.offsets * (flat.size // max(len(table), 1))
+                data[f"{prefix}_{key}"] = _jagged(offsets, ak.contents.NumpyArray(flat))
     return data
 
 
@@ -192,17 +209,26 @@ def _ntuple_data(batch: EventBatch) -> dict[str, Any]:
     """Every branch on its own, so that an RNTuple has the same names as a TTree."""
     import awkward as ak
 
-    data: dict[str, Any] = _exported(batch, "event")
+    data: dict[str, Any] = {
+        k: v if v.ndim == 1 else ak.Array(v) for k, v in _exported(batch, "event").items()
+    }
     for name, table in batch.tables.items():
         if name != "event":
             data[f"n{schema.EXPORT_PREFIX[name]}"] = table.counts.astype(np.int32)
             for column, values in table.columns.items():
                 content = ak.contents.NumpyArray(np.ascontiguousarray(values))
-                data[schema.column(name, column).branch] = _jagged(table, content)
+                data[schema.column(name, column).branch] = _jagged(table.offsets, content)
     return data
 
 
-def _jagged(table: Table, content: Any) -> ak.Array:
+def _jagged(offsets: Ints, content: Any) -> ak.Array:
     import awkward as ak
 
-    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(table.offsets), content))
+    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
+
+
+def _type(values: Any) -> Any:
+    """What uproot wants to know of a branch."""
+    if not isinstance(values, np.ndarray):
+        return values.type.content
+    return values.dtype if values.ndim == 1 else (values.dtype, values.shape[1:])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import schema
+from ..arrays import Ints
 from ..errors import LamarrLikeError, SchemaError, SourceError
 from ..events import EventBatch, Table
 from ..files.locations import Location, Url, location
@@ -176,8 +177,6 @@ def _batch(
     start: int,
     stop: int,
 ) -> EventBatch:
-    import awkward as ak
-
     n = stop - start
     event: dict[str, np.ndarray] = {"event_id": np.arange(start, stop)}
     tables: dict[str, Table] = {"event": Table({}, np.arange(n + 1))}
@@ -185,20 +184,15 @@ def _batch(
         flat: dict[str, np.ndarray] = {}
         counts: np.ndarray | None = None
         for c in columns:
-            array = arrays[c.branch]
-            if array.ndim != (1 if name == "event" else 2):
-                shape = "a plain" if name == "event" else "a jagged"
-                raise SchemaError(f"{path}: branch {c.branch} is not {shape} branch of numbers")
-            if name != "event":
-                own = ak.to_numpy(ak.num(array, axis=1))
+            own, values = _rows(path, c, arrays[c.branch])
+            if own is not None:
                 counts = own if counts is None else counts
                 if not np.array_equal(own, counts):
                     raise SchemaError(
                         f"{path}: branch {c.branch} has another length than the "
                         f"other branches of {schema.EXPORT_PREFIX[name]}"
                     )
-                array = ak.flatten(array, axis=1)
-            flat[c.name] = _cast(path, c, ak.to_numpy(array))
+            flat[c.name] = _cast(path, c, values)
         if name == "event":
             event |= flat
         else:
@@ -206,6 +200,42 @@ def _batch(
             tables[name] = Table.from_counts(flat, counts)
     tables["event"] = Table(event, np.arange(n + 1))
     return EventBatch(tables)
+
+
+def _rows(
+    path: str | Location, column: schema.Column, array: ak.Array
+) -> tuple[Ints | None, np.ndarray]:
+    """Rows of each event, None for a column of the event, and all rows: ``(n, *shape)``."""
+    import awkward as ak
+
+    is_event, size = column.table == "event", column.size
+    depth = array.ndim - (0 if is_event else 1)
+    # A jagged branch of a TTree has the numbers of its rows one behind the other.
+    is_flat = not is_event and depth == 1 and column.shape != ()
+    if depth != 1 + len(column.shape) and not is_flat:
+        shape = "a plain" if is_event else "a jagged"
+        inner = f"arrays of shape {column.shape}" if column.shape else "numbers"
+        raise SchemaError(f"{path}: branch {column.branch} is not {shape} branch of {inner}")
+    counts: Ints | None = None
+    if not is_event:
+        counts = ak.to_numpy(ak.num(array, axis=1)).astype(np.int64)
+    if counts is not None and is_flat:
+        counts, rest = counts // size, counts % size
+        if rest.any():
+            raise SchemaError(
+                f"{path}: branch {column.branch} has {rest[rest > 0][0]} numbers behind the "
+                f"last whole row of shape {column.shape} in an event"
+            )
+    try:
+        values = ak.to_numpy(array if is_event else ak.flatten(array, axis=1))
+    except ValueError:
+        raise SchemaError(
+            f"{path}: branch {column.branch} has rows of different shapes, not {column.shape}"
+        ) from None
+    if is_flat:
+        return counts, values.reshape(-1, *column.shape)
+    schema.check_shape(column, values, str(path))
+    return counts, values
 
 
 def _cast(path: str | Location, column: schema.Column, values: np.ndarray) -> np.ndarray:
@@ -229,6 +259,18 @@ def read_provenance(path: str | Location) -> dict[str, Any]:
         SchemaError: if it carries no provenance.
     """
     return _read_json(path, "provenance")
+
+
+def of_gun(path: str | Location) -> bool:
+    """Whether the events come from a particle gun without collisions around.
+
+    Args:
+        path: the file; one without provenance is taken for another source.
+    """
+    try:
+        return str(read_provenance(path).get("source", "")).startswith("gun:")
+    except SchemaError:
+        return False
 
 
 def read_weight_names(path: str | Location) -> tuple[str, ...]:
@@ -273,7 +315,11 @@ def content_digest(path: str | Location) -> str:
         names = sorted(branch_names(tree))
         for start, stop in entry_steps(path, tree, names, STEP_SIZE):
             for name, array in read_arrays(tree, names, start, stop).items():
-                counts = ak.to_numpy(ak.num(array, axis=1)) if array.ndim > 1 else None
-                flat = array if counts is None else ak.flatten(array, axis=1)
-                found.add(name, ak.to_numpy(flat), counts)
+                is_jagged = isinstance(array.type.content, ak.types.ListType)
+                counts = ak.to_numpy(ak.num(array, axis=1)) if is_jagged else None
+                values = ak.to_numpy(ak.flatten(array, axis=1) if is_jagged else array)
+                if values.ndim > 1:
+                    found.add_arrays(name, values, counts)
+                else:
+                    found.add(name, values, counts)
     return found.hexdigest()

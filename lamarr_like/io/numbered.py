@@ -12,7 +12,7 @@ from ..errors import OutputError
 from ..events import EventBatch
 from ..files.locations import Location
 from ..files.places import check_free, check_name, check_parent, place, refuse_inputs
-from ..files.scratch import Scratch
+from ..files.scratch import Scratch, unwritable
 from .ntuple import EventWriter
 
 
@@ -87,15 +87,8 @@ class NumberedWriter:
     def __enter__(self) -> NumberedWriter:
         check_parent(self.path)
         _check_free(_numbered(self.path), self.force)
-        try:
-            self._scratch.create()
+        with self._scratch.begun():
             self._open()
-        except OSError as error:
-            self._scratch.remove()
-            raise self._failed(error) from None
-        except BaseException:
-            self._scratch.remove()
-            raise
         return self
 
     def _open(self) -> None:
@@ -135,7 +128,7 @@ class NumberedWriter:
             elif self._writer is not None:
                 self._writer.__exit__(kind, error, trace)
         except OSError as failure:
-            raise self._failed(failure) from None
+            raise unwritable(self.path, failure) from None
         finally:
             self._scratch.remove()
 
@@ -157,6 +150,3 @@ class NumberedWriter:
         for path in set(before) - set(self.outputs):
             with suppress(OSError):  # the folder may have gone read-only
                 path.unlink()
-
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.path}: cannot be written ({error})")

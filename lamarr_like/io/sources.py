@@ -4,39 +4,72 @@
 ``pythia:minbias|bbbar|ccbar``         Pythia 8 at 13 TeV; options in `pythia.OPTIONS`
 ``pythia:FILE.cmnd``                   Pythia 8 with the user's settings
 ``gun:pi+``, ``gun:K-?p=3-100&n=2``    particle gun; options in `gun.OPTIONS`
+``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, see `lamarr_like.decays.source`
 ``PATH``, ``DIR``, ``*.hepmc``, ``A,B``  files, told apart by content: HepMC2 and HepMC3 text, plain
                                        or gzip (options in `hepmc.OPTIONS`); ROOT or Parquet tables;
                                        URLs (``root://``, ``https://``, ...) with wildcards, too
 ``SOURCE+gun:mu-,mu+?p=3-100``         any of these with a gun's particles added to each event, from
                                        its primary vertices; more than one ``+gun:`` may follow;
                                        options in `gun.PARTICLE_OPTIONS`
+``SOURCE+decay:B0 -> K+ pi-``          any of these with signal decays in each event; both kinds of
+                                       additions may be mixed
 ``NAME:...``                           a source of a plug-in (see `lamarr_like.plugins`)
 =====================================  ============================================================
+
+What stands before the colon is looked up in `BUILT_IN`, then among the entry points of plug-ins; a
+new kind is a class and its line there.
 """
 
 from __future__ import annotations
 
 import glob
+import importlib
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .. import plugins
 from ..errors import SourceError
 from ..files.locations import Location, Url, is_url, matching
+from ..rng import stage_key
 from .hepmc.source import HepmcSource
 from .hepmc.text import sniff
 from .tables.source import TableSource, is_table
 from .truth import TruthSource, split_options
 
-__all__ = ["GENERATORS", "SourceFactory", "TruthSource", "open_source"]
+__all__ = ["BUILT_IN", "SourceFactory", "TruthSource", "open_source"]
 
-GENERATORS = ("pythia", "gun", "decay")
-"""Generators of ours, of which an event can be made without those before it."""
+
+class SourceKind(NamedTuple):
+    """A kind of source of ours; objects are named as entry points are, and imported when used.
+
+    Attributes:
+        factory: the class of the source, derived from `TruthSource`; what the kind can do stands
+            there.
+        added: what adds its particles to another source, derived from
+            `generators.embedding.EmbeddingSource`; nothing if they cannot be added.
+    """
+
+    factory: str
+    added: str = ""
+
+
+BUILT_IN = {
+    "pythia": SourceKind("lamarr_like.io.generators.pythia:PythiaSource"),
+    "gun": SourceKind(
+        "lamarr_like.io.generators.gun:GunSource",
+        added="lamarr_like.io.generators.embedding:EmbeddedSource",
+    ),
+    "decay": SourceKind(
+        "lamarr_like.decays.source:DecaySource", added="lamarr_like.decays.source:EmbeddedDecays"
+    ),
+}
+"""Kinds of ours by their prefix; additions are made in this order.  Plug-ins have entry points."""
 
 _NAME = re.compile(r"[A-Za-z]\w*")
+_ADDED = re.compile(rf"\+({'|'.join(name for name, kind in BUILT_IN.items() if kind.added)}):")
 
 
 class SourceFactory(Protocol):
@@ -52,7 +85,7 @@ class SourceFactory(Protocol):
         options: Mapping[str, str],
         skip_bad: bool,
     ) -> TruthSource:
-        """Open the source.
+        """Open the source; a class that `takes_pileup` gets the keyword ``pileup``, too.
 
         Args:
             name: the source as its user wrote it, for messages.
@@ -71,6 +104,7 @@ def open_source(
     seed: int,
     pileup: float | None = None,
     skip_bad: bool = False,
+    start: int = 0,
 ) -> TruthSource:
     """Open a source of generated events.
 
@@ -81,48 +115,114 @@ def open_source(
         pileup: mean number of interactions of a Pythia event, None for exactly one.
         skip_bad: leave out broken events, and files that cannot be read, and count them in
             ``skipped`` instead of stopping at the first.
+        start: number of the first event, that of the source in a production: no two sources of
+            one share random numbers.
 
     Raises:
         SourceError: naming what is wrong with `text` or with the first bad file.
+        DecayError: for a bad decay.
     """
-    host, *guns = text.split("+gun:")
-    if guns:
-        from .generators.embedding import EmbeddedSource
-
-        if not host:
-            raise SourceError(f"{text}: name the source of the collisions, SOURCE+gun:...")
-        source = open_source(host, n_events=n_events, seed=seed, pileup=pileup, skip_bad=skip_bad)
-        return EmbeddedSource(text, source, guns, seed, skip_bad)
-    kind, colon, rest = text.partition(":")
-    if not colon or kind not in ("pythia", "gun"):
-        if pileup is not None:
-            raise SourceError(f"{text}: pile-up can only be generated for pythia: sources")
-        added = _open_plugin(text, n_events, seed, skip_bad)
-        return _open_files(text, n_events, skip_bad, seed) if added is None else added
-    head, options = split_options(rest)
-    if kind == "gun":
-        from .generators.gun import GunSource
-
-        if pileup is not None:
-            raise SourceError(f"{text}: a particle gun has no pile-up")
-        return GunSource(text, head, n_events, seed, options)
-    from .generators.pythia import PythiaSource
-
-    return PythiaSource(text, head, n_events, seed, pileup, options, skip_bad)
+    host, additions = split_additions(text)
+    if not host:
+        raise SourceError(f"{text}: name the source of the collisions, SOURCE{text}")
+    embeddings = []
+    opened = host
+    for name in (name for name, kind in BUILT_IN.items() if kind.added):
+        whats = [what for kind, what in additions if kind == name]
+        if whats:
+            embedded = _imported(BUILT_IN[name].added)
+            opened, how = embedded.host_of(opened, whats)
+            embeddings.append((embedded, whats, how))
+    own = seed
+    if start and not traits(kind_of(opened)).is_generated:  # counts from 0, but draws others
+        own = int(stage_key(seed, f"source from {start}")) >> 1
+    source = _open_host(opened, n_events, own, pileup, skip_bad)
+    source.start = start
+    for embedded, whats, how in embeddings:
+        source = embedded(text, source, whats, seed, skip_bad, how)
+    return source
 
 
-def _open_plugin(text: str, n_events: int | None, seed: int, skip_bad: bool) -> TruthSource | None:
-    """The source of a plug-in; None where the text names none, files among them."""
-    kind, colon, rest = text.partition(":")
-    if not colon or not _NAME.fullmatch(kind) or is_url(text) or os.path.exists(text):
-        return None
-    factory: SourceFactory | None = plugins.load(plugins.SOURCE_GROUP, kind, SourceError)
-    if factory is None:
-        return None
+def split_additions(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Cut ``SOURCE+gun:...+decay:...`` into the source and (kind, what) of each addition."""
+    host, *rest = _ADDED.split(text)
+    return host, list(zip(rest[::2], rest[1::2], strict=True))
+
+
+def kind_of(text: str) -> str:
+    """Prefix of a source of ours or of a plug-in; nothing for files.
+
+    Args:
+        text: the source, with or without options and additions.
+    """
+    kind, colon, _ = text.partition(":")
+    if not colon or kind in BUILT_IN:
+        return kind if colon else ""
+    if not _NAME.fullmatch(kind) or is_url(text) or os.path.exists(text):
+        return ""
+    return kind if kind in plugins.installed(plugins.SOURCE_GROUP) else ""
+
+
+def traits(kind: str) -> type[TruthSource]:
+    """The class of a kind of source, for what it can do; `TruthSource` where a function opens it.
+
+    Args:
+        kind: what `kind_of` gives.
+
+    Raises:
+        SourceError: if it is that of a plug-in that cannot be imported.
+    """
+    factory: Any = _factory(kind) if kind else None
+    return (
+        factory if isinstance(factory, type) and issubclass(factory, TruthSource) else TruthSource
+    )
+
+
+def inputs_of(text: str, source: TruthSource) -> tuple[Location, ...]:
+    """All files that the events of a source follow from, the code of a plug-in among them.
+
+    Args:
+        text: the source as `open_source` takes it.
+        source: the same, opened.
+    """
+    kind = kind_of(text)
+    code = () if kind in BUILT_IN or not kind else plugins.files(plugins.SOURCE_GROUP, kind)
+    return (*source.inputs(), *code)
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _factory(kind: str) -> Any:
+    factory: SourceFactory = (
+        _imported(BUILT_IN[kind].factory)
+        if kind in BUILT_IN
+        else plugins.load(plugins.SOURCE_GROUP, kind, SourceError)
+    )
     if not callable(factory):
-        raise SourceError(f"{text}: plug-in {kind!r} is {factory!r}, nothing that opens a source")
-    head, options = split_options(rest)
-    source = factory(text, head, n_events=n_events, seed=seed, options=options, skip_bad=skip_bad)
+        raise SourceError(f"plug-in {kind!r} is {factory!r}, nothing that opens a source")
+    return factory
+
+
+def _open_host(
+    text: str, n_events: int | None, seed: int, pileup: float | None, skip_bad: bool
+) -> TruthSource:
+    """A source with nothing added."""
+    kind = kind_of(text)
+    with_pileup: dict[str, Any] = {"pileup": pileup} if traits(kind).takes_pileup else {}
+    if pileup is not None and not with_pileup:
+        able = " and ".join(f"{name}:" for name in BUILT_IN if traits(name).takes_pileup)
+        raise SourceError(
+            f"{text}: has no pile-up; pile-up can only be generated for {able} sources"
+        )
+    if not kind:
+        return _open_files(text, n_events, skip_bad, seed)
+    head, options = split_options(text.partition(":")[2])
+    source = _factory(kind)(
+        text, head, n_events=n_events, seed=seed, options=options, skip_bad=skip_bad, **with_pileup
+    )
     if not isinstance(source, TruthSource):
         given = type(source).__name__
         raise SourceError(f"{text}: plug-in {kind!r} gave a {given}, which is no TruthSource")
@@ -195,7 +295,7 @@ def _some(pattern: str) -> list[Location]:
 
 def _kind(path: Location) -> str:
     if not isinstance(path, Url) and not os.path.isfile(path):
-        kinds = ("pythia", "gun", *plugins.installed(plugins.SOURCE_GROUP))
+        kinds = (*BUILT_IN, *plugins.installed(plugins.SOURCE_GROUP))
         listing = ", ".join(f"{kind}:..." for kind in kinds)
         raise SourceError(f"{path}: no such file (nor {listing})")
     try:

@@ -6,6 +6,8 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +78,27 @@ class TruthSource(ABC):
         weight_names: names of the weights by ``mc_weight_id``; empty if nothing has named them.
         dropped: how many particles of each PDG identifier were left out that the detector might
             have seen: the generator left them stable, and the simulation does not know them.
-        counted: first event of those whose particles count as dropped, and the one after the last.
         length: events that there are, where a generator has an end that it knows; None otherwise.
+        start: number of the first event, that of the source in a production of several.
     """
 
     is_gun: bool = False
     length: int | None = None
+    start: int = 0
+
+    is_generated: bool = False
+    """Whether an event follows from its number, so that `numbered` makes it without those before
+    it; others, such as files, are read from their beginning, and count their events from 0."""
+    takes_pileup: ClassVar[bool] = False
+    """Whether the factory takes the mean number of collisions of an event, ``pileup``."""
+    names_file: ClassVar[bool] = False
+    """Whether the head may be the name of a file."""
+    block: int = 1
+    """Events that are made together: a cut elsewhere makes some of them twice."""
+    program: ClassVar[str] = ""
+    """What is started before the first event, where that takes seconds."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version the events follow from."""
 
     def __init__(self, name: str, n_events: int | None) -> None:
         if n_events is not None and n_events < 1:
@@ -93,7 +110,7 @@ class TruthSource(ABC):
         self.unreadable: list[tuple[int, str]] = []
         self.weight_names = WeightNames(name)
         self.dropped: Counter[int] = Counter()
-        self.counted: tuple[int, float] = (0, float("inf"))
+        self._window: tuple[int, int, int] | None = None
         self._n_broken = 0
 
     def __iter__(self) -> Iterator[EventBatch]:
@@ -104,28 +121,74 @@ class TruthSource(ABC):
         """Empty the books before a pass: nothing is carried from one to the next."""
         self.skipped[:] = self.unreadable
         self.dropped.clear()
+        self._window = None
         self._n_broken = 0
 
     @abstractmethod
     def batches(self) -> Iterator[EventBatch]:
         """The events, from the first one."""
 
-    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch] | None:
-        """Events by their numbers, made without those before them.
+    def numbered(self, first: int, stop: int) -> Iterator[EventBatch]:
+        """Batches in order with all events of some numbers, maybe some around them.
+
+        Only for what `is_generated`.
 
         Args:
-            first: number of the first event, `shift` included.
+            first: number of the first event, counted as `start` is.
             stop: number after the last one.
-            shift: number of the first event of the source in the whole production.
-
-        Returns:
-            Batches in order with all events of the range, maybe some around it; None from a source
-            that reaches an event through those before it only.
         """
-        return None
+        raise NotImplementedError(f"{type(self).__name__} makes no event by its number")
+
+    def events_between(self, first: int, stop: int) -> Iterator[EventBatch]:
+        """Just some of the events; the books hold what belongs to these only.
+
+        What reaching the first of them costs is the source's: guns and decays make an event from
+        its number, Pythia makes the up to 49 before it of the same `block` as well, and what is
+        read is read from its beginning.
+
+        Args:
+            first: number of the first event, counted as `start` is.
+            stop: number after the last one.
+        """
+        offset = 0 if self.is_generated else self.start
+        low, high = first - offset, stop - offset
+        self.skipped.clear()
+        self.dropped.clear()
+        self._window = low, high, offset
+        for batch in self.numbered(low, high) if self.is_generated else self.batches():
+            ids = batch.event["event_id"]
+            begin, end = np.searchsorted(ids, [low, high])  # numbers rise within a batch
+            part = batch.events(int(begin), int(end))
+            if len(part):
+                yield part.with_columns("event", event_id=part.event["event_id"] + offset)
+            if len(ids) and int(ids[-1]) >= high - 1:
+                return
 
     def inputs(self) -> tuple[Location, ...]:
         """Files and folders that the events follow from, for who must know whether they changed."""
+        return ()
+
+    @classmethod
+    def located(cls, head: str, folder: Path) -> str:
+        """The head with the path that it may be counted from a folder.
+
+        Args:
+            head: what stands between the colon and the options.
+            folder: where relative paths start.
+
+        Raises:
+            SourceError: if it names neither a file nor anything else that the source knows.
+        """
+        return head
+
+    @classmethod
+    def streams(cls, head: str, pileup: float | None) -> tuple[str, ...]:
+        """Names of the streams of a random generator with few seeds, one seed a `block` each.
+
+        Args:
+            head: what stands between the colon and the options.
+            pileup: mean number of collisions of an event, None for exactly one.
+        """
         return ()
 
     def note(self, text: str) -> None:
@@ -139,8 +202,15 @@ class TruthSource(ABC):
 
     def drop(self, event_id: int, particles: Mapping[int, int]) -> None:
         """Enter particles of an event that are left out, by PDG identifier, into `dropped`."""
-        if self.counted[0] <= event_id < self.counted[1]:
+        if self._window is None or self._window[0] <= event_id < self._window[1]:
             self.dropped.update(particles)
+
+    def enter(self, event_id: int, reason: str) -> None:
+        """Enter one event into `skipped`, if it is one of those asked for."""
+        if self._window is None:
+            self.skipped.append((event_id, reason))
+        elif self._window[0] <= event_id < self._window[1]:
+            self.skipped.append((event_id + self._window[2], reason))
 
     def skip(self, broken: Sequence[tuple[int, str]], given: int) -> None:
         """Enter broken events, in rising order, into `skipped`.
@@ -155,7 +225,7 @@ class TruthSource(ABC):
         for event, reason in broken:
             self._n_broken += 1
             kept = reason if self._n_broken <= KEPT_REASONS else "broken as others before it"
-            self.skipped.append((event, kept))
+            self.enter(event, kept)
         n = self._n_broken
         if n > MAX_SKIPPED or n > max(MAX_BROKEN, 10 * given):
             first = self.skipped[0][1] if self.skipped else broken[0][1]

@@ -6,18 +6,21 @@ starts.
 
 from __future__ import annotations
 
-from .booster import fit_booster
 from .classifier import fit_classifier
-from .config import BoosterConfig, ClassifierConfig, GeneratorConfig
+from .config import ArmdnConfig, BoosterConfig, GanConfig, MlpConfig
+from .families import FAMILIES, Family, find_family
 from .generator import fit_generator
 from .trained import TrainedModel
 
 __all__ = [
+    "FAMILIES",
+    "ArmdnConfig",
     "BoosterConfig",
-    "ClassifierConfig",
-    "GeneratorConfig",
+    "Family",
+    "GanConfig",
+    "MlpConfig",
     "TrainedModel",
-    "fit_booster",
+    "find_family",
     "fit_classifier",
     "fit_generator",
 ]

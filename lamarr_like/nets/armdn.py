@@ -15,19 +15,16 @@ from itertools import pairwise
 import numpy as np
 import tensorflow as tf
 
-from .config import GeneratorConfig
+from .config import ArmdnConfig
+from .generator import fit_rows
 from .layers import Mlp, MovingAverage, adam
 from .onnx_graph import Graph
-from .sample import GeneratorSample, stream
+from .sample import GeneratorSample, VectorRows, stream
+from .trained import TrainedModel
 
 _LOG_SIGMA_CENTRE, _LOG_SIGMA_REACH = -2.5, 4.5
 _LEAST_LOG_DENSITY = -20.0
 ATOM_WIDTHS = [32, 32]
-
-DEFAULT_STEPS = 20_000
-DEFAULT_LEARNING_RATE = 2e-3
-DEFAULT_HIDDEN = 64
-DEFAULT_DEPTH = 3
 
 
 class MixtureLaw:
@@ -144,6 +141,11 @@ class MixtureLaw:
         return graph.clip(score, -5.0, 5.0)
 
 
+def fit_armdn(rows: VectorRows, config: ArmdnConfig, *, progress: bool = True) -> TrainedModel:
+    """Train such a network; see `lamarr_like.nets.generator.fit_rows`."""
+    return fit_rows(ArmdnTrainer, rows, config, progress=progress)
+
+
 class ArmdnTrainer:
     """Trains an autoregressive mixture density network by likelihood.
 
@@ -152,7 +154,7 @@ class ArmdnTrainer:
         config: settings.
     """
 
-    def __init__(self, sample: GeneratorSample, config: GeneratorConfig) -> None:
+    def __init__(self, sample: GeneratorSample, config: ArmdnConfig) -> None:
         rng = stream(config.seed, "weights")
         self.config = config
         self.n_conditions, self.n_outputs = sample.x.shape[1], sample.y.shape[1]
@@ -188,7 +190,7 @@ class ArmdnTrainer:
         choice = sum(a * b for a, b in pairwise(widths)) if self.n_atoms > 1 else 0
         return self.law.flops + 2 * choice
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:
@@ -207,8 +209,12 @@ class ArmdnTrainer:
             nll += tf.nn.sparse_softmax_cross_entropy_with_logits(atom, self.atom_net(x))
         return tf.reduce_mean(w * nll)
 
-    def onnx(self) -> bytes:
+    def files(self) -> dict[str, bytes]:
         """The sampling graph with the averaged weights."""
+        return {"model.onnx": self.onnx()}
+
+    def onnx(self) -> bytes:
+        """That graph, which is also the head of a translation."""
         arrays, laws = self.average.numpy(), len(self.law.net.variables)
         graph = Graph()
         x = graph.input("conditions", self.n_conditions)

@@ -3,61 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .. import __version__
 from ..arrays import Floats, Floats32, Ints32, Mask
-from .classifier import checked_sample, cross_entropy, training_record, with_figures
+from .classifier import checked_rows, cross_entropy, finished
 from .config import BoosterConfig
 from .loop import progress_bar
-from .sample import split
+from .sample import LabelledRows, split
 from .trained import TrainedModel
 
 
-def fit_booster(
-    conditions: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    weights: np.ndarray | None = None,
-    *,
-    classes: Sequence[str],
-    config: BoosterConfig | None = None,
-    progress: bool = True,
-) -> TrainedModel:
-    """Train gradient-boosted trees.
+def fit_trees(rows: LabelledRows, config: BoosterConfig, *, progress: bool = True) -> TrainedModel:
+    """Train gradient-boosted trees, up to the number of least held-out cross entropy.
+
+    They have a loop of their own: a step adds a tree to the model instead of changing weights, and
+    the model so far is judged after each.
 
     Args:
-        conditions: arrays of shape ``(n,)``; the model asks for them by these names.
-        labels: index of the class of each row, shape ``(n,)``.
-        weights: shape ``(n,)``, possibly negative; None for ones.
-        classes: names of the classes.
+        rows: the sample.
         config: settings.
         progress: show a progress bar.
-
-    Returns:
-        The trained model with the number of trees of least held-out cross entropy.
 
     Raises:
         TrainingError: if the sample cannot be used.
     """
-    config = config or BoosterConfig()
-    columns, y, w = checked_sample(conditions, labels, weights, classes)
+    columns, y, w = checked_rows(rows)
     held = split(len(y), config.holdout, config.seed)
     x = np.stack(columns, axis=1).astype(np.float32)
     started = time.perf_counter()
-    model, history = _train_booster(x, y, w, held, config, n_classes=len(classes), bar=progress)
-    spec = {
-        "kind": "classifier",
-        "family": "booster",
-        "conditions": list(conditions),
-        "classes": list(classes),
-        "training": training_record(
-            conditions, y, w, held, settings=config.to_json(), history=history, started=started
-        ),
-        "code_version": __version__,
-    }
-    return with_figures(spec, {"model.ubj": model}, conditions, y, w=w, held=held)
+    width = len(rows.classes)
+    model, history = _train_booster(x, y, w, held, config, n_classes=width, bar=progress)
+    files = {"model.ubj": model}
+    return finished(rows, config, files, y=y, w=w, held=held, history=history, started=started)
 
 
 def _train_booster(

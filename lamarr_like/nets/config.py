@@ -1,110 +1,169 @@
-"""Settings of the trainings."""
+"""Settings of the trainings: one class for each family, with the defaults that suit it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
 
-from ..errors import TrainingError
+MAX_EPOCHS = 80
+"""Passes over a small sample at the most: it would be learnt by heart."""
+FEW_ROWS = 300_000
+"""Below this number of rows the decay of the weights grows as their inverse."""
 
 
 @dataclass(frozen=True)
-class GeneratorConfig:
-    """Settings of a conditional generator.
+class AbstractConfig(ABC):
+    """What the settings of every family have.
 
     Args:
-        family: ``"armdn"`` (autoregressive mixture density) or ``"gan"``.
-        hidden: width of the hidden layers; 0 for the default of the family.
-        depth: number of hidden layers; 0 for the default of the family.
-        components: Gaussians of each output's mixture (``armdn``).
-        latent: normal numbers of a draw (``gan``); 0 for two an output.
-        critic_hidden: width of the critic's hidden layers (``gan``).
-        penalty: strength of the gradient penalties (``gan``).
-        penalty_part: the penalties are taken on one part in so many of a batch (``gan``).
-        energy: weight of the energy score beside the adversarial loss (``gan``).
-        steps: training steps; 0 for the default of the family.
-        batch: rows a step.
-        learning_rate: peak learning rate of Adam; 0 for the default of the family.
+        holdout: share of the sample on which the best state is chosen.
+        seed: seed of weights, shuffling and noise.
+        threads: CPU threads.
+
+    Attributes:
+        family: name of the family.
+        kind: kind of model that it makes (`lamarr_like.engine.load.KINDS`).
+    """
+
+    family: ClassVar[str]
+    kind: ClassVar[str]
+
+    holdout: float = 0.1
+    seed: int = 1
+    threads: int = 1
+
+    @abstractmethod
+    def with_steps(self, steps: int) -> AbstractConfig:
+        """The same settings with another length of the training."""
+
+    def for_rows(self, n_rows: int) -> AbstractConfig:
+        """The same settings where a small sample must not be learnt by heart."""
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain settings for a configuration file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class NetConfig(AbstractConfig):
+    """What the settings of all networks have.
+
+    Args:
+        steps: training steps.
+        learning_rate: peak learning rate of Adam.
         warm_up: steps until the peak.
         ema: decay of the moving average of the weights, which is what gets exported.
+        evaluations: how often the choice of the state to keep is looked at, in the second half of
+            the training.
+    """
+
+    steps: int = 20_000
+    learning_rate: float = 2e-3
+    warm_up: int = 500
+    ema: float = 0.999
+    evaluations: int = 4
+
+    def with_steps(self, steps: int) -> NetConfig:
+        """The same settings with other steps."""
+        return replace(self, steps=steps)
+
+
+@dataclass(frozen=True)
+class GeneratorConfig(NetConfig):
+    """What the settings of the generators of vectors have; at most 30,000 rows are held out.
+
+    Args:
+        hidden: width of the hidden layers.
+        depth: number of hidden layers.
+        batch: rows a step.
+        knots: knots of the transforms of the outputs.
+    """
+
+    kind: ClassVar[str] = "generator"
+
+    hidden: int = 64
+    depth: int = 3
+    batch: int = 1024
+    knots: int = 2000
+
+    def for_rows(self, n_rows: int) -> GeneratorConfig:
+        """No more steps than `MAX_EPOCHS` passes."""
+        return replace(self, steps=max(1, min(self.steps, MAX_EPOCHS * n_rows // self.batch)))
+
+
+@dataclass(frozen=True)
+class ArmdnConfig(GeneratorConfig):
+    """Settings of an autoregressive mixture density network.
+
+    Args:
+        components: Gaussians of each output's mixture.
         clip: largest norm of the gradient.
         weight_decay: decoupled weight decay, in units of the learning rate; guards against
             learning a small sample by heart.
-        knots: knots of the transforms of the outputs.
-        holdout: share of the rows on which the best state is chosen (at most 30,000 rows).
-        evaluations: how often that choice is looked at, in the second half of the training.
-        seed: seed of weights, shuffling and noise.
-        threads: CPU threads.
     """
 
-    family: str = "armdn"
-    hidden: int = 0
-    depth: int = 0
+    family: ClassVar[str] = "armdn"
+
     components: int = 8
+    clip: float = 1.0
+    weight_decay: float = 0.05
+
+    def for_rows(self, n_rows: int) -> ArmdnConfig:
+        """Also more decay below `FEW_ROWS`, as the inverse of the rows."""
+        decay = self.weight_decay * max(1.0, FEW_ROWS / n_rows)
+        return replace(super().for_rows(n_rows), weight_decay=decay)  # type: ignore[return-value,call-arg]
+
+
+@dataclass(frozen=True)
+class GanConfig(GeneratorConfig):
+    """Settings of a conditional generative adversarial network.
+
+    Args:
+        latent: normal numbers of a draw; 0 for two an output.
+        critic_hidden: width of the critic's hidden layers.
+        penalty: strength of the gradient penalties.
+        penalty_part: the penalties are taken on one part in so many of a batch.
+        energy: weight of the energy score beside the adversarial loss.
+    """
+
+    family: ClassVar[str] = "gan"
+
+    hidden: int = 128
+    depth: int = 4
+    steps: int = 12_000
+    learning_rate: float = 1e-3
     latent: int = 0
     critic_hidden: int = 128
     penalty: float = 0.005
     penalty_part: int = 4
     energy: float = 0.5
-    steps: int = 0
-    batch: int = 1024
-    learning_rate: float = 0.0
-    warm_up: int = 500
-    ema: float = 0.999
-    clip: float = 1.0
-    weight_decay: float = 0.05
-    knots: int = 2000
-    holdout: float = 0.1
-    evaluations: int = 4
-    seed: int = 1
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        if self.family not in ("armdn", "gan"):
-            raise TrainingError(f"unknown family {self.family!r}; there are 'armdn' and 'gan'")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain settings for a configuration file."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
-class ClassifierConfig:
+class MlpConfig(NetConfig):
     """Settings of a softmax network.
 
     Args:
         hidden, depth: width and number of the hidden layers.
-        steps, batch: training steps and rows a step.
-        learning_rate: peak learning rate of Adam.
-        warm_up: steps until the peak.
-        ema: decay of the moving average of the weights.
+        batch: rows a step.
         clip: largest norm of the gradient.
-        holdout: share of the rows on which the best state is chosen.
-        evaluations: how often.
-        seed: seed of weights and shuffling.
-        threads: CPU threads.
     """
+
+    family: ClassVar[str] = "mlp"
+    kind: ClassVar[str] = "classifier"
 
     hidden: int = 64
     depth: int = 3
     steps: int = 6000
     batch: int = 1024
-    learning_rate: float = 2e-3
     warm_up: int = 200
-    ema: float = 0.999
     clip: float = 1.0
-    holdout: float = 0.1
-    evaluations: int = 4
-    seed: int = 1
-    threads: int = 1
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain settings for a configuration file."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
-class BoosterConfig:
+class BoosterConfig(AbstractConfig):
     """Settings of gradient-boosted trees.
 
     Args:
@@ -113,20 +172,17 @@ class BoosterConfig:
         learning_rate: shrinkage.
         min_child_weight: smallest sum of second derivatives in a leaf.
         patience: trees without a better held-out loss before stopping.
-        holdout: share of the rows on which the number of trees is chosen.
-        seed: seed of the split.
-        threads: CPU threads.
     """
+
+    family: ClassVar[str] = "booster"
+    kind: ClassVar[str] = "classifier"
 
     trees: int = 300
     depth: int = 6
     learning_rate: float = 0.1
     min_child_weight: float = 5.0
     patience: int = 20
-    holdout: float = 0.1
-    seed: int = 1
-    threads: int = 1
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain settings for a configuration file."""
-        return asdict(self)
+    def with_steps(self, steps: int) -> BoosterConfig:
+        """A step is a tree."""
+        return replace(self, trees=steps)

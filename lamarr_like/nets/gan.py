@@ -23,15 +23,12 @@ import numpy as np
 import tensorflow as tf
 
 from .armdn import ATOM_WIDTHS, MixtureLaw, add_atom_choice
-from .config import GeneratorConfig
+from .config import GanConfig
+from .generator import fit_rows
 from .layers import Mlp, MovingAverage, adam, weight, zeros
 from .onnx_graph import Graph
-from .sample import GeneratorSample, stream
-
-DEFAULT_STEPS = 12_000
-DEFAULT_LEARNING_RATE = 1e-3
-DEFAULT_HIDDEN = 128
-DEFAULT_DEPTH = 4
+from .sample import GeneratorSample, VectorRows, stream
+from .trained import TrainedModel
 
 _SLOPE = 0.2
 _LAW_WIDTHS, _COMPONENTS = (64, 64), 4
@@ -78,6 +75,11 @@ class ResidualNet:
         return tf.matmul(h, last[0]) + last[1]
 
 
+def fit_gan(rows: VectorRows, config: GanConfig, *, progress: bool = True) -> TrainedModel:
+    """Train such networks; see `lamarr_like.nets.generator.fit_rows`."""
+    return fit_rows(GanTrainer, rows, config, progress=progress)
+
+
 class GanTrainer:
     """Trains a conditional generator against a critic.
 
@@ -86,7 +88,7 @@ class GanTrainer:
         config: settings.
     """
 
-    def __init__(self, sample: GeneratorSample, config: GeneratorConfig) -> None:
+    def __init__(self, sample: GeneratorSample, config: GanConfig) -> None:
         rng = stream(config.seed, "weights")
         self.config = config
         self.n_conditions, self.n_outputs = sample.x.shape[1], sample.y.shape[1]
@@ -129,7 +131,7 @@ class GanTrainer:
             total += sum(a * b for a, b in pairwise(widths))
         return 2 * total + self.law.flops
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update of critic, generator and class network; returns the critic's loss."""
         given = tf.concat([x, tf.one_hot(atom, self.n_atoms)], 1) if self.n_atoms > 1 else x
@@ -217,7 +219,7 @@ class GanTrainer:
         own = tf.reduce_sum(errors * tf.one_hot(chosen, _COMPONENTS), axis=2)
         return free * tf.clip_by_value(tf.transpose(own), -_FARTHEST, _FARTHEST)
 
-    def onnx(self) -> bytes:
+    def files(self) -> dict[str, bytes]:
         """The sampling graph with the averaged weights."""
         arrays = self.average.numpy()
         layers, laws = len(self.net.kernels), len(self.law.net.variables)
@@ -243,7 +245,7 @@ class GanTrainer:
         graph.output("scores", scores, self.n_outputs)
         if index:
             graph.output("atom", graph.op("Cast", index, to=1), 1)
-        return graph.build()
+        return {"model.onnx": graph.build()}
 
 
 def energy_score(real: tf.Tensor, one: tf.Tensor, two: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -1,34 +1,39 @@
-"""One way to train any conditional generator."""
+"""One way to train any conditional generator of vectors."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from .. import __version__
 from ..arrays import Mask
-from ..engine.load import Generator, build_model
-from ..errors import TrainingError
-from ..statistics.two_sample import Auc, c2st
-from .config import GeneratorConfig
-from .loop import evaluation_steps, progress_bar, shuffled_batches
-from .sample import GeneratorSample, archive, data_digest, prepare_generator_sample, split, stream
-from .trained import TrainedModel
+from ..engine.generator import Generator
+from ..engine.load import build_model
+from ..statistics.two_sample import Auc
+from .config import ArmdnConfig, GeneratorConfig
+from .families import find_family
+from .loop import Files, Judge, row_batches, run
+from .loop import Trainer as LoopTrainer
+from .sample import (
+    GeneratorSample,
+    Metric,
+    VectorRows,
+    archive,
+    data_digest,
+    prepare_generator_sample,
+    quick_c2st,
+    split,
+    stream,
+)
+from .trained import TrainedModel, training_record
 
-Metric = Callable[
-    [Mapping[str, np.ndarray], Mapping[str, np.ndarray], Mapping[str, np.ndarray], np.ndarray],
-    Auc,
-]
-"""Real outputs, drawn outputs, conditions, weights of held-out rows to a figure with its error;
-less is better."""
+C = TypeVar("C", bound=GeneratorConfig)
 
 
-class Trainer(Protocol):
-    """What a family has to offer."""
+class Trainer(LoopTrainer, Protocol):
+    """What a family of generators has to offer; its one file is ``model.onnx``."""
 
     @property
     def noise(self) -> tuple[int, int]:
@@ -37,24 +42,6 @@ class Trainer(Protocol):
     @property
     def flops(self) -> int:
         """Floating-point operations of the products of one draw."""
-
-    def step(self, x: Any, atom: Any, y: Any, w: Any) -> Any:
-        """One update on a batch."""
-
-    def onnx(self) -> bytes:
-        """The sampling graph as it stands."""
-
-
-def quick_c2st(
-    real: Mapping[str, np.ndarray],
-    fake: Mapping[str, np.ndarray],
-    conditions: Mapping[str, np.ndarray],
-    weights: np.ndarray,
-) -> Auc:
-    """AUC of a two-fold classifier two-sample test with equality flags."""
-    return c2st(
-        real, fake, conditions, weights=weights, equalities=True, folds=2, trees=100, depth=5
-    )
 
 
 def fit_generator(
@@ -75,7 +62,7 @@ def fit_generator(
         targets: arrays of shape ``(n,)``, in the order in which they are to be drawn (from the
             most informative).
         weights: shape ``(n,)``, possibly negative; None for ones.
-        config: settings.
+        config: settings, whose class says the family; None for `ArmdnConfig`.
         integers: targets that are integers; None for those of integer type.
         pulls: targets in units of their expected resolution, see `NormalScores.fit`.
         metric: figure on held-out rows that chooses the state to keep.
@@ -87,162 +74,112 @@ def fit_generator(
     Raises:
         TrainingError: if the sample cannot be used.
     """
-    config = _with_defaults(config or GeneratorConfig())
+    config = config or ArmdnConfig()
     if integers is None:
         integers = [k for k, v in targets.items() if np.asarray(v).dtype.kind in "iub"]
-    sample = prepare_generator_sample(
-        conditions,
-        targets,
-        weights,
-        integers=frozenset(integers),
-        knots=config.knots,
-        seed=config.seed,
-        pulls=frozenset(pulls),
-    )
+    rows = VectorRows(conditions, targets, weights, frozenset(integers), frozenset(pulls), metric)
+    return find_family(config.family, "generator").fit(rows, config, progress=progress)
+
+
+def fit_rows(
+    trainer_of: Callable[[GeneratorSample, C], Trainer],
+    rows: VectorRows,
+    config: C,
+    *,
+    progress: bool = True,
+) -> TrainedModel:
+    """Train a generator of some family: what all of them share.
+
+    Args:
+        trainer_of: makes the family's trainer.
+        rows: the sample.
+        config: settings.
+        progress: show a progress bar.
+
+    Raises:
+        TrainingError: if the sample cannot be used.
+    """
+    sample = prepare_generator_sample(rows, knots=config.knots, seed=config.seed)
     held = split(len(sample.y), config.holdout, config.seed)
     started = time.perf_counter()
-    trainer = new_trainer(sample, config)
-    spec: dict[str, Any] = {
-        "kind": "generator",
-        "family": config.family,
-        "conditions": list(conditions),
-        "condition_flags": sample.transform.flags,
-        "outputs": list(targets),
-        "integer": sample.integer.tolist(),
-        "atoms": sample.atoms.to_json(),
-        "noise": {"uniforms": trainer.noise[0], "normals": trainer.noise[1]},
-    }
+    trainer = seeded(trainer_of, sample, config)
+    spec = _spec(rows, sample, trainer, config.family)
     tables = archive(
         {**sample.transform.scores.to_arrays("conditions"), **sample.scores.to_arrays("outputs")}
     )
-    judge = _Judge(
-        spec,
-        tables,
-        conditions=conditions,
-        targets=targets,
-        weights=sample.weights,
-        held=held,
-        metric=metric,
-        seed=config.seed,
+    judge = Judge(_HeldOut(spec, tables, rows, sample.weights, held, config.seed))
+    arrays = [a[~held] for a in (sample.x, sample.atom, sample.y, sample.weights)]
+    batches = row_batches(arrays, config.batch, config.steps, config.seed)
+    history = run(trainer, batches, config, judge, progress=progress)
+    spec |= training_record(
+        config,
+        rows=int((~held).sum()),
+        digest=data_digest(rows.conditions, rows.targets),
+        weighted=rows.weights is not None,
+        history=history,
+        started=started,
     )
-    history = _train(trainer, sample, ~held, config, judge=judge, progress=progress)
-    spec["training"] = {
-        "rows": int((~held).sum()),
-        "data_digest": data_digest(
-            {k: np.asarray(v) for k, v in conditions.items()},
-            {k: np.asarray(v) for k, v in targets.items()},
-        ),
-        "weighted": weights is not None,
-        "settings": config.to_json(),
-        "history": history,
-        "minutes": round((time.perf_counter() - started) / 60, 2),
-    }
-    spec["code_version"] = __version__
     spec["figures"] = {
         "held_out_rows": int(held.sum()),
         "held_out_quick_c2st": judge.figure,
         "mflop_per_draw": round(trainer.flops / 1e6, 4),
     }
-    return TrainedModel(spec, {"model.onnx": judge.kept, "transforms.npz": tables})
+    return TrainedModel(spec, {**judge.kept, "transforms.npz": tables})
 
 
-def _with_defaults(config: GeneratorConfig) -> GeneratorConfig:
-    if config.family == "armdn":
-        from . import armdn as family
-    else:
-        from . import gan as family  # type: ignore[no-redef]
-    return replace(
-        config,
-        hidden=config.hidden or family.DEFAULT_HIDDEN,
-        depth=config.depth or family.DEFAULT_DEPTH,
-        steps=config.steps or family.DEFAULT_STEPS,
-        learning_rate=config.learning_rate or family.DEFAULT_LEARNING_RATE,
-    )
-
-
-def new_trainer(sample: GeneratorSample, config: GeneratorConfig) -> Trainer:
-    """A family's trainer at its start, seeded."""
+def seeded(
+    trainer_of: Callable[[GeneratorSample, C], Trainer], sample: GeneratorSample, config: C
+) -> Trainer:
+    """A family's trainer at its start, with TensorFlow's threads and seed set."""
     import keras
 
     from .layers import use_threads
 
     use_threads(config.threads)
     keras.utils.set_random_seed(config.seed)
-    if config.family == "armdn":
-        from .armdn import ArmdnTrainer
-
-        return ArmdnTrainer(sample, config)
-    from .gan import GanTrainer
-
-    return GanTrainer(sample, config)
+    return trainer_of(sample, config)
 
 
-class _Judge:
-    """Draws for the held-out rows, measures, and keeps the best state."""
+def _spec(
+    rows: VectorRows, sample: GeneratorSample, trainer: Trainer, family: str
+) -> dict[str, Any]:
+    """What the model needs to know of itself to run."""
+    return {
+        "kind": "generator",
+        "family": family,
+        "conditions": list(rows.conditions),
+        "condition_flags": sample.transform.flags,
+        "outputs": list(rows.targets),
+        "integer": sample.integer.tolist(),
+        "atoms": sample.atoms.to_json(),
+        "noise": {"uniforms": trainer.noise[0], "normals": trainer.noise[1]},
+    }
+
+
+class _HeldOut:
+    """Draws for the held-out rows, the same numbers for every state, and measures them."""
 
     def __init__(
         self,
         spec: dict[str, Any],
         tables: bytes,
-        *,
-        conditions: Mapping[str, np.ndarray],
-        targets: Mapping[str, np.ndarray],
+        rows: VectorRows,
         weights: np.ndarray,
         held: Mask,
-        metric: Metric,
         seed: int,
     ) -> None:
-        self.spec, self.tables, self.metric = spec, tables, metric
-        self.conditions = {k: np.asarray(v)[held] for k, v in conditions.items()}
-        self.real = {k: np.asarray(v)[held] for k, v in targets.items()}
+        self.spec, self.tables, self.metric = spec, tables, rows.metric
+        self.conditions = {k: np.asarray(v)[held] for k, v in rows.conditions.items()}
+        self.real = {k: np.asarray(v)[held] for k, v in rows.targets.items()}
         self.weights = weights[held].astype(np.float64)
         size = sum(spec["noise"].values())
         rng = stream(seed, "judge")
         self.uniforms = np.clip(rng.random((int(held.sum()), size)), 1e-12, 1 - 1e-12)
-        self.best, self.figure, self.kept = float("inf"), float("inf"), b""
 
-    def __call__(self, graph: bytes) -> float:
-        """Figure of a state; it is kept if it is not significantly worse than the best so far.
-
-        The figure of a few thousand rows is uncertain, and the last states have the smallest
-        learning rate: chance must not choose an early one.
-        """
-        files = {"model.onnx": graph, "transforms.npz": self.tables}
-        model = build_model(self.spec, files, "state in training")
+    def __call__(self, files: Files) -> Auc:
+        """The metric of a state."""
+        whole = {**files, "transforms.npz": self.tables}
+        model = build_model(self.spec, whole, "state in training")
         assert isinstance(model, Generator)
         drawn = model.draw(self.conditions, self.uniforms)
-        found = self.metric(self.real, drawn, self.conditions, self.weights)
-        if found.value < self.best + found.error or not self.kept:
-            self.figure, self.kept = found.value, graph
-        self.best = min(self.best, found.value)
-        return found.value
-
-
-def _train(
-    trainer: Trainer,
-    sample: GeneratorSample,
-    rows: Mask,
-    config: GeneratorConfig,
-    *,
-    judge: _Judge,
-    progress: bool,
-) -> list[dict[str, float]]:
-    """Run all steps; returns loss and figure at each evaluation."""
-    arrays = [a[rows] for a in (sample.x, sample.atom, sample.y, sample.weights)]
-    batches = shuffled_batches(len(arrays[0]), config.batch, config.steps, config.seed)
-    due = evaluation_steps(config.steps, config.evaluations)
-    history: list[dict[str, float]] = []
-    loss = np.float32(0.0)
-    with progress_bar(progress) as bar:
-        task = bar.add_task(f"{config.family}", total=config.steps, note="")
-        for step, index in enumerate(batches, 1):
-            loss = trainer.step(*(a[index] for a in arrays))
-            if step % 50 == 0:
-                bar.update(task, completed=step)
-            if step in due:
-                if not np.isfinite(float(loss)):
-                    raise TrainingError(f"the loss is {float(loss)} at step {step}")
-                value = judge(trainer.onnx())
-                history.append({"step": step, "loss": float(loss), "figure": round(value, 5)})
-                bar.update(task, completed=step, note=f"held-out C2ST {value:.4f}")
-    return history
+        return self.metric(self.real, drawn, self.conditions, self.weights)

@@ -1,16 +1,63 @@
-"""The softmax network of `fit_classifier`."""
+"""Softmax networks, trained by cross entropy."""
 
 from __future__ import annotations
 
+import time
+
 import keras
+import numpy as np
 import tensorflow as tf
 
-from .config import ClassifierConfig
+from ..engine.normal_scores import ConditionTransform
+from ..engine.onnx_session import Network
+from .classifier import checked_rows, cross_entropy, finished
+from .config import MlpConfig
 from .layers import Mlp, MovingAverage, adam, use_threads
+from .loop import Exact, Files, Judge, row_batches, run
 from .onnx_graph import Graph
-from .sample import stream
+from .sample import LabelledRows, archive, split, stream
+from .trained import TrainedModel
 
 _LARGEST_LOSS = 20.0
+
+
+def fit_mlp(rows: LabelledRows, config: MlpConfig, *, progress: bool = True) -> TrainedModel:
+    """Train a softmax network.
+
+    Args:
+        rows: the sample.
+        config: settings.
+        progress: show a progress bar.
+
+    Raises:
+        TrainingError: if the sample cannot be used.
+    """
+    columns, y, w = checked_rows(rows)
+    transform = ConditionTransform.fit(columns, w)
+    x, held = transform(columns), split(len(y), config.holdout, config.seed)
+    started = time.perf_counter()
+    trainer = MlpTrainer(x.shape[1], len(rows.classes), config)
+
+    def measure(files: Files) -> Exact:
+        p = Network(files["model.onnx"])(conditions=x[held])[0].astype(np.float64)
+        return Exact(cross_entropy(p, y[held], w[held]))
+
+    judge = Judge(measure, "held-out cross entropy", digits=6)
+    arrays = [x[~held], y[~held], w[~held].astype(np.float32)]
+    batches = row_batches(arrays, config.batch, config.steps, config.seed)
+    history = run(trainer, batches, config, judge, progress=progress)
+    files = {**judge.kept, "transforms.npz": archive(transform.scores.to_arrays("conditions"))}
+    return finished(
+        rows,
+        config,
+        files,
+        y=y,
+        w=w,
+        held=held,
+        history=history,
+        started=started,
+        condition_flags=transform.flags,
+    )
 
 
 class MlpTrainer:
@@ -22,7 +69,7 @@ class MlpTrainer:
         config: settings.
     """
 
-    def __init__(self, n_inputs: int, n_classes: int, config: ClassifierConfig) -> None:
+    def __init__(self, n_inputs: int, n_classes: int, config: MlpConfig) -> None:
         use_threads(config.threads)
         keras.utils.set_random_seed(config.seed)
         rng = stream(config.seed, "weights")
@@ -34,7 +81,7 @@ class MlpTrainer:
         self.optimizer.build(self.net.variables)
         self.average = MovingAverage(self.net.variables, config.ema)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def step(self, x: tf.Tensor, label: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean cross entropy."""
         with tf.GradientTape() as tape:
@@ -46,7 +93,7 @@ class MlpTrainer:
         self.average.update()
         return loss
 
-    def onnx(self) -> bytes:
+    def files(self) -> dict[str, bytes]:
         """The graph with the averaged weights."""
         graph, arrays = Graph(), self.average.numpy()
         layers = len(arrays) // 2
@@ -54,4 +101,4 @@ class MlpTrainer:
         for i in range(layers):
             h = graph.dense(graph.silu(h) if i else h, arrays[i], arrays[layers + i])
         graph.output("probabilities", graph.op("Softmax", h, axis=1), self.n_classes)
-        return graph.build()
+        return {"model.onnx": graph.build()}

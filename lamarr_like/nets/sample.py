@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,58 @@ from ..engine.atoms import Atoms
 from ..engine.normal_scores import ConditionTransform, NormalScores, dequantise
 from ..errors import TrainingError
 from ..rng import stage_key
+from ..statistics.two_sample import Auc, c2st
+
+Columns = Mapping[str, np.ndarray]
+Metric = Callable[[Columns, Columns, Columns, np.ndarray], Auc]
+"""Real outputs, drawn outputs, conditions, weights of held-out rows to a figure with its error;
+less is better."""
+
+
+def quick_c2st(real: Columns, fake: Columns, conditions: Columns, weights: np.ndarray) -> Auc:
+    """AUC of a two-fold classifier two-sample test with equality flags."""
+    return c2st(
+        real, fake, conditions, weights=weights, equalities=True, folds=2, trees=100, depth=5
+    )
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """What a classifier learns from.
+
+    Args:
+        conditions: arrays of shape ``(n,)``; the model asks for them by these names.
+        labels: position of the class of each row, shape ``(n,)``.
+        classes: names of the classes.
+        weights: shape ``(n,)``, possibly negative; None for ones.
+    """
+
+    conditions: Columns
+    labels: np.ndarray
+    classes: Sequence[str]
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class VectorRows:
+    """What a generator learns from.
+
+    Args:
+        conditions: arrays of shape ``(n,)``; the model asks for them by these names.
+        targets: arrays of shape ``(n,)``, in the order in which they are to be drawn (from the
+            most informative).
+        weights: shape ``(n,)``, possibly negative; None for ones.
+        integers: targets that are integers.
+        pulls: targets in units of their expected resolution, see `NormalScores.fit`.
+        metric: figure on held-out rows that chooses the state to keep.
+    """
+
+    conditions: Columns
+    targets: Columns
+    weights: np.ndarray | None = None
+    integers: frozenset[str] = frozenset()
+    pulls: frozenset[str] = frozenset()
+    metric: Metric = quick_c2st
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -54,14 +106,16 @@ def checked_weights(weights: np.ndarray | None, n: int) -> Floats:
     w = checked_columns({"weight": weights}, n, "column")["weight"]
     if not w.sum() > 0:
         raise TrainingError("the weights of the training sample sum to nothing positive")
-    return w * (n / w.sum())
+    result: Floats = w * (n / w.sum())
+    return result
 
 
 def data_digest(*tables: Mapping[str, np.ndarray]) -> str:
     """SHA-256 of the names and values of training columns."""
     digest = hashlib.sha256()
     for table in tables:
-        for name, values in table.items():
+        for name, column in table.items():
+            values = np.asarray(column)
             digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
             digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
@@ -106,30 +160,18 @@ class GeneratorSample:
     weights: Floats32
 
 
-def prepare_generator_sample(
-    conditions: Mapping[str, np.ndarray],
-    targets: Mapping[str, np.ndarray],
-    weights: np.ndarray | None,
-    *,
-    integers: frozenset[str],
-    knots: int,
-    seed: int,
-    pulls: frozenset[str] = frozenset(),
-) -> GeneratorSample:
+def prepare_generator_sample(rows: VectorRows, *, knots: int, seed: int) -> GeneratorSample:
     """Fit the transforms and apply them.
 
     Args:
-        conditions: arrays of shape ``(n,)``.
-        targets: arrays of shape ``(n,)``.
-        weights: shape ``(n,)`` or None.
-        integers: targets that are integers.
+        rows: the sample.
         knots: knots of the transforms of the targets.
         seed: seed of the dequantisation.
-        pulls: targets in units of their expected resolution, see `NormalScores.fit`.
 
     Raises:
         TrainingError: if a column cannot be used.
     """
+    conditions, targets = rows.conditions, rows.targets
     if not targets or not conditions:
         raise TrainingError("a generator needs at least one condition and one target")
     n = len(next(iter(targets.values())))
@@ -137,9 +179,9 @@ def prepare_generator_sample(
         raise TrainingError(f"{n} rows are too few to train a generator on; 100 is the least")
     x = list(checked_columns(conditions, n, "condition").values())
     outputs = np.stack(list(checked_columns(targets, n, "target").values()), axis=1)
-    w = checked_weights(weights, n)
-    integer = np.array([name in integers for name in targets])
-    places = [k for k, name in enumerate(targets) if name in pulls]
+    w = checked_weights(rows.weights, n)
+    integer = np.array([name in rows.integers for name in targets])
+    places = [k for k, name in enumerate(targets) if name in rows.pulls]
     scores, atoms, atom, y = prepare_outputs(
         outputs, integer, w, knots=knots, seed=seed, pulls=places
     )

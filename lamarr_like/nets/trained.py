@@ -2,14 +2,53 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..engine.artefact import artefact_name, write_artefact
-from ..engine.load import Classifier, Generator, Model, build_model
+from ..engine.classifier import Classifier
+from ..engine.generator import Generator
+from ..engine.kinds import Model
+from ..engine.load import build_model
 from ..engine.translator.translation import Translator
+from .config import AbstractConfig
+
+
+def training_record(
+    config: AbstractConfig,
+    *,
+    rows: int,
+    digest: str,
+    weighted: bool,
+    history: list[dict[str, float]],
+    started: float,
+    **further: Any,
+) -> dict[str, Any]:
+    """What the configuration of a model records about its training.
+
+    Args:
+        config: settings.
+        rows: rows that it learnt from.
+        digest: `lamarr_like.nets.sample.data_digest` of the sample.
+        weighted: whether the rows had weights.
+        history: what `lamarr_like.nets.loop.run` returned.
+        started: `time.perf_counter` at the start.
+        further: what else is to be kept of it.
+    """
+    training = {
+        "rows": rows,
+        **further,
+        "data_digest": digest,
+        "weighted": weighted,
+        "settings": config.to_json(),
+        "history": history,
+        "minutes": round((time.perf_counter() - started) / 60, 2),
+    }
+    return {"training": training, "code_version": __version__}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ..errors import ArtefactError
 from ..events import EventBatch, Table
 from ..files.forms import Items, Number, Record, check
 from . import features, geometry
+from .recipe import recipe
 from .stage import AbstractGeneratorStage, Model, keys, typed
 
 ETA_EDGES = (0.5, 1.6, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.5)
@@ -52,6 +53,7 @@ class Occupancy(AbstractGeneratorStage):
     target_columns = provides
     outputs = ("n_spd_hits", "n_tracks")
     integers = frozenset(outputs)
+    recipes = (recipe("armdn", hidden=48, depth=2, steps=12_000, weight_decay=0.1),)
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
@@ -166,4 +168,5 @@ def _within(
     """Whether a point lies in a rectangle and not in the hole in its middle."""
     ax, ay = np.abs(x), np.abs(y)
     inside: Mask = (ax < half[0]) & (ay < half[1])
-    return inside & ((ax > hole[0]) | (ay > hole[1]))
+    result: Mask = inside & ((ax > hole[0]) | (ay > hole[1]))
+    return result

@@ -13,6 +13,7 @@ from ..arrays import Columns, Floats, Ints, Mask, Rows
 from ..errors import PipelineError
 from ..events import EventBatch, Table
 from .bounds import check_bounds
+from .recipe import Recipe, recipe
 
 ColumnKeys: TypeAlias = frozenset[tuple[str, str]]
 """Columns as (table, name)."""
@@ -55,6 +56,11 @@ def keys(table: str, *names: str) -> ColumnKeys:
 def typed(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
     """Columns cast to their declared types; shapes stay."""
     return {name: schema.as_declared(table, name, values) for name, values in columns.items()}
+
+
+def as_stored(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
+    """Columns as a reader of the ntuple sees them: rounded to their declared types, as float64."""
+    return {name: values.astype(np.float64) for name, values in typed(table, columns).items()}
 
 
 def empty_batch(columns: ColumnKeys) -> EventBatch:
@@ -101,6 +107,12 @@ class AbstractModelStage(AbstractStage):
     Attributes:
         table: table whose rows the model answers for.
         target_columns: columns of a detailed sample that `targets` reads beyond `requires`.
+        kind: kind of its model (`lamarr_like.engine.load.KINDS`), by which families can make it.
+        recipes: its own recipe, then those of other families that ``train all`` trains as well.
+        trained_by: name of what trains it (`lamarr_like.training.fits.FITS`, or an entry point).
+        training_options: options that a training may set, with their default values.
+        incomparable: why `fidelity` cannot test it; empty if it can, by `compared` and `answers`.
+        equalities: whether `fidelity` also tests it with equality flags and differences.
 
     Args:
         model: the trained model.
@@ -113,6 +125,12 @@ class AbstractModelStage(AbstractStage):
 
     table: ClassVar[str]
     target_columns: ClassVar[ColumnKeys]
+    kind: ClassVar[str]
+    recipes: ClassVar[tuple[Recipe, ...]] = ()
+    trained_by: ClassVar[str]
+    training_options: ClassVar[Mapping[str, Any]] = {}
+    incomparable: ClassVar[str] = "does not say what is to be compared"
+    equalities: ClassVar[bool] = False
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         self.config = dict(config or {})
@@ -145,6 +163,33 @@ class AbstractModelStage(AbstractStage):
         return {}
 
     @classmethod
+    def learnt_config(
+        cls, batch: EventBatch, conditions: Columns, **options: Any
+    ) -> dict[str, Any]:
+        """`extra_config` of a training, whose conditions and `training_options` are known."""
+        return cls.extra_config(batch)
+
+    @classmethod
+    def compared(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """What `fidelity` compares, of a detailed sample; shapes ``(rows.sum(),)``."""
+        return cls.targets(batch, rows)
+
+    @property
+    def n_uniforms(self) -> int:
+        """Uniform numbers that `answers` needs for each row."""
+        return 1
+
+    def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
+        """The same as `compared` by the model, for conditions from the detailed sample.
+
+        Args:
+            batch: detailed events.
+            rows: rows asked for.
+            uniforms: shape ``(rows.sum(), n_uniforms)``.
+        """
+        raise PipelineError(f"stage {self.name!r} {self.incomparable}")
+
+    @classmethod
     def condition_names(cls) -> tuple[str, ...]:
         """Names of the conditions in their order."""
         return tuple(cls.conditions(empty_batch(cls.requires), np.zeros(0, dtype=bool)))
@@ -168,6 +213,10 @@ class AbstractClassifierStage(AbstractModelStage):
         balanced: train as if all classes were equally frequent.
     """
 
+    kind = "classifier"
+    trained_by = "classifier"
+    recipes: ClassVar[tuple[Recipe, ...]] = (recipe("mlp"),)
+    incomparable = ""
     classes: ClassVar[tuple[str, ...]]
     target: ClassVar[str]
     balanced: ClassVar[bool] = False
@@ -181,6 +230,11 @@ class AbstractClassifierStage(AbstractModelStage):
                 f"stage {self.name!r} needs a classifier of ({', '.join(self.classes)}), "
                 f"its model gives ({', '.join(found)})"
             )
+
+    def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
+        """Drawn classes; see `AbstractModelStage.answers`."""
+        probabilities = self.model.predict(self.conditions(batch, rows))
+        return {self.target: draw_classes(probabilities, uniforms[:, 0])}
 
     def _draw(self, batch: EventBatch, rows: Mask, index: str, seed: int) -> Ints:
         """Position of the drawn class of each row, shape ``(rows.sum(),)``."""
@@ -202,6 +256,10 @@ class AbstractGeneratorStage(AbstractModelStage):
             learnt does.
     """
 
+    kind = "generator"
+    trained_by = "generator"
+    recipes: ClassVar[tuple[Recipe, ...]] = (recipe("armdn", weight_decay=0.02),)
+    incomparable = ""
     outputs: ClassVar[tuple[str, ...]]
     rare_species: ClassVar[bool] = False
     integers: ClassVar[frozenset[str]] = frozenset()
@@ -211,6 +269,27 @@ class AbstractGeneratorStage(AbstractModelStage):
         super().__init__(model, config)
         self.model = cast(Generator, model)
         self._check_outputs(self.outputs)
+
+    @classmethod
+    def learnt(cls, batch: EventBatch, rows: Mask, **options: Any) -> Columns:
+        """`targets` in the order in which they are drawn, by the `training_options`."""
+        found = cls.targets(batch, rows)
+        return {name: found[name] for name in cls.outputs}
+
+    @classmethod
+    def compared(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """The targets that are drawn; see `AbstractModelStage.compared`."""
+        return cls.learnt(batch, rows)
+
+    @property
+    def n_uniforms(self) -> int:
+        """Uniform numbers of a draw."""
+        return self.model.n_uniforms
+
+    def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
+        """The draws; see `AbstractModelStage.answers`."""
+        drawn = self.model.draw(self.conditions(batch, rows), uniforms)
+        return {name: np.asarray(drawn[name]) for name in self.outputs}
 
     def _check_outputs(self, wanted: tuple[str, ...]) -> None:
         found = tuple(getattr(self.model, "outputs", ()))
@@ -276,4 +355,5 @@ def draw_classes(probabilities: np.ndarray, uniforms: Floats) -> Ints:
     cumulative = np.cumsum(np.asarray(probabilities, dtype=np.float64), axis=1)
     # Scaled by the sum: float32 probabilities do not add up to one exactly.
     passed = uniforms[:, None] * cumulative[:, -1:] > cumulative[:, :-1]
-    return passed.sum(axis=1)
+    result: Ints = passed.sum(axis=1)
+    return result

@@ -14,6 +14,7 @@ from .two_sample import Auc, c2st, features, weighted_auc
 __all__ = [
     "Auc",
     "c2st",
+    "core_width",
     "features",
     "floor",
     "halves",
@@ -21,6 +22,14 @@ __all__ = [
     "weighted_ks",
     "weighted_wasserstein",
 ]
+
+
+def core_width(values: Floats) -> float:
+    """Half the central 68.3 % interval of values of shape ``(n,)``; 0 for fewer than ten."""
+    if len(values) < 10:
+        return 0.0
+    low, high = np.quantile(values, [0.15865, 0.84135])
+    return float(high - low) / 2.0
 
 
 def halves(n: int, seed: int = 0, groups: np.ndarray | None = None) -> Mask:

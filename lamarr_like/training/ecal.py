@@ -12,15 +12,17 @@ from ..engine.translator.sequences import Sources, cut
 from ..engine.translator.translation import Drawn
 from ..errors import TrainingError
 from ..events import EventBatch, Table
+from ..nets.families import find_family
 from ..nets.trained import TrainedModel
 from ..nets.translator.config import TranslatorConfig
-from ..nets.translator.fit import fit_translator
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
 from ..stages.calorimeter.tables import OUTPUTS, Rules, cluster_tables
 from ..stages.calorimeter.truth import cluster_values, outcomes
+from ..stages.stage import AbstractModelStage
 from ..statistics.two_sample import Auc, c2st
+from .request import Request
 
 
 def ecal_sample(batch: EventBatch, zones: bool = True) -> TranslatorSample:
@@ -115,7 +117,7 @@ class _EventFigure:
         self.rules = rules
 
     def __call__(self, sources: Sources, real: Drawn, fake: Drawn) -> Auc:
-        """See `nets.translator.Metric`."""
+        """See `nets.translator.sample.Metric`."""
         number = np.arange(len(sources.x))
         as_they_are = Rules(self.rules.resolution)
         one, two = (
@@ -138,7 +140,7 @@ def fit_ecal(
 
     Args:
         batch: detailed sample after the propagation.
-        config: settings; ``config.k_to_k()`` for the baseline.
+        config: settings; `KToKConfig` for the baseline.
         progress: show a progress bar.
 
     Raises:
@@ -147,10 +149,18 @@ def fit_ecal(
     config = config or TranslatorConfig()
     sample = ecal_sample(batch, config.zones)
     extra = Ecal.extra_config(batch)
-    if config.family == "k-to-k":
+    if not config.layers:
         extra |= {"least_distance": 0.0, "spacing": []}  # its clusters know nothing of each other
     rules = Rules.of(extra)
-    model = fit_translator(
-        sample, config, metric=_EventFigure(rules), again=rules.again, progress=progress
-    )
+    sample = replace(sample, metric=_EventFigure(rules), again=rules.again)
+    model = find_family(config.family).fit(sample, config, progress=progress)
     return replace(model, config={**model.config, **extra})
+
+
+def fit_ecal_stage(
+    stage: type[AbstractModelStage], batch: EventBatch, request: Request, *, progress: bool
+) -> TrainedModel:
+    """Train the ECAL stage; see `lamarr_like.training.fits.Fit`."""
+    config = request.config(0)
+    assert isinstance(config, TranslatorConfig)
+    return fit_ecal(batch, config, progress=progress)

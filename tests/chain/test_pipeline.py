@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 
 import numpy as np
 import pytest
 import yaml
 from chain_fakes import fake_stage, fake_stages, truth_events
-from tiny_models import TINY, write_models
+from tiny_models import TINY
 
 from lamarr_like.chain.pipeline import Pipeline, completed
 from lamarr_like.chain.pipeline_file import load_config, parse_config
@@ -37,13 +36,8 @@ def in_chunks(pipeline, batch, size, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Folder of tiny artefacts; their pipeline is ``tiny.yaml`` in it."""
-    logging.getLogger("onnx").setLevel(logging.ERROR)
-    folder = tmp_path_factory.mktemp("models")
-    sample = Pipeline(fake_stages())(truth_events(60, seed=5), seed=1)
-    write_models(folder, sample, folder / "tiny.yaml")
-    return folder
+def models(whole_chain):
+    return whole_chain
 
 
 @pytest.fixture(scope="module")

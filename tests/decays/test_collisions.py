@@ -11,14 +11,13 @@ from chain_fakes import truth_events
 from lamarr_like import schema
 from lamarr_like.decays.collisions import QUIET, activity, flavour_of, host_of, weights
 from lamarr_like.decays.descriptor import parse_decay
-from lamarr_like.decays.source import open_source, with_decays
+from lamarr_like.decays.source import EmbeddedDecays
 from lamarr_like.decays.truth import Truth, find_generated
 from lamarr_like.errors import SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.generators.pythia import PythiaSource, _has_forward, _n_forward, _turned
-from lamarr_like.io.sources import open_source as open_plain
+from lamarr_like.io.sources import open_source
 from lamarr_like.io.truth import TruthSource
-from lamarr_like.runs.ranges import range_of
 
 BPLUS = "B+ -> (J/psi(1S) -> mu+ mu-) K+"
 BUSY = "pythia:nondiffractive?busy=30"
@@ -33,7 +32,7 @@ def bbbar():
 
 @cache
 def signals():
-    return concatenate(list(with_decays("x", bbbar(), [BPLUS], 3, False, "replace")))
+    return concatenate(EmbeddedDecays("x", bbbar(), [BPLUS], 3, how="replace"))
 
 
 @pytest.mark.parametrize(
@@ -97,8 +96,8 @@ def test_one_of_the_pair_gives_way():
 
 
 def test_events_do_not_depend_on_the_cut():
-    part = range_of(bbbar(), [f"decay:{BPLUS}"], 46, 53, 0, seed=3, how="replace")
-    part, whole = concatenate(list(part)), signals().events(46, 53)
+    source = EmbeddedDecays("x", bbbar(), [BPLUS], 3, how="replace")
+    part, whole = concatenate(source.events_between(46, 53)), signals().events(46, 53)
     for table in ("event", "vertex", "particle"):
         for name, values in part[table].columns.items():
             assert np.array_equal(values, whole[table][name]), name
@@ -108,7 +107,7 @@ def test_collisions_of_the_process_are_those_of_the_signal():
     batch = truth_events(40, mean=3)
     first = batch.vertex.offsets[:-1]
     assert np.array_equal(np.flatnonzero(weights(batch, 521, "first")), first)
-    both = concatenate(list(with_decays("x", _Given(batch), [BPLUS], 3, False, "first")))
+    both = concatenate(EmbeddedDecays("x", _Given(batch), [BPLUS], 3, how="first"))
     made = find_generated(Truth(both), parse_decay(BPLUS)).head
     assert len(made) > 20 and (both.particle["mc_pv_id"][made] == 0).all()
 
@@ -138,7 +137,7 @@ def test_busy_collisions_are_drawn_in_proportion():
 
 def test_turned_collisions():
     source = bbbar()
-    source.block(0)
+    source.made(0)
     pythia = source._main
     pythia.rndm.init(5)
     batch = pythia.nextBatch(80)
@@ -175,6 +174,6 @@ def test_what_lacks_is_said():
     alone = open_source("decay:D0 -> K- pi+", n_events=1, seed=1)
     assert any("no primary vertex" in note and "pythia:minbias+" in note for note in alone.notes)
     with pytest.raises(SourceError, match="busy=x"):
-        open_plain("pythia:minbias?busy=x", n_events=1, seed=1)
+        open_source("pythia:minbias?busy=x", n_events=1, seed=1)
     with pytest.raises(SourceError, match="it can be 0, 1, turned"):
-        open_plain("pythia:bbbar?forward=2", n_events=1, seed=1)
+        open_source("pythia:bbbar?forward=2", n_events=1, seed=1)

@@ -13,12 +13,13 @@ from scipy import integrate, stats
 from lamarr_like.decays.descriptor import parse_decay
 from lamarr_like.decays.names import properties
 from lamarr_like.decays.phasespace import boost, decay_tree
-from lamarr_like.decays.source import DecayGenerator, embed, open_source
+from lamarr_like.decays.source import DecayGenerator, embed
 from lamarr_like.decays.spectra import spectrum_of
 from lamarr_like.decays.truth import Truth, find_generated
 from lamarr_like.errors import DecayError, LamarrLikeError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import EventWriter
+from lamarr_like.io.sources import open_source
 from lamarr_like.io.truth import PARTICLE_COLUMNS
 
 FONLL = SHARED / "data" / "rapidsim" / "fonll"

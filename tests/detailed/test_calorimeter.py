@@ -9,15 +9,14 @@ from calorimeter_samples import QUIET, arrivals, gun, pointing, simulate, spots
 from lamarr_like import rng, schema
 from lamarr_like.detailed import matter
 from lamarr_like.detailed.arrivals import Arrivals
-from lamarr_like.detailed.calorimeter import cells
+from lamarr_like.detailed.calorimeter import alone, cells
 from lamarr_like.detailed.calorimeter.simulate import simulate_calorimeter
 from lamarr_like.detailed.parameters import DEFAULT
-from lamarr_like.validation.detector import calorimeter_curves as curves
 
 
 @pytest.fixture(scope="module")
 def photons():
-    return curves.single_photons(9000, (1000.0, 5e4), QUIET)
+    return alone.single_photons(9000, (1000.0, 5e4), QUIET)
 
 
 def test_layout_has_the_cells_of_the_ecal():
@@ -122,7 +121,7 @@ def test_clusters_that_share_cells_keep_their_energies():
     xs = np.stack([x - 75.0, x + 75.0], axis=1).ravel()
     p = np.tile([12000.0, 6000.0], n)
     result = simulate(arrivals(event, xs, np.repeat(y, 2), p), n=n)
-    row = curves.main_clusters(result, n, 2)
+    row = alone.main_clusters(result, n, 2)
     apart = (row >= 0).all(axis=1) & (row[:, 0] != row[:, 1])
     energy = result.cluster["energy"][row[apart]]
     assert apart.mean() > 0.8

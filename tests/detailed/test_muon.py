@@ -476,17 +476,14 @@ def sample_with_columns(sample):
 
 def test_curves(hadron_gun, muon_gun):
     tracks = muon_curves.muon_tracks(sample_with_columns(hadron_gun))
-    assert set(np.unique(tracks.pdg)) == {211, 321, 2212}
-    curves = muon_curves.is_muon_curves(tracks)
-    assert curves["pi"].y[0] > curves["pi"].y[-1]
-    assert len(curves["mu"].x) == 0
-    text = muon_curves.as_text(tracks).splitlines()
-    assert [line.split()[0] for line in text] == ["p", "mu", "pi", "K", "p"]
+    assert set(np.unique(tracks["species"])) == {211, 321, 2212}
+    curve = muon_curves.is_muon_curve(tracks, "pi")
+    assert curve.y[0] > curve.y[-1]
+    assert len(muon_curves.is_muon_curve(tracks, "mu").x) == 0
     mu = muon_curves.muon_tracks(sample_with_columns(muon_gun))
-    both = muon_curves.MuonTracks(*(np.concatenate(v) for v in zip(tracks, mu, strict=True)))
-    assert len(muon_curves.draw_muons(both).axes) == 6
-    assert muon_curves.likelihood_curves(both)["mu"].y[-1] > 0.7
-    assert set(muon_curves.occupancy_curves(both)) == set(muon_curves.SPECIES)
+    assert muon_curves.likelihood_curve(mu, "mu").y[-1] > 0.7
+    for species in muon_curves.PUBLISHED:
+        assert (muon_curves.occupancy_curve(tracks, species).y <= 1.0).all()
 
 
 def test_curves_name_missing_columns(muon_gun):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from production_samples import finish, production, start, write_production, write_tiny
+from production_samples import finish, production, start, write_production
 
 from lamarr_like.distributed.produce import run_production
 from lamarr_like.io.ntuple import content_digest, read_events
@@ -22,11 +22,6 @@ UNITS = 7
 VICTIMS = ("main", "worker", "all")
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from production_samples import production, write_tiny
+from production_samples import production
 
 pytest.importorskip("distributed")
 pytest.importorskip("dask_jobqueue")
@@ -24,11 +24,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from production_samples import GUN, InProcess, production, write_tiny
+from production_samples import GUN, InProcess, production
 
 from lamarr_like.distributed import produce, work
 from lamarr_like.distributed.lock import FolderLock
 from lamarr_like.distributed.produce import run_production
 from lamarr_like.errors import OutputError, ProductionError, SourceError
 from lamarr_like.io.ntuple import EventWriter
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
-
 
 SOURCES = [{"gun": GUN, "events": 90}]
 """Three units."""

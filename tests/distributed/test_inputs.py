@@ -8,7 +8,7 @@ import pytest
 from hepmc_samples import write_sample
 from lhe_samples import edit_event, numbers_of, write_card, write_lhe
 from plugin_fakes import install
-from production_samples import PLUGIN, InProcess, production, write_tiny
+from production_samples import PLUGIN, InProcess, production
 
 from lamarr_like.distributed import inputs, produce
 from lamarr_like.distributed.inputs import check_inputs, facts_of
@@ -18,11 +18,6 @@ from lamarr_like.errors import ProductionError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events
 from lamarr_like.runs.simulate import RunConfig, simulate
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 class Workers(InProcess):
@@ -195,13 +190,13 @@ def test_files_that_are_edited_meanwhile(tmp_path, models, before_second):
 
 
 def test_events_are_counted_again_only_where_they_may_have_changed(tmp_path, models, monkeypatch):
-    from lamarr_like.runs import ranges
+    from lamarr_like.distributed import units
 
     path = write_sample(tmp_path / "a.hepmc", 4)
     config = production(tmp_path, models, sources=[{"files": ["a.hepmc"]}])
     plan = make_plan(config, {})
     os.utime(path, ns=(1, 1))
-    monkeypatch.setattr(ranges, "count_events", lambda text: 5)
+    monkeypatch.setattr(units, "count_events", lambda text: 5)
     assert make_plan(config, {}, plan.inputs).units[0].events == 4
     path.write_text(path.read_text() + "\n")
     assert make_plan(config, {}, plan.inputs).units[0].events == 5

@@ -22,30 +22,24 @@ from production_samples import (
     same,
     start,
     write_production,
-    write_tiny,
 )
 
 from lamarr_like.distributed import produce, work
 from lamarr_like.distributed.inputs import facts_of
 from lamarr_like.distributed.lock import FolderLock
-from lamarr_like.distributed.parts import remove_scratch, scratch_name
 from lamarr_like.distributed.produce import Watcher, run_production
-from lamarr_like.distributed.units import N_SEEDS, Unit, make_plan
+from lamarr_like.distributed.units import N_SEEDS, Unit, count_events, make_plan
 from lamarr_like.distributed.work import Outcome, run_unit
 from lamarr_like.errors import ArtefactError, OutputError, ProductionError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.files.output import RootOutput
+from lamarr_like.files.scratch import remove_left, whole
 from lamarr_like.io.digest import ContentHash
 from lamarr_like.io.generators.pythia import BLOCK, PythiaSource
 from lamarr_like.io.ntuple import EventWriter, content_digest, read_events, read_provenance
+from lamarr_like.io.sources import open_source
 from lamarr_like.rng import stage_key
-from lamarr_like.runs.ranges import RangeSource, count_events, open_range
 from lamarr_like.runs.simulate import RunConfig, simulate
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
@@ -65,7 +59,8 @@ def in_process(monkeypatch):
 )
 def test_events_are_the_same_however_a_source_is_cut(text, add):
     def events(first, stop):
-        return concatenate(open_range(text, add, first, stop, 100, seed=3))
+        source = open_source("+".join((text, *add)), n_events=stop, seed=3, start=100)
+        return concatenate(source.events_between(100 + first, 100 + stop))
 
     whole = events(0, 70)
     assert np.array_equal(whole.event["event_id"], np.arange(100, 170))
@@ -73,17 +68,18 @@ def test_events_are_the_same_however_a_source_is_cut(text, add):
 
 
 def test_collisions_are_the_same_however_they_are_cut():
-    source = PythiaSource("pythia:minbias", "minbias", 170, 3, 1.5, {})
+    source = PythiaSource("pythia:minbias", "minbias", 70, 3, 1.5, {})
+    source.start = 100
 
     def events(first, stop):
-        return concatenate(RangeSource(source, first, stop, 100))
+        return concatenate(source.events_between(100 + first, 100 + stop))
 
     whole = events(0, 70)
     assert np.array_equal(whole.event["event_id"], np.arange(100, 170))
     assert same(concatenate([events(60, 70)]), whole.events(60, 70))
     assert same(concatenate([events(0, 13), events(13, 60)]), whole.events(0, 60))
     # The first block of another source is the block of the same numbers of one that starts at 0.
-    direct = source.block(100 // BLOCK)
+    direct = source.made(100 // BLOCK)
     assert same(whole.events(0, BLOCK), direct)
 
 
@@ -91,9 +87,10 @@ def test_ranges_of_files(tmp_path):
     path = write_sample(tmp_path / "a.hepmc", 40)
     text = str(path)
     assert count_events(text) == 40
-    whole = concatenate(open_range(text, (), 0, None, 50, seed=3))
+    source = open_source(text, n_events=None, seed=3, start=50)
+    whole = concatenate(source.events_between(50, 90))
     assert np.array_equal(whole.event["event_id"], np.arange(50, 90))
-    parts = [concatenate(open_range(text, (), a, b, 50, seed=3)) for a, b in ((0, 7), (7, 40))]
+    parts = [concatenate(source.events_between(50 + a, 50 + b)) for a, b in ((0, 7), (7, 40))]
     assert same(concatenate(parts), whole)
 
 
@@ -352,7 +349,7 @@ def test_output_that_cannot_be_written(tmp_path, models):
         run_production(production(tmp_path, models, output="file/out"))
     with (
         pytest.raises(OutputError, match="cannot be written"),
-        scratch_name(tmp_path / "none" / "a.json") as path,
+        whole(tmp_path / "none" / "a.json") as path,
     ):
         path.write_text("x")
 
@@ -410,14 +407,14 @@ def test_scratch_that_cannot_be_removed_is_not_the_error(tmp_path, monkeypatch):
         monkeypatch.setattr(os, name, denied)
     with (
         pytest.raises(OutputError, match="cannot be written"),
-        scratch_name(tmp_path / "a.root") as name,
+        whole(tmp_path / "a.root") as name,
         Table(name),
     ):
         pass
-    remove_scratch(tmp_path)
+    remove_left(tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.undo()
-    remove_scratch(tmp_path)
+    remove_left(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -491,7 +488,7 @@ def test_scratch_of_others_is_left_alone(tmp_path):
         (tmp_path / name).write_text("")
     for name in (".hidden", "notes.tmp", ".lock"):
         (tmp_path / name).write_text("")
-    remove_scratch(tmp_path)
+    remove_left(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", ".lock", "notes.tmp"]
 
 

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import asdict, replace
 
 import pytest
-from production_samples import GUN, InProcess, production, write_tiny
+from production_samples import GUN, InProcess, production
 
 from lamarr_like.distributed import produce, records
 from lamarr_like.distributed.parts import PartReport, sound_part, write_report
@@ -16,11 +16,6 @@ from lamarr_like.distributed.records import read_record, write_record
 from lamarr_like.distributed.stored import check_same, read_plan, write_plan
 from lamarr_like.distributed.units import Unit, make_plan
 from lamarr_like.errors import OutputError, ProductionError
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

@@ -6,22 +6,16 @@ import numpy as np
 import pytest
 from hepmc_samples import write_sample
 from plugin_fakes import install
-from production_samples import GUN, PLUGIN, InProcess, production, write_tiny
+from production_samples import GUN, PLUGIN, InProcess, production
 
-from lamarr_like.decays.source import split_additions
 from lamarr_like.distributed import produce
 from lamarr_like.distributed.produce import run_production
 from lamarr_like.distributed.units import make_plan
 from lamarr_like.errors import ProductionError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
-from lamarr_like.runs.ranges import open_range
+from lamarr_like.io.sources import open_source, split_additions
 from lamarr_like.runs.simulate import RunConfig, simulate
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +109,10 @@ def test_two_sources_of_a_plugin_draw_different_events(tmp_path, models, plugin)
     sources = [{"source": "pions:?p=5-10", "events": 30}] * 2
     units = make_plan(production(tmp_path, models, sources=sources), {}).units
     first, second = (
-        concatenate(open_range(u.text, u.add, u.first, u.stop, u.shift, seed=7)) for u in units
+        concatenate(
+            open_source(u.text, n_events=u.stop, seed=7, start=u.shift).events_between(*u.range)
+        )
+        for u in units
     )
     assert np.array_equal(second.event["event_id"], np.arange(50, 80))
     assert not np.isin(second.particle["mc_px"], first.particle["mc_px"]).any()

@@ -8,17 +8,12 @@ import sys
 
 import pytest
 from places import TOP
-from production_samples import production, write_production, write_tiny
+from production_samples import production, write_production
 
 from lamarr_like.distributed.produce import make_unit, plan_production, run_production
 from lamarr_like.errors import ProductionError
 
 SNAKEFILE = TOP / "tutorials" / "production" / "Snakefile"
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 def test_units_one_by_one_are_the_production(tmp_path, models):

@@ -10,7 +10,6 @@ import onnx
 import pytest
 import xgboost as xgb
 from onnx import TensorProto, helper, numpy_helper
-from tiny_models import write_models
 
 from lamarr_like.engine import onnx_check
 from lamarr_like.engine.artefact import read_artefact
@@ -270,14 +269,8 @@ def test_numbers_that_are_none_are_found():
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    from chain_fakes import fake_stages, truth_events
-
-    from lamarr_like.chain.pipeline import Pipeline
-
-    folder = tmp_path_factory.mktemp("models")
-    write_models(folder, Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
-    return folder
+def models(whole_chain):
+    return whole_chain
 
 
 @pytest.fixture

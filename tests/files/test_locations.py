@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hepmc_samples import write_sample
 from http_files import Quiet, served
-from production_samples import InProcess, production, write_tiny
+from production_samples import InProcess, production
 
 from lamarr_like.distributed import produce
 from lamarr_like.distributed.produce import run_production
@@ -105,10 +105,10 @@ def test_every_format_over_http(remote, name):
             np.testing.assert_array_equal(near[table][column], far[table][column])
 
 
-def test_a_run_over_http(remote, tmp_path_factory, monkeypatch):
+def test_a_run_over_http(remote, models, tmp_path, monkeypatch):
     pytest.importorskip("aiohttp")
     monkeypatch.setattr(produce, "_workers", lambda config, job, n, scheduler: InProcess(job))
-    models, folder = write_tiny(tmp_path_factory.mktemp("models")), tmp_path_factory.mktemp("p")
+    folder = tmp_path
     near = RunConfig(f"{remote}/a*.hepmc*", folder / "near.root", seed=7)
     simulate(near, models / "tiny.yaml", models)
     with served(remote) as url:
@@ -228,9 +228,8 @@ def test_connections_that_break(remote, monkeypatch):
         events("memory://truth/a2.hepmc")
 
 
-def test_productions_of_urls(remote, tmp_path_factory):
-    models = write_tiny(tmp_path_factory.mktemp("models"))
-    folder = tmp_path_factory.mktemp("p")
+def test_productions_of_urls(remote, models, tmp_path):
+    folder = tmp_path
     text = f"file://{remote}/a*.hepmc*"
     config = production(folder, models, sources=[{"files": [text], "split": True}], unit_events=30)
     report = run_production(config, merge=True)

@@ -12,7 +12,7 @@ import pytest
 from chain_fakes import truth_events
 from hepmc_samples import write_sample
 from places import DATA
-from production_samples import GUN, production, write_production, write_tiny
+from production_samples import GUN, production, write_production
 
 from lamarr_like import cli
 from lamarr_like.decays.request import DecayRequest
@@ -28,11 +28,6 @@ from lamarr_like.runs.simulate import RunConfig, identify, simulate, simulate_de
 from lamarr_like.training.train import Request, train
 
 SHIPPED = DATA / "1"
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from production_samples import production, write_tiny
+from production_samples import production
 
 from lamarr_like.distributed.produce import run_production
 from lamarr_like.errors import BadEventError
@@ -236,8 +236,7 @@ def test_weights_of_pythia(tmp_path):
     assert (value[:, -1] != value[:, -2]).any()
 
 
-def test_a_production_tells_what_is_dropped(tmp_path):
-    models = write_tiny(tmp_path / "models")
+def test_a_production_tells_what_is_dropped(tmp_path, models):
     write(tmp_path / "a", *(event(k, [1000010020, 2112, 211]) for k in range(4)))
     config = production(tmp_path, models, sources=[{"files": ["a"], "split": True}], unit_events=2)
     for _ in range(2):  # made, and read again from the reports

@@ -9,9 +9,9 @@ import numpy as np
 from lamarr_like import rng
 from lamarr_like.detailed import matter
 from lamarr_like.detailed.arrivals import Arrivals, Pointing
+from lamarr_like.detailed.calorimeter import alone
 from lamarr_like.detailed.calorimeter.simulate import simulate_calorimeter
 from lamarr_like.detailed.parameters import DEFAULT
-from lamarr_like.validation.detector import calorimeter_curves as curves
 
 QUIET = dataclasses.replace(DEFAULT, calo_stray=0.0)
 """Without energy of the crossing before, so that every cluster has a particle."""
@@ -45,7 +45,7 @@ def pointing(arrived, track_type=3):
 
 def simulate(arrived, tracks=None, n=None, par=QUIET, seed=1):
     n = int(arrived.event.max()) + 1 if n is None else n
-    return simulate_calorimeter(arrived, tracks or curves.no_tracks(), np.arange(n), seed, par)
+    return simulate_calorimeter(arrived, tracks or alone.no_tracks(), np.arange(n), seed, par)
 
 
 def spots(n, seed=1):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lamarr_like import schema
-from lamarr_like.decays.source import open_source
 from lamarr_like.events import EventBatch, Table, concatenate
+from lamarr_like.io.sources import open_source
 from lamarr_like.physics.kinematics import closest_to_beam, momentum, pseudorapidity
 from lamarr_like.physics.particles import is_tracked
 from lamarr_like.rng import normals, uniforms

@@ -11,12 +11,12 @@ from lamarr_like.events import Table
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.stages.calorimeter.sources import CELL_Z
 from lamarr_like.stages.stage import AbstractStage, keys
-from lamarr_like.validation.objects import pid_curves
 from lamarr_like.validation.objects.compare import truth_of
+from lamarr_like.validation.objects.declared import TRACK_COLUMNS, VARIABLES
 
 CHARGED = (211, 211, 321, 13, 2212, 11)
 TRACK = tuple(dict.fromkeys(
-    (*pid_curves.COLUMNS, "in_muon", "muon_mu_ll", "muon_bg_ll")
+    (*TRACK_COLUMNS, "in_muon", "muon_mu_ll", "muon_bg_ll")
 ))  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def tracks(pdg, rng):
     """What the detectors say of long tracks of some species, shape ``(n,)``."""
     n = len(pdg)
     muon = rng.random(n) < np.where(np.abs(pdg) == 13, 0.95, 0.1)
-    out = {name: rng.normal(np.where(pdg == 321, 3.0, -3.0), 4.0) for name in pid_curves.VARIABLES}
+    out = {name: rng.normal(np.where(pdg == 321, 3.0, -3.0), 4.0) for name in VARIABLES}
     out |= {k: 1.0 / (1.0 + np.exp(-v)) for k, v in out.items() if k.startswith("prob_nn")}
     out |= {"p": np.exp(rng.normal(9.3, 0.7, n)), "eta": rng.uniform(2, 5, n)}
     out |= {"track_type": np.full(n, 3), "origin": np.zeros(n), "in_muon": np.ones(n)}

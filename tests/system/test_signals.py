@@ -9,18 +9,13 @@ from pathlib import Path
 
 import pytest
 from chain_fakes import truth_events
-from production_samples import GUN, write_tiny
+from production_samples import GUN
 
 from lamarr_like.files import scratch
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.system import signals
 from lamarr_like.system.processes import processes, worker_pool
 from lamarr_like.system.signals import SIGNALS, Interrupted, deferred, heeded, stoppable
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models"))
 
 
 def start(models, folder, *words):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import rooms
 from lamarr_like.files import citation
 from lamarr_like import schema
 from lamarr_like.decays import branches
@@ -27,6 +31,8 @@ STYLE = """
 .md-typeset table:not([class]) td, .md-typeset table:not([class]) th { padding: .4em .8em; }
 .md-typeset td code, .md-typeset td a { white-space: nowrap; }
 """
+
+ROOMS = "<!-- table of rooms -->"
 
 OPTION_HEAD = ("option", "takes", "default", "meaning")
 
@@ -57,13 +63,16 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages to those of the folder."""
     from mkdocs.structure.files import File
 
-    for name, content in (*pages(), ("tables.css", STYLE)):
+    drawn = ("figures/rooms.svg", rooms.picture())
+    for name, content in (*pages(), ("tables.css", STYLE), drawn):
         files.append(File.generated(config, name, content=content))
     return files
 
 
 def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
-    """Take links out that lead to files of the checkout beside the tutorials."""
+    """Fill in the table of rooms; take links out that lead to files beside the tutorials."""
+    if ROOMS in text:
+        text = text.replace(ROOMS, "\n".join(markdown_table(rooms.HEAD, rooms.table())))
     depth = page.file.src_uri.count("/")
     outside = r"\[([^\]]+)\]\(" + r"\.\./" * (depth + 1) + r"[^)]*\)"
     return re.sub(outside, r"\1", text)

@@ -140,6 +140,18 @@ class Translator:
             looked_at = np.flatnonzero(np.isin(event, event[rows]))
         return Drawn(offsets, clusters, layout.place, values)
 
+    def rehearse(self) -> None:
+        """Translate two sources, by numbers that make them own clusters."""
+        n = 2
+        place, ones = np.arange(n, dtype=np.float64), np.ones(n)
+        features = np.zeros((n, len(self.conditions)), np.float32)
+        sources = Sources(np.array([0, n]), features, place, place, ones, ones, ones < 0.0)
+        self.draw(
+            sources,
+            np.full((n, 2), 1.0 - 1e-9),
+            lambda owner, number, attempt, size: np.full((len(owner), size), 0.5),
+        )
+
     def _outcomes(
         self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats
     ) -> tuple[Ints, Ints, Floats32]:

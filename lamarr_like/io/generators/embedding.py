@@ -9,7 +9,7 @@ of the collisions, and no one vertex collects all of them.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,12 @@ class EmbeddingSource(TruthSource):
     Event numbers, weights, vertices and the source's own particles stay as they are, so with the
     same seed the events are those of the source alone.  `is_gun` is that of the source: False for
     collisions, whose occupancy is real.
+
+    Args:
+        name: the source as its user wrote it.
+        host: the source that the particles are added to.
+        seed: seed of the run.
+        skip_bad: leave out events without a primary vertex rather than stop.
     """
 
     no_vertex = ""
@@ -40,7 +46,9 @@ class EmbeddingSource(TruthSource):
         self.host = host
         self.seed = seed
         self.skip_bad = skip_bad
-        self.is_gun = host.is_gun
+        self.is_gun, self.length = host.is_gun, host.length
+        self.start, self.block = host.start, host.block
+        self.is_generated = host.is_generated
         # One set of books: what the host skips and remarks is what this source does.
         self.skipped, self.unreadable, self.notes = host.skipped, host.unreadable, host.notes
         self.weight_names, self.dropped = host.weight_names, host.dropped
@@ -54,14 +62,34 @@ class EmbeddingSource(TruthSource):
         self.host.restart()
         super().restart()
 
+    @classmethod
+    def host_of(cls, text: str, additions: Sequence[str]) -> tuple[str, str]:
+        """The source to open for particles to be added to one, and how they find their collision.
+
+        Args:
+            text: the source that was asked for, nothing added.
+            additions: ``WHAT?OPTIONS`` of each addition.
+
+        Returns:
+            The text of the source, and a word for the argument ``how``.
+        """
+        return text, "any"
+
     @abstractmethod
     def added(self, batch: EventBatch) -> EventBatch:
         """Some events, all with a primary vertex, with the particles added."""
 
     def batches(self) -> Iterator[EventBatch]:
         """The events of the host with the particles added."""
+        return self._embedded(self.host.batches())
+
+    def events_between(self, first: int, stop: int) -> Iterator[EventBatch]:
+        """Those of the host with the particles added."""
+        return self._embedded(self.host.events_between(first, stop))
+
+    def _embedded(self, batches: Iterable[EventBatch]) -> Iterator[EventBatch]:
         given = 0
-        for hosts in self.host.batches():
+        for hosts in batches:
             bad = {int(k): self.no_vertex for k in np.flatnonzero(hosts.vertex.counts == 0)}
             names = np.full(len(hosts), self.name, dtype=object)
             batch, skipped = drop_bad(hosts, bad, names, self.skip_bad)
@@ -79,6 +107,7 @@ class EmbeddedSource(EmbeddingSource):
         guns: ``SPECIES?OPTIONS`` of each gun, see `gun.Gun` and `gun.PARTICLE_OPTIONS`.
         seed: seed of the run.
         skip_bad: leave out events without a primary vertex rather than stop.
+        how: ``any``: a gun shoots from whichever collision.
 
     Raises:
         SourceError: for unknown species or options and values out of range.
@@ -89,7 +118,13 @@ class EmbeddedSource(EmbeddingSource):
     no_vertex = "there is no primary vertex that the gun could shoot from"
 
     def __init__(
-        self, name: str, host: TruthSource, guns: Sequence[str], seed: int, skip_bad: bool = False
+        self,
+        name: str,
+        host: TruthSource,
+        guns: Sequence[str],
+        seed: int,
+        skip_bad: bool = False,
+        how: str = "any",
     ) -> None:
         super().__init__(name, host, seed, skip_bad)
         self.guns = [_gun(text) for text in guns]

@@ -158,12 +158,14 @@ class GunSource(TruthSource):
         n_events: how many events to give.
         seed: seed of the run.
         options: see `OPTIONS`.
+        skip_bad: of no account: no event of a gun is broken.
 
     Raises:
         SourceError: for unknown species, unknown options and values out of range.
     """
 
     is_gun = True
+    is_generated = True
 
     def __init__(
         self,
@@ -172,6 +174,7 @@ class GunSource(TruthSource):
         n_events: int | None,
         seed: int,
         options: Mapping[str, str],
+        skip_bad: bool = False,
     ) -> None:
         super().__init__(name, n_events)
         check_options(name, options, OPTIONS)
@@ -184,9 +187,9 @@ class GunSource(TruthSource):
     def batches(self) -> Iterator[EventBatch]:
         """The events, `BLOCK` at a time."""
         assert self.n_events is not None
-        return self.numbered(0, self.n_events)
+        return self.numbered(self.start, self.start + self.n_events)
 
-    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch]:
+    def numbered(self, first: int, stop: int) -> Iterator[EventBatch]:
         """Just the events from `first` to before `stop`."""
         for start in range(first, stop, BLOCK):
             yield self._batch(np.arange(start, min(start + BLOCK, stop), dtype=np.int64))

@@ -99,6 +99,11 @@ class PythiaSource(TruthSource):
             does not take.
     """
 
+    is_generated, takes_pileup, names_file = True, True, True
+    block = BLOCK
+    program = "Pythia"
+    packages = ("pythia8mc",)
+
     def __init__(
         self,
         name: str,
@@ -166,30 +171,43 @@ class PythiaSource(TruthSource):
     def batches(self) -> Iterator[EventBatch]:
         """The events, a block at a time."""
         assert self.n_events is not None
-        return self.numbered(0, self.n_events)
+        return self.numbered(self.start, self.start + self.n_events)
 
-    def numbered(self, first: int, stop: int, shift: int = 0) -> Iterator[EventBatch]:
+    def numbered(self, first: int, stop: int) -> Iterator[EventBatch]:
         """Whole blocks of events, so that none of `first` to `stop` is missing."""
         if self.length is not None:
-            stop = min(stop, self.length + shift)
+            stop = min(stop, self.length + self.start)
         for block in range(first // BLOCK, -(-stop // BLOCK)):
-            batch = self.block(block, shift)
+            batch = self.made(block)
             if batch is not None:
                 yield batch
 
-    def block(self, block: int, shift: int = 0) -> EventBatch | None:
-        """The events of one block, without those before it; None if Pythia finished none.
+    @classmethod
+    def located(cls, head: str, folder: Path) -> str:
+        """The name of a process, or the path of a card."""
+        if head in PROCESSES:
+            return head
+        if not (folder / head).is_file():
+            known = ", ".join(PROCESSES)
+            raise SourceError(f"no process and no file {head!r}; it can be {known}")
+        return str(folder / head)
 
-        Args:
-            block: its number.
-            shift: number of the event that takes the first of a Les Houches event file.
-        """
+    @classmethod
+    def streams(cls, head: str, pileup: float | None) -> tuple[str, ...]:
+        """That of the collisions, and that of pile-up where it is made apart from them."""
+        apart = pileup is not None and head != "minbias"
+        return ("pythia", "pythia_pileup") if apart else ("pythia",)
+
+    def made(self, block: int) -> EventBatch | None:
+        """The events of the block of a number, without those before it; None if there is none."""
         assert self.n_events is not None
         if self._main is None:
             self._main = self._start(PROCESSES.get(self.process))
-        ids = np.arange(block * BLOCK, min((block + 1) * BLOCK, self.n_events), dtype=np.int64)
+        ids = np.arange(
+            block * BLOCK, min((block + 1) * BLOCK, self.start + self.n_events), dtype=np.int64
+        )
         if self._lhe is not None:
-            ids, main = self._finished(ids, block, shift)
+            ids, main = self._finished(ids, block)
             n_main, n_overlay = self._multiplicities(ids)
         else:
             n_main, n_overlay = self._multiplicities(ids)
@@ -208,9 +226,10 @@ class PythiaSource(TruthSource):
         self.skip(skipped, self.n_given)
         return batch
 
-    def _finished(self, ids: Ints, block: int, shift: int) -> tuple[Ints, ak.Array | None]:
+    def _finished(self, ids: Ints, block: int) -> tuple[Ints, ak.Array | None]:
         """Of the events of a block, those that Pythia finishes; the others are skipped."""
         assert self.length is not None
+        shift = self.start  # the number of the event that takes the first of the file
         ids = ids[(ids >= shift) & (ids < shift + self.length)]
         if not len(ids):
             return ids, None
@@ -223,7 +242,7 @@ class PythiaSource(TruthSource):
             raise BadEventError(self.name, found.unreadable[0] + shift, why)
         for number in sorted({*range(first, first + len(ids))} - {*found.numbers}):
             what = "cannot be read" if number in found.unreadable else "was not finished by Pythia"
-            self.skipped.append((number + shift, f"event {number} of {self._lhe} {what}"))
+            self.enter(number + shift, f"event {number} of {self._lhe} {what}")
         return np.array(found.numbers, dtype=np.int64) + shift, found.collisions
 
     def _multiplicities(self, ids: Ints) -> tuple[Ints, Ints]:

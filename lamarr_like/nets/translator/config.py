@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ...engine.translator.cluster_layout import MOST_CLUSTERS
 from ...errors import TrainingError
+from ..config import NetConfig
 
 
 @dataclass(frozen=True)
-class TranslatorConfig:
-    """Settings of a translation of sources into clusters.
+class TranslatorConfig(NetConfig):
+    """Settings of a translation of sources into clusters; at most 2000 events are held out.
 
     Args:
         width: width of the states of sources and clusters.
@@ -30,21 +31,17 @@ class TranslatorConfig:
         components: Gaussians of each output's mixture.
         longest: sources in a piece at the most.
         assignment: weight of the outcomes' cross entropy beside the clusters' likelihood.
-        steps: training steps of the whole.
-        head_steps: steps after these in which the head learns alone, which cost little.
+        head_steps: steps after those of the whole in which the head learns alone, which cost
+            little.
         head_batch: clusters in each of them.
         tokens: sources in a step, about.
-        learning_rate: peak learning rate of Adam.
-        warm_up: steps until the peak.
-        ema: decay of the moving average of the weights, which is what gets exported.
         clip: largest norm of the gradient.
         weight_decay: decoupled weight decay, in units of the learning rate.
         knots: knots of the transforms of the outputs.
-        holdout: share of the events on which the state is chosen (at most 2000 events).
-        evaluations: how often, in the second half of the training.
-        seed: seed of weights, shuffling and noise.
-        threads: CPU threads.
     """
+
+    family: ClassVar[str] = "translator"
+    kind: ClassVar[str] = "translator"
 
     width: int = 48
     layers: int = 1
@@ -67,16 +64,11 @@ class TranslatorConfig:
     head_steps: int = 15_000
     head_batch: int = 1024
     tokens: int = 2048
-    learning_rate: float = 2e-3
     warm_up: int = 300
     ema: float = 0.998
     clip: float = 1.0
     weight_decay: float = 0.01
     knots: int = 2000
-    holdout: float = 0.1
-    evaluations: int = 4
-    seed: int = 1
-    threads: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.most_own <= MOST_CLUSTERS:
@@ -90,15 +82,15 @@ class TranslatorConfig:
         if self.width % self.heads:
             raise TrainingError(f"{self.heads} heads do not divide a width of {self.width}")
 
-    @property
-    def family(self) -> str:
-        """Name of the family of models."""
-        return "translator" if self.layers else "k-to-k"
 
-    def k_to_k(self) -> TranslatorConfig:
-        """The baseline: each source by itself, with one cluster at the most."""
-        return replace(self, layers=0, decoder_layers=0, pointer=0, most_own=1, zones=False)
+@dataclass(frozen=True)
+class KToKConfig(TranslatorConfig):
+    """Settings of the baseline: each source by itself, with one cluster at the most."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain settings for a configuration file."""
-        return asdict(self)
+    family: ClassVar[str] = "k-to-k"
+
+    layers: int = 0
+    decoder_layers: int = 0
+    pointer: int = 0
+    most_own: int = 1
+    zones: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,13 +17,34 @@ from ...engine.translator.cluster_layout import (
     source_places,
 )
 from ...engine.translator.sequences import Block, Pieces, Sources, blocks, cut, padded_length
-from ...engine.translator.translation import Drawn
+from ...engine.translator.translation import Again, Drawn
 from ...errors import TrainingError
+from ...statistics.two_sample import Auc, c2st
 from ..sample import prepare_outputs, stream
 from .config import TranslatorConfig
 
 TRAIN_LENGTHS = (16, 32, 48, 64, 80, 96)
 """Lengths that pieces are padded to in training."""
+
+
+Metric = Callable[[Sources, Drawn, Drawn], Auc]
+"""Sources, true clusters, drawn clusters of held-out events to a figure; less is better."""
+
+
+def event_c2st(sources: Sources, real: Drawn, fake: Drawn) -> Auc:
+    """AUC of number of clusters and mean outputs of events, given the number of sources."""
+    n_sources = np.diff(sources.offsets)
+    event = np.repeat(np.arange(len(n_sources)), n_sources)
+    energy = np.bincount(event, sources.energy, minlength=len(n_sources))
+
+    def columns(drawn: Drawn) -> dict[str, np.ndarray]:
+        n = np.diff(drawn.offsets)
+        index = np.repeat(np.arange(len(n)), n)
+        sums = {k: np.bincount(index, v, minlength=len(n)) for k, v in drawn.values.items()}
+        return {"n": n} | {k: v / np.maximum(n, 1) for k, v in sums.items()}
+
+    conditions = {"n_sources": n_sources, "energy": np.log1p(energy)}
+    return c2st(columns(real), columns(fake), conditions, folds=2, trees=100, depth=4)
 
 
 @dataclass(frozen=True)
@@ -37,6 +58,8 @@ class TranslatorSample:
         values: what is measured of each cluster, in order of owner and number; shapes ``(m,)``.
         conditions: names of the sources' features.
         copied: those that clusters take over from their owner.
+        metric: figure on held-out events that chooses the state to keep.
+        again: which clusters are drawn again, where it is judged.
     """
 
     sources: Sources
@@ -45,6 +68,8 @@ class TranslatorSample:
     values: Mapping[str, np.ndarray]
     conditions: tuple[str, ...]
     copied: tuple[str, ...]
+    metric: Metric = event_c2st
+    again: Again | None = None
 
     def __post_init__(self) -> None:
         n, m = len(self.sources.x), int(self.own.sum())
@@ -226,7 +251,7 @@ def buckets_of(prepared: Prepared, config: TranslatorConfig) -> list[Bucket]:
 
 def batches_of(
     prepared: Prepared, buckets: list[Bucket], config: TranslatorConfig
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Iterator[tuple[dict[str, np.ndarray]]]:
     """Batches of one bucket each, buckets as often as they have steps in an epoch."""
     rng = stream(config.seed, "order")
     share = np.array([len(b.pieces) / b.size for b in buckets])
@@ -239,4 +264,4 @@ def batches_of(
         chosen = orders[i][used[i] : used[i] + bucket.size]
         used[i] += bucket.size
         block = Block.of(prepared.pieces, chosen, bucket.length, bucket.size)
-        yield prepared.batch(block, bucket.width, bucket.rows)
+        yield (prepared.batch(block, bucket.width, bucket.rows),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
@@ -11,9 +11,9 @@ import tensorflow as tf
 from ...engine.normal_scores import ConditionTransform, NormalScores
 from ...engine.translator.cluster_layout import MOST_CLUSTERS
 from ..armdn import ArmdnTrainer
-from ..config import GeneratorConfig
+from ..config import ArmdnConfig
 from ..layers import MovingAverage, adam, use_threads
-from ..loop import shuffled_batches
+from ..loop import row_batches
 from ..onnx_graph import Graph
 from ..sample import GeneratorSample, stream
 from .config import TranslatorConfig
@@ -173,8 +173,8 @@ class TranslatorTrainer:
         return graph.build()
 
 
-def _head_config(config: TranslatorConfig, steps: int) -> GeneratorConfig:
-    return GeneratorConfig(
+def _head_config(config: TranslatorConfig, steps: int) -> ArmdnConfig:
+    return ArmdnConfig(
         hidden=config.head_hidden,
         depth=config.head_depth,
         components=config.components,
@@ -185,6 +185,7 @@ def _head_config(config: TranslatorConfig, steps: int) -> GeneratorConfig:
         batch=config.head_batch,
         seed=config.seed,
         ema=config.ema,
+        evaluations=1,
     )
 
 
@@ -202,24 +203,32 @@ def _head_sample(prepared: Prepared, given: np.ndarray) -> GeneratorSample:
     )
 
 
-def train_head(
-    prepared: Prepared, given: np.ndarray, config: TranslatorConfig
-) -> Iterator[tuple[int, float, Callable[[], bytes]]]:
-    """Train a head on what the finished decoder tells.
+class HeadTrainer(ArmdnTrainer):
+    """Trains a new head on what a finished decoder tells.
 
     Args:
         prepared: the sample.
         given: `sample.head_conditions`.
         config: settings.
-
-    Yields:
-        Step, loss, and what gives the graph as it stands, every 50 steps and at the end.
+        rest: the graphs of encoder and decoder.
     """
-    sample = _head_sample(prepared, given)
-    trainer = ArmdnTrainer(sample, _head_config(config, config.head_steps))
-    batches = shuffled_batches(len(given), config.head_batch, config.head_steps, config.seed)
-    arrays = (sample.x, sample.atom, sample.y, sample.weights)
-    for step, index in enumerate(batches, 1):
-        loss = trainer.step(*(a[index] for a in arrays))
-        if step % 50 == 0 or step == config.head_steps:
-            yield step, float(loss), trainer.onnx
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        given: np.ndarray,
+        config: TranslatorConfig,
+        rest: Mapping[str, bytes],
+    ) -> None:
+        self.sample, self.rest = _head_sample(prepared, given), rest
+        super().__init__(self.sample, _head_config(config, config.head_steps))
+
+    def batches(self) -> Iterator[tuple[np.ndarray, ...]]:
+        """Batches of clusters."""
+        sample, config = self.sample, self.config
+        arrays = (sample.x, sample.atom, sample.y, sample.weights)
+        return row_batches(arrays, config.batch, config.steps, config.seed)
+
+    def files(self) -> dict[str, bytes]:
+        """The graphs with the new head."""
+        return {**self.rest, "head.onnx": self.onnx()}

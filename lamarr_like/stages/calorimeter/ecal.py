@@ -12,6 +12,7 @@ from ...arrays import Columns, Floats, Ints, Mask
 from ...engine.translator.translation import Translator
 from ...errors import PipelineError
 from ...events import EventBatch
+from ..recipe import recipe
 from ..stage import AbstractModelStage, Model, keys
 from . import sources as ecal_sources
 from .sources import make_sources, numbered, source_rows
@@ -30,6 +31,10 @@ class Ecal(AbstractModelStage):
 
     name = "ecal"
     table = "particle"
+    kind = "translator"
+    recipes = (recipe("translator"),)
+    trained_by = "ecal"
+    incomparable = "makes a table of its own, which `lamarr-like objects` compares"
     requires = ecal_sources.REQUIRED
     provides = keys("cluster", *(c.name for c in schema.table_columns("cluster"))) | keys(
         "cluster_link", *(c.name for c in schema.table_columns("cluster_link"))

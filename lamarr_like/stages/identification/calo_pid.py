@@ -10,7 +10,8 @@ from ... import schema
 from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from .. import features, geometry
-from ..stage import AbstractGeneratorStage, keys, typed
+from ..recipe import recipe
+from ..stage import AbstractGeneratorStage, as_stored, keys, typed
 from . import conditions as pid_conditions
 from . import neighbours
 
@@ -99,6 +100,8 @@ class CaloPid(AbstractGeneratorStage):
     target_columns = keys("track", "in_ecal", *_DLLS, "brem_energy")
     outputs = ("in_ecal", *_DLLS, "brem_energy")
     rare_species = True
+    equalities = True
+    recipes = (recipe("armdn", hidden=96, depth=3, steps=46_000, weight_decay=0.02),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -124,6 +127,11 @@ class CaloPid(AbstractGeneratorStage):
             values[rows] = drawn[name]
         columns["has_brem"] = columns["brem_energy"] > 0.0
         return batch.with_columns("track", **typed("track", columns))
+
+    def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
+        """The vector with its exact rules, rounded as it is stored."""
+        drawn = super().answers(batch, rows, uniforms)
+        return as_stored("track", self.reconstructed(batch, rows, drawn))
 
     def reconstructed(
         self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...arrays import Columns, Mask
+from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics.likelihoods import COMBINED, SUMMED, combined_dlls
 from .. import features
-from ..stage import AbstractGeneratorStage, keys, typed
+from ..recipe import recipe
+from ..stage import AbstractGeneratorStage, as_stored, keys, typed
 from . import calo_pid
 from .prob_nn import CLASSES, PROB_NN, VISIBLE, from_log_ratios, log_ratios, visible
 
@@ -34,6 +35,8 @@ class GlobalPid(AbstractGeneratorStage):
     target_columns = keys("track", *PROB_NN)
     outputs = tuple(_output(c) for c in ("k", "p", "mu", "e", "ghost"))
     rare_species = True
+    equalities = True
+    recipes = (recipe("armdn", hidden=64, depth=3, steps=46_000, weight_decay=0.02),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -60,6 +63,16 @@ class GlobalPid(AbstractGeneratorStage):
             values[rows] = drawn[name]
         columns |= combined_dlls(batch.track.columns)
         return batch.with_columns("track", **typed("track", columns))
+
+    @classmethod
+    def compared(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """The six probabilities as they are stored."""
+        return as_stored("track", {name: batch.track[name][rows] for name in PROB_NN})
+
+    def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
+        """The same of a draw."""
+        drawn = super().answers(batch, rows, uniforms)
+        return as_stored("track", self.reconstructed(batch, rows, drawn))
 
     def reconstructed(
         self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]

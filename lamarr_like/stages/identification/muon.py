@@ -9,6 +9,7 @@ from ...arrays import Columns, Mask
 from ...events import EventBatch
 from .. import features
 from ..geometry import MUON_INNER, MUON_STATION_Z
+from ..recipe import recipe
 from ..stage import AbstractClassifierStage, AbstractGeneratorStage, keys, typed
 from . import conditions as pid_conditions
 from . import neighbours
@@ -53,11 +54,13 @@ class MuonId(AbstractClassifierStage):
     target_columns = provides
     target = "muon_class"
     classes = ("outside", "inside", "is_muon")
+    recipes = (recipe("booster", trees=150, depth=5, learning_rate=0.15),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
         """Tracks of generated particles with a T segment; others point nowhere."""
-        return features.from_truth(batch) & (batch.track["track_type"] != _UPSTREAM)
+        result: Mask = features.from_truth(batch) & (batch.track["track_type"] != _UPSTREAM)
+        return result
 
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
@@ -91,11 +94,14 @@ class MuonLikelihood(AbstractGeneratorStage):
     provides = keys("track", "muon_mu_ll", "muon_bg_ll")
     target_columns = provides
     outputs = ("muon_mu_ll", "muon_bg_ll")
+    # Numbers of hits enter the likelihoods: many narrow ridges, one or two to a component.
+    recipes = (recipe("armdn", components=16, steps=16_000, weight_decay=0.02),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
         """Tracks of generated particles that the stations call muons."""
-        return features.from_truth(batch) & batch.track["is_muon"].astype(bool)
+        result: Mask = features.from_truth(batch) & batch.track["is_muon"].astype(bool)
+        return result
 
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:

@@ -16,6 +16,7 @@ from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics.likelihoods import COMBINED, SUMMED, combined_dlls
 from .. import features
+from ..recipe import recipe
 from ..stage import AbstractClassifierStage, keys, typed
 
 CLASSES = ("e", "mu", "pi", "k", "p", "ghost")
@@ -102,6 +103,8 @@ class ProbNn(AbstractClassifierStage):
     target = "true_class"
     classes = CLASSES
     balanced = True
+    recipes = (recipe("mlp", hidden=32, depth=3, steps=16_000),)
+    incomparable = "defines variables of the detailed sample: there is nothing to compare it with"
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

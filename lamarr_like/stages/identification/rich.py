@@ -12,6 +12,7 @@ from ...events import EventBatch
 from ...physics import particles
 from ...physics.kinematics import momentum_components
 from .. import features
+from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, keys, typed
 
 
@@ -62,6 +63,8 @@ class RichPid(AbstractGeneratorStage):
     target_columns = provides
     outputs = ("rich_dll_bt", "rich_dll_k", "rich_dll_p", "rich_dll_mu", "rich_dll_e")
     rare_species = True
+    equalities = True
+    recipes = (recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02), recipe("gan"))
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -8,6 +8,7 @@ from ...arrays import Columns, Mask
 from ...events import EventBatch
 from ...physics import particles
 from .. import features, geometry
+from ..recipe import recipe
 from ..stage import AbstractClassifierStage, keys
 
 MIN_MOMENTUM = 100.0
@@ -30,6 +31,7 @@ class Acceptance(AbstractClassifierStage):
     target_columns = provides
     target = "in_acceptance"
     classes = ("outside", "inside")
+    recipes = (recipe("booster", trees=300, depth=6, learning_rate=0.15),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -12,6 +12,7 @@ from ...arrays import Columns, Floats, Integers, Mask, Rows
 from ...events import EventBatch
 from ...physics.kinematics import momentum_components
 from .. import features, geometry
+from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, Model, keys, typed
 from .covariance_numbers import from_vine, tanh, to_vine
 from .detector_range import checked, detector_range, limits_of, within
@@ -62,6 +63,7 @@ class Covariance(AbstractGeneratorStage):
     provides = keys("track", *schema.COVARIANCE_NAMES)
     target_columns = provides
     outputs = (*_SIGMAS, *_PARTIALS)
+    recipes = (recipe("armdn", hidden=96, steps=30_000, weight_decay=0.02), recipe("gan"))
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)

@@ -53,7 +53,8 @@ def cholesky(matrix: Floats) -> Floats:
             f"{int(bad.sum())} of {len(bad)} covariance matrices are not positive definite, "
             f"the first is number {int(np.argmax(bad))}"
         )
-    return factor * sigma[:, :, None]
+    result: Floats = factor * sigma[:, :, None]
+    return result
 
 
 def solve(factor: Floats, vector: Floats) -> Floats:

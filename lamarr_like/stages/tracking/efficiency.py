@@ -8,6 +8,7 @@ from ... import schema
 from ...arrays import Columns, Mask
 from ...events import EventBatch, Table
 from .. import features
+from ..recipe import recipe
 from ..stage import AbstractClassifierStage, keys, typed
 
 _CODES = np.array([schema.TRACK_TYPES[c] for c in ("none", "long", "upstream", "downstream")])
@@ -29,6 +30,7 @@ class Efficiency(AbstractClassifierStage):
     target_columns = keys("particle", "track_type")
     target = "track_type"
     classes = ("none", "long", "upstream", "downstream")
+    recipes = (recipe("mlp", hidden=64, depth=3, steps=16_000),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ...arrays import Columns, Integers, Ints, Mask, Rows
+from ...arrays import Columns, Floats, Integers, Ints, Mask, Rows
 from ...errors import ArtefactError
 from ...events import EventBatch
 from ...physics.kinematics import momentum, momentum_components
 from .. import features
+from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, Model, keys, typed
-from ..training_range import Ranges, outside
+from ..training_range import Ranges, outside, training_range
 from .detector_range import MOST_P, checked, detector_range, limits_of, within
 from .ideal_fit import expected_covariance
 from .residual_frames import FRAMES, PERIGEE, Scales, TrackState, ideal_scales, residuals, smeared
@@ -49,6 +50,8 @@ class Resolution(AbstractGeneratorStage):
     outputs = (*_QUALITY[:2], *PERIGEE, _QUALITY[2])
     integers = frozenset({"n_dof"})
     pulls = frozenset(PERIGEE)
+    recipes = (recipe("armdn", steps=24_000, weight_decay=0.02), recipe("gan"))
+    training_options: ClassVar[Mapping[str, Any]] = {"frame": "perigee"}
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         self.frame = str((config or {}).get("frame", "perigee"))
@@ -134,6 +137,35 @@ class Resolution(AbstractGeneratorStage):
         figures = {name: track[name][rows] for name in _QUALITY}
         figures |= _figures(truth, reco, _scales(batch, rows, truth))
         return {"detector_range": detector_range(figures, track["track_type"][rows])}
+
+    @classmethod
+    def learnt(cls, batch: EventBatch, rows: Mask, **options: Any) -> Columns:
+        """Targets in the frame of the options."""
+        frame = str(options.get("frame", cls.training_options["frame"]))
+        found = cls.targets(batch, rows, frame)
+        return {name: found[name] for name in cls.outputs_in(frame)}
+
+    @classmethod
+    def learnt_config(
+        cls, batch: EventBatch, conditions: Columns, **options: Any
+    ) -> dict[str, Any]:
+        """The ``detector_range``, the ``frame`` and the ``training_range``."""
+        learnt = {"frame": options["frame"], "training_range": training_range(conditions)}
+        return cls.extra_config(batch) | learnt
+
+    @classmethod
+    def compared(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """Residuals in fixed directions, whatever the frame of the model, and fit quality."""
+        return cls.targets(batch, rows, "cartesian")
+
+    def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
+        """The same of a drawn state."""
+        drawn = self.model.draw(self.conditions(batch, rows), uniforms)
+        table = {k: v.copy() for k, v in batch.track.columns.items()}
+        for name, values in self.reconstructed(batch, rows, drawn).items():
+            table[name] = table[name].astype(np.float64)
+            table[name][rows] = values
+        return self.compared(batch.with_columns("track", **table), rows)
 
     def _force(
         self,

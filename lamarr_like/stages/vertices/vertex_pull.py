@@ -165,7 +165,8 @@ def _normal(weight: Floats, slope: Floats) -> Floats:
     """W J^T J with the derivative J = (1, 0, -tx; 0, 1, -ty), in the order of `_PAIRS`."""
     tx, ty = slope.T
     zero = np.zeros_like(tx)
-    return weight * np.stack([zero + 1.0, zero, -tx, zero + 1.0, -ty, tx * tx + ty * ty])
+    result: Floats = weight * np.stack([zero + 1.0, zero, -tx, zero + 1.0, -ty, tx * tx + ty * ty])
+    return result
 
 
 def _summed(place: Ints, terms: Floats, n: int) -> Floats:

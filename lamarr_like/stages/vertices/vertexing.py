@@ -8,6 +8,7 @@ from ... import schema
 from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch, Table
 from .. import features
+from ..recipe import recipe
 from ..stage import AbstractClassifierStage, AbstractGeneratorStage, keys, typed
 from . import vertex_pull
 
@@ -37,6 +38,7 @@ class VertexFinding(AbstractClassifierStage):
     target_columns = keys("reco_vertex", "mc_pv_id")
     target = "found"
     classes = ("lost", "found")
+    recipes = (recipe("booster", trees=150, depth=4),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -83,6 +85,7 @@ class VertexResolution(AbstractGeneratorStage):
     target_columns = provides
     outputs = ("n_tracks", "log_sigma_z", "log_sigma_x", "log_sigma_y", "dx", "dy", "dz")
     integers = frozenset({"n_tracks"})
+    recipes = (recipe("armdn", hidden=32, depth=2, steps=8000, weight_decay=0.05),)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:

@@ -8,19 +8,25 @@ neighbouring bins imply.  Efficiencies of many bins are then added with the popu
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch
+from ...statistics.binned import bins_of, share_error
+from ...statistics.matching import in_bin_weights, where
+from ..bins import SPECIES
 from .maps import CUTS, SOURCE, Cut, Map, load_map
-from .results import NAN, Origin, Row, Section, Series, at_most, relative, worst
-from .sample import real_long
-from .weights import bins_of, in_bin_weights
+from .results import NAN, Row, Section, Series, at_most, relative, series, worst
+from .sample import long_tracks
 
 P_RANGE = (3e3, 1e5)
 """Momenta that are judged [MeV]."""
+
+COLUMNS = ("pid_k", "pid_mu", "is_muon", "in_muon")
+"""Columns of tracks that the maps and the published figures of identification need."""
 
 MEAN_LIMIT, SLICE_LIMIT, SLOPE_BAND = 0.03, 0.06, 0.30
 _LEAST = 5.0  # effective entries of a bin that counts
@@ -44,16 +50,6 @@ class Cells(NamedTuple):
     measured_error: Floats
     population: Floats
     n: Floats
-
-
-def long_tracks(batch: EventBatch) -> Columns:
-    """Columns of the long tracks of generated particles, with ``species`` and ``n_tracks``."""
-    real = real_long(batch)
-    columns = {c: batch.track[c][real] for c in ("p", "eta", "pid_k", "pid_mu", "rich_dll_k")}
-    columns |= {c: batch.track[c][real].astype(np.bool_) for c in ("is_muon", "in_muon")}
-    columns["species"] = np.abs(batch.linked("mc_pdg_id", real))
-    columns["n_tracks"] = batch.event_column("track", "n_tracks")[real].astype(np.float64)
-    return columns
 
 
 def calibration_weights(tracks: Columns, measured: Map) -> Floats:
@@ -113,8 +109,7 @@ def compare(tracks: Columns, passed: Mask, measured: Map) -> Cells:
     with np.errstate(divide="ignore", invalid="ignore"):
         n = np.where(squares > 0.0, total**2 / squares, 0.0)
         ours = np.where(n >= _LEAST, passing / total, np.nan)
-        centre = (ours * n + 1.0) / (n + 2.0)
-        error = np.sqrt(centre * (1.0 - centre) / (n + 2.0))
+        error = share_error(ours * n, n)
     known = np.isfinite(ours) & np.isfinite(measured.efficiency)
     population = np.where(known, measured.total, 0.0)
     return Cells(ours, error, measured.efficiency, measured.error, population, n)
@@ -206,22 +201,22 @@ def occupancy_slope(cells: Cells, measured: Map) -> Slope:
 
 def calibration_section(batch: EventBatch) -> Section:
     """All maps, and isMuon of kaons from the ratio of two of them."""
-    tracks = long_tracks(batch)
+    tracks = long_tracks(batch, *COLUMNS)
     rows: list[Row] = []
-    series: list[Series] = []
+    views: list[Series] = []
     for cut in CUTS:
         measured = load_map(cut.key)
-        mine = (tracks["species"] == cut.species) & cut.among(tracks)
-        chosen = {name: values[mine] for name, values in tracks.items()}
+        chosen = where(tracks, (tracks["species"] == cut.species) & cut.among(tracks))
         cells = compare(chosen, cut.passes(chosen), measured)
-        rows += _rows(cut, cells, measured, int(mine.sum()))
-        series += _series(cut, cells, measured)
-    more = _kaon_is_muon(tracks)
+        slope = occupancy_slope(cells, measured)
+        rows += _rows(cut, cells, measured, slope, len(chosen["p"]))
+        views += _series(cut, cells, measured, slope)
+    row, view = _kaon_is_muon(tracks)
     return Section(
         "calibration",
         "Identification beside PIDCalib 2016",
-        (*rows, *more[0]),
-        (*series, *more[1]),
+        (*rows, row),
+        (*views, view),
         notes=(
             "Bins are those of the maps. A bin counts if it holds 5 effective simulated tracks; "
             "the mean absolute difference has the statistical part taken out bin by bin, the "
@@ -233,99 +228,74 @@ def calibration_section(batch: EventBatch) -> Section:
 
 
 def _judged(measured: Map) -> Mask:
-    inside = (measured.p[:-1] >= P_RANGE[0]) & (measured.p[1:] <= P_RANGE[1])
-    return np.broadcast_to(inside[:, None, None], measured.total.shape)
+    """Bins of momentum that are judged, shape ``(n_p, 1, 1)``."""
+    inside: Mask = (measured.p[:-1] >= P_RANGE[0]) & (measured.p[1:] <= P_RANGE[1])
+    return inside[:, None, None]
 
 
-def _rows(cut: Cut, cells: Cells, measured: Map, n: int) -> list[Row]:
+def _rows(cut: Cut, cells: Cells, measured: Map, slope: Slope, n: int) -> list[Row]:
     judged = _judged(measured)
-    population = np.clip(np.where(judged, measured.total, 0.0), 0.0, None)
-    covered = float(np.where(judged, cells.population, 0.0).sum() / population.sum())
+    population, known = (np.where(judged, v, 0.0) for v in (measured.total, cells.population))
+    covered = float(known.sum() / np.clip(population, 0.0, None).sum())
     mean, error, plain = mean_difference(cells, judged)
     ours, theirs = (
         float(np.nansum(np.where(judged, cells.population * v, 0.0)))
-        / max(float(np.where(judged, cells.population, 0.0).sum()), 1e-12)
+        / max(float(known.sum()), 1e-12)
         for v in (cells.ours, cells.measured)
     )
-    more: Origin = {"n": n, "source": SOURCE}
     note = (
         f"efficiency {ours:.3f}, measured {theirs:.3f}; plain mean {plain:.3f}; "
         f"bins with {covered:.0%} of the population"
     )
     words = f"{cut.name}: mean |difference|"
-    rows = [at_most(words, mean, error, MEAN_LIMIT, note=note, n=n, source=SOURCE)]
-    rows.append(_worst_slice(cut, cells, measured, more))
-    slope = occupancy_slope(cells, measured)
-    words = f"{cut.name}: slope per 100 tracks"
     values = (slope.slope, slope.slope_error, slope.measured_slope)
-    rows.append(relative(words, *values, SLOPE_BAND, **more))
-    return rows
+    return [
+        at_most(words, mean, error, MEAN_LIMIT, note=note, n=n, source=SOURCE),
+        _worst_slice(cut, cells, measured, n),
+        relative(f"{cut.name}: slope per 100 tracks", *values, SLOPE_BAND, n=n, source=SOURCE),
+    ]
 
 
-def _worst_slice(cut: Cut, cells: Cells, measured: Map, more: Origin) -> Row:
-    values, errors, signed = [], [], []
+def _worst_slice(cut: Cut, cells: Cells, measured: Map, n: int) -> Row:
     ours, _, theirs, _ = signed_slices(cells, 0)
-    for i in range(len(measured.p) - 1):
-        where = np.zeros(measured.total.shape, np.bool_)
-        where[i] = _judged(measured)[i]
-        mean, error, _ = mean_difference(cells, where)
-        values.append(mean)
-        errors.append(error)
-        signed.append(ours[i] - theirs[i])
+    slices = np.eye(len(ours), dtype=np.bool_)[:, :, None, None] & _judged(measured)
+    values, errors, _ = zip(*(mean_difference(cells, one) for one in slices), strict=True)
     name = f"{cut.name}: worst slice of p"
     if (i := worst(values, errors)) < 0:
-        return at_most(name, NAN, NAN, SLICE_LIMIT, **more)
+        return at_most(name, NAN, NAN, SLICE_LIMIT, n=n, source=SOURCE)
     low, high = measured.p[i] / 1e3, measured.p[i + 1] / 1e3
     note = f"{low:.3g}-{high:.3g} GeV: {ours[i]:.3f}, measured {theirs[i]:.3f}"
-    return at_most(name, values[i], errors[i], SLICE_LIMIT, n=more["n"], source=SOURCE, note=note)
+    return at_most(name, values[i], errors[i], SLICE_LIMIT, n=n, source=SOURCE, note=note)
 
 
-def _series(cut: Cut, cells: Cells, measured: Map) -> list[Series]:
+def _series(cut: Cut, cells: Cells, measured: Map, slope: Slope) -> Iterator[Series]:
     """Against p, eta and the tracks of the event."""
-    out = []
-    axes = (
-        (0, measured.p / 1e3, "p [GeV]", True),
-        (1, measured.eta, "pseudorapidity", False),
-    )
-    for axis, edges, label, log_x in axes:
-        panel = f"{cut.name}, against {'p' if axis == 0 else 'eta'}"
-        where = (edges[:-1], edges[1:])
-        out.append(
-            Series(panel, "", label, "efficiency", *where, *signed_slices(cells, axis), log_x=log_x)
-        )
-    slope = occupancy_slope(cells, measured)
-    k = len(slope.n_tracks)
-    panel, edges = f"{cut.name}, against nTracks", measured.n_tracks
-    out.append(
-        Series(
-            *(panel, "", "tracks of the event", "efficiency", edges[:k], edges[1 : k + 1]),
-            *(slope.ours, slope.error, slope.measured, np.zeros(k)),
-        )
-    )
-    return out
+    axes = (("p", measured.p / 1e3, "p [GeV]"), ("eta", measured.eta, "pseudorapidity"))
+    for axis, (name, edges, label) in enumerate(axes):
+        labels = (f"{cut.name}, against {name}", label, "efficiency")
+        yield series(labels, edges, *signed_slices(cells, axis), log_x=name == "p")
+    labels = (f"{cut.name}, against nTracks", "tracks of the event", "efficiency")
+    edges = measured.n_tracks[: len(slope.n_tracks) + 1]
+    yield series(labels, edges, slope.ours, slope.error, slope.measured)
 
 
-def _kaon_is_muon(tracks: Columns) -> tuple[list[Row], list[Series]]:
+def _kaon_is_muon(tracks: Columns) -> tuple[Row, Series]:
     """IsMuon of kaons that pass DLLK > 4: one less the ratio of two maps, against momentum."""
     without, with_muons = load_map("rdx_K"), load_map("jpsik_K")
+    first, second = _common_bins(without.p, with_muons.p)
     # Both over 1.5 < eta < 5 and up to 500 tracks.
-    shares = [without.passing[:, :4, :4].sum(axis=(1, 2)), with_muons.passing.sum(axis=(1, 2))]
-    totals = [without.total[:, :4, :4].sum(axis=(1, 2)), with_muons.total.sum(axis=(1, 2))]
-    pairs = [
-        (a, b)
-        for a, b in itertools.product(range(len(totals[0])), range(len(totals[1])))
-        if without.p[a] == with_muons.p[b]
-        and without.p[a + 1] == with_muons.p[b + 1]
-        and P_RANGE[0] <= without.p[a]
-        and without.p[a + 1] <= P_RANGE[1]
+    shares = [
+        passing.sum(axis=(1, 2))[bins] / total.sum(axis=(1, 2))[bins]
+        for passing, total, bins in (
+            (without.passing[:, :4, :4], without.total[:, :4, :4], first),
+            (with_muons.passing, with_muons.total, second),
+        )
     ]
-    first, second = (np.array([p[i] for p in pairs]) for i in (0, 1))
-    measured = 1.0 - (shares[0][first] / totals[0][first]) / (shares[1][second] / totals[1][second])
-    kaon = (tracks["species"] == 321) & (tracks["pid_k"] > 4.0)
-    chosen = {name: values[kaon] for name, values in tracks.items()}
+    measured = 1.0 - shares[0] / shares[1]
+    chosen = where(tracks, (tracks["species"] == SPECIES["K"]) & (tracks["pid_k"] > 4.0))
     weight = spectrum_weights(chosen, with_muons)
-    place: Ints = bins_of(chosen["p"], with_muons.p)
-    ours, error = np.full(len(pairs), NAN), np.full(len(pairs), NAN)
+    place = bins_of(chosen["p"], with_muons.p)
+    ours, error = np.full(len(second), NAN), np.full(len(second), NAN)
     for k, b in enumerate(second):
         w = weight[place == b]
         n = w.sum() ** 2 / max((w**2).sum(), 1e-12)
@@ -333,21 +303,25 @@ def _kaon_is_muon(tracks: Columns) -> tuple[list[Row], list[Series]]:
             ours[k] = (w * chosen["is_muon"][place == b]).sum() / w.sum()
             error[k] = np.sqrt((ours[k] * n + 1.0) * (1.0 - ours[k]) / n) / np.sqrt(n)
     known = np.isfinite(ours)
-    u = np.where(known, totals[1][second], 0.0)
-    norm = max(u.sum(), 1e-12)
-    row = Row(
-        _ISMUON,
-        float(np.nansum(u * ours)) / norm if known.any() else NAN,
-        float(np.sqrt(np.nansum((u * error) ** 2))) / norm if known.any() else NAN,
-        target=float((u * measured).sum()) / norm if known.any() else NAN,
-        n=int(kaon.sum()),
-        source=SOURCE,
-        note="measured from the ratio of the two kaon maps; no target was set",
-    )
-    edges = with_muons.p[second] / 1e3, with_muons.p[second + 1] / 1e3
-    view = Series(
-        *(_ISMUON, "", "p [GeV]", "share", *edges, ours, error, measured),
-        reference_error=np.zeros(len(measured)),
-        log_x=True,
-    )
-    return [row], [view]
+    u = np.where(known, with_muons.total.sum(axis=(1, 2))[second], 0.0)
+    norm, value = max(u.sum(), 1e-12), (NAN, NAN, NAN)
+    if known.any():
+        mean, target = float(np.nansum(u * ours)) / norm, float((u * measured).sum()) / norm
+        value = (mean, float(np.sqrt(np.nansum((u * error) ** 2))) / norm, target)
+    note = "measured from the ratio of the two kaon maps; no target was set"
+    row = Row(_ISMUON, *value, n=len(weight), source=SOURCE, note=note)
+    bins = (with_muons.p[second] / 1e3, with_muons.p[second + 1] / 1e3)
+    view = series((_ISMUON, "p [GeV]", "share"), bins, ours, error, measured, log_x=True)
+    return row, view
+
+
+def _common_bins(first: Floats, second: Floats) -> tuple[Ints, Ints]:
+    """Bins that both lists of edges have, inside of `P_RANGE`."""
+    pairs = [
+        (a, b)
+        for a, b in itertools.product(range(len(first) - 1), range(len(second) - 1))
+        if first[a] == second[b] and first[a + 1] == second[b + 1]
+        if P_RANGE[0] <= first[a] and first[a + 1] <= P_RANGE[1]
+    ]
+    one, two = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return one, two

@@ -10,13 +10,14 @@ from ...detailed.parameters import DEFAULT, Parameters
 from ...errors import SourceError
 from .calibration import calibration_section
 from .efficiency import efficiency_section
+from .electrons import electron_section
 from .lhcb2016 import FILES, own_residuals, own_truth, read_published
 from .occupancy import occupancy_section
 from .published import published_section
 from .residuals import residual_section
 from .results import CheckReport, Section
 from .sample import Sample, read_sample, together
-from .showers import electron_section, shower_section
+from .showers import shower_section
 
 LHCB2016, GEANT4 = Path("lhcb2016"), Path("geant4_showers")
 RAPIDSIM = Path("rapidsim") / "smear" / "histsE.root"

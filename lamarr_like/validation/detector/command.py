@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ...decays.command import Force
+from ...system.command_line import Force
 
 
 def detailed_check(
@@ -38,9 +38,9 @@ def detailed_check(
     need("detailed")
     need("plot", "matplotlib")
     from .check import CheckConfig, check_detector
-    from .draw import draw_report
+    from .draw import draw_sections
     from .judgement import judgements
-    from .plots import draw_pages
+    from .pages import draw_pages
     from .results import MISSED, NOT_JUDGED, PASS
     from .sample import together
     from .write import accepted, with_error, write_report
@@ -50,7 +50,7 @@ def detailed_check(
     others = ["detailed_check.md", "detector", *drawn]
     check_report(output, "detailed_check.json", others, inputs, force=force)
     report, read = check_detector(CheckConfig(samples, data, photons), typer.echo)
-    files = [*write_report(report, output), *draw_report(report, output)]
+    files = [*write_report(report, output), *draw_sections(report.sections, output)]
     if pages:
         files += draw_pages(together(read), output / "detector")
     for section in report.sections:

@@ -1,19 +1,17 @@
-"""What the plots of the reference detector show, as numbers: widths, shares and pulls in bins."""
+"""Tracks and vertices of a detailed sample beside their truth, as plain columns."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
 from ...arrays import Floats, Ints, Mask
-from ...detailed.figures import core_width
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
+from ...statistics.binned import Curve, curve, gaussian_width, share_of
 
 NEEDED = {
     "event": ("event_id", "n_spd_hits", "n_tracks", "n_pvs"),
@@ -35,65 +33,24 @@ _LONG = schema.TRACK_TYPES["long"]
 _ELECTRON = 11
 
 
-class Curve(NamedTuple):
-    """A quantity in bins of another; arrays of shape ``(n_bins,)``, bins with few entries left out.
-
-    Attributes:
-        x: mean of the entries of the bin.
-        low, high: edges of the bin.
-        y: the quantity.
-        error: its statistical error.
-        n: entries.
-    """
-
-    x: Floats
-    low: Floats
-    high: Floats
-    y: Floats
-    error: Floats
-    n: Ints
-
-
-def _binned(
-    values: NDArray[np.generic],
-    by: Floats,
-    edges: Sequence[float] | Floats,
-    statistic: Callable[[NDArray[np.generic]], tuple[float, float]],
-    at_least: int,
-) -> Curve:
-    rows = []
-    for first, last in itertools.pairwise(edges):
-        inside = (by >= first) & (by < last)
-        if (count := int(inside.sum())) >= at_least:
-            rows.append((by[inside].mean(), first, last, *statistic(values[inside]), count))
-    x, low, high, y, error, n = np.array(rows, dtype=np.float64).reshape(-1, 6).T
-    return Curve(x, low, high, y, error, n.astype(np.int64))
-
-
 def width_curve(
     residual: Floats, by: Floats, edges: Sequence[float] | Floats, at_least: int = 50
 ) -> Curve:
-    """Half the central 68 % interval of a residual, in bins of `by`; arrays of shape ``(n,)``."""
+    """Half the central 68 % interval of a residual, in bins of `by`; arrays of shape ``(n,)``.
 
-    def width(values: NDArray[np.generic]) -> tuple[float, float]:
-        result = core_width(values.astype(np.float64))
-        return result, 1.18 * result / np.sqrt(len(values))
-
-    return _binned(residual, by, edges, width, at_least)
+    Bins with fewer entries than `at_least` are left out.
+    """
+    return curve(residual, by, edges, gaussian_width, at_least).known
 
 
 def share_curve(
     passed: Mask, by: Floats, edges: Sequence[float] | Floats, at_least: int = 20
 ) -> Curve:
-    """Share of the entries that pass, in bins of `by`; arrays of shape ``(n,)``."""
+    """Share of the entries that pass, in bins of `by`; arrays of shape ``(n,)``.
 
-    def share(values: NDArray[np.generic]) -> tuple[float, float]:
-        k, n = float(np.count_nonzero(values)), len(values)
-        # Error of the share with one success and one failure added: never zero.
-        centre = (k + 1.0) / (n + 2.0)
-        return k / n, float(np.sqrt(centre * (1.0 - centre) / (n + 2.0)))
-
-    return _binned(passed, by, edges, share, at_least)
+    Bins with fewer entries than `at_least` are left out.
+    """
+    return curve(passed, by, edges, share_of, at_least).known
 
 
 class Linked(NamedTuple):
@@ -145,6 +102,20 @@ def linked_long_tracks(batch: EventBatch) -> Linked:
     )
 
 
+def impact_parameters(batch: EventBatch, linked: Linked) -> Floats:
+    """Distance in x to the true line [mm] at the z of the origin, shape ``(n,)``."""
+    track, rows = batch.track, linked.rows
+    back = batch.linked("mc_vz", _mask(batch, linked)) - track["z"][rows]
+    ip: Floats = linked.dx + (track["tx"][rows] - linked.tx) * back
+    return ip
+
+
+def _mask(batch: EventBatch, linked: Linked) -> Mask:
+    wanted = np.zeros(len(batch.track), np.bool_)
+    wanted[linked.rows] = True
+    return wanted
+
+
 def pulls(batch: EventBatch, linked: Linked) -> dict[str, Floats]:
     """Residual over uncertainty of x, y, tx, ty and q/p of each linked track."""
     track, rows = batch.track, linked.rows
@@ -163,9 +134,7 @@ def pulls(batch: EventBatch, linked: Linked) -> dict[str, Floats]:
 
 def charges(batch: EventBatch, linked: Linked) -> Floats:
     """Generated charge of each linked track, shape ``(n,)``."""
-    wanted = np.zeros(len(batch.track), np.bool_)
-    wanted[linked.rows] = True
-    return batch.linked("mc_charge", wanted).astype(np.float64)
+    return batch.linked("mc_charge", _mask(batch, linked)).astype(np.float64)
 
 
 class Reconstructible(NamedTuple):

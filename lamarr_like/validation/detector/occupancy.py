@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ...arrays import Floats
+from ...statistics.binned import bins_of
 from .maps import SOURCE, load_map
-from .results import INF, NAN, Row, Section, Series
+from .results import INF, NAN, Row, Section, Series, series
 from .sample import Sample
+
+TRACKS, SPD_HITS = (150.0, 100.0, 200.0), (275.0, 250.0, 300.0)
+"""Mean nTracks and median nSPDHits of triggered b events of Run 2: target and accepted range."""
 
 _TAIL = 600  # nSPDHits that reach beyond the bulk of the events
 _LEAST_EVENTS = 30
-_ISSUE = "LHCb Run 2, triggered b events"
+_LEAST_IN_BIN = 10
+_MEDIAN_ERROR = 1.25  # of the error of a mean
+_RUN2 = "LHCb Run 2, triggered b events"
 _HEAVY = ("bbbar", "ccbar")
+_PROFILE = np.array([0.0, 20, 40, 60, 80, 100, 130, 160, 200, 250, 300, 400])  # tracks
 
 
 def occupancy_section(samples: Sequence[Sample]) -> Section:
     """Occupancy of each sample; events with heavy quarks are judged, being like triggered ones."""
-    rows: list[Row] = []
-    series: list[Series] = []
-    for sample in samples:
-        rows += _rows(sample)
-        series += _series(sample)
     notes = (
         "Ranges hold for triggered events of Run 2 and are asked of samples with heavy quarks and "
         "pile-up alone. The share of nTracks beside that of PIDCalib's triggered charm events.",
     )
-    return Section("occupancy", "Occupancy", tuple(rows), tuple(series), notes)
+    rows = tuple(row for sample in samples for row in _rows(sample))
+    views = tuple(view for sample in samples for view in _series(sample))
+    return Section("occupancy", "Occupancy", rows, views, notes)
 
 
 def calibration_shares(n_tracks: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Share of events in bins of nTracks, and that of PIDCalib's kaons.
+
+    Args:
+        n_tracks: tracks of each event, shape ``(n_events,)``.
 
     Returns:
         Edges, shape ``(n + 1,)``; our shares, their errors and the measured ones, ``(n,)``.
@@ -45,88 +52,54 @@ def calibration_shares(n_tracks: Floats) -> tuple[Floats, Floats, Floats, Floats
     return edges, ours, np.sqrt((counts + 1.0) / n / n), theirs / theirs.sum()
 
 
-def _rows(sample: Sample) -> list[Row]:
-    event, name = sample.batch.event, sample.info.name
-    spd, tracks = (event[c].astype(np.float64) for c in ("n_spd_hits", "n_tracks"))
-    n = len(spd)
+def _columns(sample: Sample) -> tuple[Floats, Floats]:
+    """NTracks and nSPDHits of each event."""
+    event = sample.batch.event
+    return event["n_tracks"].astype(np.float64), event["n_spd_hits"].astype(np.float64)
+
+
+def _rows(sample: Sample) -> Iterator[Row]:
+    name, source = sample.info.name, sample.info.source
+    tracks, spd = _columns(sample)
+    n, anything = len(spd), (-INF, INF)
     if n < _LEAST_EVENTS:
-        return [Row(f"{name}: nTracks, mean", NAN, n=n, note="too few events")]
-    heavy = any(word in sample.info.source for word in _HEAVY)
-    mean_range = (100.0, 200.0) if heavy else (-INF, INF)
-    spd_range = (250.0, 300.0) if "bbbar" in sample.info.source else (-INF, INF)
+        yield Row(f"{name}: nTracks, mean", NAN, n=n, note="too few events")
+        return
     root = np.sqrt(n)
-    error = float(tracks.std() / root)
-    rows = [
-        Row(
-            *(f"{name}: nTracks, mean", float(tracks.mean()), error, 150.0, *mean_range),
-            n=n,
-            source=_ISSUE,
-        )
-    ]
-    error = 1.25 * float(spd.std() / root)
-    rows.append(
-        Row(
-            *(f"{name}: nSPDHits, median", float(np.median(spd)), error, 275.0, *spd_range),
-            n=n,
-            source=_ISSUE,
-        )
-    )
-    tail = float((spd > _TAIL).mean())
-    rows.append(
-        Row(
-            f"{name}: share with nSPDHits > {_TAIL}",
-            tail,
-            float(np.sqrt(max(tail, 1.0 / n) / n)),
-            n=n,
-            note="tails reach past 600 in Run 2; no target was set",
-        )
-    )
+    heavy, beauty = any(word in source for word in _HEAVY), "bbbar" in source
+    value = (float(tracks.mean()), float(tracks.std() / root), TRACKS[0])
+    asked = TRACKS[1:] if heavy else anything
+    yield Row(f"{name}: nTracks, mean", *value, *asked, n=n, source=_RUN2)
+    value = (float(np.median(spd)), _MEDIAN_ERROR * float(spd.std() / root), SPD_HITS[0])
+    asked = SPD_HITS[1:] if beauty else anything
+    yield Row(f"{name}: nSPDHits, median", *value, *asked, n=n, source=_RUN2)
+    tail, note = float((spd > _TAIL).mean()), "tails reach past 600 in Run 2; no target was set"
+    error = float(np.sqrt(max(tail, 1.0 / n) / n))
+    yield Row(f"{name}: share with nSPDHits > {_TAIL}", tail, error, n=n, note=note)
     varied = spd.std() > 0.0 and tracks.std() > 0.0
-    r = float(np.corrcoef(spd, tracks)[0, 1]) if varied else NAN
-    rows.append(
-        Row(
-            f"{name}: correlation of nSPDHits and nTracks",
-            r,
-            float((1.0 - r * r) / root),
-            n=n,
-            note="no published value",
-        )
-    )
+    r, words = float(np.corrcoef(spd, tracks)[0, 1]) if varied else NAN, "nSPDHits and nTracks"
+    note = "no published value"
+    yield Row(f"{name}: correlation of {words}", r, float((1.0 - r * r) / root), n=n, note=note)
     edges, _, _, theirs = calibration_shares(tracks)
     middle = int(np.searchsorted(np.cumsum(theirs), 0.5))
     before = float(theirs[:middle].sum())
     median = edges[middle] + (0.5 - before) / theirs[middle] * (edges[middle + 1] - edges[middle])
-    rows.append(
-        Row(
-            f"{name}: nTracks, median",
-            float(np.median(tracks)),
-            1.25 * float(tracks.std() / root),
-            float(median),
-            n=n,
-            source=f"{SOURCE}, interpolated",
-            note="no target was set",
-        )
-    )
-    return rows
+    error = _MEDIAN_ERROR * float(tracks.std() / root)
+    value = (float(np.median(tracks)), error, float(median))
+    words, source, note = f"{name}: nTracks, median", f"{SOURCE}, interpolated", "no target was set"
+    yield Row(words, *value, n=n, source=source, note=note)
 
 
-def _series(sample: Sample) -> list[Series]:
-    event, name = sample.batch.event, sample.info.name
-    out = []
-    tracks = event["n_tracks"].astype(np.float64)
+def _series(sample: Sample) -> Iterator[Series]:
+    name = sample.info.name
+    tracks, spd = _columns(sample)
     edges, ours, error, theirs = calibration_shares(tracks)
     width = np.diff(edges)
-    out.append(
-        Series(
-            *(f"{name}: nTracks beside PIDCalib", "", "nTracks", "share of the events per track"),
-            *(edges[:-1], edges[1:], ours / width, error / width, theirs / width),
-            reference_error=np.zeros(len(theirs)),
-        )
-    )
-    for column, label in (("n_tracks", "nTracks"), ("n_spd_hits", "nSPDHits")):
-        out.append(_spectrum(event[column].astype(np.float64), label, name))
-    out.append(_profile(tracks, event["n_spd_hits"].astype(np.float64), name))
-    return out
+    labels = (f"{name}: nTracks beside PIDCalib", "nTracks", "share of the events per track")
+    yield series(labels, edges, ours / width, error / width, theirs / width)
+    yield _spectrum(tracks, "nTracks", name)
+    yield _spectrum(spd, "nSPDHits", name)
+    yield _profile(tracks, spd, name)
 
 
 def _spectrum(values: Floats, label: str, name: str) -> Series:
@@ -136,16 +109,16 @@ def _spectrum(values: Floats, label: str, name: str) -> Series:
     counts, _ = np.histogram(np.clip(values, None, edges[-1] - 0.5), edges)
     norm = float(max(counts.sum(), 1) * step)
     density, error = counts / norm, np.sqrt(counts.astype(np.float64)) / norm
-    return Series(label, name, label, "density", edges[:-1], edges[1:], density, error, steps=True)
+    return series((label, label, "density"), edges, density, error, name=name, style="steps")
 
 
 def _profile(tracks: Floats, spd: Floats, name: str) -> Series:
     """Mean and spread of nSPDHits in bins of nTracks."""
-    edges = np.array([0.0, 20, 40, 60, 80, 100, 130, 160, 200, 250, 300, 400])
-    mean, spread = np.full(len(edges) - 1, np.nan), np.full(len(edges) - 1, np.nan)
-    for i in range(len(edges) - 1):
-        inside = spd[(tracks >= edges[i]) & (tracks < edges[i + 1])]
-        if len(inside) >= 10:
+    place, n = bins_of(tracks, _PROFILE), len(_PROFILE) - 1
+    mean, spread = np.full(n, np.nan), np.full(n, np.nan)
+    for i in range(n):
+        inside = spd[place == i]
+        if len(inside) >= _LEAST_IN_BIN:
             mean[i], spread[i] = inside.mean(), inside.std()
-    panel = "nSPDHits against nTracks (bars: spread)"
-    return Series(panel, name, "nTracks", "mean nSPDHits", edges[:-1], edges[1:], mean, spread)
+    labels = ("nSPDHits against nTracks (bars: spread)", "nTracks", "mean nSPDHits")
+    return series(labels, _PROFILE, mean, spread, name=name)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from ...arrays import Floats
-from .curves import Curve
+from ...statistics.binned import Curve
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -67,7 +67,7 @@ class Row:
 
 
 class Origin(TypedDict, total=False):
-    """Last fields of a `Row`, where they are the same for several ones."""
+    """Last fields of a `Row`."""
 
     n: int
     source: str
@@ -105,56 +105,80 @@ class Series:
 
     Args:
         panel: title of the panel that shows it; series of one panel share its axes.
-        name: label in the legend, empty for none.
         x, y: labels of the axes.
-        low, high: edges of the bins.
+        low, high: edges of the bins; equal ones for points, lines and dots.
         ours, error: values; NaN where there are none.
         reference, reference_error: the same of the reference; empty for none.
-        log_x: whether the axis is logarithmic.
-        steps: whether it is a histogram rather than points.
+        name: label in the legend, empty for none.
+        style: one of `STYLES`.
+        log_x, log_y: whether an axis is logarithmic.
+        top: upper end of the y axis, which then begins at 0; NaN to let the values decide.
     """
 
     panel: str
-    name: str
     x: str
     y: str
     low: Floats
     high: Floats
     ours: Floats
     error: Floats
-    reference: Floats = field(default_factory=lambda: np.zeros(0))
-    reference_error: Floats = field(default_factory=lambda: np.zeros(0))
+    reference: Floats
+    reference_error: Floats
+    name: str = ""
+    style: str = "points"
     log_x: bool = False
-    steps: bool = False
+    log_y: bool = False
+    top: float = NAN
 
 
-def series_of(
-    curve: Curve,
-    panel: str,
-    x: str,
-    y: str,
-    *,
-    name: str = "",
-    scale: float = 1.0,
+STYLES = ("points", "steps", "line", "dots")
+"""Points with errors, a histogram, a dashed line for what is expected, entries one by one."""
+
+
+class Look(TypedDict, total=False):
+    """Last fields of a `Series`."""
+
+    name: str
+    style: str
+    log_x: bool
+    log_y: bool
+    top: float
+
+
+Labels = tuple[str, str, str]
+"""Panel, x axis, y axis."""
+
+
+def series(
+    labels: Labels,
+    bins: Floats | tuple[Floats, Floats],
+    ours: Floats,
+    error: Floats | None = None,
     reference: Floats | None = None,
     reference_error: Floats | None = None,
-    log_x: bool = False,
+    **look: Unpack[Look],
 ) -> Series:
-    """A curve as a series.
+    """A series; errors that are not given are 0.
 
     Args:
-        curve: the curve.
-        panel, x, y, name, log_x: as in `Series`.
-        scale: what the edges are multiplied with.
-        reference, reference_error: for the bins of the curve.
+        labels: panel and axes.
+        bins: edges, shape ``(n + 1,)``, or lower and upper edges, each of shape ``(n,)``.
+        ours, error, reference, reference_error: as in `Series`.
+        look: last fields of a `Series`.
     """
-    none = np.zeros(0 if reference is None else len(reference))
-    return Series(
-        *(panel, name, x, y, curve.low * scale, curve.high * scale, curve.y, curve.error),
-        reference=none if reference is None else reference,
-        reference_error=none if reference_error is None else reference_error,
-        log_x=log_x,
-    )
+    low, high = bins if isinstance(bins, tuple) else (bins[:-1], bins[1:])
+    theirs = np.zeros(0) if reference is None else reference
+    first = np.zeros(len(ours)) if error is None else error
+    second = np.zeros(len(theirs)) if reference_error is None else reference_error
+    return Series(*labels, low, high, ours, first, theirs, second, **look)
+
+
+def of_curve(
+    labels: Labels, curve: Curve, *reference: Floats, scale: float = 1.0, **look: Unpack[Look]
+) -> Series:
+    """A curve as a series, its edges times `scale`, beside a reference and maybe its error."""
+    bins = (curve.low * scale, curve.high * scale)
+    return series(labels, bins, curve.y, curve.error, *reference, **look)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ... import schema
-from ...arrays import Mask
+from ...arrays import Columns, Mask
 from ...errors import SchemaError, SourceError
 from ...events import EventBatch, concatenate
 from ...io.ntuple import read_events
@@ -20,14 +22,14 @@ NEEDED = {
     "particle": (*CURVES["particle"], "mc_stable"),
     "track": (
         *CURVES["track"],
-        *("pid_k", "pid_mu", "is_muon", "in_muon", "has_brem", "brem_energy"),
+        *("pid_k", "pid_mu", "is_muon", "in_muon", "muon_mu_ll", "muon_bg_ll"),
+        *("has_brem", "brem_energy"),
         *("cov02", "cov13", "cov24"),
     ),
 }
 """Columns of a detailed sample that the comparisons read."""
 
 LONG = schema.TRACK_TYPES["long"]
-FOLLOWED = (11, 13, 211, 321, 2212)
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,16 @@ def read_sample(path: Path) -> Sample:
     batches = list(read_events(path, NEEDED))
     if not batches:
         raise SourceError(f"{path}: holds no events")
-    try:
-        source = str(read_provenance(path).get("source", "unknown"))
-    except SchemaError:  # a user's own full simulation
-        source = "unknown"
     batch = concatenate(batches)
-    return Sample(SampleInfo(path.name, len(batch), source), batch)
+    return Sample(SampleInfo(path.name, len(batch), source_of(path)), batch)
+
+
+def source_of(path: Path) -> str:
+    """What generated the events of a file; ``unknown`` for a user's own full simulation."""
+    try:
+        return str(read_provenance(path).get("source", "unknown"))
+    except SchemaError:
+        return "unknown"
 
 
 def together(samples: Sequence[Sample]) -> EventBatch:
@@ -71,3 +77,26 @@ def real_long(batch: EventBatch) -> Mask:
     track = batch.track
     wanted: Mask = (track["track_type"] == LONG) & (track["origin"] == 0)
     return wanted & (track["mcparticle_id"] >= 0)
+
+
+def long_tracks(batch: EventBatch, *columns: str) -> Columns:
+    """Columns of the long tracks of generated particles, arrays of shape ``(n_tracks,)``.
+
+    Args:
+        batch: events.
+        columns: names of columns to take; flags become booleans.
+
+    Returns:
+        These, ``p`` [MeV] and ``eta`` as reconstructed, ``species`` (absolute PDG identifier),
+        ``event`` and, as far as it is known, ``n_tracks`` and ``n_spd_hits`` of the event.
+    """
+    real = real_long(batch)
+    out: Columns = {c: batch.track[c][real] for c in columns}
+    out |= {c: v.astype(np.bool_) for c, v in out.items() if c in ("is_muon", "in_muon")}
+    out |= {c: batch.track[c][real].astype(np.float64) for c in ("p", "eta")}
+    out["species"] = np.abs(batch.linked("mc_pdg_id", real)).astype(np.int64)
+    out["event"] = batch.track.event_index[real]
+    for c in ("n_tracks", "n_spd_hits"):
+        if c in batch.event:
+            out[c] = batch.event_column("track", c)[real].astype(np.float64)
+    return out

@@ -13,7 +13,8 @@ from ...arrays import Floats
 from ...detailed.calorimeter.shower import shower_images
 from ...detailed.parameters import DEFAULT, Parameters
 from ...errors import SourceError
-from .curves import Curve, width_curve
+from ...statistics.binned import Curve
+from .curves import width_curve
 
 _SIDE, _CELLS = 20.0, 30  # of the Geant4 images
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ... import __version__
 from ...errors import OutputError
 from ...files.places import fresh
+from ..numbers import number, plain, table, write_json
 from .judgement import Judgement, judgements
-from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Row, Section, Series
+from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Row, Section
 
 _MARKS = {PASS: "pass", MISSED: "**missed**", NOT_JUDGED: "-"}
 
@@ -24,71 +22,56 @@ def write_report(report: CheckReport, folder: Path) -> list[Path]:
     Raises:
         OutputError: if the folder cannot be written.
     """
-    files = [folder / f"detailed_check.{ending}" for ending in ("json", "md")]
-    content = (json.dumps(as_json(report), indent=1, allow_nan=False) + "\n", as_markdown(report))
+    numbers, text = (folder / f"detailed_check.{ending}" for ending in ("json", "md"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file, text in zip(files, content, strict=True):
-            fresh(file).write_text(text, encoding="utf-8")
+        write_json(numbers, as_json(report))
+        fresh(text).write_text(as_markdown(report), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
-    return files
+    return [numbers, text]
 
 
 def as_json(report: CheckReport) -> dict[str, Any]:
     """Every number of a report; what is not finite becomes null."""
-    return {
+    targets = [
+        {
+            **{"comparison": j.comparison, "target": j.target, "verdict": j.verdict},
+            **{"passed": j.passed, "missed": j.missed},
+            "worst": j.worst.quantity if j.worst else None,
+        }
+        for j in judgements(report)
+    ]
+    content = {
         "program": f"lamarr_like {__version__}",
-        "samples": [
-            {"name": s.name, "events": s.events, "source": s.source} for s in report.samples
-        ],
-        "verdicts": {name: report.verdicts[name] for name in (PASS, MISSED, NOT_JUDGED)},
-        "targets": [
-            {
-                **{"comparison": j.comparison, "target": j.target, "verdict": j.verdict},
-                **{"passed": j.passed, "missed": j.missed},
-                "worst": j.worst.quantity if j.worst else None,
-            }
-            for j in judgements(report)
-        ],
+        "samples": report.samples,
+        "verdicts": {name: report.verdicts[name] for name in _MARKS},
+        "targets": targets,
         "sections": [_section(s) for s in report.sections],
     }
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    told: dict[str, Any] = plain(content)
+    return told
 
 
 def _section(section: Section) -> dict[str, Any]:
+    told = {"key": section.key, "title": section.title}
     if section.skipped:
-        return {"key": section.key, "title": section.title, "skipped": section.skipped}
+        return {**told, "skipped": section.skipped}
+    names = ("quantity", "ours", "error", "target", "low", "high", "n", "verdict", "source", "note")
+    drawn = ("panel", "name", "x", "y", "low", "high")
+    measured = ("ours", "error", "reference", "reference_error")
     return {
-        "key": section.key,
-        "title": section.title,
-        "notes": list(section.notes),
-        "figures": [_row(r) for r in section.rows],
-        "curves": [_curve(s) for s in section.series],
-    }
-
-
-def _row(row: Row) -> dict[str, Any]:
-    numbers = {k: _number(getattr(row, k)) for k in ("ours", "error", "target", "low", "high")}
-    words = {"n": row.n, "verdict": row.verdict, "source": row.source, "note": row.note}
-    return {"quantity": row.quantity, **numbers, **words}
-
-
-def _curve(series: Series) -> dict[str, Any]:
-    arrays = ("low", "high", "ours", "error", "reference", "reference_error")
-    words = {"panel": series.panel, "name": series.name, "x": series.x, "y": series.y}
-    return {
-        **words,
-        **{k: [_number(v) for v in np.asarray(getattr(series, k)).tolist()] for k in arrays},
+        **told,
+        "notes": section.notes,
+        "figures": [{k: getattr(row, k) for k in names} for row in section.rows],
+        "curves": [{k: getattr(s, k) for k in (*drawn, *measured)} for s in section.series],
     }
 
 
 def as_markdown(report: CheckReport) -> str:
     """Tables of a report."""
     v = report.verdicts
+    head = ("comparison", "target", "verdict", "pass", "missed", "furthest away")
     lines = [
         "# The reference detector beside LHCb",
         "",
@@ -97,46 +80,39 @@ def as_markdown(report: CheckReport) -> str:
         f"{v[PASS]} figures pass, {v[MISSED]} miss, {v[NOT_JUDGED]} are not judged "
         "(nothing is asked of them, or statistics cannot tell).",
         "",
-        "| comparison | target | verdict | pass | missed | furthest away |",
-        "|---|---|---|---|---|---|",
-        *(_judgement(j) for j in judgements(report)),
+        *table(head, map(_judgement, judgements(report))),
         "",
-        "| section | pass | missed | not judged |",
-        "|---|---|---|---|",
+        *table(("section", "pass", "missed", "not judged"), map(_counts, report.sections)),
     ]
-    for section in report.sections:
-        counts = [sum(r.verdict == k for r in section.rows) for k in _MARKS]
-        cells = " | ".join(map(str, counts)) if not section.skipped else "skipped | |"
-        lines.append(f"| {section.title} | {cells} |")
     for section in report.sections:
         lines += ["", f"## {section.title}", ""]
         lines += [f"Skipped: {section.skipped}."] if section.skipped else _table(section)
     return "\n".join(lines) + "\n"
 
 
-def _judgement(judgement: Judgement) -> str:
-    worst = judgement.worst
-    words = "-"
+def _counts(section: Section) -> tuple[object, ...]:
+    counts = [sum(r.verdict == k for r in section.rows) for k in _MARKS]
+    return (section.title, *(("skipped", "", "") if section.skipped else counts))
+
+
+def _judgement(judgement: Judgement) -> tuple[object, ...]:
+    worst, words = judgement.worst, "-"
     if worst is not None:
         words = f"{worst.quantity}: {with_error(worst.ours, worst.error)}, asked {accepted(worst)}"
     cells = (judgement.comparison, judgement.target, _MARKS[judgement.verdict])
-    counts = (str(judgement.passed), str(judgement.missed), words.replace("|", "\\|"))
-    return "| " + " | ".join((*cells, *counts)) + " |"
+    return (*cells, judgement.passed, judgement.missed, words)
 
 
 def _table(section: Section) -> list[str]:
-    lines = [note + "\n" for note in section.notes]
-    lines += [
-        "| figure | ours | target | accepted | verdict | entries | source | note |",
-        "|---|---|---|---|---|---|---|---|",
+    head = ("figure", "ours", "target", "accepted", "verdict", "entries", "source", "note")
+    rows = [
+        (
+            *(row.quantity, with_error(row.ours, row.error), number(row.target), accepted(row)),
+            *(_MARKS[row.verdict], row.n, row.source, row.note),
+        )
+        for row in section.rows
     ]
-    for row in section.rows:
-        ours = with_error(row.ours, row.error)
-        target = f"{row.target:.4g}" if math.isfinite(row.target) else "-"
-        cells = (row.quantity, ours, target, accepted(row), _MARKS[row.verdict], str(row.n))
-        words = (*cells, row.source, row.note)
-        lines.append("| " + " | ".join(w.replace("|", "\\|") for w in words) + " |")
-    return lines
+    return [*(note + "\n" for note in section.notes), *table(head, rows)]
 
 
 def with_error(value: float, error: float) -> str:

@@ -5,40 +5,32 @@ The fast chain runs on the generated events of the sample, so that both have the
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import __version__, schema
+from ... import __version__
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
-from ...errors import OutputError, PipelineError, SchemaError, SourceError
+from ...errors import OutputError, PipelineError, SourceError
 from ...events import EventBatch, Table, concatenate
 from ...files.places import fresh
-from ...io.ntuple_reader import read_events, read_provenance
+from ...io.ntuple_reader import read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
-from ..detector import muon_curves
-from . import ecal_figures, pid_curves, pid_results
-from .ecal_curves import ecal_report
-from .ecal_page import draw_ecal
-from .ecal_results import EcalReport
-from .muon_report import MuonReport, draw_muon_report, muon_report
-from .pid_curves import floor_report, pid_report
-from .pid_results import PidReport
+from ..detector.sample import source_of
+from ..numbers import write_json
+from .declared import NEEDED
+from .draw import PAGES as DRAWN
+from .draw import draw_part
+from .engine import ecal_report, floor_report, muon_report, pid_report
+from .results import EcalReport, MuonReport, PidReport
+from .samples import check
 
-PAGES = ("ecal", "pid", "muons")
+PAGES = tuple(NEEDED)
 """What can be compared."""
 
 CHUNK = 1000
 """Events that the fast chain takes at a time."""
-
-_NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
-    "ecal": ecal_figures.NEEDED,
-    "pid": {"event": ("n_spd_hits",), "track": pid_curves.COLUMNS},
-    "muons": muon_curves.NEEDED,
-}
 
 Say = Callable[[str], None]
 
@@ -93,31 +85,20 @@ class ObjectsReport:
     @property
     def markdown(self) -> str:
         """All tables as text."""
-        models = self.provenance.get("models", {})
-        used = ", ".join(m["model"] for m in models.values())
+        used = ", ".join(m["model"] for m in self.provenance.get("models", {}).values())
+        other = self.provenance.get("baseline")
         lines = [
             f"{self.events} detailed events of {self.sample} beside pipeline "
             f"{self.provenance['pipeline']!r}, seed {self.seed}.",
             "",
-            f"Models: {used or 'none'}."
-            + (f" Baseline: {self.provenance['baseline']['model']}." if self._has_baseline else ""),
+            f"Models: {used or 'none'}." + (f" Baseline: {other['model']}." if other else ""),
             "",
             "The floor is the same figure between two halves of the detailed sample.",
         ]
-        parts = {
-            "ECAL": self.ecal,
-            "Particle identification": self.pid,
-            "Particle identification, floor": self.pid_floor,
-            "Muons": self.muons,
-        }
-        for title, report in parts.items():
-            if report is not None:
+        for key, (title, _) in DRAWN.items():
+            if (report := getattr(self, key)) is not None:
                 lines += ["", f"## {title}", "", report.markdown.rstrip()]
         return "\n".join(lines) + "\n"
-
-    @property
-    def _has_baseline(self) -> bool:
-        return "baseline" in self.provenance
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``objects.md``, ``objects.json`` and a PNG for each page; the folder is made.
@@ -130,31 +111,13 @@ class ObjectsReport:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             fresh(text).write_text(self.markdown)
-            content = {"program": f"lamarr_like {__version__}", **_plain(asdict(self))}
-            fresh(numbers).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-            if self.ecal is not None:
-                files.append(draw_ecal(self.ecal, folder / "ecal.png"))
-            if self.pid is not None:
-                files.append(pid_results.draw(self.pid.curves, folder / "pid.png"))
-            if self.pid_floor is not None:
-                files.append(pid_results.draw(self.pid_floor.curves, folder / "pid_floor.png"))
-            if self.muons is not None:
-                files.append(draw_muon_report(self.muons, folder / "muons.png"))
+            write_json(numbers, {"program": f"lamarr_like {__version__}", **asdict(self)})
+            for key in DRAWN:
+                if (report := getattr(self, key)) is not None:
+                    files.append(draw_part(key, report, folder / f"{key}.png"))
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error})") from None
         return files
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and text only; null where there is no number, as JSON has no NaN."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, (str, bool, int)) or value is None:
-        return value
-    number = float(value)
-    return number if math.isfinite(number) else None
 
 
 def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> ObjectsReport:
@@ -176,13 +139,14 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
             f"no page {', '.join(unknown) or 'given'}; there are {', '.join(PAGES)}"
         )
     chain = Pipeline.load(config.pipeline, config.models)
+    _check_chain(chain, config.pages)
     provenance = dict(chain.provenance)
     baseline = None
     if config.baseline is not None and "ecal" in config.pages:
         baseline, provenance["baseline"] = _baseline(config.baseline, config.models)
     detailed = read_detailed(config.sample, config.pages, config.events)
     say(f"{len(detailed)} detailed events of {config.sample}")
-    is_gun = _is_gun(config.sample)
+    is_gun = source_of(config.sample).startswith("gun:")
     fast = run_fast(chain, truth_of(detailed), config.seed, is_gun, say)
     parts: dict[str, Any] = {}
     if "ecal" in config.pages:
@@ -207,7 +171,7 @@ def _check_chain(chain: Pipeline, pages: Sequence[str]) -> None:
     """Refuse a chain that does not make what the pages show, before it runs."""
     made = TRUTH.union(*(stage.provides for stage in chain.stages))
     for page in pages:
-        wanted = {(table, c) for table, columns in _NEEDED[page].items() for c in columns}
+        wanted = {(table, c) for table, columns in NEEDED[page].items() for c in columns}
         missing = sorted(wanted - made)
         if missing:
             listing = ", ".join(f"{table}.{column}" for table, column in missing)
@@ -242,12 +206,12 @@ def _compare_ecal(
 
 def _staged(stage: AbstractStage, batch: EventBatch, seed: int) -> EventBatch:
     """A stage run anew on events that have what it requires, in chunks."""
-    parts = [stage(batch.events(i, min(i + CHUNK, len(batch))), seed) for i in _starts(batch)]
-    return concatenate(parts)
+    return concatenate([stage(chunk, seed) for chunk in _chunks(batch)])
 
 
-def _starts(batch: EventBatch) -> range:
-    return range(0, len(batch), CHUNK)
+def _chunks(batch: EventBatch) -> Iterator[EventBatch]:
+    for start in range(0, len(batch), CHUNK):
+        yield batch.events(start, min(start + CHUNK, len(batch)))
 
 
 def _baseline(model: str, models: Path | None) -> tuple[AbstractModelStage, dict[str, str]]:
@@ -255,14 +219,6 @@ def _baseline(model: str, models: Path | None) -> tuple[AbstractModelStage, dict
     if stage.name != Ecal.name:
         raise PipelineError(f"baseline {model!r} was trained for {stage.name!r}, not for ecal")
     return stage, {"model": artefact.folder.name, "digest": artefact.digest}
-
-
-def _is_gun(path: Path) -> bool:
-    """Whether the events come from a particle gun without collisions around."""
-    try:
-        return str(read_provenance(path).get("source", "")).startswith("gun:")
-    except SchemaError:
-        return False
 
 
 def read_detailed(
@@ -283,7 +239,8 @@ def read_detailed(
     n = 0
     for batch in read_events(path):
         if not parts:
-            _check(batch, path, pages)
+            for page in pages:
+                check(batch, page, f"{path}: page {page!r}")
         left = len(batch) if events is None else min(len(batch), events - n)
         if left <= 0:
             break
@@ -292,17 +249,6 @@ def read_detailed(
     if not n:
         raise SourceError(f"{path}: holds no events")
     return concatenate(parts)
-
-
-def _check(batch: EventBatch, path: Path, pages: Sequence[str]) -> None:
-    for page in pages:
-        for table, columns in _NEEDED[page].items():
-            have = batch[table].columns if table in batch.tables else {}
-            lacking = set(columns) - set(have)
-            hint = ""
-            if lacking and all(c.startswith("prob_nn") for c in lacking):
-                hint = " (lamarr-like identify adds the columns prob_nn_*)"
-            schema.require(table, have, columns, f"{path}: page {page!r}{hint}")
 
 
 def truth_of(batch: EventBatch) -> EventBatch:
@@ -328,9 +274,8 @@ def run_fast(
         is_gun: whether they come from a particle gun.
         say: called with a line of text after each chunk.
     """
-    parts = []
-    for start in _starts(truth):
-        stop = min(start + CHUNK, len(truth))
-        parts.append(chain(truth.events(start, stop), seed=seed, is_gun=is_gun))
-        say(f"fast chain: {stop} of {len(truth)} events")
+    parts: list[EventBatch] = []
+    for chunk in _chunks(truth):
+        parts.append(chain(chunk, seed=seed, is_gun=is_gun))
+        say(f"fast chain: {sum(map(len, parts))} of {len(truth)} events")
     return concatenate(parts)

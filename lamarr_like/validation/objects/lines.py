@@ -1,19 +1,16 @@
-"""Shares, medians and widths in bins, and how far two samples are apart in them."""
+"""Curves and distributions of samples, and how far two of them are apart."""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats, Mask
-from ...detailed.figures import core_width
+from ...arrays import Floats
+from ...statistics.binned import Statistic, curve
 from ...statistics.distances import weighted_ks, weighted_wasserstein
-from .pid_results import share_error
 
 NAN = float("nan")
 LEAST = 20
@@ -37,59 +34,13 @@ class Line:
     n: tuple[int, ...]
 
 
-def _line(
-    values: NDArray[np.generic],
-    by: Floats,
-    edges: Sequence[float],
-    statistic: Callable[[Floats], tuple[float, float]],
+def line(
+    values: NDArray[np.generic], by: Floats, edges: Sequence[float], statistic: Statistic
 ) -> Line:
-    rows: list[tuple[float, float, int]] = []
-    for low, high in itertools.pairwise(edges):
-        inside = values[(by >= low) & (by < high)].astype(np.float64)
-        enough = len(inside) >= LEAST
-        rows.append((*(statistic(inside) if enough else (NAN, NAN)), len(inside)))
-    value, error, n = zip(*rows, strict=True)
-    return Line(tuple(float(e) for e in edges), value, error, n)
-
-
-def share_line(passed: Mask, by: Floats, edges: Sequence[float]) -> Line:
-    """Share of the entries that pass, in bins of `by`; arrays of shape ``(n,)``."""
-
-    def share(values: Floats) -> tuple[float, float]:
-        k, n = values.sum(), np.float64(len(values))
-        return float(k / n), float(share_error(k, n))
-
-    return _line(passed, by, edges, share)
-
-
-def median_line(values: Floats, by: Floats, edges: Sequence[float]) -> Line:
-    """Median in bins of `by`; arrays of shape ``(n,)``."""
-
-    def median(values: Floats) -> tuple[float, float]:
-        return float(np.median(values)), _quantile_error(values, 0.5)
-
-    return _line(values, by, edges, median)
-
-
-def width_line(values: Floats, by: Floats, edges: Sequence[float]) -> Line:
-    """Half the central 68 % interval in bins of `by`; arrays of shape ``(n,)``."""
-
-    def width(values: Floats) -> tuple[float, float]:
-        errors = [_quantile_error(values, p) for p in (0.16, 0.84)]
-        return core_width(values), 0.5 * math.hypot(*errors)
-
-    return _line(values, by, edges, width)
-
-
-def _quantile_error(values: Floats, p: float) -> float:
-    """Standard deviation of a quantile, whatever the distribution: from its order statistics.
-
-    The formulas for a Gaussian fail where a quantile lies in a gap, as between photons that kept
-    their cluster and those that shared it.
-    """
-    step = math.sqrt(p * (1.0 - p) / len(values))
-    low, high = np.quantile(values, [max(p - step, 0.0), min(p + step, 1.0)])
-    return 0.5 * float(high - low)
+    """A statistic of values in bins of `by`; arrays of shape ``(n,)``."""
+    found = curve(values, by, edges, statistic, LEAST)
+    columns = (tuple(column.tolist()) for column in (found.y, found.error, found.n))
+    return Line(tuple(float(e) for e in edges), *columns)
 
 
 @dataclass(frozen=True)
@@ -156,8 +107,3 @@ def spread(first: Floats, second: Floats) -> Spread:
 
 def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else NAN
-
-
-def number(value: float, digits: int = 4) -> str:
-    """A number for a table; a dash where there is none."""
-    return f"{value:.{digits}g}" if math.isfinite(value) else "-"

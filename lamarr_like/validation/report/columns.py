@@ -10,7 +10,7 @@ from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
 from ...stages.features import from_truth
 from ..detector.curves import vertex_residuals
-from ..objects.ecal_figures import photon_pairs
+from ..objects.samples import photon_pairs
 
 SPECIES = {"pi": 211, "K": 321, "p": 2212, "mu": 13, "e": 11}
 """Species of the report and their PDG codes."""

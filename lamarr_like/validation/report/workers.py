@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
-from functools import lru_cache
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-from ...chain.pipeline import Pipeline
-from ...events import EventBatch
 from ...system.processes import worker_pool
 
 _P = ParamSpec("_P")
@@ -29,13 +26,3 @@ class Inline(Executor):
 def executor(n: int) -> AbstractContextManager[Executor]:
     """Processes of their own, or this one if `n` is 1."""
     return Inline() if n <= 1 else worker_pool(n)
-
-
-@lru_cache(maxsize=1)
-def _loaded(recipe: tuple[Any, ...]) -> Pipeline:
-    return Pipeline.load(*recipe)
-
-
-def made(recipe: tuple[Any, ...], batch: EventBatch, seed: int, is_gun: bool) -> EventBatch:
-    """Events of the chain that `Pipeline.recipe` describes."""
-    return _loaded(recipe)(batch, seed=seed, is_gun=is_gun)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...engine.artefact import read_artefact, write_artefact
 from ...errors import ArtefactError
 from ...files.find import find_model
-from .fidelity import FidelityReport
+from .results import FidelityReport
 
 HEADING = "## How well, on independent events"
 """Heading of the section that `write_figures` makes or replaces."""

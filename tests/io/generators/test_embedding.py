@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chain_fakes import fake_stages, truth_events
+from chain_fakes import truth_events
 from hepmc_samples import write_sample
 from scipy import stats
-from tiny_models import write_models
 
 from lamarr_like import schema
 from lamarr_like.chain.pipeline import Pipeline
@@ -195,11 +194,8 @@ def test_mistakes(text, message):
     assert message in str(caught.value)
 
 
-def test_runs_take_it(tmp_path, monkeypatch):
-    models = tmp_path / "models"
-    models.mkdir()
-    sample = Pipeline(fake_stages())(truth_events(60, seed=5), seed=1)
-    write_models(models, sample, models / "tiny.yaml")
+def test_runs_take_it(tmp_path, whole_chain, monkeypatch):
+    models = whole_chain
     text = f"{MINBIAS}+gun:mu-,mu+?p=3-100&eta=2.5-4"
     told = []
     plain = Pipeline.__call__

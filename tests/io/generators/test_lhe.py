@@ -13,7 +13,6 @@ from lamarr_like.events import concatenate
 from lamarr_like.io.generators.pythia import _energy
 from lamarr_like.io.generators.pythia_card import count_hard_events, read_card
 from lamarr_like.io.sources import open_source
-from lamarr_like.runs.ranges import open_range
 
 N = 70
 """Events in the file: more than one block, less than two."""
@@ -28,8 +27,9 @@ def cut(card, cuts, shift=0, skip_bad=False):
     """The events of a card, made range by range by a source each, and what is skipped."""
     batches, skipped = [], []
     for first, stop in reversed(list(pairwise(cuts))):
-        made = open_range(f"pythia:{card}", (), first, stop, shift, seed=7, skip_bad=skip_bad)
-        batches[:0] = list(made)
+        options = {"n_events": stop, "skip_bad": skip_bad, "start": shift}
+        made = open_source(f"pythia:{card}", seed=7, **options)
+        batches[:0] = list(made.events_between(first + shift, stop + shift))
         skipped[:0] = made.skipped
     return concatenate(batches), skipped
 

@@ -98,14 +98,14 @@ def test_spectra_look_like_13_tev(minbias):
 
 def test_events_do_not_depend_on_what_was_generated_before(minbias, source, capfd):
     fresh = PythiaSource("pythia:minbias", "minbias", 150, 7, None, {})
-    assert_same(fresh.block(2), minbias.events(2 * BLOCK, 3 * BLOCK))
-    assert_same(fresh.block(0), minbias.events(0, BLOCK))
+    assert_same(fresh.made(2), minbias.events(2 * BLOCK, 3 * BLOCK))
+    assert_same(fresh.made(0), minbias.events(0, BLOCK))
     assert_same(concatenate(list(sharing(source, n_events=60))), minbias.events(0, 60))
     assert capfd.readouterr() == ("", "")
 
 
 def test_seeds_differ(minbias, source):
-    other = sharing(source, n_events=5, seed=8).block(0)
+    other = sharing(source, n_events=5, seed=8).made(0)
     assert not np.array_equal(other["vertex"]["mc_z"], minbias["vertex"]["mc_z"][:5])
     assert other.particle.counts.tolist() != minbias.particle.counts[:5].tolist()
 
@@ -116,7 +116,7 @@ def test_pileup_of_minimum_bias(minbias, source):
     assert n.min() == 1 and not overlay.any()
     # Poisson without its zeros.
     assert n.mean() == pytest.approx(1.5 / (1 - np.exp(-1.5)), rel=0.01)
-    batch = source.block(0)
+    batch = source.made(0)
     assert np.array_equal(batch["vertex"].counts, n[:BLOCK])
     p = batch.particle
     assert np.array_equal(np.unique(p["mc_pv_id"]), np.arange(n[:BLOCK].max()))

@@ -18,18 +18,20 @@ from lamarr_like.errors import OutputError, SchemaError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.io.sources import open_source
+from lamarr_like.statistics import binned
+from lamarr_like.validation.bins import SPECIES
 from lamarr_like.validation.detector import (
     calibration,
     check,
     draw,
     efficiency,
+    electrons,
     judgement,
     lhcb2016,
     maps,
     residuals,
     results,
     showers,
-    weights,
     write,
 )
 from lamarr_like.validation.detector.command import detailed_check
@@ -103,40 +105,6 @@ def test_targets_are_judged_by_their_rows():
 def test_worst_looks_at_well_measured_values():
     assert results.worst([0.1, -0.3, 5.0, NAN], [0.01, 0.01, 1.0, 0.01]) == 1
     assert results.worst([NAN], [NAN]) == -1
-
-
-def test_in_bin_weights_move_values_to_the_neighbours_slope():
-    values = np.random.default_rng(1).uniform(0, 3, 30000)
-    edges, totals = np.arange(4.0), np.array([1.0, 3.0, 9.0])
-    w = weights.in_bin_weights(values, edges, totals)
-    for i in range(3):
-        inside = (values >= i) & (values < i + 1)
-        assert w[inside].mean() == pytest.approx(1.0, abs=1e-9)
-        assert np.average(values[inside], weights=w[inside]) > i + 0.52
-    outside = weights.in_bin_weights(np.array([-1.0, 5.0]), edges, totals)
-    assert outside.tolist() == [0.0, 0.0]
-    nothing = weights.in_bin_weights(np.array([0.5]), edges, np.zeros(3))
-    assert nothing.tolist() == [1.0]
-
-
-def test_cell_weights_give_the_population_of_the_reference():
-    cells = np.repeat([0, 1, 2, -1], [50, 200, 3, 10])
-    w = weights.cell_weights(cells, np.array([10.0, 30.0, 60.0]))
-    assert [w[cells == k].sum() for k in (0, 1, 2, -1)] == pytest.approx([10.0, 30.0, 0.0, 0.0])
-
-
-def test_weighted_statistics():
-    rng = np.random.default_rng(2)
-    values = np.concatenate([rng.normal(0, 1, 20000), rng.normal(50, 1, 5000)])
-    w = np.repeat([1.0, 0.0], [20000, 5000])
-    assert weights.weighted_width(values, w)[0] == pytest.approx(1.0, abs=0.03)
-    median, error = weights.weighted_median(values, w)
-    assert abs(median) < 4 * error < 0.05
-    assert weights.weighted_share(np.array([1.0, 0.0] * 50), np.ones(100))[0] == pytest.approx(0.5)
-    assert weights.effective(w) == pytest.approx(20000)
-    few = (weights.weighted_width, weights.weighted_median, weights.weighted_share)
-    assert all(math.isnan(f(np.ones(3), np.ones(3))[0]) for f in few)
-    assert np.isnan(weights.weighted_quantiles(values, 0 * w, np.array([0.5]))).all()
 
 
 @pytest.mark.parametrize("cut", maps.CUTS, ids=lambda c: c.key)
@@ -244,11 +212,17 @@ def test_spectrum_weights_give_the_spectrum_of_the_map():
 
 def _truth(n, efficiency, seed=1):
     rng = np.random.default_rng(seed)
-    pdg = rng.choice(list(lhcb2016.SPECIES.values()), n)
-    outcomes = np.stack([np.ones(n), rng.uniform(0, 1, n) < efficiency, *np.zeros((2, n))], axis=1)
-    p, eta = 3e3 * (100 / 3) ** rng.uniform(0, 1, n), rng.uniform(2.0, 4.8, n)
-    phi, z = rng.uniform(-3.1, 3.1, n), rng.uniform(-100, 100, n)
-    return lhcb2016.Truth(pdg, p, eta, phi, z, np.ones(n, bool), outcomes)
+    return {
+        "pdg": rng.choice(list(SPECIES.values()), n),
+        "p": 3e3 * (100 / 3) ** rng.uniform(0, 1, n),
+        "eta": rng.uniform(2.0, 4.8, n),
+        "phi": rng.uniform(-3.1, 3.1, n),
+        "vz": rng.uniform(-100, 100, n),
+        "prompt": np.ones(n, bool),
+        **dict.fromkeys(lhcb2016.OUTCOMES, np.zeros(n)),
+        "acceptance": np.ones(n),
+        "long": (rng.uniform(0, 1, n) < efficiency).astype(float),
+    }
 
 
 def test_efficiencies_of_equal_and_other_laws():
@@ -269,7 +243,7 @@ def _tracks(n, width, seed=1):
     names = (*residuals.WIDTHS, *residuals.VARIANCES, *residuals.QUALITIES)
     values = {name: width * rng.normal(size=n) for name in names}
     values |= {name: width * np.exp(0.1 * rng.normal(size=n)) for name in residuals.VARIANCES}
-    return lhcb2016.Residuals(truth.pdg, truth.p, truth.eta, values)
+    return {**{c: truth[c] for c in ("pdg", "p", "eta")}, **values}
 
 
 def test_residuals_of_equal_and_other_widths():
@@ -286,17 +260,18 @@ def test_residuals_of_equal_and_other_widths():
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="no published parametrisation here")
 def test_the_published_sample_agrees_with_itself():
     truth, tracks = lhcb2016.read_published(PUBLISHED)
-    assert truth.prompt.mean() > 0.8
-    assert (truth.outcomes >= 0).all()
-    assert (truth.outcomes[:, 1:].sum(axis=1) <= truth.outcomes[:, 0] + 1e-5).all()
+    assert truth["prompt"].mean() > 0.8
+    accepted, *found = (truth[outcome] for outcome in lhcb2016.OUTCOMES)
+    assert all((chance >= 0).all() for chance in (accepted, *found))
+    assert (sum(found) <= accepted + 1e-5).all()
     section = residuals.residual_section(tracks, tracks)
     judged = [r for r in section.rows if math.isfinite(r.low) and math.isfinite(r.ours)]
     assert len(judged) == 10
     assert all(r.ours == pytest.approx(1.0, abs=1e-6) for r in judged)
     # The impact parameter follows the published law.
-    pt = tracks.p / np.cosh(tracks.eta)
-    mine = (pt > 900) & (pt < 1100) & (tracks.pdg != 11)
-    width = weights.weighted_width(1e3 * tracks.values["dx"][mine], np.ones(mine.sum()))[0]
+    pt = tracks["p"] / np.cosh(tracks["eta"])
+    mine = (pt > 900) & (pt < 1100) & (tracks["pdg"] != 11)
+    width = binned.weighted_width(1e3 * tracks["dx"][mine], np.ones(mine.sum()))[0]
     assert width == pytest.approx(11.6 + 23.4, rel=0.15)
 
 
@@ -308,7 +283,7 @@ def test_absent_or_broken_foreign_files(tmp_path):
     (tmp_path / "histsE.root").write_bytes(b"no histogram")
     batch = simulate_detailed(muons(3, p=1e4), seed=1)
     with pytest.raises(SourceError, match=r"histsE\.root"):
-        showers.electron_section(batch, tmp_path / "histsE.root")
+        electrons.electron_section(batch, tmp_path / "histsE.root")
 
 
 def test_containment():
@@ -347,7 +322,7 @@ def test_sections_without_foreign_data(report):
 
 
 def test_files_of_a_report(report, tmp_path):
-    files = [*write.write_report(report, tmp_path), *draw.draw_report(report, tmp_path)]
+    files = [*write.write_report(report, tmp_path), *draw.draw_sections(report.sections, tmp_path)]
     assert {f.name for f in files} >= {"detailed_check.json", "published.png", "occupancy.png"}
     content = json.loads((tmp_path / "detailed_check.json").read_text())
     assert content["verdicts"][PASS] == report.verdicts[PASS]
@@ -362,9 +337,9 @@ def test_files_of_a_report(report, tmp_path):
         if path.suffix == ".png":
             assert path.read_bytes().startswith(PNG)
     (tmp_path / "file").write_text("")
-    for writer in (write.write_report, draw.draw_report):
+    for writer, what in ((write.write_report, report), (draw.draw_sections, report.sections)):
         with pytest.raises(OutputError, match="cannot be written"):
-            writer(report, tmp_path / "file")
+            writer(what, tmp_path / "file")
 
 
 def test_numbers_in_words():

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from detector_samples import muons
 
-from lamarr_like.detailed.figures import core_width, published_figures
+from lamarr_like.detailed.figures import published_figures
 from lamarr_like.detailed.simulate import simulate_detailed
 from lamarr_like.errors import OutputError
 from lamarr_like.events import concatenate
 from lamarr_like.io.sources import open_source
-from lamarr_like.validation.detector import curves
-from lamarr_like.validation.detector import plots as detector_plots
-from lamarr_like.validation.detector.calibration import long_tracks
-from lamarr_like.validation.detector.published import _kaon_rows
+from lamarr_like.statistics.distances import core_width
+from lamarr_like.validation.detector import curves, pages
+from lamarr_like.validation.detector.calibration import COLUMNS
+from lamarr_like.validation.detector.published import kaon_rows
+from lamarr_like.validation.detector.sample import long_tracks
 
 PNG = b"\x89PNG\r\n"
 
@@ -57,7 +58,7 @@ def test_published_figures(figures, quantity, low, high):
 
 def test_pions_taken_for_kaons(sample):
     """With the spectrum of the calibration sample: slow pions look like kaons more often."""
-    rows = {row.quantity: row for row in _kaon_rows(long_tracks(sample))}
+    rows = {row.quantity: row for row in kaon_rows(long_tracks(sample, *COLUMNS))}
     row = rows["pion mis-ID, DLLK > 0, 3-100 GeV"]
     assert row.n > 100 and row.error < 0.025
     assert 0.04 < row.ours < 0.13
@@ -108,8 +109,8 @@ def test_pulls_of_a_real_sample(sample):
 
 
 def test_plots_are_drawn(sample, tmp_path):
-    files = detector_plots.draw_pages(sample, tmp_path / "new")
-    assert {f.name for f in files} == {f"{n}.png" for n in detector_plots.PLOTS}
+    files = pages.draw_pages(sample, tmp_path / "new")
+    assert {f.name for f in files} == {f"{n}.png" for n in pages.PAGES}
     for path in files:
         assert path.read_bytes().startswith(PNG)
         assert path.stat().st_size > 10_000
@@ -118,6 +119,6 @@ def test_plots_are_drawn(sample, tmp_path):
 def test_plots_of_hardly_anything(tmp_path):
     """A few muons have no kaons, no vertices and no ghosts; every plot is still drawn."""
     batch = simulate_detailed(muons(30, p=1e4), seed=1)
-    files = detector_plots.draw_pages(batch, tmp_path)
+    files = pages.draw_pages(batch, tmp_path)
     with pytest.raises(OutputError, match="cannot be written"):
-        detector_plots.draw_pages(batch, files[0])
+        pages.draw_pages(batch, files[0])

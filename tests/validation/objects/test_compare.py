@@ -15,13 +15,14 @@ from lamarr_like import cli
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import PipelineError, SchemaError, SourceError
 from lamarr_like.events import Table
+from lamarr_like.statistics.binned import share_of
 from lamarr_like.statistics.mass_peak import WINDOWS, find_peak
 from lamarr_like.validation.objects import compare as objects
-from lamarr_like.validation.objects.ecal_curves import ecal_report
-from lamarr_like.validation.objects.ecal_figures import ecal_figures
-from lamarr_like.validation.objects.ecal_results import DETAILED, FLOOR, LINES, OCCUPANCY, SPECTRA
-from lamarr_like.validation.objects.lines import line_distance, share_line, spread
-from lamarr_like.validation.objects.muon_report import muon_report
+from lamarr_like.validation.objects.declared import LINES, OCCUPANCY, SPECTRA
+from lamarr_like.validation.objects.engine import ecal_report, muon_report
+from lamarr_like.validation.objects.lines import line, line_distance, spread
+from lamarr_like.validation.objects.results import DETAILED, FLOOR
+from lamarr_like.validation.objects.samples import ecal_figures
 
 N = 900
 
@@ -136,14 +137,14 @@ def test_peaks():
 def test_lines_and_distributions():
     rng = np.random.default_rng(1)
     by = rng.uniform(0, 3, 3000)
-    first = share_line(rng.random(3000) < 0.5, by, (0, 1, 2, 3, 4))
+    first = line(rng.random(3000) < 0.5, by, (0, 1, 2, 3, 4), share_of)
     assert first.value[:3] == pytest.approx([0.5] * 3, abs=0.08)
     assert np.isnan(first.value[3])
-    distance = line_distance(first, share_line(rng.random(3000) < 0.6, by, (0, 1, 2, 3, 4)))
+    distance = line_distance(first, line(rng.random(3000) < 0.6, by, (0, 1, 2, 3, 4), share_of))
     assert distance.bins == 3
     assert distance.ratio == pytest.approx(1.2, abs=0.1)
     assert distance.chi2 > 3
-    empty = share_line(np.zeros(0, bool), np.zeros(0), (0, 1))
+    empty = line(np.zeros(0, bool), np.zeros(0), (0, 1), share_of)
     assert line_distance(empty, empty).bins == 0
     x = rng.normal(size=4000)
     assert spread(x, x + 0.5).wasserstein == pytest.approx(0.5, abs=0.02)

@@ -336,12 +336,12 @@ def test_workers_share_the_report(files):
 def test_workers_run_the_same_chain():
     from lamarr_like.chain.pipeline import Pipeline
     from lamarr_like.io.sources import open_source
-    from lamarr_like.validation.report.workers import made
+    from lamarr_like.runs.recipe import Recipe
 
     chain = Pipeline.load("reference")
     batch = next(iter(open_source("gun:pi+", n_events=30, seed=2)))
     assert chain.recipe is not None
-    one, two = chain(batch, seed=3, is_gun=True), made(chain.recipe, batch, 3, True)
+    one, two = chain(batch, seed=3, is_gun=True), Recipe("reference", seed=3, is_gun=True)(batch)
     for name, table in one.tables.items():
         for column, values in table.columns.items():
             np.testing.assert_array_equal(values, two[name][column])

@@ -1,0 +1,223 @@
+"""The verbs ``simulate``, ``detailed`` and ``identify`` of the command line."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from ..decays.command import Combinatorial, Masses, Swaps
+from ..files.find import PROB_NN
+from ..system.command_line import (
+    Chunk,
+    Events,
+    Force,
+    Models,
+    Output,
+    Pileup,
+    Pipeline,
+    Seed,
+    SkipBad,
+    Workers,
+    command_line,
+    tell_shorter,
+)
+from ..system.progress import progress
+
+if TYPE_CHECKING:
+    from ..decays.request import DecayRequest
+    from .config import RunConfig, RunSummary
+
+
+class RootFormat(str, Enum):
+    """Containers for the output."""
+
+    ttree = "ttree"
+    rntuple = "rntuple"
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="pythia:minbias, pythia:bbbar, pythia:ccbar, pythia:FILE.cmnd, gun:K-?p=3-100&eta=2-5,"
+        " a HepMC, ROOT or Parquet file, or SOURCE+gun:mu-,mu+?n=2 to add particles to collisions",
+        show_default=False,
+    ),
+]
+Decays = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--decay", help='"B0 -> (K*(892)0 -> K+ pi-) gamma": adds a DecayTree; may be repeated.'
+    ),
+]
+Format = Annotated[RootFormat, typer.Option("--format", help="Container in the ROOT file.")]
+
+
+def simulate(
+    source: Source,
+    output: Output,
+    events: Events = None,
+    pipeline: Pipeline = "reference",
+    seed: Seed = 1,
+    chunk_size: Chunk = 1000,
+    pileup: Pileup = None,
+    skip_bad: SkipBad = False,
+    root_format: Format = RootFormat.ttree,
+    models: Models = None,
+    decay: Decays = None,
+    combinatorial: Combinatorial = False,
+    swap: Swaps = None,
+    mass: Masses = None,
+    workers: Workers = 1,
+    split_events: Annotated[
+        int, typer.Option(min=0, help="Events in each of several numbered files; 0 for one file.")
+    ] = 0,
+    oversample: Annotated[
+        int, typer.Option(min=1, help="Draws of the detector for each generated event.")
+    ] = 1,
+    force: Force = False,
+) -> None:
+    """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
+    from ..system.quick_xgboost import import_xgboost
+    from .config import RunConfig
+    from .simulate import simulate as run
+
+    if workers == 1:  # else the workers do
+        import_xgboost()
+    config = RunConfig(
+        source,
+        output,
+        n_events=events,
+        seed=seed,
+        chunk_size=chunk_size,
+        pileup=pileup,
+        skip_bad=skip_bad,
+        root_format=root_format.value,
+        command=command_line(),
+        decays=_requests(decay, combinatorial, swap, mass),
+        split_events=split_events,
+        oversample=oversample,
+        force=force,
+    )
+    with progress(None if events is None else events * oversample, _begin(source)) as bar:
+        summary = run(config, pipeline, models, bar.advance, workers)
+    _show(config, summary)
+
+
+def detailed(
+    source: Source,
+    output: Output,
+    events: Events = None,
+    seed: Seed = 1,
+    chunk_size: Chunk = 100,
+    pileup: Pileup = None,
+    skip_bad: SkipBad = False,
+    root_format: Format = RootFormat.ttree,
+    workers: Workers = 1,
+    prob_nn: Annotated[
+        str, typer.Option(help="Model that gives ProbNN, or none: its own training sample.")
+    ] = PROB_NN,
+    decay: Decays = None,
+    combinatorial: Combinatorial = False,
+    swap: Swaps = None,
+    mass: Masses = None,
+    force: Force = False,
+) -> None:
+    """Run the detailed reference simulation: the sample that models are trained on."""
+    from .config import RunConfig
+    from .simulate import simulate_detailed
+
+    config = RunConfig(
+        source,
+        output,
+        n_events=events,
+        seed=seed,
+        chunk_size=chunk_size,
+        pileup=pileup,
+        skip_bad=skip_bad,
+        root_format=root_format.value,
+        command=command_line(),
+        decays=_requests(decay, combinatorial, swap, mass),
+        force=force,
+    )
+    with progress(events, _begin(source)) as bar:
+        chosen = None if prob_nn == "none" else prob_nn
+        summary = simulate_detailed(config, workers, bar.advance, chosen)
+    _show(config, summary)
+
+
+def identify(
+    sample: Annotated[Path, typer.Argument(help="Detailed sample.", show_default=False)],
+    output: Output,
+    prob_nn: Annotated[str, typer.Option(help="Model that gives ProbNN.")] = PROB_NN,
+    force: Force = False,
+) -> None:
+    """Write a detailed sample anew with the ProbNN of a classifier, without simulating again."""
+    from .simulate import identify as run
+
+    n = run(sample, output, prob_nn, force=force)
+    print(f"{n} events written to {output}")
+
+
+def _requests(
+    decay: list[str] | None, combinatorial: bool, swap: list[str] | None, mass: list[str] | None
+) -> tuple[DecayRequest, ...]:
+    if not decay:
+        return ()
+    from ..decays.command import make_requests, parse_masses
+    from ..decays.request import Selection
+
+    selection = Selection(masses=parse_masses(mass or []))
+    return tuple(make_requests(decay, combinatorial, swap or [], selection))
+
+
+def _begin(source: str) -> str:
+    """What takes its time before the first event."""
+    from ..io.sources import kind_of, traits
+
+    return f"starting {traits(kind_of(source)).program}".rstrip()
+
+
+def _show(config: RunConfig, summary: RunSummary) -> None:
+    """The summary at the end of a run."""
+    from rich.console import Console
+    from rich.table import Table
+
+    tracks = ", ".join(f"{n} {name}" for name, n in summary.tracks.items())
+    first, *_, last = summary.outputs * 2
+    files = str(first) if first == last else f"{first} to {last.name}"
+    typer.echo(
+        f"{files}: {summary.events} events, {summary.particles} generated particles, "
+        f"{sum(summary.tracks.values())} tracks ({tracks})"
+    )
+    for line in summary.decays.lines() if summary.decays else ():
+        typer.echo(f"  {line}")
+    table = Table("step", box=None, pad_edge=False)
+    for head in ("s", "%", "ms/event"):
+        table.add_column(head, justify="right")
+    for name, seconds in summary.seconds.items():
+        share, each = 100 * seconds / summary.wall, 1e3 * seconds / max(summary.events, 1)
+        table.add_row(name, f"{seconds:.2f}", f"{share:.0f}", f"{each:.3f}")
+    Console().print(table)
+    typer.echo(f"{summary.wall:.1f} s in all, {summary.rate:.0f} events/s")
+    if summary.memory:
+        typer.echo(
+            f"{summary.workers} workers, whose times are added above; peak memory of a process "
+            f"{summary.memory:.0f} MB"
+        )
+    if summary.out_of_range:
+        typer.echo(
+            f"{summary.out_of_range} tracks lie outside the training sample of the models: "
+            "Track_outOfRange"
+        )
+    for note in summary.notes:
+        typer.echo(f"note: {note}", err=True)
+    if summary.missing:
+        tell_shorter(config.source, summary.missing, config.n_events)
+    if summary.skipped:
+        typer.echo(f"skipped {len(summary.skipped)} broken events, the first:")
+        for event, reason in summary.skipped[:5]:
+            typer.echo(f"  event {event}: {reason}")

@@ -1,0 +1,148 @@
+"""What is made of generated events: the one description of a conversion, for any process."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..chain.pipeline import Pipeline, identity, load_stage
+from ..errors import PipelineError
+from ..events import EventBatch
+from ..stages.stage import AbstractModelStage
+from .oversampling import oversampled
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The fast chain, as a function of generated events that can be sent to another process.
+
+    Each process loads the chain once.
+
+    Args:
+        pipeline: name or file of the pipeline.
+        models: folder of the user's own models, searched first.
+        seed: seed of the detector.
+        is_gun: whether the events come from a particle gun.
+        oversample: draws of the detector for each generated event.
+        provenance: `identity` of the pipeline as JSON; a process that finds another one refuses.
+            Empty for whatever is there.
+    """
+
+    pipeline: str
+    models: Path | None = None
+    seed: int = 1
+    is_gun: bool = False
+    oversample: int = 1
+    provenance: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        pipeline: str | Path,
+        models: str | Path | None = None,
+        *,
+        seed: int,
+        is_gun: bool,
+        oversample: int = 1,
+    ) -> Recipe:
+        """The recipe of a pipeline as it is now.
+
+        Raises:
+            PipelineError: if the file is wrong or names an unknown stage.
+            ArtefactError: if a model is absent or altered.
+        """
+        return cls(
+            str(pipeline),
+            None if models is None else Path(models),
+            seed=seed,
+            is_gun=is_gun,
+            oversample=oversample,
+            provenance=_text(identity(pipeline, models)),
+        )
+
+    def __call__(self, batch: EventBatch) -> EventBatch:
+        """Reconstructed events of generated ones.
+
+        Raises:
+            PipelineError: if the pipeline or a model is another one than that of the recipe.
+            LamarrLikeError: as `Pipeline`.
+        """
+        drawn = batch if self.oversample == 1 else oversampled(batch, self.oversample)
+        result: EventBatch = self.chain(drawn, seed=self.seed, is_gun=self.is_gun)
+        return result
+
+    @property
+    def chain(self) -> Pipeline:
+        """The chain, loaded once a process."""
+        return _loaded(self.pipeline, self.models, self.provenance)
+
+    def seconds(self) -> Mapping[str, float]:
+        """Time that each stage took in this process so far [s]."""
+        return self.chain.seconds
+
+    def metadata(self) -> dict[str, Any]:
+        """What identifies pipeline and models."""
+        found: dict[str, Any] = json.loads(self.provenance or _text(self.chain.provenance))
+        return found
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(pipeline: str, models: Path | None, provenance: str) -> Pipeline:
+    chain = Pipeline.load(pipeline, models)
+    if provenance and _text(chain.provenance) != provenance:
+        raise PipelineError(f"pipeline {pipeline!r} or a model was changed during the run")
+    return chain
+
+
+def _text(provenance: Mapping[str, Any]) -> str:
+    return json.dumps(provenance, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class DetailedRecipe:
+    """The detailed reference simulation, with the combined identification on top of it.
+
+    Args:
+        seed: seed of the detector.
+        prob_nn: model or folder of the classifier that gives the columns ``prob_nn_*``; None
+            leaves them out.
+    """
+
+    seed: int
+    prob_nn: str | None
+
+    def __call__(self, batch: EventBatch) -> EventBatch:
+        """Reconstructed events of generated ones."""
+        from ..detailed.simulate import simulate_detailed
+
+        batch = simulate_detailed(batch, seed=self.seed)
+        return batch if self.prob_nn is None else classifier(self.prob_nn)[0](batch, seed=self.seed)
+
+    def seconds(self) -> Mapping[str, float]:
+        """Nothing: it has no stages."""
+        return {}
+
+    def metadata(self) -> dict[str, Any]:
+        """What identifies it."""
+        models = {} if self.prob_nn is None else {"models": classifier(self.prob_nn)[1]}
+        return {"pipeline": "detailed", **models}
+
+
+@functools.lru_cache
+def classifier(prob_nn: str) -> tuple[AbstractModelStage, dict[str, dict[str, str]]]:
+    """The stage that gives ProbNN, once a process, and the name and digest of its model.
+
+    Args:
+        prob_nn: model or folder of the classifier.
+
+    Raises:
+        PipelineError: if the model is one of another stage.
+    """
+    stage, artefact = load_stage(prob_nn)
+    if stage.name != "prob_nn":
+        raise PipelineError(f"model {prob_nn!r} was trained for {stage.name!r}, not for prob_nn")
+    return stage, {"prob_nn": {"model": artefact.folder.name, "digest": artefact.digest}}

@@ -1,0 +1,335 @@
+"""Fast samples beside the detailed one of the same generated events, and beside the floor.
+
+Every figure stands beside its floor: the same figure between two halves of the detailed sample.
+A half has half of the events, so that a floor is a little larger than chance between whole samples
+would be.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import numpy as np
+
+from ...arrays import Columns, Floats, Mask
+from ...errors import SchemaError
+from ...events import EventBatch
+from ...stages import Propagation
+from ...stages.calorimeter.sources import source_rows
+from ...statistics.binned import share_error
+from ...statistics.distances import floor, halves
+from ...statistics.mass_peak import WINDOWS, find_peak
+from ...statistics.matching import cells, where
+from ...statistics.two_sample import Auc, c2st
+from ...training.ecal import event_features
+from ..bins import SPECIES
+from ..detector.muon_curves import MIN_P
+from . import declared, results
+from .declared import OCCUPANCY, Curve, Cut, picked
+from .lines import NAN, Line, line, line_distance, spread
+from .results import DETAILED, FAST, FLOOR, HALVES, TOLERANCE
+from .samples import Figures, check, ecal_figures, muon_figures, track_figures
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+LEAST_EVENTS = 100
+"""Events below which no classifier is trained."""
+
+
+def ecal_report(
+    detailed: EventBatch,
+    fast: Mapping[str, EventBatch],
+    *,
+    seed: int = 0,
+    folds: int = 5,
+    alone: Mapping[str, EventBatch] | None = None,
+) -> results.EcalReport:
+    """Compare clusters.
+
+    Args:
+        detailed: events of the detailed simulation.
+        fast: fast samples of the same generated events by name, in the order of the tables.
+        seed: seed of the halves and of the folds.
+        folds: parts of the cross fit.
+        alone: more samples for the event-level test only, such as the stage by itself on the
+            tracks and occupancy of the detailed sample.
+
+    Raises:
+        SchemaError: if a table or column is missing, there is no event or no fast sample, or the
+            samples are not of the same events.
+    """
+    if not fast or not len(detailed):
+        raise SchemaError("clusters are compared between a detailed and a fast sample with events")
+    every = {**fast, **(alone or {})}
+    for name, batch in every.items():
+        check(batch, "ecal", f"fast sample {name!r}")
+        if not np.array_equal(batch.event["event_id"], detailed.event["event_id"]):
+            raise SchemaError(f"fast sample {name!r}: its events are not those of the detailed one")
+    samples = {DETAILED: ecal_figures(detailed, "detailed sample")}
+    samples |= {k: ecal_figures(batch, f"fast sample {k!r}") for k, batch in fast.items()}
+    half, versions = halves(len(detailed), seed), tuple(fast)
+    borders = [float(b) for b in np.quantile(samples[DETAILED].spd, [1 / 3, 2 / 3])]
+    spectra: list[results.SpectrumResult] = []
+    peaks: list[results.PeakResult] = []
+    edges = (-np.inf, *borders, np.inf)
+    for occupancy, inside in zip(OCCUPANCY, [None, *itertools.pairwise(edges)], strict=True):
+        part = samples if inside is None else {k: _between(s, *inside) for k, s in samples.items()}
+        part = _with_halves(part, half)
+        spectra += [_spectrum(name, occupancy, part, versions) for name in declared.SPECTRA]
+        peaks += [_peak(name, occupancy, part) for name in WINDOWS]
+    samples = _with_halves(samples, half)
+    return results.EcalReport(
+        *(len(detailed), versions, tuple(borders)),
+        tests=_event_tests(detailed, every, seed, folds),
+        spectra=tuple(spectra),
+        peaks=tuple(peaks),
+        lines=tuple(_line_result(curve, samples, versions) for curve in declared.LINES.values()),
+    )
+
+
+def _with_halves(samples: Mapping[str, Figures], half: Mask) -> dict[str, Figures]:
+    """Samples and the halves of the detailed one; mask of the events of the first half."""
+    parts = (samples[DETAILED].of(half), samples[DETAILED].of(~half))
+    return {**samples, **dict(zip(HALVES, parts, strict=True))}
+
+
+def _between(figures: Figures, low: float, high: float) -> Figures:
+    return figures.of((figures.spd > low) & (figures.spd <= high))
+
+
+def _distances(
+    values: Mapping[str, T], versions: tuple[str, ...], distance: Callable[[T, T], D]
+) -> dict[str, D]:
+    """Distance of each fast sample from the detailed one, and that of its halves as the floor."""
+    out = {v: distance(values[DETAILED], values[v]) for v in versions}
+    return {**out, FLOOR: distance(*(values[k] for k in HALVES))}
+
+
+def _line_result(
+    curve: Curve, samples: Mapping[str, Figures], versions: tuple[str, ...]
+) -> results.LineResult:
+    lines = {k: _line(curve, s.groups[curve.group]) for k, s in samples.items()}
+    return results.LineResult(curve.name, lines, _distances(lines, versions, line_distance))
+
+
+def _line(curve: Curve, columns: Columns) -> Line:
+    rows, values = curve.rows(columns), picked(columns, curve.values)
+    return line(values[rows], columns[curve.by][rows], curve.edges, curve.statistic)
+
+
+def _event_tests(
+    detailed: EventBatch, fast: Mapping[str, EventBatch], seed: int, folds: int
+) -> tuple[results.EventTest, ...]:
+    """Two-sample tests of what an analyst sees of the clusters of an event.
+
+    The trees see `training.ecal.event_features` and nSPDHits of each sample, and of the generated
+    event how many charged particles and photons come to the ECAL and with which energies.  An
+    event of the detailed sample and the same one of a fast sample are judged by the same trees,
+    which saw neither.
+    """
+    if len(detailed) < LEAST_EVENTS:
+        nothing = Auc(NAN, NAN, len(detailed))
+        return tuple(results.EventTest(name, nothing, nothing) for name in fast)
+    real, conditions = _features(detailed), _conditions(detailed)
+    least = floor(real, conditions, seed=seed, folds=folds)
+    return tuple(
+        results.EventTest(
+            name, c2st(real, _features(batch), conditions, seed=seed, folds=folds), least
+        )
+        for name, batch in fast.items()
+    )
+
+
+def _features(batch: EventBatch) -> dict[str, np.ndarray]:
+    # nSPDHits is an outcome of the chain too: the clusters have to fit to it.
+    return event_features(batch.tables) | {"n_spd_hits": batch.event["n_spd_hits"]}
+
+
+def _conditions(batch: EventBatch) -> dict[str, np.ndarray]:
+    """Generated particles that come to the ECAL, by event, shape ``(n_events,)``."""
+    if "mc_ecal_x" not in batch.particle or "mc_ecal_y" not in batch.particle:
+        batch = Propagation()(batch, seed=0)
+    particle, n = batch.particle, len(batch)
+    p = np.sqrt(sum(particle[f"mc_p{c}"].astype(np.float64) ** 2 for c in "xyz"))
+    rows = source_rows(batch)
+    out = {}
+    for name, charged in (("photons", False), ("charged", True)):
+        mine = rows & ((particle["mc_charge"] != 0) == charged)
+        event = particle.event_index[mine]
+        out[f"n_{name}"] = np.bincount(event, minlength=n)
+        out[f"energy_{name}"] = np.log1p(np.bincount(event, p[mine], minlength=n))
+    return out
+
+
+def _spectrum(
+    name: str, occupancy: str, samples: Mapping[str, Figures], versions: tuple[str, ...]
+) -> results.SpectrumResult:
+    what, values = declared.SPECTRA[name], {}
+    for sample, figures in samples.items():
+        column = figures.groups[what.group][what.column]
+        values[sample] = column[np.isfinite(column)]
+    edges = _edges(name, values[DETAILED])
+    histograms = {
+        k: tuple((np.histogram(values[k], edges)[0] / max(samples[k].n, 1)).tolist())
+        for k in (DETAILED, *versions)
+    }
+    apart = _distances(values, versions, spread)
+    return results.SpectrumResult(name, occupancy, tuple(edges.tolist()), histograms, apart)
+
+
+def _edges(name: str, values: Floats) -> Floats:
+    """Bins of a histogram; whole numbers for multiplicities."""
+    if name == "mass":
+        return np.linspace(0.0, 1000.0, 51)
+    if not len(values):
+        return np.array([0.0, 1.0])
+    if name == "multiplicity":
+        step = max(1, int(np.quantile(values, 0.995) - values.min()) // 40)
+        return np.arange(values.min() - 0.5, np.quantile(values, 0.998) + 1.5 * step, step)
+    low, high = np.quantile(values, [0.0005, 0.9995])
+    return np.linspace(low, high + 1e-6, 41)
+
+
+def _peak(name: str, occupancy: str, samples: Mapping[str, Figures]) -> results.PeakResult:
+    window, peaks, histograms = WINDOWS[name], {}, {}
+    for sample, figures in samples.items():
+        pair = figures.groups["pair"]
+        mass = pair["mass"][pair["least_et"] > window.least_et]
+        peaks[sample] = find_peak(mass, figures.n, window)
+        counts = np.histogram(mass, window.edges)[0] / max(figures.n, 1)
+        histograms[sample] = tuple(counts.tolist())
+    return results.PeakResult(name, occupancy, peaks, tuple(window.edges.tolist()), histograms)
+
+
+def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> results.MuonReport:
+    """Compare muon identification.
+
+    Args:
+        detailed: events of the detailed simulation.
+        fast: events of the fast chain.
+        seed: seed of the halves.
+
+    Raises:
+        SchemaError: if a column is missing.
+    """
+    samples = {DETAILED: muon_figures(detailed, "detailed sample")}
+    samples[FAST] = muon_figures(fast, "fast sample")
+    samples = _with_halves(samples, halves(len(detailed), seed))
+    return results.MuonReport(tuple(_muon(curve, samples) for curve in declared.MUONS))
+
+
+def _muon(curve: Curve, samples: Mapping[str, Figures]) -> results.MuonResult:
+    """A share against momentum, and over all momenta at which there are muons."""
+    shares, n = {}, {}
+    for name, figures in samples.items():
+        columns = figures.groups[curve.group]
+        hard = curve.rows(columns) & (columns["p"] > MIN_P)
+        n[name] = int(hard.sum())
+        passed = picked(columns, curve.values)[hard]
+        shares[name] = float(passed.mean()) if n[name] else NAN
+    one, tracks = _line_result(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
+    return results.MuonResult(curve.species, curve.name, tracks, shares, one.lines, one.distances)
+
+
+def pid_report(detailed: EventBatch, fast: EventBatch, *, min_rows: int = 100) -> results.PidReport:
+    """Compare cuts on identification variables between two samples of the same generated events.
+
+    The floor is the same report of two halves of a detailed sample, see `floor_report`.
+
+    Args:
+        detailed: events of the detailed simulation.
+        fast: events of the fast chain.
+        min_rows: bins with fewer tracks in either sample are left out.
+
+    Raises:
+        SchemaError: if a column is missing.
+    """
+    first = track_figures(detailed, "detailed sample")
+    return _identification(first, track_figures(fast, "fast sample"), min_rows)
+
+
+def floor_report(detailed: EventBatch, *, min_rows: int = 100) -> results.PidReport:
+    """`pid_report` between the even and the odd events of one sample: what chance alone does.
+
+    Args:
+        detailed: events of the detailed simulation.
+        min_rows: bins with fewer tracks in either half are left out.
+    """
+    whole = track_figures(detailed, "detailed sample")
+    even = np.arange(len(detailed)) % 2 == 0
+    return _identification(whole.of(even), whole.of(~even), min_rows)
+
+
+def _identification(first: Figures, second: Figures, min_rows: int) -> results.PidReport:
+    one, two = (s.groups["track"] for s in (first, second))
+    ratios: list[results.RatioResult] = []
+    for name, pdg in SPECIES.items():
+        a, b = (where(t, t["species"] == pdg) for t in (one, two))
+        if len(a["p"]) and len(b["p"]):
+            ratios += _ratios(name, a, b, min_rows)
+    curves = tuple(_cut_curve(cut, one, two) for cut in declared.MISIDENTIFICATION)
+    return results.PidReport(
+        tuple(ratios), curves, tuple(_compare(c, one, two) for c in declared.JOINT)
+    )
+
+
+def _ratios(species: str, one: Columns, two: Columns, min_rows: int) -> list[results.RatioResult]:
+    """Ratios of all cuts on one species, in bins of momentum, pseudorapidity and nSPDHits."""
+    spd = np.quantile(one["n_spd_hits"], declared.SPD_SHARES)
+    spd[0], spd[-1] = -np.inf, np.inf
+    axes = (("p", declared.P_EDGES), ("eta", declared.ETA_EDGES), ("n_spd_hits", spd))
+    size = math.prod(len(edges) - 1 for _, edges in axes)
+    # The last slot takes what lies outside all bins.
+    places = [np.where((c := cells(t, axes)) < 0, size, c) for t in (one, two)]
+    total = [np.bincount(b, minlength=size + 1)[:size].astype(np.float64) for b in places]
+    full = (total[0] >= min_rows) & (total[1] >= min_rows)
+    out: list[results.RatioResult] = []
+    for variable in declared.VARIABLES if full.any() else ():
+        for quantile in declared.QUANTILES:
+            cut = float(np.quantile(one[variable], quantile))
+            above = [one[variable] > cut, two[variable] > cut]
+            shares, errors = [], []
+            for place, passes, n in zip(places, above, total, strict=True):
+                k = np.bincount(place, passes, minlength=size + 1)[:size].astype(np.float64)
+                shares.append(k[full] / n[full])
+                errors.append(share_error(k[full], n[full]))
+            sigma = np.hypot(errors[0], errors[1])
+            difference = np.abs(shares[1] - shares[0])
+            good = difference <= np.maximum(TOLERANCE * shares[0], 2.0 * sigma)
+            out.append(
+                results.RatioResult(
+                    *(species, variable, quantile, cut, _share(above[0]), _share(above[1])),
+                    bins=int(full.sum()),
+                    good=float(good.mean()),
+                    worst=float((difference / sigma).max()),
+                )
+            )
+    return out
+
+
+def _share(passed: Mask) -> results.Share:
+    return results.Share(int(passed.sum()), len(passed))
+
+
+def _compare(cut: Cut, one: Columns, two: Columns) -> results.Comparison:
+    """A cut on two samples."""
+    shares = []
+    for tracks in (one, two):
+        chosen = tracks["species"] == SPECIES[cut.species]
+        if cut.among is not None:
+            chosen = chosen & picked(tracks, cut.among)
+        shares.append(_share(picked(tracks, cut.passes)[chosen]))
+    return results.Comparison(cut.name, cut.species, *shares)
+
+
+def _cut_curve(cut: Cut, one: Columns, two: Columns) -> results.CutCurve:
+    """A cut on two samples against momentum."""
+    points = []
+    for low, high in itertools.pairwise(declared.P_EDGES):
+        inside = (where(t, (t["p"] >= low) & (t["p"] < high)) for t in (one, two))
+        points.append(_compare(cut, *inside))
+    return results.CutCurve(cut.name, declared.P_EDGES, tuple(points), _compare(cut, one, two))

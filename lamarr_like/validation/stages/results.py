@@ -1,0 +1,105 @@
+"""Results of the tests of stages, as tables and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ... import __version__
+from ...files.places import fresh
+from ...statistics.two_sample import Auc
+
+
+@dataclass(frozen=True)
+class StageFidelity:
+    """Two-sample test of one stage on events that it never saw.
+
+    Args:
+        model: name of the model.
+        stage: name of the stage.
+        test: which variables the trees saw.
+        auc: area under the ROC curve, fast against detailed.
+        floor: the same between two halves of the detailed sample.
+    """
+
+    model: str
+    stage: str
+    test: str
+    auc: Auc
+    floor: Auc
+
+
+@dataclass(frozen=True)
+class BinFidelity:
+    """Calibration of a classifier stage in bins of P, eta and nSPDHits.
+
+    Args:
+        model: name of the model.
+        stage: name of the stage.
+        outcome: the class looked at.
+        bins: bins with enough rows.
+        good: share of them where fast and detailed agree within 1 % or two standard deviations.
+        worst: largest difference in standard deviations.
+    """
+
+    model: str
+    stage: str
+    outcome: str
+    bins: int
+    good: float
+    worst: float
+
+
+@dataclass(frozen=True)
+class FidelityReport:
+    """Tables of one or several pipelines.
+
+    Args:
+        samples: names of the files that were read.
+        events: detailed events.
+        stages: two-sample tests by pipeline.
+        bins: calibration of the classifiers by pipeline.
+    """
+
+    samples: tuple[str, ...]
+    events: int
+    stages: dict[str, list[StageFidelity]]
+    bins: dict[str, list[BinFidelity]]
+
+    @property
+    def markdown(self) -> str:
+        """Both tables as text."""
+        lines = [
+            f"{self.events} detailed events of {', '.join(self.samples)}",
+            "",
+            "| pipeline | stage | test | rows a side | AUC | floor |",
+            "|---|---|---|---|---|---|",
+        ]
+        for name, results in self.stages.items():
+            lines += [
+                f"| {name} | {r.stage} | {r.test} | {r.auc.rows} "
+                f"| {r.auc.value:.4f} +- {r.auc.error:.4f} "
+                f"| {r.floor.value:.4f} +- {r.floor.error:.4f} |"
+                for r in results
+            ]
+        lines += [
+            "",
+            "| pipeline | stage | outcome | bins | within 1 % or 2 sigma | worst, sigma |",
+            "|---|---|---|---|---|---|",
+        ]
+        for name, rows in self.bins.items():
+            lines += [
+                f"| {name} | {r.stage} | {r.outcome} | {r.bins} | {r.good:.1%} | {r.worst:.1f} |"
+                for r in rows
+            ]
+        return "\n".join(lines)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``fidelity.md`` and ``fidelity.json`` into a folder, made if absent."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text, numbers = folder / "fidelity.md", folder / "fidelity.json"
+        fresh(text).write_text(self.markdown + "\n")
+        content = {"program": f"lamarr_like {__version__}", **asdict(self)}
+        fresh(numbers).write_text(json.dumps(content, indent=1) + "\n")
+        return [text, numbers]

@@ -1,0 +1,65 @@
+"""What all tests share: samples that are made once, the order of the files, the marker ``fast``.
+
+With several workers (``pytest -n 2``) each file is run by one of them, so that what its fixtures
+make is made once; files that take long start first.  Samples that several files read are made once
+for all workers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``made_once(name, build)``: a folder that ``build(folder)`` fills, the same for all workers.
+
+    It is for reading only.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def folder(name: str, build: Callable[[Path], object]) -> Path:
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (shared / name).exists():
+                part = shared / f"{name}.part"
+                part.mkdir()
+                build(part)
+                part.rename(shared / name)
+        return shared / name
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models(made_once: Callable[..., Path]) -> Path:
+    """Tiny models and a short chain of them, ``tiny.yaml``."""
+    from production_samples import write_tiny
+
+    return made_once("short", write_tiny)
+
+
+@pytest.fixture(scope="session")
+def whole_chain(made_once: Callable[..., Path]) -> Path:
+    """Tiny models of all stages but the ECAL's, and the chain of them, ``tiny.yaml``."""
+    from chain_fakes import fake_stages, truth_events
+    from tiny_models import write_models
+
+    from lamarr_like.chain.pipeline import Pipeline
+
+    def build(folder: Path) -> None:
+        logging.getLogger("onnx").setLevel(logging.ERROR)
+        sample = Pipeline(fake_stages())(truth_events(60, seed=5), seed=1)
+        write_models(folder, sample, folder / "tiny.yaml")
+
+    return made_once("whole", build)
