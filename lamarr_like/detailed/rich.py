@@ -350,9 +350,8 @@ def photon_angles(
         Photons of each track, shape ``(n,)``, and the angle of every photon to its track [rad].
     """
     emitter = np.array([*direction, direction[0], direction[1], 1.0])
-    result: tuple[Ints, Floats] = _isolated(
-        keys, emitter, species, radiator._replace(background=0.0, shadow=0.0)
-    )
+    clean = radiator._replace(background=0.0, shadow=0.0)
+    result: tuple[Ints, Floats] = _isolated(keys, emitter, species, clean)
     return result
 
 

@@ -48,8 +48,14 @@ def no_tracks() -> Pointing:
     """`Pointing` of events without tracks."""
     whole, real = np.zeros(0, np.int64), np.zeros(0)
     return Pointing(
-        **{"event": whole, "number": whole, "track_type": whole},
-        **{"x": real, "y": real, "tx": real, "ty": real, "p": real},
+        event=whole,
+        number=whole,
+        track_type=whole,
+        x=real,
+        y=real,
+        tx=real,
+        ty=real,
+        p=real,
         charge=whole,
         origin=np.zeros((0, 5)),
         mcparticle_id=whole,
