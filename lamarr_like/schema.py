@@ -344,4 +344,5 @@ def misfits(values: np.ndarray, dtype: str) -> Mask | None:
     # The largest integers are no floats; the power of two behind them is.
     with np.errstate(invalid="ignore"):
         inside = (values > float(limits.min) - 1.0) | (values == float(limits.min))
-        return ~(inside & (values < float(limits.max + 1)))
+        result: Mask | None = ~(inside & (values < float(limits.max + 1)))
+        return result

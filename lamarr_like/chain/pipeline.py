@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -124,7 +124,7 @@ class Pipeline:
             batch = self._run(batch, seed, is_gun)
             tables = {name: batch.to_pandas(name) for name in batch.tables} if is_flat else {}
             result = tables if is_flat else batch.to_awkward()
-        return result
+        return cast("Events", result)
 
     def _run(self, batch: EventBatch, seed: int, is_gun: bool) -> EventBatch:
         batch = completed(batch, f"pipeline {self.name!r}")

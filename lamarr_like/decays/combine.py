@@ -164,7 +164,8 @@ def _distance(batch: EventBatch, clusters: Ints, particles: Ints) -> Floats:
     v = [table[f"mc_v{a}"][particles] for a in "xyz"]
     way = (cluster["z"][clusters] - v[2]) / np.where(p[2] > 0.0, p[2], np.inf)
     apart = (v[i] + way * p[i] - cluster[a][clusters] for i, a in enumerate("xy"))
-    return np.hypot(*apart)
+    result: Floats = np.hypot(*apart)
+    return result
 
 
 def _pi0_of(batch: EventBatch, truth: Truth) -> Ints:
@@ -340,4 +341,5 @@ def _paired(rows: Ints) -> Ints:
 
 def _mass(momentum: Floats) -> Floats:
     square = momentum[:, 3] ** 2 - (momentum[:, :3] ** 2).sum(axis=1)
-    return np.sqrt(np.maximum(square, 0.0))
+    result: Floats = np.sqrt(np.maximum(square, 0.0))
+    return result

@@ -197,7 +197,8 @@ class _Tree:
         highest = np.clip(room, low, high)
         first = np.arctan((low**2 - found.mass**2) / scale)
         last = np.arctan((highest**2 - found.mass**2) / scale)
-        return np.sqrt(found.mass**2 + scale * np.tan(first + u * (last - first)))
+        result: Floats = np.sqrt(found.mass**2 + scale * np.tan(first + u * (last - first)))
+        return result
 
     def momenta(self, head: Floats, u: Floats) -> Floats:
         """Four-momenta of all nodes, shape ``(n, n_nodes, 4)``."""

@@ -63,7 +63,8 @@ class Composite(NamedTuple):
     def mass(self) -> Floats:
         """Invariant mass [MeV]; 0 where the four-momentum is space-like by rounding."""
         p = self.momentum
-        return np.sqrt(np.maximum(p[:, 3] ** 2 - (p[:, :3] ** 2).sum(axis=1), 0.0))
+        result: Floats = np.sqrt(np.maximum(p[:, 3] ** 2 - (p[:, :3] ** 2).sum(axis=1), 0.0))
+        return result
 
     @property
     def mass_error(self) -> Floats:
@@ -71,7 +72,8 @@ class Composite(NamedTuple):
         lever = self.momentum * np.array([-1.0, -1.0, -1.0, 1.0])
         lever /= np.maximum(self.mass, 1e-9)[:, None]
         variance = np.einsum("ni,nij,nj->n", lever, self.covariance[:, 3:, 3:], lever)
-        return np.sqrt(np.maximum(variance, 0.0))
+        result: Floats = np.sqrt(np.maximum(variance, 0.0))
+        return result
 
     def as_prongs(self) -> Prongs:
         """The straight lines that they flew along, at their decay."""

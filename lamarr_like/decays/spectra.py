@@ -131,4 +131,5 @@ def spectrum_of(pdg_id: int, energy: float = 13.0) -> Spectrum:
 def _inverse_cdf(grid: Floats, density: Floats, u: Floats) -> Floats:
     steps = 0.5 * (density[1:] + density[:-1]) * np.diff(grid)
     total = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.interp(u * total[-1], total, grid)
+    result: Floats = np.interp(u * total[-1], total, grid)
+    return result

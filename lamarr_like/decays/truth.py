@@ -90,7 +90,8 @@ class Truth:
         p = np.concatenate([self.momentum, np.full((1, 4), np.nan)])[rows]
         p2 = (p[:, :3] ** 2).sum(axis=1)
         mass = np.sqrt(np.maximum(p[:, 3] ** 2 - p2, 0.0))
-        return way * mass / np.sqrt(p2) / SPEED_OF_LIGHT
+        result: Floats = way * mass / np.sqrt(p2) / SPEED_OF_LIGHT
+        return result
 
     @staticmethod
     def _or_none(values: Ints, rows: Ints) -> Ints:

@@ -83,8 +83,14 @@ def arrivals(
     """
     there = np.flatnonzero(np.isfinite(sim.spd[:, 0]))
     x, y, tx, ty, p = sim.spd[there].T
-    species, charge = sim.spd_species[there], sim.charge[there]
-    return Arrivals(event[there], local[there], link[there], x, y, tx, ty, p, species, charge)
+    return Arrivals(
+        event=event[there],
+        number=local[there],
+        mcparticle_id=link[there],
+        **{"x": x, "y": y, "tx": tx, "ty": ty, "p": p},
+        species=sim.spd_species[there],
+        charge=sim.charge[there],
+    )
 
 
 def pointing(
@@ -116,7 +122,7 @@ def pointing(
     errors = np.array([*place, *slope])
     qop = tracks.fit.state[:, 5]
     magnet = geometry.magnet(par)
-    x, y, tx, ty = _carried(t2 + errors * g, qop, _t2_z(par), par.spd_z, magnet).T
+    x, y, tx, ty = _carried(t2 + errors * g, qop, _t2_layer(par), par.spd_z, magnet).T
     return Pointing(
         event=event,
         number=number,
@@ -129,8 +135,8 @@ def pointing(
     )
 
 
-def _t2_z(par: Parameters) -> float:
-    """Plane [mm] of `transport.Simulated.t2`: the first layer of the second T station."""
+def _t2_layer(par: Parameters) -> float:
+    """Layer [mm] of `transport.Simulated.t2`, which is the first of its two monolayers."""
     return par.t_centres[1] + par.t_layer_dz[0]
 
 

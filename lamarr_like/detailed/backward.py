@@ -23,6 +23,9 @@ from .vertexing import VertexTracks
 _MIRROR = np.array([1.0, 1.0, -1.0, -1.0, 1.0])
 """Signs of x, y, tx, ty and q/p behind a mirror at z = 0."""
 
+_MOST_OF_COLLISION, _MOST_OF_PARTICLE = 10_000, 100  # particles of a collision, secondaries of a
+# particle: more than there are, to number them
+
 
 def backward_counts(
     forward: Ints,
@@ -92,7 +95,7 @@ def backward_tracks(
     # Draw among them.
     mother = np.repeat(np.arange(len(counts)), counts)
     index = np.arange(len(mother)) - np.repeat(np.cumsum(counts) - counts, counts)
-    index += 10_000 * number[mother]
+    index += _MOST_OF_COLLISION * number[mother]
     mother_ids = ids[collision_event[mother]]
     u = rng.uniforms(seed, "detailed/backward", mother_ids, index, 2)
     start = np.cumsum(pool) - pool
@@ -127,7 +130,8 @@ def _stations(initial: Floats, par: Parameters) -> Ints:
     step = np.asarray(par.velo_z)[None, :] - initial[:, 2:3]
     r = np.hypot(initial[:, 0:1] + initial[:, 3:4] * step, initial[:, 1:2] + initial[:, 4:5] * step)
     crossed = (step > 0.0) & (r > par.velo_r_min) & (r < par.velo_r_max)
-    return crossed.sum(axis=1)
+    result: Ints = crossed.sum(axis=1)
+    return result
 
 
 def _turned(
@@ -156,8 +160,7 @@ def _found(
 ) -> Ints:
     """Entries with enough hits that the pattern recognition finds."""
     local = np.arange(len(sim.row)) - np.searchsorted(sim.row, sim.row)
-    u = rng.uniforms(
-        seed, "detailed/backward-found", event_ids[sim.row], index[sim.row] * 100 + local
-    )[:, 0]
+    number = index[sim.row] * _MOST_OF_PARTICLE + local
+    u = rng.uniforms(seed, "detailed/backward-found", event_ids[sim.row], number)[:, 0]
     able = pattern.reconstructible(sim, par).velo
     return np.flatnonzero(able & (u < par.velo_found))

@@ -119,10 +119,12 @@ class _Cache(FunctionCache):
 
 @cache
 def _sources() -> str:
-    """Digest of all that is compiled."""
+    """Digest of all that is compiled, and of the constants of physics in it."""
     found = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        found.update(path.read_bytes())
+    here = Path(__file__).parent
+    for room in (here, here.parent / "physics"):
+        for path in sorted(room.rglob("*.py")):
+            found.update(path.read_bytes())
     return found.hexdigest()
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from ..physics.passage import CURVATURE
 from .compiled import inner
 
-KAPPA = 0.299792458
+KAPPA = CURVATURE
 """MeV per (T mm): p[MeV] = KAPPA B[T] R[mm]."""
 
 FIELD_START = 700.0
@@ -14,6 +15,8 @@ FIELD_START = 700.0
 
 MAX_STEP = 200.0
 """Longest Runge-Kutta step [mm]; against 20 mm steps it errs by less than a micrometre at 2 GeV."""
+
+_LOST = 5.0  # slope at which a particle turns back, where steps in z make no sense
 
 
 @inner
@@ -84,7 +87,7 @@ def propagate(x, y, tx, ty, qop, z1, z2, magnet):  # type: ignore[no-untyped-def
         tx += h / 6.0 * (ax + 2.0 * bx + 2.0 * cx + dx)
         ty += h / 6.0 * (ay + 2.0 * by + 2.0 * cy + dy)
         z += h
-        if abs(tx) > 5.0 or abs(ty) > 5.0:
+        if abs(tx) > _LOST or abs(ty) > _LOST:
             break
     if z2 < FIELD_START:
         dz = z2 - FIELD_START

@@ -181,14 +181,15 @@ def _photon_figures(par: Parameters, n_tracks: int = 2000) -> list[Figure]:
     """Yield and angular resolution per photon of saturated tracks, from the photons themselves."""
     # They need the extra ``detailed``; what is measured on samples, and used elsewhere, does not.
     from . import matter, rich
+    from .radiator import cherenkov_angle, radiators
 
     figures = []
     names = (("C4F10", 20.0, 1.618), ("CF4", 16.0, 0.68))
-    for radiator, (name, count, resolution) in zip(rich.radiators(par), names, strict=True):
+    for radiator, (name, count, resolution) in zip(radiators(par), names, strict=True):
         slope = 2.0 * radiator.theta_min
         keys = rng.stream_keys(1, f"figures/{name}", np.arange(n_tracks))
         per_track, theta = rich.photon_angles(keys, (slope, slope, 1e5), matter.MUON, radiator)
-        expected = rich.cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
+        expected = cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
         mean = float(per_track.mean())
         error = float(per_track.std() / np.sqrt(n_tracks))
         figures.append(Figure(f"photons, {name}", count, mean, error, n_tracks, "[R] table 3"))

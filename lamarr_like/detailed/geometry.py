@@ -19,6 +19,12 @@ N_MEASUREMENTS = N_VELO + N_TT + N_T
 """Measurements: R and phi of 21 VELO stations, 4 of TT, 12 double layers of the T stations."""
 
 
+_T_MONOLAYER = 2.75
+"""Half the distance [mm] of the two monolayers of straws of a T layer [D]."""
+_RICH1_Z, _RICH2_Z = 1501.0, 10701.0
+"""Middle of the gas of the RICH detectors, a millimetre behind the sheets that stand for it."""
+
+
 class Planes(NamedTuple):
     """Planes sorted in z; arrays of shape ``(n_planes,)``.
 
@@ -79,9 +85,28 @@ class Detector(NamedTuple):
     aperture_y: float
 
 
+class Spectrometer(NamedTuple):
+    """What particles fly through and tracks are fitted in, for compiled code.
+
+    Attributes:
+        planes: the planes.
+        det: numbers of the detector.
+        magnet: peak field [T], centre and width [mm], see `magnet`.
+    """
+
+    planes: Planes
+    det: Detector
+    magnet: tuple[float, float, float]
+
+
 def detector(par: Parameters) -> Detector:
     """Pick the numbers for compiled code."""
-    return Detector(*(getattr(par, name) for name in Detector._fields))
+    return Detector(**{name: getattr(par, name) for name in Detector._fields})
+
+
+def spectrometer(planes: Planes, par: Parameters) -> Spectrometer:
+    """Planes of `build_planes`, or some of them, with the numbers of the detector."""
+    return Spectrometer(planes, detector(par), magnet(par))
 
 
 def build_planes(par: Parameters) -> Planes:
@@ -99,13 +124,19 @@ def build_planes(par: Parameters) -> Planes:
         for i, dz in enumerate(par.t_layer_dz):
             first = FIRST_T + 2 * (4 * s + i)
             for mono in (0, 1):
-                z = centre + dz + (2 * mono - 1) * 2.75
+                z = centre + dz + (2 * mono - 1) * _T_MONOLAYER
                 rows.append((z, T, first + mono, stereo[i], 0.5 * par.t_x0))
-    rows.append((1501.0, RICH1, -1, 0.0, 0.0))
-    rows.append((10701.0, RICH2, -1, 0.0, 0.0))
+    rows.append((_RICH1_Z, RICH1, -1, 0.0, 0.0))
+    rows.append((_RICH2_Z, RICH2, -1, 0.0, 0.0))
     rows.append((par.spd_z, SPD, -1, 0.0, 0.0))
     rows.sort()
-    return Planes(*(np.array(column) for column in zip(*rows, strict=True)))
+    columns = (np.array(column) for column in zip(*rows, strict=True))
+    return Planes(**dict(zip(Planes._fields, columns, strict=True)))
+
+
+def t2_plane(par: Parameters) -> float:
+    """Z [mm] of `transport.Simulated.t2`: the first monolayer of the second T station."""
+    return par.t_centres[1] + par.t_layer_dz[0] - _T_MONOLAYER
 
 
 def magnet(par: Parameters) -> tuple[float, float, float]:

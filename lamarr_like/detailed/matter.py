@@ -3,15 +3,18 @@
 Multiple scattering follows Highland's formula as in Lynch and Dahl, NIM B58 (1991) 6, with a tail
 of single large-angle scatters; electrons lose by Bethe and Heitler, -ln(E'/E) ~ Gamma(t / ln 2).
 Hadrons interact, or scatter elastically off nuclei by angles of some 200 MeV / p.
-Secondaries go on a stack, one row each: x, y, z, tx, ty, p, species, charge, generation.
+Secondaries go on a stack, one row each: the fields of `Particle` in their order.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from ..physics.particles import LIFETIME_LENGTH, MASSES
+from ..physics.passage import HIGHLAND, HIGHLAND_PATH
 from .compiled import inner
 from .geometry import PIPE, VELO
 from .random import exponential, gamma, normal, poisson, uniform
@@ -21,27 +24,72 @@ ELECTRON, MUON, PION, KAON, PROTON, PHOTON = range(6)
 
 SPECIES_OF_PDG = {11: ELECTRON, 13: MUON, 211: PION, 321: KAON, 2212: PROTON, 22: PHOTON}
 
-MASS = np.array([0.51099895, 105.6583755, 139.57039, 493.677, 938.27208943, 0.0])
-"""Mass [MeV] by species."""
+MASS = np.array([MASSES.get(pdg, 0.0) for pdg in SPECIES_OF_PDG])
+"""Mass [MeV] by species, shape ``(6,)``."""
 
-C_TAU = np.array([0.0, 0.0, 7804.5, 3711.0, 0.0, 0.0])
-"""c tau [mm] of the species that decay in flight; muons are left alone."""
+C_TAU = np.array([LIFETIME_LENGTH.get(pdg, 0.0) for pdg in SPECIES_OF_PDG])
+"""c tau [mm] of the species that decay in flight, shape ``(6,)``; muons are left alone."""
 
 MIN_P = 50.0
 """Momentum [MeV] below which a particle is given up."""
 
-_MAX_GENERATION = 3
+NEVER = 1e9
+"""z [mm] far behind the detector, for what does not happen in it."""
+
+_MAX_GENERATION = 3  # secondaries behind it are not made: chosen, few of them reach a station
+_SMALL_SLOPE = 1e-9  # along the beam, where no direction is radial
+_LOSS_LEAST, _LOSS_TAIL = 0.8, 0.2  # of the mean ionisation: a floor, and an exponential for
+# Landau's tail (chosen)
+_RADIATED = 100.0  # MeV, bremsstrahlung that is followed as a photon (chosen)
+_PAIRS_PER_X0 = 7.0 / 9.0  # conversions in a radiation length [PDG]
+
+# decays of charged mesons [PDG]
+_TO_MUON = 0.636  # K -> mu nu; a pion always decays so
+_TO_TWO_PIONS = 0.843  # with K -> pi pi0, 20.7 %
+_PI0_MASS = 134.977  # MeV
+_OTHER_MASS = 300.0  # MeV, two pions at their threshold: stands for what else a kaon decays to
+_LEAST_DECAY_COS = 0.05  # daughters that fly farther from the beam axis are given up
+
+# nuclear interactions (chosen: charged multiplicities of hadrons on nuclei)
+_MOST_PRODUCTS, _LEAST_PRODUCTS = 12, 2
+_PRODUCTS_PER_LOG = 0.9  # of E / GeV + 1, which counts as this at the least:
+_LEAST_LOG = 0.2
+_MEAN_PT = 350.0  # MeV
+_SHARE_PI0 = 1.0 / 3.0  # isospin
+_SHARE_PION = 0.85  # of the charged ones; the others are protons
+_LEAST_PRODUCT_COS = 0.2  # products that fly farther from the beam axis are given up
+
+_VELO_MARGIN = 1.2  # supports beside the sensors reach to sqrt(1.2) of their radius (chosen)
+
+
+class Particle(NamedTuple):
+    """A particle somewhere in the detector.
+
+    Attributes:
+        x, y, z: place [mm].
+        tx, ty: slopes.
+        p: momentum [MeV].
+        species: one of the constants of this module.
+        charge: charge.
+        generation: 0 for generated particles, above for secondaries.
+    """
+
+    x: float
+    y: float
+    z: float
+    tx: float
+    ty: float
+    p: float
+    species: int
+    charge: float
+    generation: int
 
 
 @inner
 def highland(p, mass, t):  # type: ignore[no-untyped-def]
-    """Projected width [rad] of multiple scattering in `t` radiation lengths at momentum p [MeV].
-
-    The logarithm is taken at 10 % of a radiation length, the order of the whole path: applied to
-    each thin sheet by itself it would make the sum depend on how the material is cut.
-    """
+    """Projected width [rad] of multiple scattering in `t` radiation lengths at momentum p [MeV]."""
     beta = p / math.sqrt(p * p + mass * mass)
-    return 13.6 / (beta * p) * math.sqrt(t) * 0.9125
+    return HIGHLAND / (beta * p) * math.sqrt(t) * HIGHLAND_PATH
 
 
 @inner
@@ -56,7 +104,7 @@ def _deflect(tx, ty, sigma, state):  # type: ignore[no-untyped-def]
     norm = math.sqrt(1.0 + tx * tx + ty * ty)
     a, b = sigma * normal(state), sigma * normal(state)
     t = math.sqrt(tx * tx + ty * ty)
-    if t < 1e-9:
+    if t < _SMALL_SLOPE:
         return tx + a, ty + b
     # Radial slope moves by (1 + t^2) a, the tangential one by sqrt(1 + t^2) b.
     radial, tangential = a * norm * norm, b * norm
@@ -87,9 +135,9 @@ def decayed(tx, ty, p, species, state):  # type: ignore[no-untyped-def]
     daughter, other = MUON, 0.0
     if species == KAON:
         u = uniform(state)
-        if u > 0.636:
+        if u > _TO_MUON:
             daughter = PION
-            other = 134.977 if u < 0.843 else 300.0
+            other = _PI0_MASS if u < _TO_TWO_PIONS else _OTHER_MASS
     m = MASS[daughter]
     pstar = math.sqrt((mass**2 - (m + other) ** 2) * (mass**2 - (m - other) ** 2)) / (2.0 * mass)
     estar = math.sqrt(pstar * pstar + m * m)
@@ -99,49 +147,54 @@ def decayed(tx, ty, p, species, state):  # type: ignore[no-untyped-def]
     across = pstar * math.sqrt(1.0 - cos * cos)
     nx, ny, nz = _turned(tx, ty, math.atan2(across, along), 2.0 * math.pi * uniform(state))
     q = math.sqrt(along * along + across * across)
-    if nz < 0.05:
+    if nz < _LEAST_DECAY_COS:
         return daughter, tx, ty, 0.0
     return daughter, nx / nz, ny / nz, q
 
 
 @inner
-def _push(stack, n, x, y, z, tx, ty, p, species, charge, generation):  # type: ignore[no-untyped-def]
+def _push(stack, n, particle):  # type: ignore[no-untyped-def]
+    """Put a particle on the stack, if there is room; returns the rows in use."""
     if n < stack.shape[0]:
         s = stack[n]
-        s[0], s[1], s[2], s[3], s[4], s[5] = x, y, z, tx, ty, p
-        s[6], s[7], s[8] = species, charge, generation
+        s[0], s[1], s[2] = particle.x, particle.y, particle.z
+        s[3], s[4], s[5] = particle.tx, particle.ty, particle.p
+        s[6], s[7], s[8] = particle.species, particle.charge, particle.generation
         return n + 1
     return n
 
 
 @inner
-def _interact(stack, n, x, y, z, tx, ty, p, generation, state):  # type: ignore[no-untyped-def]
+def _interact(stack, n, mother, state):  # type: ignore[no-untyped-def]
     """Put the products of a nuclear interaction on the stack.
 
     Multiplicity grows with ln E (charged multiplicity of hadron-nucleus data, about 2 + 0.9 ln E);
     momentum is shared exponentially, a third of the products are pi0 (followed as one photon), and
     transverse momenta are exponential with a mean of 350 MeV.
     """
-    count = min(12, 2 + poisson(state, 0.9 * max(0.2, math.log(p / 1000.0 + 1.0))))
+    x, y, z, tx, ty, p = mother.x, mother.y, mother.z, mother.tx, mother.ty, mother.p
+    log_e = max(_LEAST_LOG, math.log(p / 1000.0 + 1.0))
+    count = min(_MOST_PRODUCTS, _LEAST_PRODUCTS + poisson(state, _PRODUCTS_PER_LOG * log_e))
     total = exponential(state)
     first = n
     for _ in range(count):
         share = exponential(state)
         total += share
-        pt = 350.0 * 0.5 * (exponential(state) + exponential(state))
-        if uniform(state) < 1.0 / 3.0:
+        pt = _MEAN_PT * 0.5 * (exponential(state) + exponential(state))
+        if uniform(state) < _SHARE_PI0:
             species, charge = PHOTON, 0.0
         else:
-            species = PION if uniform(state) < 0.85 else PROTON
+            species = PION if uniform(state) < _SHARE_PION else PROTON
             charge = 1.0 if uniform(state) < 0.5 else -1.0
-        # The share is kept in the momentum slot until the sum is known, pt in the charge's sign.
-        n = _push(stack, n, x, y, z, pt, 0.0, share, species, charge, generation)
+        # The share is kept in the momentum slot until the sum is known, pt in that of a slope.
+        made = Particle(x, y, z, pt, 0.0, share, species, charge, mother.generation + 1)
+        n = _push(stack, n, made)
     for i in range(first, n):
         s = stack[i]
         pt = s[3]
         longitudinal = p * s[5] / total
         nx, ny, nz = _turned(tx, ty, math.atan2(pt, longitudinal), 2.0 * math.pi * uniform(state))
-        if nz < 0.2:
+        if nz < _LEAST_PRODUCT_COS:
             s[5] = 0.0
             continue
         s[3], s[4], s[5] = nx / nz, ny / nz, math.sqrt(pt * pt + longitudinal * longitudinal)
@@ -152,7 +205,7 @@ def _interact(stack, n, x, y, z, tx, ty, p, generation, state):  # type: ignore[
 def decay_point(z, tx, ty, p, species, state):  # type: ignore[no-untyped-def]
     """Where in z [mm] a particle decays; far behind the detector if it does not."""
     if C_TAU[species] <= 0.0:
-        return 1e9
+        return NEVER
     length = C_TAU[species] * p / MASS[species] * exponential(state)
     return z + length / math.sqrt(1.0 + tx * tx + ty * ty)
 
@@ -178,7 +231,7 @@ def cross_sheet(tx, ty, p, species, path, det, state):  # type: ignore[no-untype
         sigma *= det.scattering_tail_scale
     tx, ty = _deflect(tx, ty, sigma, state)
     energy = math.sqrt(p * p + mass * mass)
-    energy -= mean_loss(p, mass, path, det) * (0.8 + 0.2 * exponential(state))
+    energy -= mean_loss(p, mass, path, det) * (_LOSS_LEAST + _LOSS_TAIL * exponential(state))
     if species == ELECTRON:
         energy *= math.exp(-gamma(state, path / math.log(2.0)))
     if energy <= mass:
@@ -194,7 +247,10 @@ def material_on_path(kind, x0, x, y, z, tx, ty, det):  # type: ignore[no-untyped
     """
     r2 = x * x + y * y
     if kind == VELO:
-        if r2 < det.velo_r_min * det.velo_r_min or r2 > 1.2 * det.velo_r_max * det.velo_r_max:
+        if (
+            r2 < det.velo_r_min * det.velo_r_min
+            or r2 > _VELO_MARGIN * det.velo_r_max * det.velo_r_max
+        ):
             return 0.0
     elif r2 < (det.beam_pipe_slope * z) ** 2:
         return 0.0
@@ -212,31 +268,27 @@ def interaction_lengths(species, charge, path, det):  # type: ignore[no-untyped-
 
 
 @inner
-def _convert(stack, depth, x, y, z, tx, ty, p, generation, state):  # type: ignore[no-untyped-def]
+def _convert(stack, depth, photon, state):  # type: ignore[no-untyped-def]
     """Put the two electrons of a photon on the stack; returns its new depth."""
-    if generation < _MAX_GENERATION:
+    x, y, z, tx, ty, p = photon.x, photon.y, photon.z, photon.tx, photon.ty, photon.p
+    generation = photon.generation + 1
+    if generation <= _MAX_GENERATION:
         share = uniform(state)
         for sign in (-1.0, 1.0):
             part = share if sign > 0 else 1.0 - share
-            depth = _push(
-                *(stack, depth, x, y, z, tx, ty, p * part, ELECTRON, sign, generation + 1)
-            )
+            made = Particle(x, y, z, tx, ty, p * part, ELECTRON, sign, generation)
+            depth = _push(stack, depth, made)
     return depth
 
 
 @inner
-def cross_plane(  # type: ignore[no-untyped-def]
-    stack, depth, x, y, z, tx, ty, p, species, charge, generation, path, det, state
-):
+def cross_plane(stack, depth, particle, path, det, state):  # type: ignore[no-untyped-def]
     """All that the material of a plane does to a particle.
 
     Args:
         stack: secondaries to follow; what is made here is put on it.
         depth: rows of the stack in use.
-        x, y, z, tx, ty, p: the particle.
-        species: its species.
-        charge: its charge.
-        generation: its generation.
+        particle: the `Particle`.
         path: radiation lengths along its path.
         det: `geometry.Detector`.
         state: random stream.
@@ -244,21 +296,27 @@ def cross_plane(  # type: ignore[no-untyped-def]
     Returns:
         New depth of the stack and tx, ty, p behind the plane; p = 0 if it did not survive.
     """
+    x, y, z = particle.x, particle.y, particle.z
+    tx, ty, p = particle.tx, particle.ty, particle.p
+    species, generation = particle.species, particle.generation
     if species == PHOTON:
-        if uniform(state) < 1.0 - math.exp(-7.0 / 9.0 * path):
-            return _convert(stack, depth, x, y, z, tx, ty, p, generation, state), tx, ty, 0.0
+        if uniform(state) < 1.0 - math.exp(-_PAIRS_PER_X0 * path):
+            return _convert(stack, depth, particle, state), tx, ty, 0.0
         return depth, tx, ty, p
     before = p
     tx, ty, p = cross_sheet(tx, ty, p, species, path, det, state)
-    if species == ELECTRON and before - p > 100.0 and generation < _MAX_GENERATION:
-        depth = _push(*(stack, depth, x, y, z, tx, ty, before - p, PHOTON, 0.0, generation + 1))
+    radiated = before - p
+    if species == ELECTRON and radiated > _RADIATED and generation < _MAX_GENERATION:
+        photon = Particle(x, y, z, tx, ty, radiated, PHOTON, 0.0, generation + 1)
+        depth = _push(stack, depth, photon)
     if p < MIN_P:
         return depth, tx, ty, 0.0
     if species >= PION:
-        lengths = interaction_lengths(species, charge, path, det)
+        lengths = interaction_lengths(species, particle.charge, path, det)
         if uniform(state) < 1.0 - math.exp(-lengths):
             if generation < _MAX_GENERATION:
-                depth = _interact(stack, depth, x, y, z, tx, ty, p, generation + 1, state)
+                mother = Particle(x, y, z, tx, ty, p, species, particle.charge, generation)
+                depth = _interact(stack, depth, mother, state)
             return depth, tx, ty, 0.0
         if uniform(state) < 1.0 - math.exp(-lengths * det.elastic_share):
             tx, ty = _deflect(tx, ty, det.elastic_kick / p, state)

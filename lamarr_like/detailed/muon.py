@@ -24,10 +24,16 @@ from .muon_system import N_STATIONS, System, region_of, system
 from .parameters import Parameters
 
 _FIELDS = 2  # the hits in the surroundings are counted in a field so many times as wide
-_MAX_AROUND = 12
+_MAX_AROUND = 12  # of the hits in the surroundings: more tell nothing more
 _LEAST_D2 = 0.01  # a hit nearer than a tenth of half a pad tells nothing more
-_REACHES_M4 = 6000.0  # MeV, momentum above which M4 and M5 are looked at
-_NEEDS_ALL = 10000.0  # MeV, momentum above which all stations must have hits
+_LEAST_P = 1000.0  # MeV, of the scattering that the likelihood expects
+
+MIN_MOMENTUM = 3000.0
+"""Momentum [MeV] below which no muon reaches M3 [M]."""
+REACHES_M4 = 6000.0
+"""Momentum [MeV] above which M4 and M5 are looked at [M]."""
+NEEDS_ALL = 10000.0
+"""Momentum [MeV] above which all stations must have hits [M]."""
 
 
 class Matched(NamedTuple):
@@ -53,11 +59,11 @@ class Matched(NamedTuple):
 @inner
 def passes_is_muon(p, m2, m3, m4, m5):  # type: ignore[no-untyped-def]
     """IsMuon [M]: whether hits in these stations make a track of momentum p [MeV] a muon."""
-    if p < 3000.0:
+    if p < MIN_MOMENTUM:
         return False
-    if p < _REACHES_M4:
+    if p < REACHES_M4:
         return m2 and m3
-    if p < _NEEDS_ALL:
+    if p < NEEDS_ALL:
         return m2 and m3 and (m4 or m5)
     return m2 and m3 and m4 and m5
 
@@ -115,7 +121,7 @@ def _match(t, track, hits, fields, muon, out):  # type: ignore[no-untyped-def]
         if s < 2 and r < 0:
             return
         # Below 6 GeV the stations behind M3 are out of reach and not looked at.
-        if r < 0 or (s >= 2 and p < _REACHES_M4):
+        if r < 0 or (s >= 2 and p < REACHES_M4):
             continue
         best, near = _station(p, xs, ys, s, r, hits, fields, muon)
         around += near
@@ -127,7 +133,7 @@ def _match(t, track, hits, fields, muon, out):  # type: ignore[no-untyped-def]
     out.is_muon[t] = passes_is_muon(p, has[0], has[1], has[2], has[3])
     out.d2[t] = d2 / max(used, 1)
     out.around[t] = min(around - used, _MAX_AROUND)
-    if p >= _REACHES_M4:
+    if p >= REACHES_M4:
         out.missing[t] = 2 - has[2] - has[3]
 
 
@@ -158,7 +164,14 @@ def match(hits: MuonHits, tracks: Pointing, muon: System, par: Parameters) -> Ma
     flags = np.zeros((2, n), np.bool_)
     whole = np.zeros((3, n), np.int64)
     whole[0] = -1
-    out = Matched(flags[0], flags[1], whole[0], np.zeros(n), whole[1], whole[2])
+    out = Matched(
+        in_muon=flags[0],
+        is_muon=flags[1],
+        region=whole[0],
+        d2=np.zeros(n),
+        missing=whole[1],
+        around=whole[2],
+    )
     fields = np.array([par.muon_field_x, par.muon_field_y]).reshape(2, N_STATIONS, -1, 3)
     fields[..., :2] *= par.muon_field_scale
     _match_all(tracks.event, rows, hits, fields, muon, out)
@@ -168,7 +181,7 @@ def match(hits: MuonHits, tracks: Pointing, muon: System, par: Parameters) -> Ma
 def _log_counts(p: Floats, matched: Matched, mean: float, missing: float) -> Floats:
     """Log-probability of the further hits, a geometric distribution, and of stations without."""
     around: Floats = matched.around * np.log(mean / (1.0 + mean)) - np.log1p(mean)
-    optional = (p >= _REACHES_M4) & (p < _NEEDS_ALL)
+    optional = (p >= REACHES_M4) & (p < NEEDS_ALL)
     seen = np.where(matched.missing > 0, np.log(missing), np.log1p(-missing))
     return around + np.where(optional, seen, 0.0)
 
@@ -189,7 +202,7 @@ def log_likelihoods(p: Floats, matched: Matched, par: Parameters) -> tuple[Float
     floor, p0, power = (
         np.array(v)[region] for v in (par.muon_d2_floor, par.muon_d2_p, par.muon_d2_power)
     )
-    middle = floor + (p0 / np.maximum(p, 1000.0)) ** power
+    middle = floor + (p0 / np.maximum(p, _LEAST_P)) ** power
     shape = par.muon_d2_shape[0] + par.muon_d2_shape[1] / middle
     other = np.log(np.array(par.muon_bg_d2))[region]
     other_shape = np.array(par.muon_bg_shape)[region]

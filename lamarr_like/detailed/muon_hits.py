@@ -28,6 +28,13 @@ from .random import exponential, gamma, normal, poisson, uniform
 _SLICE = 12.0  # radiation lengths that are crossed in one step
 _MAX_LEAK = 20  # hits of one shower in one station
 _SOFTEST_MUON = 1000.0  # MeV, of decays in showers
+_DECAY_KICK = 250.0  # MeV, transverse momentum in each projection of muons from them (chosen)
+_PION_POWER = 7  # of 1 - x in the number of pions above the share x, cut off (chosen)
+_ENDLESS = 1e9  # interaction lengths, for what never showers
+# maximum of a hadronic shower and its fall behind, in interaction lengths [FL]
+_MAXIMUM_PER_LOG, _MAXIMUM_AT_GEV, _FALL_POWER = 0.2, 0.7, 0.13
+_LEAST_GEV = 0.1  # in the logarithm of these
+_STRAY_INNER = 0.9  # of the opening, where low-energy hits begin (chosen)
 
 
 class MuonHits(NamedTuple):
@@ -112,8 +119,8 @@ def _shower(n, ray, muon, out, state):  # type: ignore[no-untyped-def]
     energy = p / 1000.0
     norm = math.sqrt(1.0 + ray[2] * ray[2] + ray[3] * ray[3])
     size = muon.leak * energy**muon.leak_power * 0.5 * gamma(state, 2.0)
-    maximum = 0.2 * math.log(max(energy, 0.1)) + 0.7
-    length = max(energy, 1.0) ** 0.13
+    maximum = _MAXIMUM_PER_LOG * math.log(max(energy, _LEAST_GEV)) + _MAXIMUM_AT_GEV
+    length = max(energy, 1.0) ** _FALL_POWER
     start = depth(ray[5], muon)
     for s in range(N_STATIONS):
         dz = muon.z[s] - ray[5]
@@ -128,11 +135,11 @@ def _shower(n, ray, muon, out, state):  # type: ignore[no-untyped-def]
     if uniform(state) < muon.cascade:
         # Pions of a spectrum (1 - x)^3 / x that decay with a chance ~ 1 / p: 1 / p^2, cut off.
         q = _SOFTEST_MUON / uniform(state)
-        if q < p and uniform(state) < (1.0 - q / p) ** 7:
+        if q < p and uniform(state) < (1.0 - q / p) ** _PION_POWER:
             for axis in range(2):
-                ray[2 + axis] += 250.0 / q * normal(state)
+                ray[2 + axis] += _DECAY_KICK / q * normal(state)
             ray[4] = q
-            n, _ = _fly(n, ray, MUON, 1e9, muon, out, state)
+            n, _ = _fly(n, ray, MUON, _ENDLESS, muon, out, state)
     return n
 
 
@@ -140,7 +147,7 @@ def _shower(n, ray, muon, out, state):  # type: ignore[no-untyped-def]
 def _strays(n, showers, muon, out, state):  # type: ignore[no-untyped-def]
     """Low-energy hits and noise, of a density ~ 1 / r^2; returns the new count of hits."""
     for s in range(N_STATIONS):
-        low = 0.9 * muon.inner[s, 1]
+        low = _STRAY_INNER * muon.inner[s, 1]
         span = math.log(2.0**N_REGIONS * math.hypot(muon.inner[s, 0], muon.inner[s, 1]) / low)
         for _ in range(poisson(state, muon.noise[s] + showers * muon.stray[s])):
             r = low * math.exp(span * uniform(state))
@@ -178,7 +185,7 @@ def _fill(keys, first, incoming, species, muon, out):  # type: ignore[no-untyped
             ray[5] = muon.origin
             if math.hypot(ray[0], ray[1]) < muon.beam_pipe * muon.origin:
                 continue
-            reach = 1e9
+            reach = _ENDLESS
             if kind != MUON:
                 reach = exponential(state) * (1.0 if kind == PROTON else muon.meson_length)
             n, left = _fly(n, ray, kind, reach, muon, out, state)
@@ -205,9 +212,12 @@ def muon_hits(arrived: Arrivals, event_id: Ints, seed: int, par: Parameters) -> 
     muon = system(par)
     while True:
         integer: Any = np.int64
-        offsets, station = np.zeros(len(keys) + 1, integer), np.zeros(size, integer)
-        out = MuonHits(offsets, station, np.zeros((size, 4)))
+        out = MuonHits(
+            offsets=np.zeros(len(keys) + 1, integer),
+            station=np.zeros(size, integer),
+            place=np.zeros((size, 4)),
+        )
         made = _fill(keys, first, incoming, arrived.species, muon, out)
         if made <= size:
-            return MuonHits(offsets, station[:made], out.place[:made])
+            return out._replace(station=out.station[:made], place=out.place[:made])
         size = made

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Floats
+from ..physics.passage import HIGHLAND, HIGHLAND_LOG
 from .compiled import inner
 from .matter import MASS, MUON
 from .parameters import Parameters
@@ -21,6 +22,8 @@ N_REGIONS = 4
 _RISE = 0.065  # relativistic rise of the ionisation of iron per unit of ln p [PDG]
 _MINIMUM = 360.0  # MeV, momentum of a minimum-ionising muon [PDG]
 _RADIATIVE = 2.4e5  # MeV at which a muon radiates as much as it ionises at the minimum [PDG]
+_LOSS_LEAST, _LOSS_TAIL = 0.9, 0.1  # of the mean loss: a floor, and an exponential for Landau's
+# tail, shorter than in thin sheets (chosen)
 
 
 class System(NamedTuple):
@@ -116,14 +119,15 @@ def cross_slice(ray, species, dz, path, block, muon, state):  # type: ignore[no-
     x0 = muon.matter[block, 2]
     beta = p / math.sqrt(p * p + mass * mass)
     # The logarithm is that of the whole block: cutting it into slices must change nothing.
-    sigma = 13.6 / (beta * p) * math.sqrt(x0 * path) * (1.0 + 0.038 * math.log(x0))
+    sigma = HIGHLAND / (beta * p) * math.sqrt(x0 * path) * (1.0 + HIGHLAND_LOG * math.log(x0))
     for axis in range(2):
         kick = sigma * normal(state)
         ray[axis] += dz * (ray[2 + axis] + 0.5 * kick + sigma * normal(state) / math.sqrt(12.0))
         ray[2 + axis] += kick * math.sqrt(1.0 + ray[2] * ray[2] + ray[3] * ray[3])
     ray[5] += dz
     energy = math.sqrt(p * p + mass * mass)
-    energy -= mean_loss(p, mass, muon.matter[block, 4] * path) * (0.9 + 0.1 * exponential(state))
+    loss = mean_loss(p, mass, muon.matter[block, 4] * path)
+    energy -= loss * (_LOSS_LEAST + _LOSS_TAIL * exponential(state))
     ray[4] = math.sqrt(energy * energy - mass * mass) if energy > mass else 0.0
 
 

@@ -1,4 +1,7 @@
-"""Occupancy: cells of the scintillating pad detector and segments that no track uses."""
+"""Occupancy: cells of the scintillating pad detector and segments that no track uses.
+
+Source: [D] LHCb detector, JINST 3 (2008) S08005.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,12 @@ from .parameters import Parameters
 from .pattern import Found
 from .reconstruction import DOWNSTREAM, UPSTREAM, Tracks
 from .transport import Simulated
+
+_OUTER_CELL = 121.2  # mm, side of the outer cells of the SPD [D]
+_FINER_CELLS = ((60.6, 1939.0, 1212.0), (40.4, 969.0, 727.0))
+"""Side of the middle and the inner cells, half width and height of their regions [mm], [D]."""
+_PER_SEGMENTS = 100.0  # that `Parameters.ghost_segments` refers to
+_MOST_SPLASH = 100  # cells that one particle lights by what it throws back, to number them
 
 
 def unused_segments(found: Found, tracks: Tracks, event: Ints, n_events: int) -> Ints:
@@ -41,12 +50,12 @@ def stray_segments(n_tracks: Ints, event_ids: Ints, seed: int, par: Parameters) 
 
     Args:
         n_tracks: tracks and segments of particles, shape ``(n_events,)``.
-        event_ids: identifiers of the events.
+        event_ids: identifiers of the events, same shape.
         seed: seed of the run.
         par: parameters.
     """
     u = rng.uniforms(seed, "detailed/stray-segments", event_ids, 0, 4)
-    wrong = par.clone_share * n_tracks + par.ghost_segments * n_tracks**2 / 100.0
+    wrong = par.clone_share * n_tracks + par.ghost_segments * n_tracks**2 / _PER_SEGMENTS
     count = poisson.ppf(u[:, 0], wrong)
     collisions = poisson.ppf(u[:, 1], 2.0 * par.spill_collisions)
     spilt = gamma.ppf(u[:, 2], np.maximum(collisions, 1e-9))
@@ -81,9 +90,8 @@ def spd_hits(
     splash[sim.species[arrived] == MUON] = 0  # muons do not shower
     source = np.repeat(np.arange(len(arrived)), splash)
     order = np.arange(len(source)) - np.repeat(np.cumsum(splash) - splash, splash)
-    g = rng.normals(
-        seed, "detailed/backsplash", ids[event[source]], local[arrived][source] * 100 + order, 2
-    )
+    number = local[arrived][source] * _MOST_SPLASH + order
+    g = rng.normals(seed, "detailed/backsplash", ids[event[source]], number, 2)
     place = sim.spd[arrived, :2]
     direct = place[charged & (u[:, 1] < par.spd_efficiency)]
     position = np.concatenate([direct, place[source] + par.spd_backsplash_radius * g])
@@ -94,14 +102,16 @@ def spd_hits(
     pairs = np.unique(np.stack([owner, _spd_cell(x, y)], axis=1)[inside], axis=0)
     hits = np.bincount(pairs[:, 0], minlength=len(batch))
     noise = poisson.ppf(rng.uniforms(seed, "detailed/spd-noise", ids)[:, 0], par.spd_noise)
-    return (hits + noise).astype(np.int32)
+    result: Ints32 = (hits + noise).astype(np.int32)
+    return result
 
 
 def _spd_cell(x: Floats, y: Floats) -> Ints:
-    """Number of the SPD cell at (x, y) [mm]: 40.4, 60.6 and 121.2 mm from inside out."""
+    """Number of the SPD cell at (x, y) [mm], shape ``(n,)``."""
     ax, ay = np.abs(x), np.abs(y)
-    size = np.full(len(x), 121.2)
-    size[(ax < 1939.0) & (ay < 1212.0)] = 60.6
-    size[(ax < 969.0) & (ay < 727.0)] = 40.4
+    size = np.full(len(x), _OUTER_CELL)
+    for side, half_x, half_y in _FINER_CELLS:
+        size[(ax < half_x) & (ay < half_y)] = side
     cell = np.floor(x / size).astype(np.int64) * 1000 + np.floor(y / size).astype(np.int64)
-    return cell * 1000 + np.round(size).astype(np.int64)
+    result: Ints = cell * 1000 + np.round(size).astype(np.int64)
+    return result

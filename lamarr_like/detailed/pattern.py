@@ -12,7 +12,16 @@ from . import geometry
 from .compiled import kernel
 from .field import KAPPA, propagate
 from .parameters import Parameters
+from .sensors import Hits
 from .transport import Simulated
+
+_T_FOUND = 0.95  # share of the T segments that are found in an empty event (chosen)
+_SECANT_STEPS = 3
+_SECANT_SHARE = 0.01  # of q/p, first step
+_CLOSE = 1.0  # mm in x at T2, where the search of a momentum ends
+_GHOST_QOP = (1e-6, 1.0 / 1000.0)  # 1/MeV, of combinations that are fitted
+_PAIRS_OF = 100_000  # more than the particles followed in an event, to number pairs
+_TT_LAYERS = 4
 
 
 class Reconstructible(NamedTuple):
@@ -88,7 +97,7 @@ def find(
     up = par.upstream_found * keep * -np.expm1(-sim.rich[:, 0, 2] / par.upstream_low_p)
     up /= 1.0 + p / par.upstream_high_p
     down = par.downstream_found * keep * -np.expm1(-p / par.downstream_low_p)
-    t = able.t & (uniforms[:, 3] < 0.95 * keep)
+    t = able.t & (uniforms[:, 3] < _T_FOUND * keep)
     return Found(
         velo=velo,
         long=velo & able.t & (uniforms[:, 1] < forward),
@@ -114,7 +123,7 @@ def _forward(sim: Simulated, rows: Ints, par: Parameters) -> Floats:
     seeds = sim.start[rows].copy()
     seeds[:, 5] = sim.charge[rows] / seeds[:, 5]
     off = np.empty((len(rows), 3))
-    _mismatch(seeds, sim.t2[rows], _t2_plane(par), geometry.magnet(par), off)
+    _mismatch(seeds, sim.t2[rows], geometry.t2_plane(par), geometry.magnet(par), off)
     inverse_p = np.abs(off[:, 2])
     pairs = ((off[:, 0], par.forward_window_tx), (off[:, 1], par.forward_window_y))
     miss = sum((d / (constant + slope * inverse_p)) ** 2 for d, (constant, slope) in pairs)
@@ -129,8 +138,8 @@ def _mismatch(seeds, t2, zt, magnet, off):  # type: ignore[no-untyped-def]
         s = seeds[i]
         q = s[5]
         x, y, tx, _ = propagate(s[0], s[1], s[3], s[4], q, s[2], zt, magnet)
-        for _ in range(3):
-            step = 0.01 * q
+        for _ in range(_SECANT_STEPS):
+            step = _SECANT_SHARE * q
             xn = propagate(s[0], s[1], s[3], s[4], q + step, s[2], zt, magnet)[0]
             if xn == x:  # starts at the plane: nothing to learn
                 break
@@ -138,14 +147,9 @@ def _mismatch(seeds, t2, zt, magnet, off):  # type: ignore[no-untyped-def]
             change = (t2[i, 0] - x) / (xn - x) * step
             q += min(max(change, -0.5 * abs(q)), abs(q))
             x, y, tx, _ = propagate(s[0], s[1], s[3], s[4], q, s[2], zt, magnet)
-            if abs(t2[i, 0] - x) < 1.0:
+            if abs(t2[i, 0] - x) < _CLOSE:
                 break
         off[i, 0], off[i, 1], off[i, 2] = t2[i, 2] - tx, t2[i, 1] - y, q
-
-
-def _t2_plane(par: Parameters) -> float:
-    """Plane [mm] of `transport.Simulated.t2`."""
-    return par.t_centres[1] + par.t_layer_dz[0] - 2.75
 
 
 class Ghosts(NamedTuple):
@@ -204,35 +208,45 @@ def find_ghosts(
         par: parameters.
     """
     t_ok = found.t & np.isfinite(sim.t2[:, 0])
-    zt = _t2_plane(par)
+    velo_ok = found.velo & ~found.long
     windows = (par.ghost_window_x, par.ghost_window_y)
-    pairs = _pairs(
-        *(offsets, found.velo & ~found.long, t_ok, sim.start, sim.t2),
-        *(par.magnet_centre, zt, windows),
-    )
+    zm, zt = par.magnet_centre, geometry.t2_plane(par)
+    pairs = _pairs(offsets, velo_ok, t_ok, sim.start, sim.t2, zm, zt, windows)
     a = np.array([i for i, _ in pairs], dtype=np.int64)
     b = np.array([j for _, j in pairs], dtype=np.int64)
     if len(a) == 0:
         return Ghosts(a, b, np.zeros(0), a)
     local_a, local_b = (r - offsets[np.searchsorted(offsets, r, "right") - 1] for r in (a, b))
-    index = local_a * 100_000 + local_b
+    index = local_a * _PAIRS_OF + local_b
     u = rng.uniforms(seed, "detailed/ghosts", event_id[a], index)[:, 0]
     tx = sim.start[a, 3]
     kick = np.sin(np.arctan(sim.t2[b, 2])) - np.sin(np.arctan(tx))
     qop = -kick / (KAPPA * par.polarity * par.bending_power * 1e3)
-    keep = (u < par.ghost_accept) & (np.abs(qop) < 1.0 / 1000.0) & (np.abs(qop) > 1e-6)
-    return Ghosts(a[keep], b[keep], qop[keep], index[keep])
+    least, most = _GHOST_QOP
+    keep = (u < par.ghost_accept) & (np.abs(qop) < most) & (np.abs(qop) > least)
+    return Ghosts(velo=a[keep], t=b[keep], qop=qop[keep], pair=index[keep])
 
 
 @kernel
-def _stray(seeds, z, angle, first, magnet, value, angles, hit, u, g):  # type: ignore[no-untyped-def]
+def _stray(seeds, tt, magnet, found, spread, hits):  # type: ignore[no-untyped-def]
+    """Put hits beside the trajectories of `seeds` into the layers `tt` of the TT, in place.
+
+    Args:
+        seeds: x, y, z, tx, ty, q/p, shape ``(n, 6)``.
+        tt: `geometry.Planes` of the TT alone.
+        magnet: `geometry.magnet`.
+        found: whether there is a hit, shape ``(n, 4)``.
+        spread: its distance from the trajectory [mm], same shape.
+        hits: `sensors.Hits` of the candidates.
+    """
     for i in range(len(seeds)):
         s = seeds[i]
-        for j in range(len(z)):
-            hit[i, first + j] = u[i, j]
-            x, y, _, _ = propagate(s[0], s[1], s[3], s[4], s[5], s[2], z[j], magnet)
-            value[i, first + j] = np.cos(angle[j]) * x + np.sin(angle[j]) * y + g[i, j]
-            angles[i, first + j] = angle[j]
+        for j in range(len(tt.z)):
+            m, angle = tt.measurement[j], tt.angle[j]
+            hits.hit[i, m] = found[i, j]
+            x, y, _, _ = propagate(s[0], s[1], s[3], s[4], s[5], s[2], tt.z[j], magnet)
+            hits.value[i, m] = np.cos(angle) * x + np.sin(angle) * y + spread[i, j]
+            hits.angle[i, m] = angle
 
 
 def ghost_hits(
@@ -242,7 +256,7 @@ def ghost_hits(
     seed: int,
     planes: geometry.Planes,
     par: Parameters,
-) -> tuple[Floats, Floats, Floats, Floats, Mask]:
+) -> tuple[Floats, Hits]:
     """Seeds and measurements of ghosts: VELO and T hits of two particles, stray hits in TT.
 
     Args:
@@ -254,24 +268,18 @@ def ghost_hits(
         par: parameters.
 
     Returns:
-        Seeds, values, angles, errors and hits as `trackfit.fit` takes them.
+        Seeds and hits as `trackfit.fit` takes them.
     """
-    first_t = geometry.FIRST_T
-    value, angle = sim.value[ghosts.velo], sim.angle[ghosts.velo]
-    error, hit = sim.error[ghosts.velo], sim.hit[ghosts.velo]
-    value[:, first_t:] = sim.value[ghosts.t, first_t:]
-    angle[:, first_t:] = sim.angle[ghosts.t, first_t:]
-    error[:, first_t:] = sim.error[ghosts.t, first_t:]
-    hit[:, first_t:] = sim.hit[ghosts.t, first_t:]
-    error[:, geometry.FIRST_TT : first_t] = par.tt_resolution
+    hits, behind = sim.hits(ghosts.velo), sim.hits(ghosts.t)
+    for mine, of_t in zip(hits, behind, strict=True):
+        mine[:, geometry.FIRST_T :] = of_t[:, geometry.FIRST_T :]
+    hits.error[:, geometry.FIRST_TT : geometry.FIRST_T] = par.tt_resolution
     seeds = sim.start[ghosts.velo].copy()
     seeds[:, 5] = ghosts.qop
     ids, index = event_id[ghosts.velo], ghosts.pair
-    found = rng.uniforms(seed, "detailed/ghost-tt", ids, index, 4) < par.ghost_tt_found
-    spread = par.ghost_tt_spread * rng.normals(seed, "detailed/ghost-tt-spread", ids, index, 4)
-    tt = planes.kind == geometry.TT
-    _stray(
-        *(seeds, planes.z[tt], planes.angle[tt], geometry.FIRST_TT, geometry.magnet(par)),
-        *(value, angle, hit, found, spread),
-    )
-    return seeds, value, angle, error, hit
+    chance = rng.uniforms(seed, "detailed/ghost-tt", ids, index, _TT_LAYERS)
+    found = chance < par.ghost_tt_found
+    spread = rng.normals(seed, "detailed/ghost-tt-spread", ids, index, _TT_LAYERS)
+    tt = geometry.Planes._make(a[planes.kind == geometry.TT] for a in planes)
+    _stray(seeds, tt, geometry.magnet(par), found, par.ghost_tt_spread * spread, hits)
+    return seeds, hits

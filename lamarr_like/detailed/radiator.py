@@ -8,6 +8,11 @@ from typing import NamedTuple
 from .compiled import inner
 from .parameters import Parameters
 
+# edges of the acceptance, over its published limits: where it begins to rise and over how much,
+# where it ends and over how much it falls (chosen: rings at an edge are seen in part)
+_INNER_START, _INNER_WIDTH = 0.8, 0.4
+_OUTER_END, _OUTER_WIDTH = 1.05, 0.12
+
 
 class Radiator(NamedTuple):
     """Numbers of one radiator for the kernels.
@@ -61,21 +66,36 @@ class Radiator(NamedTuple):
 
 def radiators(par: Parameters) -> tuple[Radiator, Radiator]:
     """C4F10 of RICH 1 and CF4 of RICH 2."""
-    made = []
-    for i in (0, 1):
-        numbers = (
-            *(par.rich_index[i], par.rich_yield[i], par.rich_resolution[i]),
-            *(par.rich_track_error[i], par.rich_track_scatter[i], par.rich_theta_min[i]),
-            *(par.rich_slope_x[i], par.rich_slope_y[i], par.rich_noise[i]),
-            *(par.rich_background[i], par.rich_tail, par.rich_tail_scale),
-            *(par.rich_cell[i], par.rich_floor[i], par.rich_assumed[i]),
-            *(par.rich_ring_error[i], par.rich_expected[i], par.rich_shadow),
-            *(par.rich_unexplained[i], par.rich_cluster[i]),
-            *(par.rich_cluster_size, par.rich_cluster_width),
-        )
-        # Compiled code wants one type for both.
-        made.append(Radiator(*(float(number) for number in numbers)))
-    return made[0], made[1]
+    return _radiator(par, 0), _radiator(par, 1)
+
+
+def _radiator(par: Parameters, i: int) -> Radiator:
+    numbers = Radiator(
+        n=par.rich_index[i],
+        yield_=par.rich_yield[i],
+        sigma=par.rich_resolution[i],
+        track_error=par.rich_track_error[i],
+        track_scatter=par.rich_track_scatter[i],
+        theta_min=par.rich_theta_min[i],
+        slope_x=par.rich_slope_x[i],
+        slope_y=par.rich_slope_y[i],
+        noise=par.rich_noise[i],
+        background=par.rich_background[i],
+        tail=par.rich_tail,
+        tail_scale=par.rich_tail_scale,
+        cell=par.rich_cell[i],
+        floor=par.rich_floor[i],
+        assumed=par.rich_assumed[i],
+        ring_error=par.rich_ring_error[i],
+        expected=par.rich_expected[i],
+        shadow=par.rich_shadow,
+        unexplained=par.rich_unexplained[i],
+        cluster=par.rich_cluster[i],
+        cluster_size=par.rich_cluster_size,
+        cluster_width=par.rich_cluster_width,
+    )
+    # Compiled code wants one type for both.
+    return Radiator._make(float(number) for number in numbers)
 
 
 @inner
@@ -96,8 +116,8 @@ def expected_yield(p, mass, rad):  # type: ignore[no-untyped-def]
 def acceptance(sx, sy, rad):  # type: ignore[no-untyped-def]
     """Share of the ring that is seen from x/z and y/z of the track, falling at the edges."""
     r = math.sqrt(sx * sx + sy * sy)
-    inner = (r - 0.8 * rad.theta_min) / (0.4 * rad.theta_min)
-    outer_x = (1.05 * rad.slope_x - abs(sx)) / (0.12 * rad.slope_x)
-    outer_y = (1.05 * rad.slope_y - abs(sy)) / (0.12 * rad.slope_y)
+    inner = (r - _INNER_START * rad.theta_min) / (_INNER_WIDTH * rad.theta_min)
+    outer_x = (_OUTER_END * rad.slope_x - abs(sx)) / (_OUTER_WIDTH * rad.slope_x)
+    outer_y = (_OUTER_END * rad.slope_y - abs(sy)) / (_OUTER_WIDTH * rad.slope_y)
     a = min(max(inner, 0.0), 1.0)
     return a * min(max(outer_x, 0.0), 1.0) * min(max(outer_y, 0.0), 1.0)

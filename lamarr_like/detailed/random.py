@@ -12,21 +12,24 @@ import numpy as np
 
 from .compiled import inner
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""Odd number that spreads consecutive keys (Steele, Lea, Flood, OOPSLA 2014)."""
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
+_HALF_EPSILON = 2.0**-53
+_NORMAL_MEAN = 60.0  # above it a Poisson number is normal within what a detector can tell
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 
 @inner
 def uniform(state):  # type: ignore[no-untyped-def]
     """Next number in (0, 1)."""
-    state[0] += _GOLDEN
+    state[0] += GOLDEN
     z = state[0]
     z = (z ^ (z >> _S30)) * _MIX1
     z = (z ^ (z >> _S27)) * _MIX2
     z = z ^ (z >> _S31)
-    return (np.float64(z >> _S11) + 0.5) * 1.1102230246251565e-16
+    return (np.float64(z >> _S11) + 0.5) * _HALF_EPSILON
 
 
 @inner
@@ -44,8 +47,8 @@ def exponential(state):  # type: ignore[no-untyped-def]
 
 @inner
 def poisson(state, mean):  # type: ignore[no-untyped-def]
-    """Next Poisson number; above a mean of 60 the rounded normal."""
-    if mean > 60.0:
+    """Next Poisson number; that of a large mean is a rounded normal one."""
+    if mean > _NORMAL_MEAN:
         return max(0, round(mean + math.sqrt(mean) * normal(state)))
     limit = math.exp(-mean)
     k = 0

@@ -13,6 +13,11 @@ from ..physics.kinematics import momentum_components, pseudorapidity
 from . import geometry, pattern, rich, trackfit, transport
 from .ghost import ghost_probability
 from .parameters import Parameters
+from .sensors import Hits
+
+_LEAST_QOP = 1e-7  # 1/MeV: no track is stiffer than 10 TeV
+_LEAST_SINE = 1e-3  # of the polar angle, for segments along the beam
+_IS_SECONDARY, _IS_GHOST = 1, 2  # codes of ``origin``
 
 LONG, UPSTREAM, DOWNSTREAM = (schema.TRACK_TYPES[k] for k in ("long", "upstream", "downstream"))
 
@@ -56,16 +61,20 @@ def _fit_rows(
     par: Parameters,
 ) -> trackfit.Fitted:
     """Fit followed particles with a part of their hits."""
+    return trackfit.fit(_seeds(sim, rows), _kept(sim, rows, keep), planes, par)
+
+
+def _kept(sim: transport.Simulated, rows: Ints, keep: slice) -> Hits:
+    """Measurements of some entries, of which only a part has hits."""
     hit = np.zeros((len(rows), geometry.N_MEASUREMENTS), np.bool_)
     hit[:, keep] = sim.hit[rows, keep]
-    measured = (sim.value[rows], sim.angle[rows], sim.error[rows], hit)
-    return trackfit.fit(_seeds(sim, rows), *measured, planes, par)
+    return sim.hits(rows)._replace(hit=hit)
 
 
 def is_good(fit: trackfit.Fitted, par: Parameters) -> Mask:
-    """Quality cuts of the best-track selection."""
+    """Whether fits pass the quality cuts of the best-track selection, shape ``(n,)``."""
     dof = np.maximum(fit.n_dof, 1)
-    inside = np.isfinite(fit.state).all(axis=1) & (np.abs(fit.state[:, 5]) > 1e-7)
+    inside = np.isfinite(fit.state).all(axis=1) & (np.abs(fit.state[:, 5]) > _LEAST_QOP)
     positive = (np.diagonal(fit.covariance, axis1=1, axis2=2) > 0.0).all(axis=1)
     return (fit.n_dof > 0) & (fit.chi2[:, 0] / dof < par.chi2_max) & inside & positive
 
@@ -104,45 +113,58 @@ def reconstruct(
         good = is_good(fit, par)
         free[rows[good]] = False
         parts.append(_accepted(rows[good], rows[good], code, False, take(fit, good)))
-    measured = pattern.ghost_hits(sim, ghosts, event_id, seed, planes, par)
-    fit = trackfit.fit(*measured, planes, par)
+    seeds, hits = pattern.ghost_hits(sim, ghosts, event_id, seed, planes, par)
+    fit = trackfit.fit(seeds, hits, planes, par)
     good = is_good(fit, par) & free[ghosts.velo]
     parts.append(_accepted(ghosts.velo[good], ghosts.t[good], LONG, True, take(fit, good)))
     return _joined(parts, event)
 
 
 def _accepted(velo: Ints, t: Ints, code: int, ghost: bool, fit: trackfit.Fitted) -> Tracks:
-    return Tracks(velo, t, np.full(len(velo), code), np.full(len(velo), ghost), fit)
+    kinds, ghosts = np.full(len(velo), code), np.full(len(velo), ghost)
+    return Tracks(velo_row=velo, t_row=t, track_type=kinds, is_ghost=ghosts, fit=fit)
 
 
 def _joined(parts: list[Tracks], event: Ints) -> Tracks:
     """All parts in order of event, real tracks before ghosts."""
-    fits = (np.concatenate(columns) for columns in zip(*(p.fit for p in parts), strict=True))
-    velo, t, code, ghost = (
-        np.concatenate(columns) for columns in zip(*(p[:4] for p in parts), strict=True)
-    )
+    velo = np.concatenate([part.velo_row for part in parts])
+    ghost = np.concatenate([part.is_ghost for part in parts])
     order = np.lexsort((velo, ghost, event[velo]))
-    fit = trackfit.Fitted._make(a[order] for a in fits)
-    return Tracks(velo[order], t[order], code[order], ghost[order], fit)
+    fits = zip(*(part.fit for part in parts), strict=True)
+    return Tracks(
+        velo_row=velo[order],
+        t_row=np.concatenate([part.t_row for part in parts])[order],
+        track_type=np.concatenate([part.track_type for part in parts])[order],
+        is_ghost=ghost[order],
+        fit=trackfit.Fitted._make(np.concatenate(columns)[order] for columns in fits),
+    )
 
 
 def take(fit: trackfit.Fitted, rows: Mask) -> trackfit.Fitted:
-    """Some of the fits."""
+    """Some of the fits, by a mask of shape ``(n,)``."""
     return trackfit.Fitted._make(a[rows] for a in fit)
 
 
 def fit_velo(
     sim: transport.Simulated, rows: Ints, planes: geometry.Planes, par: Parameters
 ) -> trackfit.Fitted:
-    """Straight-line fits of the VELO segments of `rows`, scattering at a fixed pT."""
+    """Straight-line fits of VELO segments, scattering at a fixed pT.
+
+    Args:
+        sim: the followed particles.
+        rows: those that have the segments, shape ``(k,)``.
+        planes: the detector.
+        par: its parameters.
+
+    Returns:
+        A fit for each of them, in their order.
+    """
     seeds = _seeds(sim, rows)
     slope = np.hypot(seeds[:, 3], seeds[:, 4])
-    sine = np.maximum(slope / np.sqrt(1.0 + slope * slope), 1e-3)
+    sine = np.maximum(slope / np.sqrt(1.0 + slope * slope), _LEAST_SINE)
     seeds[:, 5] = np.sign(seeds[:, 5]) * sine / par.velo_only_pt
-    hit = np.zeros((len(rows), geometry.N_MEASUREMENTS), np.bool_)
-    hit[:, : geometry.N_VELO] = sim.hit[rows, : geometry.N_VELO]
-    measured = (sim.value[rows], sim.angle[rows], sim.error[rows], hit)
-    return trackfit.fit(seeds, *measured, planes, par, fixed_momentum=True)
+    hits = _kept(sim, rows, slice(0, geometry.N_VELO))
+    return trackfit.fit(seeds, hits, planes, par, fixed_momentum=True)
 
 
 def track_table(
@@ -174,7 +196,7 @@ def track_table(
         "track_id": np.arange(len(event)) - np.repeat(np.cumsum(counts) - counts, counts),
         "mcparticle_id": np.where(primary, link, -1),
         "track_type": tracks.track_type,
-        "origin": np.where(tracks.is_ghost, 2, np.where(primary, 0, 1)),
+        "origin": np.where(tracks.is_ghost, _IS_GHOST, np.where(primary, 0, _IS_SECONDARY)),
         "charge": np.sign(qop),
         **{"x": x, "y": y, "z": z, "tx": tx, "ty": ty, "p": p, "px": px, "py": py, "pz": pz},
         "pt": np.hypot(px, py),

@@ -27,12 +27,17 @@ from .random import normal, poisson, uniform
 HYPOTHESES = ("e", "mu", "pi", "k", "p", "bt")
 _PION = 2
 _N_HYP = 6
+_COLUMNS = 6  # of what shines, see `rich_dlls`
 _WINDOW_SIGMAS = 6.0
 _TURNS = 2  # of the global likelihood
 _GRID = 24  # cells a side of the plane of photon detectors
 _HALF_GRID = 12
 _RING_POINTS = 36  # at which a ring is looked up on that grid
 _CLUSTER_REACH = 2.2  # saturated angles from a particle within which its clusters lie
+_STRAY_REACH = 3.0  # Cherenkov angles from a particle within which its stray light lies (chosen)
+_LEAST_ANGLE = 1e-3  # rad, at which the density of a ring is held
+_ROOM, _ROOM_EACH = 4096, 64  # photons of an event: in any case, and for each particle
+_ROOM_ALONE = 256  # photons of a lone track
 
 
 @inner
@@ -66,7 +71,7 @@ def _emit(photons, n, emitter, species, rad, state):  # type: ignore[no-untyped-
             theta = abs(theta_c + width * normal(state))
         else:
             # Stray light falls off around the particle with no ring.
-            theta = 3.0 * theta_c * math.sqrt(uniform(state))
+            theta = _STRAY_REACH * theta_c * math.sqrt(uniform(state))
         s, c = math.sin(theta), math.cos(theta)
         u, v = s * math.cos(phi), s * math.sin(phi)
         photons[n, 0] = c * dx + u * ax + v * bx
@@ -210,7 +215,7 @@ def _signals(first, angles, theta, mean, sigma):  # type: ignore[no-untyped-def]
     signal = np.zeros((len(angles), _N_HYP))
     for t in range(len(sigma)):
         for k in range(first[t], first[t + 1]):
-            angle = max(angles[k], 1e-3)
+            angle = max(angles[k], _LEAST_ANGLE)
             for h in range(_N_HYP - 1):
                 if mean[t, h] > 0.0:
                     d = (angle - theta[t, h]) / sigma[t]
@@ -281,7 +286,7 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
     for r in range(2):
         rad = rads[r]
         state[0] = keys[r]
-        size = 4096 + 64 * len(emitters)
+        size = _ROOM + _ROOM_EACH * len(emitters)
         photons = np.empty((size, 3))
         n = 0
         for i in range(len(emitters)):
@@ -294,9 +299,9 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
             if n < size:
                 photons[n, 0], photons[n, 1], photons[n, 2] = _unit(x, y)
                 n += 1
-        measured = np.empty((len(tracks), 6))
+        measured = np.empty((len(tracks), _COLUMNS))
         for i in range(len(measured)):
-            for column in range(6):
+            for column in range(_COLUMNS):
                 measured[i, column] = tracks[i, r, column]
             if measured[i, 2] > 0.0:
                 s = math.sqrt(rad.track_error**2 + (rad.track_scatter / measured[i, 2]) ** 2)
@@ -311,9 +316,9 @@ def _event(keys, emitters, species, tracks, rads, dll):  # type: ignore[no-untyp
 def _isolated(keys, emitter, species, rad):  # type: ignore[no-untyped-def]
     """Photons of lone tracks: number of each and all angles to their track."""
     state = np.zeros(1, dtype=np.uint64)
-    photons = np.empty((256, 3))
+    photons = np.empty((_ROOM_ALONE, 3))
     counts = np.zeros(len(keys), np.int64)
-    angles = np.empty(256 * len(keys))
+    angles = np.empty(_ROOM_ALONE * len(keys))
     m = 0
     dx, dy, dz = _unit(emitter[0], emitter[1])
     for i in range(len(keys)):
@@ -345,7 +350,9 @@ def photon_angles(
         Photons of each track, shape ``(n,)``, and the angle of every photon to its track [rad].
     """
     emitter = np.array([*direction, direction[0], direction[1], 1.0])
-    return _isolated(keys, emitter, species, radiator._replace(background=0.0, shadow=0.0))
+    clean = radiator._replace(background=0.0, shadow=0.0)
+    result: tuple[Ints, Floats] = _isolated(keys, emitter, species, clean)
+    return result
 
 
 def rich_dlls(

@@ -39,7 +39,16 @@ def emitters(sim: Simulated, planes: geometry.Planes, par: Parameters) -> Floats
 
 
 def seeds(sim: Simulated, found: Found, tracks: Tracks) -> Ints:
-    """Rows of the particles that have a segment in the T stations and no track through RICH 2."""
+    """Particles that have a segment in the T stations and no track through RICH 2.
+
+    Args:
+        sim: the followed particles.
+        found: segments found.
+        tracks: the accepted tracks.
+
+    Returns:
+        Their entries in `sim`, shape ``(k,)``.
+    """
     used = np.zeros(len(sim.row), np.bool_)
     used[tracks.t_row[tracks.track_type != UPSTREAM]] = True
     return np.flatnonzero(found.t & ~used & (sim.rich[:, 1, 2] > 0.0))

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+from ..arrays import Floats, Mask
 from . import geometry
 from .compiled import inner
 from .random import normal, uniform
+
+
+class Hits(NamedTuple):
+    """Measurements of some particles or candidates, shapes ``(n, N_MEASUREMENTS)``.
+
+    Attributes:
+        value: measured coordinates [mm].
+        angle: angle of the measured coordinate to x [rad].
+        error: error assigned to it [mm].
+        hit: whether there is a hit.
+    """
+
+    value: Floats
+    angle: Floats
+    error: Floats
+    hit: Mask
 
 
 @inner
@@ -30,19 +48,19 @@ def _hit(k, m, angle, x, y, sigma, det, out, state):  # type: ignore[no-untyped-
 
 
 @inner
-def measure(k, kind, m, angle, x, y, det, out, state):  # type: ignore[no-untyped-def]
+def measure(k, j, x, y, spectrometer, out, state):  # type: ignore[no-untyped-def]
     """Make the hits of particle `k` at one plane.
 
     Args:
         k: entry of `out`.
-        kind: kind of the plane (`geometry`).
-        m: first measurement of the plane.
-        angle: angle of the measured coordinate to x [rad] (TT, T).
+        j: the plane.
         x, y: where the particle crosses [mm].
-        det: `geometry.Detector`.
+        spectrometer: `geometry.Spectrometer`.
         out: `transport.Simulated`.
         state: random stream.
     """
+    det, planes = spectrometer.det, spectrometer.planes
+    kind, m, angle = planes.kind[j], planes.measurement[j], planes.angle[j]
     if kind == geometry.VELO:
         r = math.sqrt(x * x + y * y)
         if r < det.velo_r_min or r > det.velo_r_max:

@@ -33,6 +33,8 @@ from .reconstruction import Tracks
 _MATTER = ("velo_x0", "foil_x0", "velo_exit_x0", "tt_x0", "t_x0", "pipe_x0")
 _EFFICIENCIES = ("velo_efficiency", "tt_efficiency", "it_efficiency", "ot_efficiency")
 _MIN_PHOTON = 100.0  # MeV: softer photons make no electrons that reach anything
+_LEAST_COS = 0.15  # to the z axis: the VELO sees nothing beyond
+_PHOTON_PDG = 22
 
 REQUIRED = (
     *("mcparticle_id", "mc_pdg_id", "mc_stable", "mc_px", "mc_py", "mc_pz"),
@@ -107,18 +109,16 @@ def _visible(batch: EventBatch, par: Parameters) -> tuple[Ints, Floats]:
     table = batch.particle
     absolute = np.abs(table["mc_pdg_id"])
     p = momentum(table["mc_px"], table["mc_py"], table["mc_pz"])
-    seen = particles.is_tracked(absolute) | ((absolute == 22) & (p > _MIN_PHOTON))
-    seen &= table["mc_stable"] & (table["mc_pz"] > 0.15 * p) & (table["mc_vz"] < par.spd_z)
+    seen = particles.is_tracked(absolute) | ((absolute == _PHOTON_PDG) & (p > _MIN_PHOTON))
+    seen &= table["mc_stable"] & (table["mc_pz"] > _LEAST_COS * p) & (table["mc_vz"] < par.spd_z)
     rows = np.flatnonzero(seen)
     species = np.zeros(len(rows))
     for pdg, code in matter.SPECIES_OF_PDG.items():
         species[absolute[rows] == pdg] = code
     pz = table["mc_pz"][rows]
-    columns = [
-        *(table[c][rows] for c in ("mc_vx", "mc_vy", "mc_vz")),
-        *(table["mc_px"][rows] / pz, table["mc_py"][rows] / pz),
-        *(p[rows], species, table["mc_charge"][rows]),
-    ]
+    place = [table[c][rows] for c in ("mc_vx", "mc_vy", "mc_vz")]
+    slopes = [table["mc_px"][rows] / pz, table["mc_py"][rows] / pz]
+    columns = [*place, *slopes, p[rows], species, table["mc_charge"][rows]]
     return rows, np.stack(columns, axis=1).astype(np.float64)
 
 

@@ -13,29 +13,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Mask
+from ..arrays import Floats, Ints
 from . import geometry
 from .compiled import inner, kernel
 from .field import FIELD_START, propagate
 from .matter import MASS, PION, highland, material_on_path, mean_loss
 from .parameters import Parameters
+from .sensors import Hits
 
 _VELO, _TT, _T = geometry.VELO, geometry.TT, geometry.T
 _FIRST_TT, _FIRST_T = geometry.FIRST_TT, geometry.FIRST_T
 _PION_MASS = float(MASS[PION])
 _ITERATIONS = 2
-_MIN_FIT_P = 100.0
-_MAX_SLOPE = 1.5
+_MIN_FIT_P = 100.0  # MeV, below which the reference is not believed
+_MAX_SLOPE = 1.5  # of a trajectory that left the detector
+_STRAIGHT = 1e-9  # 1/MeV, least |q/p|
+_STEP_SLOPE, _STEP_QOP = 1e-4, 1e-7  # of the numerical derivatives, in slopes and 1/MeV
+_DOWNSTREAM_END = 780.0  # mm, behind the exit window of the VELO: downstream tracks end here
+
+PRIOR = (1e4, 1e4, 0.04, 0.04, 1e-6)
+"""Variances of x, y [mm^2], tx, ty and q/p [1/MeV^2] before the first hit: as good as unknown."""
+_FIXED = 1e-20  # variance of q/p that is kept
 
 
 class Fitted(NamedTuple):
     """Fit results, one entry a candidate.
 
     Attributes:
-        state: x, y, z [mm], tx, ty, q/p [1/MeV] at the point closest to the z axis, ``(n, 6)``.
+        state: x, y, z [mm], tx, ty, q/p [1/MeV] at the point closest to the z axis, shape
+            ``(n, 6)``.
         covariance: of (x, y, tx, ty, q/p) there, shape ``(n, 5, 5)``.
         chi2: chi2 of all, of the VELO and of the T hits, shape ``(n, 3)``.
-        n_dof: degrees of freedom.
+        n_dof: degrees of freedom, shape ``(n,)``.
         n_hits: hits in VELO, TT and T, shape ``(n, 3)``.
     """
 
@@ -44,6 +53,32 @@ class Fitted(NamedTuple):
     chi2: Floats
     n_dof: Ints
     n_hits: Ints
+
+
+class Line(NamedTuple):
+    """A trajectory at one plane: x, y [mm], tx, ty, q/p [1/MeV]."""
+
+    x: float
+    y: float
+    tx: float
+    ty: float
+    qop: float
+
+
+class _Work(NamedTuple):
+    """What the filter of one candidate works on.
+
+    Attributes:
+        d: difference to the reference, shape ``(5,)``.
+        cov: its covariance, shape ``(5, 5)``.
+        chi2: chi2 of all, of the VELO and of the T hits, shape ``(3,)``.
+        f: Jacobian of a step, shape ``(5, 5)``.
+    """
+
+    d: Floats
+    cov: Floats
+    chi2: Floats
+    f: Floats
 
 
 @inner
@@ -109,27 +144,27 @@ def _clear(f):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _jacobian(x, y, tx, ty, qop, z1, z2, magnet, f):  # type: ignore[no-untyped-def]
+def _jacobian(line, z1, z2, magnet, f):  # type: ignore[no-untyped-def]
     """Derivatives of (x, y, tx, ty) at z2 by (tx, ty, q/p) at z1, into columns 2-4 of `f`."""
     _clear(f)
     if z1 <= FIELD_START and z2 <= FIELD_START:
         f[0, 2] = f[1, 3] = z2 - z1
         f[2, 2] = f[3, 3] = 1.0
         return
+    x, y, tx, ty, qop = line
     base = propagate(x, y, tx, ty, qop, z1, z2, magnet)
-    e, eq = 1e-4, 1e-7
-    a = propagate(x, y, tx + e, ty, qop, z1, z2, magnet)
-    b = propagate(x, y, tx, ty + e, qop, z1, z2, magnet)
-    c = propagate(x, y, tx, ty, qop + eq, z1, z2, magnet)
+    a = propagate(x, y, tx + _STEP_SLOPE, ty, qop, z1, z2, magnet)
+    b = propagate(x, y, tx, ty + _STEP_SLOPE, qop, z1, z2, magnet)
+    c = propagate(x, y, tx, ty, qop + _STEP_QOP, z1, z2, magnet)
     for i in range(4):
-        f[i, 2] = (a[i] - base[i]) / e
-        f[i, 3] = (b[i] - base[i]) / e
-        f[i, 4] = (c[i] - base[i]) / eq
+        f[i, 2] = (a[i] - base[i]) / _STEP_SLOPE
+        f[i, 3] = (b[i] - base[i]) / _STEP_SLOPE
+        f[i, 4] = (c[i] - base[i]) / _STEP_QOP
 
 
 @inner
 def _momentum(qop):  # type: ignore[no-untyped-def]
-    return max(_MIN_FIT_P, 1.0 / max(abs(qop), 1e-9))
+    return max(_MIN_FIT_P, 1.0 / max(abs(qop), _STRAIGHT))
 
 
 @inner
@@ -182,50 +217,53 @@ def _trajectory(ref, first, last, planes, det, magnet):  # type: ignore[no-untyp
 
 
 @inner
-def _measure(j, r, d, cov, hits, planes, chi2):  # type: ignore[no-untyped-def]
-    """Update with the hits of plane `j`; `r` is the reference there, `d` the difference to it."""
-    value, angle, error, hit = hits
+def _measure(j, r, hits, planes, work):  # type: ignore[no-untyped-def]
+    """Update with the hits of plane `j`; `r` is the reference there."""
     kind, m = planes.kind[j], planes.measurement[j]
     if m < 0:
         return
     for i in range(2 if kind == _VELO else 1):
-        if hit[m + i]:
-            a = angle[m + i]
-            local = value[m + i] - math.cos(a) * r[0] - math.sin(a) * r[1]
-            gain = _update(d, cov, local, a, error[m + i])
-            chi2[0] += gain
+        if hits.hit[m + i]:
+            a = hits.angle[m + i]
+            local = hits.value[m + i] - math.cos(a) * r[0] - math.sin(a) * r[1]
+            gain = _update(work.d, work.cov, local, a, hits.error[m + i])
+            work.chi2[0] += gain
             if kind == _VELO:
-                chi2[1] += gain
+                work.chi2[1] += gain
             elif kind == _T:
-                chi2[2] += gain
+                work.chi2[2] += gain
 
 
 @inner
-def _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f):  # type: ignore[no-untyped-def]
-    """Kalman filter from the last plane to the first: fills `d`, `cov` and `chi2`."""
+def _filter(ref, first, last, hits, fixed, spectrometer, work):  # type: ignore[no-untyped-def]
+    """Kalman filter from the last plane to the first: fills `work`."""
+    planes, det, magnet = spectrometer.planes, spectrometer.det, spectrometer.magnet
+    d, cov, chi2, f = work
+    _clear(cov)
     for i in range(5):
         d[i] = 0.0
-    _clear(cov)
-    cov[0, 0] = cov[1, 1] = 1e4
-    cov[2, 2] = cov[3, 3] = 0.04
-    cov[4, 4] = 1e-20 if fixed else 1e-6
+        cov[i, i] = PRIOR[i]
+    if fixed:
+        cov[4, 4] = _FIXED
     chi2[0], chi2[1], chi2[2] = 0.0, 0.0, 0.0
     for j in range(last, first - 1, -1):
         r = ref[j]
-        _measure(j, r, d, cov, hits, planes, chi2)
+        _measure(j, r, hits, planes, work)
         path = _path(j, r, planes, det)
         if path > 0.0:
             _add_scattering(cov, r[2], r[3], _momentum(r[4]), path)
         if j > first:
-            _jacobian(*(r[0], r[1], r[2], r[3], r[4], planes.z[j], planes.z[j - 1], magnet, f))
+            line = Line(r[0], r[1], r[2], r[3], r[4])
+            _jacobian(line, planes.z[j], planes.z[j - 1], magnet, f)
             _transport_difference(d, f)
             _transport_covariance(cov, f)
 
 
 @inner
-def _fit_one(seed, hits, fixed, planes, det, magnet, state, cov, chi2):  # type: ignore[no-untyped-def]
+def _fit_one(seed, hits, fixed, spectrometer, state, cov, chi2):  # type: ignore[no-untyped-def]
     """Fit one candidate; returns the number of hits, 0 if the trajectory left the detector."""
-    first, last, n = _extent(hits[3], planes)
+    planes, det, magnet = spectrometer.planes, spectrometer.det, spectrometer.magnet
+    first, last, n = _extent(hits.hit, planes)
     if first < 0:
         return 0
     qop = seed[5]
@@ -233,49 +271,54 @@ def _fit_one(seed, hits, fixed, planes, det, magnet, state, cov, chi2):  # type:
         seed[0], seed[1], seed[3], seed[4], qop, seed[2], planes.z[first], magnet
     )
     ref = np.empty((last + 1, 5))
-    f = np.empty((5, 5))
-    d = np.empty(5)
+    work = _Work(np.empty(5), cov, chi2, np.empty((5, 5)))
+    d = work.d
     for _ in range(_ITERATIONS):
         r = ref[first]
         r[0], r[1], r[2], r[3], r[4] = x, y, tx, ty, qop
         if not _trajectory(ref, first, last, planes, det, magnet):
             return 0
-        _filter(ref, first, last, hits, fixed, planes, det, magnet, d, cov, chi2, f)
+        _filter(ref, first, last, hits, fixed, spectrometer, work)
         x, y, tx, ty, qop = r[0] + d[0], r[1] + d[1], r[2] + d[2], r[3] + d[3], r[4] + d[4]
         if abs(tx) > _MAX_SLOPE or abs(ty) > _MAX_SLOPE:
             return 0
     # The state is the one behind the material of the first plane.
     r[0], r[1], r[2], r[3] = x, y, tx, ty
-    qop = _with_loss(qop, _path(first, r, planes, det), -1.0, det)
-    if planes.kind[first] == _VELO:
-        z = planes.z[first]
-    else:
-        x, y, tx, ty, qop, z = _through_magnet(
-            x, y, tx, ty, qop, first, planes, det, magnet, cov, f
-        )
-    _to_beam(x, y, z, tx, ty, qop, det, state, cov, f)
+    z, qop = planes.z[first], _with_loss(qop, _path(first, r, planes, det), -1.0, det)
+    line = Line(x, y, tx, ty, qop)
+    if planes.kind[first] != _VELO:
+        line, z = _through_magnet(line, first, spectrometer, work)
+    _to_beam(line, z, det, state, work)
     return n
 
 
 @inner
-def _through_magnet(x, y, tx, ty, qop, first, planes, det, magnet, cov, f):  # type: ignore[no-untyped-def]
-    """Carry a downstream track to the end of the field: the passive material, then the fringe."""
+def _through_magnet(line, first, spectrometer, work):  # type: ignore[no-untyped-def]
+    """Carry a downstream track to the end of the field: the passive material, then the fringe.
+
+    Returns:
+        The line there, and its z [mm].
+    """
+    planes, det, magnet = spectrometer.planes, spectrometer.det, spectrometer.magnet
     z = planes.z[first]
     for j in range(first - 1, -1, -1):
-        if planes.z[j] < 780.0:
+        if planes.z[j] < _DOWNSTREAM_END:
             break
-        _jacobian(x, y, tx, ty, qop, z, planes.z[j], magnet, f)
-        _transport_covariance(cov, f)
+        _jacobian(line, z, planes.z[j], magnet, work.f)
+        _transport_covariance(work.cov, work.f)
+        x, y, tx, ty, qop = line
         x, y, tx, ty = propagate(x, y, tx, ty, qop, z, planes.z[j], magnet)
         z = planes.z[j]
         if planes.x0[j] > 0.0:
             path = planes.x0[j] * math.sqrt(1.0 + tx * tx + ty * ty)
-            _add_scattering(cov, tx, ty, _momentum(qop), path)
+            _add_scattering(work.cov, tx, ty, _momentum(qop), path)
             qop = _with_loss(qop, path, -1.0, det)
-    _jacobian(x, y, tx, ty, qop, z, FIELD_START, magnet, f)
-    _transport_covariance(cov, f)
+        line = Line(x, y, tx, ty, qop)
+    _jacobian(line, z, FIELD_START, magnet, work.f)
+    _transport_covariance(work.cov, work.f)
+    x, y, tx, ty, qop = line
     x, y, tx, ty = propagate(x, y, tx, ty, qop, z, FIELD_START, magnet)
-    return x, y, tx, ty, qop, FIELD_START
+    return Line(x, y, tx, ty, qop), FIELD_START
 
 
 @inner
@@ -288,8 +331,10 @@ def _drift(cov, dz, f):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _to_beam(x, y, z, tx, ty, qop, det, state, cov, f):  # type: ignore[no-untyped-def]
+def _to_beam(line, z, det, state, work):  # type: ignore[no-untyped-def]
     """Carry state and covariance to the point closest to the z axis, through the foil."""
+    x, y, tx, ty, qop = line
+    cov, f = work.cov, work.f
     slope2 = tx * tx + ty * ty
     b = x * tx + y * ty
     c = x * x + y * y - det.foil_radius * det.foil_radius
@@ -309,23 +354,22 @@ def _to_beam(x, y, z, tx, ty, qop, det, state, cov, f):  # type: ignore[no-untyp
 
 
 @kernel
-def _fit_all(seeds, value, angle, error, hit, fixed, planes, det, magnet, out):  # type: ignore[no-untyped-def]
-    state, cov, chi2, n_dof, n_hits = out
+def _fit_all(seeds, hits, fixed, spectrometer, out):  # type: ignore[no-untyped-def]
+    """Fit all candidates: fills `out`, a `Fitted`."""
+    value, angle, error, hit = hits
     for i in range(len(seeds)):
-        hits = (value[i], angle[i], error[i], hit[i])
-        n = _fit_one(seeds[i], hits, fixed, planes, det, magnet, state[i], cov[i], chi2[i])
-        n_dof[i] = n - (4 if fixed else 5) if n > 0 else -1
+        own = Hits(value[i], angle[i], error[i], hit[i])
+        state, cov, chi2 = out.state[i], out.covariance[i], out.chi2[i]
+        n = _fit_one(seeds[i], own, fixed, spectrometer, state, cov, chi2)
+        out.n_dof[i] = n - (4 if fixed else 5) if n > 0 else -1
         for m in range(hit.shape[1]):
             if hit[i, m]:
-                n_hits[i, 0 if m < _FIRST_TT else (1 if m < _FIRST_T else 2)] += 1
+                out.n_hits[i, 0 if m < _FIRST_TT else (1 if m < _FIRST_T else 2)] += 1
 
 
 def fit(
     seeds: Floats,
-    value: Floats,
-    angle: Floats,
-    error: Floats,
-    hit: Mask,
+    hits: Hits,
     planes: geometry.Planes,
     par: Parameters,
     *,
@@ -335,8 +379,7 @@ def fit(
 
     Args:
         seeds: x, y, z [mm], tx, ty, q/p [1/MeV] to start from, shape ``(n, 6)``.
-        value, angle, error, hit: measurements as in `transport.Simulated`, shape
-            ``(n, N_MEASUREMENTS)``.
+        hits: measurements of each, shapes ``(n, N_MEASUREMENTS)``.
         planes: the detector.
         par: its parameters.
         fixed_momentum: keep q/p of the seed (VELO segments).
@@ -346,12 +389,11 @@ def fit(
     """
     n = len(seeds)
     out = Fitted(
-        np.zeros((n, 6)),
-        np.zeros((n, 5, 5)),
-        np.zeros((n, 3)),
-        np.zeros(n, np.int64),
-        np.zeros((n, 3), np.int64),
+        state=np.zeros((n, 6)),
+        covariance=np.zeros((n, 5, 5)),
+        chi2=np.zeros((n, 3)),
+        n_dof=np.zeros(n, np.int64),
+        n_hits=np.zeros((n, 3), np.int64),
     )
-    detector, field = geometry.detector(par), geometry.magnet(par)
-    _fit_all(seeds, value, angle, error, hit, fixed_momentum, planes, detector, field, tuple(out))
+    _fit_all(seeds, hits, fixed_momentum, geometry.spectrometer(planes, par), out)
     return out

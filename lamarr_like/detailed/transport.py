@@ -15,16 +15,19 @@ from ..arrays import Floats, Ints, Keys, Mask
 from . import geometry
 from .compiled import inner, kernel
 from .field import propagate
-from .matter import MIN_P, cross_plane, decay_point, decayed, material_on_path
+from .matter import MIN_P, NEVER, Particle, cross_plane, decay_point, decayed, material_on_path
 from .parameters import Parameters
-from .sensors import measure
+from .sensors import Hits, measure
 
 _RICH1, _RICH2, _SPD = geometry.RICH1, geometry.RICH2, geometry.SPD
 _FIRST_T2 = geometry.FIRST_T + 8
 _N_MEAS = geometry.N_MEASUREMENTS
 _FOIL_END = 800.0  # mm, end of the vacuum box of the VELO
-_MAX_SLOPE = 1.5
-_MAX_STACK = 256
+_MAX_SLOPE = 1.5  # of what the field bent out of the detector
+_MAX_STACK = 256  # secondaries that wait to be followed; what is beyond is lost
+_YOKE = (3000.0, 7500.0)  # mm, from where to where the opening of the magnet limits
+_START_COLUMNS = 8  # x, y, z, tx, ty, p, species, charge
+_STACK_COLUMNS = len(Particle._fields)
 
 
 class Simulated(NamedTuple):
@@ -65,27 +68,29 @@ class Simulated(NamedTuple):
     spd_species: Ints
     end_z: Floats
 
+    def hits(self, rows: Ints) -> Hits:
+        """Copies of the measurements of some entries, shapes ``(len(rows), N_MEASUREMENTS)``."""
+        return Hits(self.value[rows], self.angle[rows], self.error[rows], self.hit[rows])
+
 
 @kernel
-def _follow(keys, initial, planes, det, magnet, out):  # type: ignore[no-untyped-def]
+def _follow(keys, initial, spectrometer, out):  # type: ignore[no-untyped-def]
     """Follow all particles; returns how many entries were made, -1 if `out` is too small.
 
     Args:
         keys: stream key of each generated particle, shape ``(n,)``.
         initial: x, y, z, tx, ty, p, species, charge of each, shape ``(n, 8)``.
-        planes: `geometry.Planes`.
-        det: `geometry.Detector`.
-        magnet: `geometry.magnet`.
+        spectrometer: `geometry.Spectrometer`.
         out: `Simulated`, to be filled.
     """
     state = np.zeros(1, dtype=np.uint64)
-    stack = np.zeros((_MAX_STACK, 9))
+    stack = np.zeros((_MAX_STACK, _STACK_COLUMNS))
     made = 0
     for i in range(len(keys)):
         state[0] = keys[i]
-        for column in range(8):
+        for column in range(_START_COLUMNS):
             stack[0, column] = initial[i, column]
-        stack[0, 8] = 0.0
+        stack[0, _START_COLUMNS] = 0.0
         depth = 1
         while depth > 0:
             depth -= 1
@@ -94,14 +99,15 @@ def _follow(keys, initial, planes, det, magnet, out):  # type: ignore[no-untyped
             if made >= len(out.row):
                 return -1
             out.row[made] = i
-            depth = _fly(made, stack, depth, planes, det, magnet, out, state)
+            depth = _fly(made, stack, depth, spectrometer, out, state)
             made += 1
     return made
 
 
 @inner
-def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-untyped-def]
+def _fly(k, stack, depth, spectrometer, out, state):  # type: ignore[no-untyped-def]
     """Follow the particle in row `depth` of the stack as entry `k`; returns the new depth."""
+    planes, det, magnet = spectrometer.planes, spectrometer.det, spectrometer.magnet
     top = stack[depth]
     x, y, z, tx, ty, p = top[0], top[1], top[2], top[3], top[4], top[5]
     species, charge, generation = int(top[6]), top[7], int(top[8])
@@ -116,14 +122,16 @@ def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-u
             continue
         if decay_z < z_plane:
             x, y, tx, ty = propagate(x, y, tx, ty, charge / p, z, decay_z, magnet)
-            z, decay_z = decay_z, 1e9
+            z, decay_z = decay_z, NEVER
             out.end_z[k] = z
             species, tx, ty, p = decayed(tx, ty, p, species, state)
         if p >= MIN_P and not outside_foil and z_plane < _FOIL_END:
-            outside_foil, depth, x, y, z, tx, ty, p = _foil(
-                *(stack, depth, x, y, z, tx, ty, p, species, charge, generation, z_plane),
-                *(det, state),
-            )
+            dz = _to_foil(x, y, tx, ty, z_plane - z, det.foil_radius)
+            if dz != NEVER:
+                outside_foil = True
+                x, y, z = x + tx * dz, y + ty * dz, z + dz
+                at_foil = Particle(x, y, z, tx, ty, p, species, charge, generation)
+                depth, tx, ty, p = cross_plane(stack, depth, at_foil, det.foil_x0, det, state)
         if p < MIN_P:
             break
         x, y, tx, ty = propagate(x, y, tx, ty, charge / p, z, z_plane, magnet)
@@ -131,22 +139,17 @@ def _fly(k, stack, depth, planes, det, magnet, out, state):  # type: ignore[no-u
         if _is_lost(x, y, z, tx, ty, det):
             break
         kind = planes.kind[j]
+        here = Particle(x, y, z, tx, ty, p, species, charge, generation)
         if kind == _SPD:
             spd = out.spd[k]
             spd[0], spd[1], spd[2], spd[3], spd[4] = x, y, tx, ty, p
             out.spd_species[k] = species
             break
         if charge != 0.0:
-            _record(
-                *(k, kind, planes.measurement[j], planes.angle[j], x, y, tx, ty, p, species),
-                *(det, out, state),
-            )
+            _record(k, j, here, spectrometer, out, state)
         path = material_on_path(kind, planes.x0[j], x, y, z, tx, ty, det)
         if path > 0.0:
-            depth, tx, ty, p = cross_plane(
-                *(stack, depth, x, y, z, tx, ty, p, species, charge, generation, path),
-                *(det, state),
-            )
+            depth, tx, ty, p = cross_plane(stack, depth, here, path, det, state)
             if p < MIN_P:
                 break
     out.end_z[k] = min(out.end_z[k], z)
@@ -158,46 +161,31 @@ def _is_lost(x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
     """Whether a particle was bent out of the detector or hits the yoke of the magnet."""
     if abs(tx) > _MAX_SLOPE or abs(ty) > _MAX_SLOPE:
         return True
-    return 3000.0 < z < 7500.0 and (abs(x) > det.aperture_x * z or abs(y) > det.aperture_y * z)
+    return _YOKE[0] < z < _YOKE[1] and (abs(x) > det.aperture_x * z or abs(y) > det.aperture_y * z)
 
 
 @inner
-def _record(k, kind, m, angle, x, y, tx, ty, p, species, det, out, state):  # type: ignore[no-untyped-def]
-    """Note what the plane sees of a charged particle: hits or the state in a radiator."""
+def _record(k, j, particle, spectrometer, out, state):  # type: ignore[no-untyped-def]
+    """Note what plane `j` sees of a charged particle: hits or the state in a radiator."""
+    kind, m = spectrometer.planes.kind[j], spectrometer.planes.measurement[j]
+    x, y, tx, ty = particle.x, particle.y, particle.tx, particle.ty
     if kind in (_RICH1, _RICH2):
         rich = out.rich[k, kind - _RICH1]
-        rich[0], rich[1], rich[2], rich[3], rich[4] = tx, ty, p, x, y
-        out.rich_species[k, kind - _RICH1] = species
+        rich[0], rich[1], rich[2], rich[3], rich[4] = tx, ty, particle.p, x, y
+        out.rich_species[k, kind - _RICH1] = particle.species
     elif m >= 0:
-        measure(k, kind, m, angle, x, y, det, out, state)
+        measure(k, j, x, y, spectrometer, out, state)
         if m == _FIRST_T2:
             t2 = out.t2[k]
             t2[0], t2[1], t2[2], t2[3] = x, y, tx, ty
 
 
 @inner
-def _foil(stack, depth, x, y, z, tx, ty, p, species, charge, generation, z_plane, det, state):  # type: ignore[no-untyped-def]
-    """Cross the RF foil if that comes before `z_plane`.
-
-    Returns:
-        Whether it did, new depth of the stack, x, y, z, tx, ty, p.
-    """
-    dz = z_plane - z
+def _to_foil(x, y, tx, ty, dz, radius):  # type: ignore[no-untyped-def]
+    """Step in z at which a line from inside of the foil crosses it; `NEVER` if not within `dz`."""
     xn, yn = x + tx * dz, y + ty * dz
-    if xn * xn + yn * yn <= det.foil_radius * det.foil_radius:
-        return False, depth, x, y, z, tx, ty, p
-    dz = _crossing(x, y, tx, ty, det.foil_radius)
-    x, y, z = x + tx * dz, y + ty * dz, z + dz
-    depth, tx, ty, p = cross_plane(
-        *(stack, depth, x, y, z, tx, ty, p, species, charge, generation, det.foil_x0),
-        *(det, state),
-    )
-    return True, depth, x, y, z, tx, ty, p
-
-
-@inner
-def _crossing(x, y, tx, ty, radius):  # type: ignore[no-untyped-def]
-    """Step in z at which a line that starts inside a cylinder crosses it."""
+    if xn * xn + yn * yn <= radius * radius:
+        return NEVER
     a = tx * tx + ty * ty
     b = x * tx + y * ty
     c = x * x + y * y - radius * radius
@@ -222,10 +210,10 @@ def follow(
         One entry for each particle followed; entries of one generated particle stand together.
     """
     size = 4 * len(keys) + 512
-    detector, field = geometry.detector(par), geometry.magnet(par)
+    spectrometer = geometry.spectrometer(planes, par)
     while True:
         out = _empty(size)
-        made = _follow(keys, initial, planes, detector, field, out)
+        made = _follow(keys, initial, spectrometer, out)
         if made >= 0:
             return Simulated._make(a[:made] for a in out)
         size *= 2
@@ -248,5 +236,5 @@ def _empty(n: int) -> Simulated:
         t2=np.full((n, 4), np.nan),
         spd=np.full((n, 5), np.nan),
         spd_species=np.zeros(n, integer),
-        end_z=np.full(n, 1e9),
+        end_z=np.full(n, NEVER),
     )

@@ -18,9 +18,15 @@ from ..events import Table
 from .compiled import inner, kernel
 from .parameters import Parameters
 
-_ANNEALING = np.array([400.0, 100.0, 36.0, 16.0, 12.0, 12.0, 12.0, 12.0])
+ANNEALING = np.array([400.0, 100.0, 36.0, 16.0, 12.0, 12.0, 12.0, 12.0])
+"""Chi2 of a track at which it drops out of the fit, step by step; 12 at the end
+(LHCb-PUB-2014-044), from cuts that let every track in (chosen)."""
+
 _MAX_RADIUS = 0.4  # mm from the z axis, several times the beam size
 _MAX_VERTICES = 32
+_MAX_DISTANCE = 20.0  # mm in z, of tracks that are tried in a vertex (chosen)
+_SEED_RADIUS = 1.0  # mm, closest to the axis, of tracks that can be a seed (chosen)
+_SEED_WIDTH = 0.1  # mm, added to the error in z of a track, for the length of a seed (chosen)
 
 
 class Vertices(NamedTuple):
@@ -63,12 +69,12 @@ def _fit(states, covs, free, z_seed, v, cov_out):  # type: ignore[no-untyped-def
     """Adaptive fit from a seed; returns the number of tracks with weight."""
     v[0], v[1], v[2] = 0.0, 0.0, z_seed
     used = 0
-    for cut in _ANNEALING:
+    for cut in ANNEALING:
         h = np.zeros((3, 3))
         g = np.zeros(3)
         used = 0
         for i in range(len(states)):
-            if not free[i] or abs(states[i, 2] - z_seed) > 20.0:
+            if not free[i] or abs(states[i, 2] - z_seed) > _MAX_DISTANCE:
                 continue
             chi2 = _chi2(states[i], covs[i], v)
             if chi2 > cut:
@@ -104,50 +110,63 @@ def _fit(states, covs, free, z_seed, v, cov_out):  # type: ignore[no-untyped-def
     return used
 
 
+@inner
+def _best_seed(states, sigma, usable):  # type: ignore[no-untyped-def]
+    """The track with most others about it in z, -1 for none.
+
+    Args:
+        states: the tracks, shape ``(n, >= 5)``.
+        sigma: their errors in z [mm], shape ``(n,)``.
+        usable: which of them count, shape ``(n,)``.
+    """
+    best, best_score = -1, 0.0
+    for i in range(len(states)):
+        if not usable[i]:
+            continue
+        score = 0.0
+        for j in range(len(states)):
+            if usable[j]:
+                s2 = sigma[i] ** 2 + sigma[j] ** 2
+                score += math.exp(-0.5 * (states[i, 2] - states[j, 2]) ** 2 / s2)
+        # The most precise tracks make the best seeds.
+        score /= math.sqrt(sigma[i])
+        if score > best_score:
+            best, best_score = i, score
+    return best
+
+
 @kernel
 def _find(states, covs, min_tracks):  # type: ignore[no-untyped-def]
+    """The fields of `Vertices`, for the arguments of `find_vertices`."""
     n = len(states)
     position = np.zeros((_MAX_VERTICES, 3))
     covariance = np.zeros((_MAX_VERTICES, 3, 3))
     counts = np.zeros(_MAX_VERTICES, np.int64)
     owner = np.full(n, -1)
     free = np.ones(n, np.bool_)
-    seedable = np.ones(n, np.bool_)
+    usable = np.ones(n, np.bool_)  # free, and good for a seed
     sigma = np.empty(n)
     for i in range(n):
         slope2 = states[i, 3] ** 2 + states[i, 4] ** 2
-        sigma[i] = math.sqrt((covs[i, 0, 0] + covs[i, 1, 1]) / slope2) + 0.1
-        if states[i, 0] ** 2 + states[i, 1] ** 2 > 1.0:
-            seedable[i] = False
+        sigma[i] = math.sqrt((covs[i, 0, 0] + covs[i, 1, 1]) / slope2) + _SEED_WIDTH
+        if states[i, 0] ** 2 + states[i, 1] ** 2 > _SEED_RADIUS**2:
+            usable[i] = False
     made = 0
     v = np.zeros(3)
     c = np.zeros((3, 3))
     while made < _MAX_VERTICES:
-        best, best_score = -1, 0.0
-        for i in range(n):
-            if not (free[i] and seedable[i]):
-                continue
-            score = 0.0
-            for j in range(n):
-                if free[j] and seedable[j]:
-                    s2 = sigma[i] ** 2 + sigma[j] ** 2
-                    score += math.exp(-0.5 * (states[i, 2] - states[j, 2]) ** 2 / s2)
-            # The most precise tracks make the best seeds.
-            score /= math.sqrt(sigma[i])
-            if score > best_score:
-                best, best_score = i, score
+        best = _best_seed(states, sigma, usable)
         if best < 0:
             break
         used = _fit(states, covs, free, states[best, 2], v, c)
-        good = used >= min_tracks and v[0] ** 2 + v[1] ** 2 < _MAX_RADIUS**2
-        if not good:
-            seedable[best] = False
+        if not (used >= min_tracks and v[0] ** 2 + v[1] ** 2 < _MAX_RADIUS**2):
+            usable[best] = False
             continue
         for i in range(n):
-            if free[i] and _chi2(states[i], covs[i], v) < _ANNEALING[-1]:
-                free[i] = False
+            if free[i] and _chi2(states[i], covs[i], v) < ANNEALING[-1]:
+                free[i] = usable[i] = False
                 owner[i] = made
-        free[best] = False
+        free[best] = usable[best] = False
         for i in range(3):
             position[made, i] = v[i]
             for j in range(3):
@@ -165,7 +184,8 @@ def find_vertices(states: Floats, covariances: Floats, par: Parameters) -> Verti
         covariances: of (x, y, tx, ty, ...), shape ``(n, >= 4, >= 4)``.
         par: parameters.
     """
-    return Vertices(*_find(states, covariances, par.pv_min_tracks))
+    position, covariance, n_tracks, owner = _find(states, covariances, par.pv_min_tracks)
+    return Vertices(position=position, covariance=covariance, n_tracks=n_tracks, owner=owner)
 
 
 class VertexTracks(NamedTuple):

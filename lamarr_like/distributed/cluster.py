@@ -144,11 +144,12 @@ def job_script(config: ClusterConfig) -> str:
 
 def _queue(config: ClusterConfig) -> Any:
     need("batch", "dask_jobqueue")
-    import dask_jobqueue
+    from dask_jobqueue.htcondor import HTCondorCluster
+    from dask_jobqueue.slurm import SLURMCluster
 
     cores: dict[str, Any] = {"cores": config.cores, "processes": config.cores}
     common = {**cores, "memory": config.memory, **config.options}
     if config.kind == "htcondor":
-        return dask_jobqueue.HTCondorCluster(disk=config.disk, **common)
+        return HTCondorCluster(disk=config.disk, **common)
     given = {k: getattr(config, k) for k in ("queue", "account", "walltime")}
-    return dask_jobqueue.SLURMCluster(**{k: v for k, v in given.items() if v}, **common)
+    return SLURMCluster(**{k: v for k, v in given.items() if v}, **common)

@@ -39,7 +39,8 @@ class Atoms:
     @property
     def free(self) -> Mask:
         """Whether each output is free in each class, shape ``(n_classes, k)``."""
-        return self.patterns == FREE
+        result: Mask = self.patterns == FREE
+        return result
 
     @classmethod
     def detect(

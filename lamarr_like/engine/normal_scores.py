@@ -127,7 +127,8 @@ class NormalScores:
         fraction = position - cell
         cell += np.arange(len(self.limits)) * m
         low, high = self._flat[cell], self._flat[cell + 1]
-        return np.minimum(low + fraction * (high - low), high)
+        result: Floats = np.minimum(low + fraction * (high - low), high)
+        return result
 
     def to_arrays(self, prefix: str) -> dict[str, np.ndarray]:
         """Arrays for an ``.npz`` file, under names that start with ``prefix``."""

@@ -117,7 +117,8 @@ def _is_table(value: Any) -> bool:
 
 
 def _is_flat(value: Any) -> bool:
-    return value.layout.purelist_depth == 1
+    result: bool = value.layout.purelist_depth == 1
+    return result
 
 
 def _fields(given: Any) -> dict[str, Any]:

@@ -111,7 +111,8 @@ def is_particle(pdg_id: Integers) -> Mask:
     internal = (code >= 81) & (code <= 100)
     internal |= (code < 4000) & ((last >= 998) | ((last >= 901) & (last <= 930)))
     system = (code >= 9_900_100) & (code < 10_000_000)
-    return ~(parton | diquark | exchange | internal | system)
+    result: Mask = ~(parton | diquark | exchange | internal | system)
+    return result
 
 
 def nearest(mother: Ints, wanted: Mask) -> tuple[Ints, Mask]:
@@ -230,7 +231,8 @@ def in_reach(raw: RawTruth) -> Mask:
         keep &= raw.px**2 + raw.py**2 < (np.tan(MAX_POLAR_ANGLE) * raw.pz) ** 2
         keep &= raw.vx**2 + raw.vy**2 < ORIGIN_MAX_RADIUS**2
     keep &= (raw.vz > ORIGIN_Z[0]) & (raw.vz < ORIGIN_Z[1])
-    return keep & ((np.abs(raw.pdg_id) != 22) | (raw.energy > MIN_PHOTON_ENERGY))
+    result: Mask = keep & ((np.abs(raw.pdg_id) != 22) | (raw.energy > MIN_PHOTON_ENERGY))
+    return result
 
 
 def _can_matter(raw: RawTruth) -> Mask:

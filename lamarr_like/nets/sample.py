@@ -106,7 +106,8 @@ def checked_weights(weights: np.ndarray | None, n: int) -> Floats:
     w = checked_columns({"weight": weights}, n, "column")["weight"]
     if not w.sum() > 0:
         raise TrainingError("the weights of the training sample sum to nothing positive")
-    return w * (n / w.sum())
+    result: Floats = w * (n / w.sum())
+    return result
 
 
 def data_digest(*tables: Mapping[str, np.ndarray]) -> str:

@@ -8,12 +8,12 @@ from ..arrays import Floats
 
 
 def momentum(px: Floats, py: Floats, pz: Floats) -> Floats:
-    """Modulus of the momentum, in the unit of its components."""
+    """Modulus of the momentum, in the unit of its components; all of shape ``(n,)``."""
     return np.sqrt(px * px + py * py + pz * pz)
 
 
 def pseudorapidity(px: Floats, py: Floats, pz: Floats) -> Floats:
-    """Pseudorapidity asinh(pz / pT); infinite where pT is zero."""
+    """Pseudorapidity asinh(pz / pT) of momenta of shape ``(n,)``; infinite where pT is zero."""
     with np.errstate(divide="ignore"):
         result: Floats = np.arcsinh(pz / np.hypot(px, py))
     return result
@@ -38,6 +38,6 @@ def closest_to_beam(
 
 
 def momentum_components(p: Floats, tx: Floats, ty: Floats) -> tuple[Floats, Floats, Floats]:
-    """px, py, pz of a forward particle from its momentum and slopes."""
+    """px, py, pz of forward particles from momentum and slopes; all of shape ``(n,)``."""
     pz = p / np.sqrt(1.0 + tx * tx + ty * ty)
     return pz * tx, pz * ty, pz

@@ -35,6 +35,9 @@ SPECIES_NAMES = {11: "e", 13: "mu", 211: "pi", 321: "K", 2212: "p"}
 MASSES = {11: 0.51099895, 13: 105.6583755, 211: 139.57039, 321: 493.677, 2212: 938.27208943}
 """Masses [MeV] of the tracked species (PDG 2024)."""
 
+LIFETIME_LENGTH = {211: 7804.5, 321: 3711.0}
+"""c tau [mm] of the charged mesons that decay inside the spectrometer (PDG 2024)."""
+
 SPEED_OF_LIGHT = 299.792458
 """mm/ns."""
 
@@ -171,5 +174,5 @@ def _each(pdg_id: Integers, value: Callable[[Species], float]) -> Floats:
 
 
 def is_tracked(pdg_id: Integers) -> Mask:
-    """Whether the species leaves a track in the detector (e, mu, pi, K, p)."""
+    """Whether a species leaves tracks in the detector (e, mu, pi, K, p), shape ``(n,)``."""
     return np.isin(np.abs(pdg_id), TRACKED_SPECIES)

@@ -72,7 +72,8 @@ class Recipe:
             LamarrLikeError: as `Pipeline`.
         """
         drawn = batch if self.oversample == 1 else oversampled(batch, self.oversample)
-        return self.chain(drawn, seed=self.seed, is_gun=self.is_gun)
+        result: EventBatch = self.chain(drawn, seed=self.seed, is_gun=self.is_gun)
+        return result
 
     @property
     def chain(self) -> Pipeline:

@@ -8,6 +8,16 @@ from .. import schema
 from ..arrays import Columns, Floats, Integers, Ints, Mask, Rows
 from ..events import EventBatch, Table
 from ..physics import particles
+from .geometry import (
+    ECAL_Z,
+    INNER_TRACKER,
+    T3_Z,
+    T_STATION_Z,
+    TT_Z,
+    VELO_INNER,
+    VELO_OUTER,
+    VELO_STATIONS,
+)
 from .stage import ColumnKeys, keys
 
 MOMENTUM = ("mc_px", "mc_py", "mc_pz")
@@ -18,23 +28,6 @@ TRUTH_COLUMNS: ColumnKeys = keys(
     "particle", "mcparticle_id", "mc_pdg_id", "mc_charge", *MOMENTUM, *VERTEX, *CLOSEST
 ) | keys("particle", "mc_t3_x", "mc_ecal_x")
 """Columns that `truth` reads."""
-
-VELO_INNER, VELO_OUTER = 9.8, 42.0
-"""Radii [mm] between which the VELO is sensitive: JINST 3 (2008) S08005 has 8.2 to 42, the first
-hits of tracks begin farther out."""
-VELO_STATIONS = np.array([*np.arange(-175.0, 276.0, 30.0), 435.0, 585.0, 635.0, 685.0, 735.0])
-"""z [mm] of the VELO stations (JINST 3 (2008) S08005)."""
-VELO_PITCH = (0.038, 0.100)
-"""Strip pitch [mm] at the inner and outer radius (JINST 3 (2008) S08005)."""
-T_STATION_Z = (7948.0, 8630.0, 9315.0)
-"""z [mm] of the middle of the T stations (JINST 3 (2008) S08005)."""
-INNER_TRACKER = ((625.0, 105.0), (265.0, 210.0))
-"""Half widths in x and y [mm] of the two boxes that the silicon of a T station covers."""
-TT_Z, T3_Z, ECAL_Z = 2450.0, 9400.0, 12689.0
-"""z [mm] of the TT, the last tracking layer and the plane of the ECAL shower."""
-
-LIFETIME_LENGTH = {211: 7804.5, 321: 3711.0}
-"""c tau [mm] of the charged mesons that decay inside the spectrometer (PDG 2024)."""
 
 _TINY = 1e-3
 
@@ -62,7 +55,7 @@ def direction(px: Floats, py: Floats, pz: Floats) -> Columns:
 
 
 def species(pdg_id: Integers) -> Columns:
-    """One flag (0 or 1) for each tracked species: ``is_e``, ``is_mu``, ``is_pi``, ..."""
+    """One flag (0 or 1) for each tracked species: ``is_e``, ``is_mu``, ..., of shape ``(n,)``."""
     absolute = np.abs(pdg_id)
     return {
         f"is_{name.lower()}": (absolute == pdg).astype(np.float64)
@@ -71,7 +64,7 @@ def species(pdg_id: Integers) -> Columns:
 
 
 def track_flags(track_type: Integers) -> Columns:
-    """One flag (0 or 1) for each type of track: ``is_long``, ``is_upstream``, ..."""
+    """One flag (0 or 1) for each type of track: ``is_long``, ..., of shape ``(n,)``."""
     return {
         f"is_{name}": (track_type == code).astype(np.float64)
         for name, code in schema.TRACK_TYPES.items()
@@ -80,7 +73,7 @@ def track_flags(track_type: Integers) -> Columns:
 
 
 def signed_distance(x: Floats, y: Floats, phi: Floats) -> Floats:
-    """Signed distance d of a point with x = -d sin(phi), y = d cos(phi)."""
+    """Signed distance d of points with x = -d sin(phi), y = d cos(phi); all of shape ``(n,)``."""
     distance: Floats = y * np.cos(phi) - x * np.sin(phi)
     return distance
 
@@ -95,7 +88,8 @@ def truth(particle: Table, rows: Rows) -> Columns:
     Returns:
         direction, species flags, charge, production vertex, closest point to the beam line,
         VELO stations crossed, z and radius at the first, path from first to last [mm],
-        straight-line position at the TT, position at the last T layer, slope behind the magnet.
+        straight-line position at the TT, position at the last T layer, slope behind the magnet;
+        one entry for each of the rows, shapes ``(n,)``.
     """
     px, py, pz = (particle[c][rows] for c in MOMENTUM)
     vx, vy, vz = (particle[c][rows] for c in VERTEX)
@@ -115,13 +109,13 @@ def truth(particle: Table, rows: Rows) -> Columns:
 
 
 def behind_magnet(particle: Table, rows: Rows) -> Columns:
-    """``t3_x`` [mm] at the last T layer and slope ``tx_after`` behind the magnet."""
+    """``t3_x`` [mm] at the last T layer, slope ``tx_after`` behind the magnet; shapes ``(n,)``."""
     x = particle["mc_t3_x"][rows].astype(np.float64)
     return {"t3_x": x, "tx_after": (particle["mc_ecal_x"][rows] - x) / (ECAL_Z - T3_Z)}
 
 
 def velo(particle: Table, rows: Rows) -> Columns:
-    """VELO stations crossed by forward particles: the ``velo_`` columns of `truth`."""
+    """VELO stations that particles cross: the ``velo_`` columns of `truth`, shapes ``(n,)``."""
     px, py, pz = (particle[c][rows] for c in MOMENTUM)
     x, y, z = (particle[c][rows] for c in CLOSEST)
     forward = np.maximum(pz, _TINY)
@@ -166,14 +160,14 @@ def decay_length(track: Columns) -> Columns:
     """Flight path to the T stations in units of the decay length; 0 for stable species."""
     path = np.maximum(T3_Z - track["vz"], 0.0) / 10.0 ** track["log_p"]
     out = np.zeros_like(path)
-    for pdg, ctau in LIFETIME_LENGTH.items():
+    for pdg, ctau in particles.LIFETIME_LENGTH.items():
         flag = track[f"is_{particles.SPECIES_NAMES[pdg].lower()}"]
         out = out + flag * path * (particles.MASSES[pdg] / ctau)
     return {"decay_length": out}
 
 
 def occupancy(batch: EventBatch, table: str, rows: Mask) -> Columns:
-    """Occupancy of the event for some rows of a table: ``n_spd_hits``, ``n_tracks``."""
+    """Occupancy for rows of a table: ``n_spd_hits``, ``n_tracks``, shapes ``(rows.sum(),)``."""
     return {
         name: batch.event_column(table, name)[rows].astype(np.float64)
         for name in ("n_spd_hits", "n_tracks")
@@ -181,7 +175,7 @@ def occupancy(batch: EventBatch, table: str, rows: Mask) -> Columns:
 
 
 def linked_rows(batch: EventBatch, rows: Mask) -> Ints:
-    """Positions in the particle table of the particles behind some tracks."""
+    """Rows of the particles behind some tracks, in their table, shape ``(rows.sum(),)``."""
     track = batch.track
     local = track["mcparticle_id"][rows].astype(np.int64)
     linked: Ints = batch.particle.offsets[track.event_index[rows]] + local
@@ -189,6 +183,6 @@ def linked_rows(batch: EventBatch, rows: Mask) -> Ints:
 
 
 def from_truth(batch: EventBatch) -> Mask:
-    """Tracks that a generated particle made (not secondaries of the material, not ghosts)."""
+    """Tracks of generated particles (no secondaries, no ghosts), shape ``(n_tracks,)``."""
     mask: Mask = (batch.track["origin"] == 0) & (batch.track["mcparticle_id"] >= 0)
     return mask

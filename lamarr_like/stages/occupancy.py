@@ -12,7 +12,7 @@ from ..arrays import Columns, Floats, Mask
 from ..errors import ArtefactError
 from ..events import EventBatch, Table
 from ..files.forms import Items, Number, Record, check
-from . import features
+from . import features, geometry
 from .recipe import recipe
 from .stage import AbstractGeneratorStage, Model, keys, typed
 
@@ -23,8 +23,6 @@ MOMENTUM_EDGES = (0.0, 1e3, 2e3, 5e3, 2e4, np.inf)
 MAX_PAIRS = 2000
 """Events of the training sample that particle guns draw their occupancy from."""
 
-_T_HALF, _T_HOLE = (2980.0, 2417.0), 75.0
-_ECAL_HALF, _ECAL_HOLE = (3800.0, 3100.0), (320.0, 240.0)
 _PIPE = 100.0
 """Radius [mm] at the ECAL outside which particles that fly through its hole are counted as well:
 what showers at the edge lights the SPD."""
@@ -134,8 +132,10 @@ def _charged_counts(stable: Table) -> Columns:
     out = _histogram(charged, eta, ETA_EDGES, "eta")
     out |= _histogram(charged, np.where(inside, p, -1.0), MOMENTUM_EDGES, "p")
     out["n_displaced"] = _sum(charged, inside & (radius > 5.0))
-    y = charged["mc_vy"] + py / np.where(pz > 0.0, pz, 1e-9) * (features.T3_Z - charged["mc_vz"])
-    in_t = _within(charged["mc_t3_x"], y, _T_HALF, (_T_HOLE, _T_HOLE)) & (pz > 0.0)
+    y = charged["mc_vy"] + py / np.where(pz > 0.0, pz, 1e-9) * (geometry.T3_Z - charged["mc_vz"])
+    in_t = _within(charged["mc_t3_x"], y, geometry.T_HALF, (geometry.T_HOLE, geometry.T_HOLE)) & (
+        pz > 0.0
+    )
     in_velo = (features.velo(charged, np.ones(len(charged), bool))["velo_stations"] >= 3) & (pz > 0)
     out["n_t3"] = _sum(charged, in_t)
     out["n_velo"] = _sum(charged, in_velo)
@@ -145,12 +145,12 @@ def _charged_counts(stable: Table) -> Columns:
 
 def _calorimeter_counts(stable: Table) -> Columns:
     x, y = stable["mc_ecal_x"], stable["mc_ecal_y"]
-    forward = (stable["mc_pz"] > 0.0) & (stable["mc_vz"] < features.ECAL_Z)
-    face = _within(x, y, _ECAL_HALF, (0.0, 0.0)) & forward
+    forward = (stable["mc_pz"] > 0.0) & (stable["mc_vz"] < geometry.ECAL_Z)
+    face = _within(x, y, geometry.SPD_HALF, (0.0, 0.0)) & forward
     hit = stable.select(face & (np.hypot(x, y) > _PIPE))
     energy, charged = hit["mc_energy"].astype(np.float64), hit["mc_charge"] != 0
     photon = hit["mc_pdg_id"] == 22
-    outside = _within(hit["mc_ecal_x"], hit["mc_ecal_y"], _ECAL_HALF, _ECAL_HOLE)
+    outside = _within(hit["mc_ecal_x"], hit["mc_ecal_y"], geometry.SPD_HALF, geometry.SPD_HOLE)
     return {
         "n_ecal_charged": _sum(hit, charged & outside),
         "n_ecal_photon_soft": _sum(hit, photon & outside & (energy < 1e3)),
@@ -168,4 +168,5 @@ def _within(
     """Whether a point lies in a rectangle and not in the hole in its middle."""
     ax, ay = np.abs(x), np.abs(y)
     inside: Mask = (ax < half[0]) & (ay < half[1])
-    return inside & ((ax > hole[0]) | (ay > hole[1]))
+    result: Mask = inside & ((ax > hole[0]) | (ay > hole[1]))
+    return result

@@ -54,7 +54,7 @@ def keys(table: str, *names: str) -> ColumnKeys:
 
 
 def typed(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
-    """Columns cast to their declared types."""
+    """Columns cast to their declared types; shapes stay."""
     return {name: schema.as_declared(table, name, values) for name, values in columns.items()}
 
 
@@ -145,7 +145,7 @@ class AbstractModelStage(AbstractStage):
     @classmethod
     @abstractmethod
     def rows(cls, batch: EventBatch) -> Mask:
-        """Rows of `table` that the model answers for, in training and at run time."""
+        """Rows of `table` that the model answers for, in training and at run; shape ``(n,)``."""
 
     @classmethod
     @abstractmethod
@@ -351,8 +351,9 @@ class AbstractGeneratorStage(AbstractModelStage):
 
 
 def draw_classes(probabilities: np.ndarray, uniforms: Floats) -> Ints:
-    """Draw a class for each row from probabilities ``(n, k)`` and uniform numbers ``(n,)``."""
+    """Draw classes, from probabilities of shape ``(n, k)`` and uniform numbers of ``(n,)``."""
     cumulative = np.cumsum(np.asarray(probabilities, dtype=np.float64), axis=1)
     # Scaled by the sum: float32 probabilities do not add up to one exactly.
     passed = uniforms[:, None] * cumulative[:, -1:] > cumulative[:, :-1]
-    return passed.sum(axis=1)
+    result: Ints = passed.sum(axis=1)
+    return result

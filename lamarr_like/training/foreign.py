@@ -40,7 +40,8 @@ MAPPING_SCHEMA = 1
 
 
 def _energy(px: np.ndarray, py: np.ndarray, pz: np.ndarray, pdg_id: np.ndarray) -> np.ndarray:
-    return np.sqrt(px**2 + py**2 + pz**2 + masses(pdg_id.astype(np.int64)) ** 2)
+    result: np.ndarray = np.sqrt(px**2 + py**2 + pz**2 + masses(pdg_id.astype(np.int64)) ** 2)
+    return result
 
 
 def _norm(*parts: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Floats, Mask
-from ..chain.pipeline import completed
 from ..errors import PipelineError, TrainingError
 from ..events import EventBatch, Table, concatenate
+from ..io.defaults import completed
 from ..io.ntuple import read_events
 from ..stages import TRAINED_STAGES, AbstractModelStage, Propagation, find_trained
 from .foreign import read_foreign

@@ -35,8 +35,12 @@ def from_origin(direction: Floats, event: Ints, par: Parameters) -> Arrivals:
     tx, ty = direction[:, 0] / direction[:, 2], direction[:, 1] / direction[:, 2]
     p = np.linalg.norm(direction, axis=1)
     return Arrivals(
-        *(event, number, number, tx * par.spd_z, ty * par.spd_z, tx, ty, p),
-        *(np.full(n, PHOTON), np.zeros(n, np.int64)),
+        event=event,
+        number=number,
+        mcparticle_id=number,
+        **{"x": tx * par.spd_z, "y": ty * par.spd_z, "tx": tx, "ty": ty, "p": p},
+        species=np.full(n, PHOTON),
+        charge=np.zeros(n, np.int64),
     )
 
 
@@ -44,7 +48,17 @@ def no_tracks() -> Pointing:
     """`Pointing` of events without tracks."""
     whole, real = np.zeros(0, np.int64), np.zeros(0)
     return Pointing(
-        *(whole, whole, whole, real, real, real, real, real, whole, np.zeros((0, 5)), whole)
+        event=whole,
+        number=whole,
+        track_type=whole,
+        x=real,
+        y=real,
+        tx=real,
+        ty=real,
+        p=real,
+        charge=whole,
+        origin=np.zeros((0, 5)),
+        mcparticle_id=whole,
     )
 
 
@@ -79,7 +93,7 @@ class Photons(NamedTuple):
 def single_photons(
     n: int, energy: tuple[float, float], par: Parameters = DEFAULT, seed: int = 1
 ) -> Photons:
-    """Photons with log-flat energies [MeV] over the face, one an event."""
+    """At most `n` photons with log-flat energies [MeV] over the face, one an event."""
     u = rng.uniforms(seed, "validation/photons", np.arange(n), 0, 3)
     e = energy[0] * (energy[1] / energy[0]) ** u[:, 0]
     direction = _direction(1.8 + 2.7 * u[:, 1], 2.0 * np.pi * u[:, 2]) * e[:, None]
@@ -93,7 +107,8 @@ def single_photons(
     cluster, at = result.cluster, np.maximum(row, 0)
     e = np.linalg.norm(direction, axis=1)
     return Photons(
-        *(e, np.hypot(direction[:, 0], direction[:, 1])),
+        energy=e,
+        et=np.hypot(direction[:, 0], direction[:, 1]),
         region=np.where(found, cluster["region"][at], -1).astype(np.int64),
         found=found,
         measured=np.where(found, cluster["energy"][at], 0.0).astype(np.float64),
@@ -176,7 +191,7 @@ def neutral_pions(n: int, pt: tuple[float, float], par: Parameters = DEFAULT, se
     apart = row[:, 0] != row[:, 1]
     merged_mass = result.cluster["merged_mass"][np.maximum(row[:, 0], 0)]
     return Pi0(
-        value,
+        pt=value,
         resolved=found & apart,
         merged=found & ~apart,
         mass=np.where(found & apart, _pair_mass(result, row), 0.0),
@@ -204,4 +219,5 @@ def _pair_mass(result: CaloResult, row: Ints) -> Floats:
     unit = place / np.linalg.norm(place, axis=2, keepdims=True)
     energy = result.cluster["energy"][at].astype(np.float64)
     opening2 = ((unit[:, 0] - unit[:, 1]) ** 2).sum(axis=1)
-    return np.sqrt(energy.prod(axis=1) * opening2)
+    found: Floats = np.sqrt(energy.prod(axis=1) * opening2)
+    return found

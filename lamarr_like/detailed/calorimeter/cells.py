@@ -23,6 +23,9 @@ Region = tuple[float, int, int, int, int]
 """Side of a cell [mm], cells in x and in y, cells of the hole in x and in y."""
 
 
+_TOUCH = 0.505  # of the sum of two sides: half, and room for rounding
+
+
 class Cells(NamedTuple):
     """Cells of one calorimeter, for the kernels; `r` regions and `n` cells.
 
@@ -72,7 +75,20 @@ def build(regions: tuple[Region, ...]) -> Cells:
     exists = (np.abs(x) > hole[region, 0]) | (np.abs(y) > hole[region, 1])
     first, neighbour = _neighbours(x, y, size[region], exists)
     offset = np.concatenate([[0], np.cumsum(count)[:-1]])
-    return Cells(size, n_x, n_y, half, hole, offset, x, y, region, exists, first, neighbour)
+    return Cells(
+        size=size,
+        n_x=n_x,
+        n_y=n_y,
+        half=half,
+        hole=hole,
+        offset=offset,
+        x=x,
+        y=y,
+        region=region,
+        exists=exists,
+        first=first,
+        neighbour=neighbour,
+    )
 
 
 def _neighbours(
@@ -86,7 +102,7 @@ def _neighbours(
     tree = cKDTree(np.stack([x[real], y[real]], axis=1))
     pairs = real[tree.query_pairs(1.01 * size.max(), p=np.inf, output_type="ndarray")]
     a, b = pairs.reshape(-1, 2).T
-    reach = 0.505 * (size[a] + size[b])
+    reach = _TOUCH * (size[a] + size[b])
     touch = (np.abs(x[a] - x[b]) < reach) & (np.abs(y[a] - y[b]) < reach)
     one = np.concatenate([a[touch], b[touch]])
     other = np.concatenate([b[touch], a[touch]])

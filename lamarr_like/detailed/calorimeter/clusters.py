@@ -22,8 +22,9 @@ from .shower import corner, widths
 MAX_CELLS = 20
 """Cells of a cluster at most (9 inside a region, more at the border of a region)."""
 
-_TURNS = 4
-_OWNERS = 6
+_TURNS = 4  # of the division of shared cells: energies and places hardly move any more
+_OWNERS = 6  # clusters that claim a cell at most
+_SHARED_DEPTH = 1.2  # of that of the maximum, at which a mean shower is as wide as seen from above
 
 
 class Found(NamedTuple):
@@ -75,7 +76,7 @@ def find_seeds(energy, least, z, cells):  # type: ignore[no-untyped-def]
 @inner
 def _expected(x, y, c, cells, mat):  # type: ignore[no-untyped-def]
     """Share of a mean shower at (x, y) in cell c."""
-    core, tail, share = widths(1.2, mat)
+    core, tail, share = widths(_SHARED_DEPTH, mat)
     h = 0.5 * cells.size[cells.region[c]]
     x0, x1, y0, y1 = cells.x[c] - h - x, cells.x[c] + h - x, cells.y[c] - h - y, cells.y[c] + h - y
     value = corner(x1, y1, core, tail, share) - corner(x0, y1, core, tail, share)
@@ -144,10 +145,15 @@ def share_cells(seeds, energy, cells, shape, mat):  # type: ignore[no-untyped-de
     """
     n = len(seeds)
     found = Found(
-        seeds,
-        np.full((n, MAX_CELLS), -1),
-        np.ones((n, MAX_CELLS)),
-        *(np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n), np.zeros(n), np.ones(n)),
+        seed=seeds,
+        cell=np.full((n, MAX_CELLS), -1),
+        weight=np.ones((n, MAX_CELLS)),
+        raw=np.zeros(n),
+        x=np.zeros(n),
+        y=np.zeros(n),
+        inside=np.ones(n),
+        spread=np.zeros(n),
+        width=np.ones(n),
     )
     n_owners = np.zeros(len(energy), np.int64)
     # Rows of owners are few, cells many: only cells of clusters get a row.

@@ -16,6 +16,8 @@ from scipy.special import expit
 from ...arrays import Floats
 
 _LIMIT = 12.0  # of a log-likelihood difference: beyond there is no sample to tell
+# features are cut where the clusters that the regressions saw ended
+_LEAST_E, _WIDTHS, _MOST_SHARE, _MOST_CHI2 = 100.0, (0.2, 5.0), 20.0, 1e4
 
 FEATURES = ("log_energy", "log_prs", "spd", "log_width", "hcal_share", "log_chi2")
 """Features of `LIKENESS`, see `cluster_features`."""
@@ -36,20 +38,20 @@ hadrons, photons against electrons; where one particle gave more than 60 %.  Are
 
 def cluster_features(column: Mapping[str, Floats]) -> Floats:
     """Features of `LIKENESS` from the columns `objects.CLUSTER`, shape ``(n, len(FEATURES))``."""
-    energy = np.maximum(column["energy"], 100.0)
+    energy = np.maximum(column["energy"], _LEAST_E)
     features = [
         np.log(energy / 1000.0),
         np.log1p(column["prs_energy"]),
         column["spd"],
-        np.log(np.clip(column["width"], 0.2, 5.0)),
-        np.log1p(np.clip(column["hcal_energy"] / energy, 0.0, 20.0)),
-        np.log1p(np.minimum(column["match_chi2"], 1e4)),
+        np.log(np.clip(column["width"], *_WIDTHS)),
+        np.log1p(np.clip(column["hcal_energy"] / energy, 0.0, _MOST_SHARE)),
+        np.log1p(np.minimum(column["match_chi2"], _MOST_CHI2)),
     ]
     return np.stack(features, axis=1)
 
 
 def cluster_likeness(column: Mapping[str, Floats]) -> dict[str, Floats]:
-    """The columns named in `LIKENESS` from the columns `objects.CLUSTER`."""
+    """The columns named in `LIKENESS` from the columns `objects.CLUSTER`, all of shape ``(n,)``."""
     features = cluster_features(column)
     return {
         name: expit(weights[0] + features @ np.array(weights[1:]))

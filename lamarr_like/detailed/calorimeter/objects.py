@@ -28,7 +28,13 @@ NO_TRACK = 1e6
 """``match_chi2`` of a cluster in an event without tracks."""
 
 _PRS_BOX = 12.0  # mm about a point: preshower cells that count
-_HCAL_BOX = 60.0
+_HCAL_BOX = 60.0  # the same of the HCAL
+_HCAL_DEPTH = 200.0  # mm behind its face, where its cells are looked up (chosen)
+_USUAL_PRS, _TRACK_PRS = 20.0, 50.0  # MeV in the preshower, of which nothing is known yet: of a
+# cluster, and of a track that showers (chosen)
+_LEAST_E = 100.0  # MeV, of showers of which depth and loss are told
+_DEPTH_AT, _WEIGHT_AT = 1250.0, 5000.0  # MeV: what `depth` and `prs_weight` refer to
+_CLUSTER_NOISE = 3.6  # of a cluster over that of a cell: as of 13 cells (chosen)
 
 
 class Reconstruction(NamedTuple):
@@ -54,24 +60,35 @@ class Reconstruction(NamedTuple):
 def reconstruction(par: Parameters) -> Reconstruction:
     """Collect the numbers of the kernels."""
     return Reconstruction(
-        *(par.calo_seed_et, par.calo_cluster_et, par.calo_energy_scale, par.calo_prs_weight),
-        *(par.calo_depth, np.array(par.calo_place), par.calo_track_error, par.calo_match_chi2),
-        *(par.calo_merged_et, par.calo_merged_width, par.calo_merged_scale, par.calo_brem_window),
-        *(par.calo_resolution[0], par.calo_resolution[1], 3.6 * par.calo_noise * par.calo_count),
+        seed_et=par.calo_seed_et,
+        cluster_et=par.calo_cluster_et,
+        energy_scale=par.calo_energy_scale,
+        prs_weight=par.calo_prs_weight,
+        depth=par.calo_depth,
+        place=np.array(par.calo_place),
+        track_error=par.calo_track_error,
+        match_chi2=par.calo_match_chi2,
+        merged_et=par.calo_merged_et,
+        merged_width=par.calo_merged_width,
+        merged_scale=par.calo_merged_scale,
+        brem_window=par.calo_brem_window,
+        sampling=par.calo_resolution[0],
+        constant=par.calo_resolution[1],
+        noise=_CLUSTER_NOISE * par.calo_noise * par.calo_count,
     )
 
 
 @inner
 def shower_depth(energy, prs, rec):  # type: ignore[no-untyped-def]
     """Mean depth of a shower behind the face [mm]; those that start in the lead are shallow."""
-    depth = rec.depth[0] + rec.depth[1] * math.log(max(energy, 100.0) / 1250.0)
+    depth = rec.depth[0] + rec.depth[1] * math.log(max(energy, _LEAST_E) / _DEPTH_AT)
     return depth + rec.depth[2] * math.log(1.0 + max(prs, 0.0))
 
 
 @inner
 def _full_energy(bare, prs, rec):  # type: ignore[no-untyped-def]
     """Energy with what was lost in the lead, which the preshower tells."""
-    weight = rec.prs_weight[0] + rec.prs_weight[1] * math.log(max(bare, 100.0) / 5000.0)
+    weight = rec.prs_weight[0] + rec.prs_weight[1] * math.log(max(bare, _LEAST_E) / _WEIGHT_AT)
     return bare + max(weight, 0.0) * prs
 
 
@@ -96,7 +113,7 @@ def _fill_cluster(k, found, signals, resp, rec, out):  # type: ignore[no-untyped
     region = resp.ecal.region[found.seed[k]]
     bare = found.raw[k] / found.inside[k] * rec.energy_scale[region]
     # Photons point at the origin, and so do the cells of the preshower.
-    front = resp.face_z / (resp.face_z + shower_depth(bare, 20.0, rec))
+    front = resp.face_z / (resp.face_z + shower_depth(bare, _USUAL_PRS, rec))
     px, py = found.x[k] * front, found.y[k] * front
     prs = box_sum(signals.prs, px, py, _PRS_BOX, resp.ecal)
     energy = _full_energy(bare, prs, rec)
@@ -114,7 +131,7 @@ def _fill_cluster(k, found, signals, resp, rec, out):  # type: ignore[no-untyped
     row[_WIDTH] = found.width[k]
     c = cell_at(px, py, resp.ecal)
     row[_SPD] = 1.0 if c >= 0 and signals.spd[c] else 0.0
-    back = (resp.hcal_z + 200.0) / z
+    back = (resp.hcal_z + _HCAL_DEPTH) / z
     row[_HCAL] = box_sum(signals.hcal, found.x[k] * back, found.y[k] * back, _HCAL_BOX, resp.hcal)
 
 
@@ -179,7 +196,7 @@ def cluster_rows(found, signals, tracks, resp, rec, shape):  # type: ignore[no-u
         rec: `Reconstruction`.
         shape: `Shape`.
     """
-    out = np.zeros((len(found.seed), 14))
+    out = np.zeros((len(found.seed), len(CLUSTER)))
     for k in range(len(found.seed)):
         _fill_cluster(k, found, signals, resp, rec, out)
         _match(k, found, tracks, resp, rec, out)
@@ -210,7 +227,7 @@ def track_rows(tracks, lines, clusters, signals, resp, rec, shape):  # type: ign
     Returns:
         The quantities `TRACK`, shape ``(t, 6)``.
     """
-    out = np.zeros((len(tracks), 6))
+    out = np.zeros((len(tracks), len(TRACK)))
     for t in range(len(tracks)):
         if not math.isnan(tracks[t, 0]):
             _about_track(tracks[t], signals, resp, rec, shape, out[t])
@@ -229,7 +246,7 @@ def track_rows(tracks, lines, clusters, signals, resp, rec, shape):  # type: ign
 def _about_track(track, signals, resp, rec, shape, row):  # type: ignore[no-untyped-def]
     """Whether the track points at a cell, and the energies of ECAL, preshower and HCAL there."""
     cells = resp.ecal
-    lever = resp.face_z + shower_depth(track[4], 50.0, rec) - resp.spd_z
+    lever = resp.face_z + shower_depth(track[4], _TRACK_PRS, rec) - resp.spd_z
     x, y = track[0] + lever * track[2], track[1] + lever * track[3]
     seed = cell_at(x, y, cells)
     if seed < 0:
@@ -246,6 +263,6 @@ def _about_track(track, signals, resp, rec, shape, row):  # type: ignore[no-unty
     total *= rec.energy_scale[region] / at_place(u, v, shape.contained[region])
     row[1] = max(_full_energy(total, prs, rec), 0.0)
     row[2] = prs
-    lever = resp.hcal_z + 200.0 - resp.spd_z
+    lever = resp.hcal_z + _HCAL_DEPTH - resp.spd_z
     x, y = track[0] + lever * track[2], track[1] + lever * track[3]
     row[3] = max(box_sum(signals.hcal, x, y, _HCAL_BOX, resp.hcal), 0.0)

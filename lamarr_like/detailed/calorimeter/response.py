@@ -15,15 +15,23 @@ import numpy as np
 
 from ...arrays import Floats, Ints, Mask
 from ..compiled import inner
-from ..matter import ELECTRON, MASS, MUON, PHOTON, PION
+from ..matter import ELECTRON, MASS, MUON, NEVER, PHOTON, PION
 from ..parameters import Parameters
 from ..random import exponential, gamma, normal, poisson, uniform
 from . import cells as layout
 from .cells import Cells, cell_at
-from .shower import MAX_SLICES, Material, add_slice, em_slices, fluctuate, material, reach_of
+from .shower import MAX_SLICES, Grid, Material, add_slice, em_slices, fluctuate, material, reach_of
 
 _SCRATCH = 4096  # cells about one shower
-_MIP_REACH = 45.0  # mm
+_MIP_REACH = 45.0  # mm about the line of a minimum-ionising particle
+_MIP_CORE, _MIP_TAIL, _MIP_SHARE = 3.0, 12.0, 0.9  # mm, profile across it: delta rays (chosen)
+_MUON_DEPTH, _MUON_RADIUS = 1200.0, 5.0  # mm behind the face of the ECAL: of a muon in the HCAL
+_HCAL_DEPTH = 200.0  # mm behind its face, where showers are in the HCAL (chosen)
+_HADRON_REACH = 3.0  # widths of a hadronic shower that are followed
+_LEAST_LEAK, _LEAST_EM = 50.0, 20.0  # MeV behind the ECAL, in pi0: less is not followed
+_EARLY_TRACKS = 2.0  # charged particles of an interaction in the lead, beyond two (chosen)
+# Moyal's law: mean over the most probable value and standard deviation, in its widths
+_MOYAL_MEAN, _MOYAL_SIGMA = 1.27, 2.22  # ln 2 + Euler's constant, pi / sqrt(2)
 _MANY = 40  # particles in the preshower above which their sum is normal
 
 
@@ -62,18 +70,33 @@ class Response(NamedTuple):
 def response(par: Parameters) -> Response:
     """Collect the numbers of the kernels."""
     return Response(
-        *(layout.ecal(par), layout.hcal(par), material(par)),
-        *(par.spd_z, par.calo_face_z, par.calo_plane_z, par.calo_hcal_z),
-        *(par.calo_mip, par.calo_hcal_mip, par.calo_prs_mip),
-        par.calo_prs_mip_x0,
-        par.calo_lambda,
-        par.calo_lambda_of,
-        par.calo_hadron_em,
-        *(par.calo_hadron_response, par.calo_hadron_width, par.calo_hadron_core),
-        *(par.calo_hcal_resolution, par.spd_efficiency),
-        *(par.spd_backsplash, par.spd_backsplash_radius),
-        *(par.calo_count, par.calo_noise, par.calo_et_max, par.calo_hcal_noise),
-        *(par.calo_stray, par.calo_stray_et),
+        ecal=layout.ecal(par),
+        hcal=layout.hcal(par),
+        mat=material(par),
+        spd_z=par.spd_z,
+        face_z=par.calo_face_z,
+        plane_z=par.calo_plane_z,
+        hcal_z=par.calo_hcal_z,
+        mip=par.calo_mip,
+        hcal_mip=par.calo_hcal_mip,
+        prs_mip=par.calo_prs_mip,
+        prs_mip_x0=par.calo_prs_mip_x0,
+        lambdas=par.calo_lambda,
+        lambda_of=par.calo_lambda_of,
+        hadron_em=par.calo_hadron_em,
+        hadron_response=par.calo_hadron_response,
+        hadron_width=par.calo_hadron_width,
+        hadron_core=par.calo_hadron_core,
+        hcal_resolution=par.calo_hcal_resolution,
+        spd_efficiency=par.spd_efficiency,
+        splash=par.spd_backsplash,
+        splash_radius=par.spd_backsplash_radius,
+        adc_step=par.calo_count,
+        noise=par.calo_noise,
+        et_max=par.calo_et_max,
+        hcal_noise=par.calo_hcal_noise,
+        stray=par.calo_stray,
+        stray_et=par.calo_stray_et,
     )
 
 
@@ -97,21 +120,43 @@ class Signals(NamedTuple):
     energy: Floats
 
 
+class Work(NamedTuple):
+    """Room for one shower after the other.
+
+    Attributes:
+        slices: as from `em_slices`, shape ``(MAX_SLICES, 5)``.
+        cells, energies: cells of the shower and their energies [MeV], shape ``(_SCRATCH,)``.
+        scratch: as long.
+    """
+
+    slices: Floats
+    cells: Ints
+    energies: Floats
+    scratch: Floats
+
+
+class Bench(NamedTuple):
+    """What the particles of one event meet and fill."""
+
+    resp: Response
+    signals: Signals
+    work: Work
+
+
 @inner
-def _spread(axis, slices, reach, cells, found, energies, scratch):  # type: ignore[no-untyped-def]
-    """Mean energies of a shower in the cells within reach of it.
+def _spread(axis, reach, cells, work):  # type: ignore[no-untyped-def]
+    """Mean energies of the shower in `work` in the cells within reach of it.
 
     Args:
         axis: x, y at the face [mm], tx, ty.
-        slices: as from `em_slices`.
         reach: distance to go [mm].
         cells: the calorimeter.
-        found, energies: cells and their mean energies, filled.
-        scratch: work space, as long as `found`.
+        work: `Work`; cells and energies are filled.
 
     Returns:
         Number of cells found.
     """
+    slices, found, energies, scratch = work
     x_low = y_low = 1e9
     x_high = y_high = -1e9
     for k in range(MAX_SLICES):
@@ -131,15 +176,13 @@ def _spread(axis, slices, reach, cells, found, energies, scratch):  # type: igno
         base = cells.offset[r]
         if not _any_exists(cells, base, cells.n_x[r], i0, i1, j0, j1):
             continue
+        grid = Grid(i0 * size - half_x, j0 * size - half_y, size, i1 - i0, j1 - j0)
         for k in range((i1 - i0) * (j1 - j0)):
             scratch[k] = 0.0
         for k in range(MAX_SLICES):
             if slices[k, 0] > 0.0:
-                add_slice(
-                    *(axis[0] + axis[2] * slices[k, 1], axis[1] + axis[3] * slices[k, 1]),
-                    *(slices[k], i0 * size - half_x, j0 * size - half_y, size),
-                    *(i1 - i0, j1 - j0, scratch),
-                )
+                x, y = axis[0] + axis[2] * slices[k, 1], axis[1] + axis[3] * slices[k, 1]
+                add_slice(x, y, slices[k], grid, scratch)
         for j in range(j0, j1):
             for i in range(i0, i1):
                 c = base + j * cells.n_x[r] + i
@@ -170,8 +213,8 @@ def moyal(mip, state):  # type: ignore[no-untyped-def]
 def _preshower(n, mip, state):  # type: ignore[no-untyped-def]
     """Preshower energy of `n` minimum-ionising particles."""
     if n > _MANY:
-        # Mean and variance of Moyal's law: 1.27 and pi^2 / 2 widths.
-        return max(n * (mip[0] + 1.27 * mip[1]) + math.sqrt(n) * 2.22 * mip[1] * normal(state), 0.0)
+        spread = math.sqrt(n) * _MOYAL_SIGMA * mip[1]
+        return max(n * (mip[0] + _MOYAL_MEAN * mip[1]) + spread * normal(state), 0.0)
     total = 0.0
     for _ in range(n):
         total += moyal(mip, state)
@@ -184,7 +227,7 @@ def _line(energy, depth, slices):  # type: ignore[no-untyped-def]
     for k in range(MAX_SLICES):
         slices[k, 0] = energy / MAX_SLICES
         slices[k, 1] = depth * (k + 0.5) / MAX_SLICES
-        slices[k, 2], slices[k, 3], slices[k, 4] = 3.0, 12.0, 0.9
+        slices[k, 2], slices[k, 3], slices[k, 4] = _MIP_CORE, _MIP_TAIL, _MIP_SHARE
 
 
 @inner
@@ -198,39 +241,42 @@ def _single(energy, depth, radius, slices):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _behind(energy, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
+def _behind(energy, axis, bench, state):  # type: ignore[no-untyped-def]
     """Put a hadronic energy into the HCAL."""
+    resp, signals, work = bench
     portion = 1000.0 * resp.hcal_resolution * resp.hcal_resolution
     seen = portion * gamma(state, energy / portion)
-    _single(seen, resp.hcal_z - resp.face_z + 200.0, resp.hadron_width, slices)
-    n = _spread(axis, slices, 3.0 * resp.hadron_width, resp.hcal, *work)
+    _single(seen, resp.hcal_z - resp.face_z + _HCAL_DEPTH, resp.hadron_width, work.slices)
+    n = _spread(axis, _HADRON_REACH * resp.hadron_width, resp.hcal, work)
     for i in range(n):
-        signals.hcal[work[0][i]] += work[1][i]
+        signals.hcal[work.cells[i]] += work.energies[i]
 
 
 @inner
-def _store(n, m, source, work, signals):  # type: ignore[no-untyped-def]
+def _store(n, m, source, bench):  # type: ignore[no-untyped-def]
     """Add the cells of one shower to the event; returns the new number of deposits."""
+    signals, work = bench.signals, bench.work
     for i in range(n):
-        if work[1][i] > 0.0 and m < len(signals.cell):
-            signals.ecal[work[0][i]] += work[1][i]
-            signals.cell[m] = work[0][i]
+        if work.energies[i] > 0.0 and m < len(signals.cell):
+            signals.ecal[work.cells[i]] += work.energies[i]
+            signals.cell[m] = work.cells[i]
             signals.source[m] = source
-            signals.energy[m] = work[1][i]
+            signals.energy[m] = work.energies[i]
             m += 1
     return m
 
 
 @inner
-def _em(k, m, energy, is_photon, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
+def _em(k, m, energy, is_photon, axis, bench, state):  # type: ignore[no-untyped-def]
     """Photon or electron; returns the number of deposits and the particles in the preshower."""
+    resp, work = bench.resp, bench.work
     slope = math.sqrt(axis[2] * axis[2] + axis[3] * axis[3])
-    rate, leak = em_slices(energy, is_photon, 0.0, slope, resp.mat, slices, state)
-    n = _spread(axis, slices, reach_of(energy), resp.ecal, *work)
-    fluctuate(work[1], n, resp.mat, state)
-    m = _store(n, m, k, work, signals)
-    if leak > 50.0:
-        _behind(leak, axis, resp, slices, work, signals, state)
+    rate, leak = em_slices(energy, is_photon, 0.0, slope, resp.mat, work.slices, state)
+    n = _spread(axis, reach_of(energy), resp.ecal, work)
+    fluctuate(work.energies, n, resp.mat, state)
+    m = _store(n, m, k, bench)
+    if leak > _LEAST_LEAK:
+        _behind(leak, axis, bench, state)
     if rate <= 0.0:
         return m, 0
     # An electron is there itself; a fresh pair counts as two.
@@ -238,58 +284,60 @@ def _em(k, m, energy, is_photon, axis, resp, slices, work, signals, state):  # t
 
 
 @inner
-def _hadron(k, m, p, species, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
+def _hadron(k, m, p, species, axis, bench, state):  # type: ignore[no-untyped-def]
     """Muon or hadron; returns the number of deposits and the particles in the preshower."""
+    resp, signals, work = bench
     mass = MASS[species]
     left = math.sqrt(p * p + mass * mass) - mass
     along = math.sqrt(1.0 + axis[2] * axis[2] + axis[3] * axis[3])
     length = resp.mat.length * resp.mat.x0
-    where = 1e9
+    where = NEVER
     if species >= PION:
         where = exponential(state) * resp.lambda_of[species - PION] / along
     where -= resp.lambdas[0]
     depth = min(max(where / resp.lambdas[1], 0.0), 1.0)
     mip = min(moyal(resp.mip, state) * depth * along, left)
     if mip > 0.0:
-        _line(mip, depth * length, slices)
-        m = _store(_spread(axis, slices, _MIP_REACH, resp.ecal, *work), m, k, work, signals)
+        _line(mip, depth * length, work.slices)
+        m = _store(_spread(axis, _MIP_REACH, resp.ecal, work), m, k, bench)
         left -= mip
     if species == MUON:
-        _single(min(moyal(resp.hcal_mip, state) * along, left), 1200.0, 5.0, slices)
-        n = _spread(axis, slices, _MIP_REACH, resp.hcal, *work)
+        seen = min(moyal(resp.hcal_mip, state) * along, left)
+        _single(seen, _MUON_DEPTH, _MUON_RADIUS, work.slices)
+        n = _spread(axis, _MIP_REACH, resp.hcal, work)
         for i in range(n):
-            signals.hcal[work[0][i]] += work[1][i]
+            signals.hcal[work.cells[i]] += work.energies[i]
         return m, 1
     if where < resp.lambdas[1]:
-        m, left = _interaction(
-            k, m, left, max(where, 0.0), axis, resp, slices, work, signals, state
-        )
+        m, left = _interaction(k, m, left, max(where, 0.0), axis, bench, state)
     if left > 0.0:
-        _behind(left, axis, resp, slices, work, signals, state)
-    return m, (2 + poisson(state, 2.0) if where < 0.0 else 1)
+        _behind(left, axis, bench, state)
+    return m, (2 + poisson(state, _EARLY_TRACKS) if where < 0.0 else 1)
 
 
 @inner
-def _interaction(k, m, energy, where, axis, resp, slices, work, signals, state):  # type: ignore[no-untyped-def]
+def _interaction(k, m, energy, where, axis, bench, state):  # type: ignore[no-untyped-def]
     """Hadronic shower that starts `where` [interaction lengths] in the ECAL.
 
     Returns:
         The number of deposits and the energy that goes on to the HCAL.
     """
+    resp, work = bench.resp, bench.work
+    slices = work.slices
     a, b = gamma(state, resp.hadron_em[0]), gamma(state, resp.hadron_em[1])
     em = energy * a / (a + b)
     depth = where / resp.lambdas[1]
     left = energy - em
-    if em > 20.0:
+    if em > _LEAST_EM:
         slope = math.sqrt(axis[2] * axis[2] + axis[3] * axis[3])
         start = resp.mat.lead + depth * resp.mat.length
         _, leak = em_slices(em, True, start, slope, resp.mat, slices, state)
         for i in range(MAX_SLICES):
             slices[i, 2] *= resp.hadron_core
             slices[i, 3] *= resp.hadron_core
-        n = _spread(axis, slices, reach_of(em), resp.ecal, *work)
-        fluctuate(work[1], n, resp.mat, state)
-        m = _store(n, m, k, work, signals)
+        n = _spread(axis, reach_of(em), resp.ecal, work)
+        fluctuate(work.energies, n, resp.mat, state)
+        m = _store(n, m, k, bench)
         left += leak
     stopped = (energy - em) * (1.0 - math.exp(where - resp.lambdas[1]))
     # Four portions: what a nucleus gives back to the scintillator fluctuates by a half.
@@ -297,8 +345,8 @@ def _interaction(k, m, energy, where, axis, resp, slices, work, signals, state):
     if seen > 0.0:
         middle = 0.5 * (1.0 + depth) * resp.mat.length * resp.mat.x0
         _single(seen, middle, resp.hadron_width, slices)
-        n = _spread(axis, slices, reach_of(seen), resp.ecal, *work)
-        m = _store(n, m, k, work, signals)
+        n = _spread(axis, reach_of(seen), resp.ecal, work)
+        m = _store(n, m, k, bench)
     return m, left - stopped
 
 
@@ -326,8 +374,13 @@ def fill(rows, codes, resp, signals, state):  # type: ignore[no-untyped-def]
     Returns:
         Number of true deposits.
     """
-    slices = np.zeros((MAX_SLICES, 5))
-    work = (np.empty(_SCRATCH, np.int64), np.empty(_SCRATCH), np.empty(_SCRATCH))
+    work = Work(
+        slices=np.zeros((MAX_SLICES, 5)),
+        cells=np.empty(_SCRATCH, np.int64),
+        energies=np.empty(_SCRATCH),
+        scratch=np.empty(_SCRATCH),
+    )
+    bench = Bench(resp, signals, work)
     axis = np.empty(4)
     m, scale, lever = 0, resp.face_z / resp.spd_z, resp.face_z - resp.spd_z
     for k in range(len(rows)):
@@ -341,9 +394,9 @@ def fill(rows, codes, resp, signals, state):  # type: ignore[no-untyped-def]
             _splash(x, y, scale, resp, signals.spd, state)
         if species in (ELECTRON, PHOTON):
             is_photon = species == PHOTON
-            m, n = _em(k, m, p, is_photon, axis, resp, slices, work, signals, state)
+            m, n = _em(k, m, p, is_photon, axis, bench, state)
         else:
-            m, n = _hadron(k, m, p, species, axis, resp, slices, work, signals, state)
+            m, n = _hadron(k, m, p, species, axis, bench, state)
         if front >= 0:
             signals.prs[front] += _preshower(n, resp.prs_mip, state)
     return m

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,11 +11,12 @@ import numpy as np
 from ...arrays import Floats
 from ..compiled import inner, kernel
 from ..parameters import Parameters
+from ..random import GOLDEN
 from . import cells as layout
-from .shower import MAX_SLICES, Material, add_slice, em_slices, material
+from .shower import MAX_SLICES, Grid, Material, add_slice, em_slices, material
 
-_STEPS = 41
-_SHOWERS = 200
+_STEPS = 41  # of the tables: a fortieth of a cell
+_SHOWERS = 200  # that the mean is of
 _ENERGY = 5000.0  # MeV; the profile hardly depends on it
 
 
@@ -39,6 +41,8 @@ def _mean_cells(keys, energy, mat, side, places, grids):  # type: ignore[no-unty
     """Shares of straight photon showers at `places` (x, y) in 3 x 3 cells about (0, 0)."""
     state = np.zeros(1, np.uint64)
     slices = np.zeros((MAX_SLICES, 5))
+    n = round(math.sqrt(grids.shape[1]))
+    grid = Grid(-0.5 * n * side, -0.5 * n * side, side, n, n)
     for key in keys:
         state[0] = key
         em_slices(energy, True, 0.0, 0.0, mat, slices, state)
@@ -51,8 +55,7 @@ def _mean_cells(keys, energy, mat, side, places, grids):  # type: ignore[no-unty
             slices[k, 0] /= total * len(keys)
             if slices[k, 0] > 0.0:
                 for i in range(len(places)):
-                    x, y = places[i, 0], places[i, 1]
-                    add_slice(x, y, slices[k], -1.5 * side, -1.5 * side, side, 3, 3, grids[i])
+                    add_slice(places[i, 0], places[i, 1], slices[k], grid, grids[i])
 
 
 def shape(par: Parameters) -> Shape:
@@ -62,7 +65,7 @@ def shape(par: Parameters) -> Shape:
 
 @lru_cache(maxsize=8)
 def _shape(mat: Material, sizes: tuple[float, ...]) -> Shape:
-    keys = np.arange(1, _SHOWERS + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    keys = np.arange(1, _SHOWERS + 1).astype(np.uint64) * GOLDEN
     axis = np.linspace(-0.5, 0.5, _STEPS)
     position, contained, spread = [], [], []
     quarter = axis[_STEPS // 2 :]
@@ -88,7 +91,9 @@ def _shape(mat: Material, sizes: tuple[float, ...]) -> Shape:
         bary = first[1][:, 0]  # along x, on the middle line
         bary = np.concatenate([-bary[:0:-1], bary])
         position.append(np.interp(axis, bary, axis, left=-0.5, right=0.5))
-    return Shape(np.stack(position), np.stack(contained), np.stack(spread))
+    return Shape(
+        position=np.stack(position), contained=np.stack(contained), spread=np.stack(spread)
+    )
 
 
 def _mirrored(quarter: Floats) -> Floats:

@@ -23,7 +23,32 @@ MAX_SLICES = 8
 _STEP = 0.5  # X0, step in depth
 _SLICE = 4.0  # X0, thickness of a slice
 _LONGEST = 40.0  # X0 to which a shower is followed
+_ROSSI = 21.0  # MeV, scale of multiple scattering in space (Rossi, High-energy particles (1952))
+_WIDEST = 20.0  # mm, most that a shower from the lead has spread (chosen)
+_LEAST_RATE = 1e-3  # MeV per X0 in the preshower of a shower that began before it
+_REACH_AT_100, _REACH_PER_LOG, _REACH = 60.0, 25.0, (50.0, 160.0)  # mm about a shower that is
+# followed: at 100 MeV, per unit of ln E, and within which limits (chosen: what is beyond holds less
+# than the cut of a cell)
 _Z = 75.0  # effective atomic number, for the shape of showers
+_GEANT_LOG_SPREAD = 0.45  # most that depth and shape fluctuate (chosen: showers of Geant4)
+_LEAST_LOG_Y, _LEAST_ALPHA = 2.2, 1.3  # of a shower that the formulae hold for (chosen)
+_TAU = (0.3, 1.8)  # depth, in that of the maximum, between which the formulae hold (chosen)
+
+
+class Grid(NamedTuple):
+    """Equal cells in a rectangle.
+
+    Attributes:
+        left, low: its corner [mm].
+        size: side of a cell [mm].
+        n_x, n_y: cells across.
+    """
+
+    left: float
+    low: float
+    size: float
+    n_x: int
+    n_y: int
 
 
 class Material(NamedTuple):
@@ -50,25 +75,36 @@ class Material(NamedTuple):
 def material(par: Parameters, *, lead: bool = True) -> Material:
     """Collect the numbers of the ECAL, with or without the lead in front."""
     return Material(
-        *(par.calo_critical_energy, par.calo_photon_depth),
-        *(par.calo_lead_x0 if lead else 0.0, par.calo_gap, par.calo_ecal_x0, par.calo_x0_mm),
-        *(par.calo_moliere, par.calo_tail_scale, par.calo_grain),
-        *(par.calo_sampling, par.calo_constant, par.calo_cut),
+        critical_energy=par.calo_critical_energy,
+        photon_depth=par.calo_photon_depth,
+        lead=par.calo_lead_x0 if lead else 0.0,
+        gap=par.calo_gap,
+        length=par.calo_ecal_x0,
+        x0=par.calo_x0_mm,
+        moliere=par.calo_moliere,
+        tail_scale=par.calo_tail_scale,
+        grain=par.calo_grain,
+        sampling=par.calo_sampling,
+        constant=par.calo_constant,
+        cut=par.calo_cut,
     )
 
 
 @inner
 def depth_shape(energy, mat, state):  # type: ignore[no-untyped-def]
-    """Depth of the maximum [X0] and shape alpha of a shower, drawn with their correlation."""
-    y = max(math.log(energy / mat.critical_energy), 2.2)
+    """Depth of the maximum [X0] and shape alpha of a shower, drawn with their correlation.
+
+    The published formulae for homogeneous media with the effective atomic number of the ECAL.
+    """
+    y = max(math.log(energy / mat.critical_energy), _LEAST_LOG_Y)
     a, b = normal(state), normal(state)
     rho = 0.705 - 0.023 * y
     # Below a few hundred MeV the published widths run away.
-    log_t = math.log(y - 0.812) + min(1.0 / (1.26 * y - 1.4), 0.45) * a
-    spread = min(1.0 / (0.86 * y - 0.58), 0.45)
+    log_t = math.log(y - 0.812) + min(1.0 / (1.26 * y - 1.4), _GEANT_LOG_SPREAD) * a
+    spread = min(1.0 / (0.86 * y - 0.58), _GEANT_LOG_SPREAD)
     log_alpha = math.log(0.81 + (0.458 + 2.26 / _Z) * y)
     log_alpha += spread * (rho * a + math.sqrt(1.0 - rho * rho) * b)
-    return math.exp(log_t), max(math.exp(log_alpha), 1.3)
+    return math.exp(log_t), max(math.exp(log_alpha), _LEAST_ALPHA)
 
 
 @inner
@@ -78,7 +114,7 @@ def widths(tau, mat):  # type: ignore[no-untyped-def]
     The published formulae at 30 GeV: the Geant4 showers, in mm, are as wide at 1 as at 60 GeV.
     Towards both ends the depth is held, else single slices spread more than those showers do.
     """
-    tau = min(max(tau, 0.3), 1.8)
+    tau = min(max(tau, _TAU[0]), _TAU[1])
     core = 0.0359 + (0.1162 - 0.000381 * _Z) * tau
     tail = math.exp(-2.59 * (tau - 0.645)) + math.exp(0.502 * (tau - 0.645))
     tail *= 0.659 - 0.00309 * _Z
@@ -118,8 +154,8 @@ def em_slices(energy, is_photon, start, slope, mat, slices, state):  # type: ign
     inside = max(lead - start, 0.0)
     spread = 0.0
     if inside > 0.0:
-        spread = mat.gap * 21.0 * math.sqrt(inside) * 2.0**inside / energy
-        spread = min(spread, 20.0)
+        spread = mat.gap * _ROSSI * math.sqrt(inside) * 2.0**inside / energy
+        spread = min(spread, _WIDEST)
     for k in range(MAX_SLICES):
         slices[k, 0] = 0.0
         slices[k, 1] = 0.0
@@ -145,7 +181,7 @@ def em_slices(energy, is_photon, start, slope, mat, slices, state):  # type: ign
     if inside <= 0.0:
         return 0.0, leak
     rate = norm * math.exp((alpha - 1.0) * math.log(inside) - beta * inside)
-    return max(rate, 1e-3), leak
+    return max(rate, _LEAST_RATE), leak
 
 
 @inner
@@ -171,17 +207,16 @@ def corner(x, y, core, tail, share):  # type: ignore[no-untyped-def]
 
 
 @inner
-def add_slice(x, y, piece, left, low, size, n_x, n_y, grid):  # type: ignore[no-untyped-def]
+def add_slice(x, y, piece, grid, energies):  # type: ignore[no-untyped-def]
     """Add one slice to the mean energies of a grid of cells.
 
     Args:
         x, y: axis of the slice [mm].
         piece: row of `em_slices`.
-        left, low: corner of the grid [mm].
-        size: side of a cell [mm].
-        n_x, n_y: cells of the grid.
-        grid: energies [MeV], x runs fastest; the first ``n_x * n_y`` are used.
+        grid: `Grid`.
+        energies: of its cells [MeV], x runs fastest; the first ``n_x * n_y`` are used.
     """
+    left, low, size, n_x, n_y = grid
     core, tail, share = piece[2], piece[3], piece[4]
     below = np.empty(n_x + 1)
     for i in range(n_x + 1):
@@ -192,14 +227,15 @@ def add_slice(x, y, piece, left, low, size, n_x, n_y, grid):  # type: ignore[no-
         for i in range(n_x + 1):
             now = corner(left + i * size - x, dy, core, tail, share)
             if i > 0:
-                grid[j * n_x + i - 1] += piece[0] * (now - before - below[i] + last)
+                energies[j * n_x + i - 1] += piece[0] * (now - before - below[i] + last)
             last, before, below[i] = below[i], now, now
 
 
 @inner
 def reach_of(energy):  # type: ignore[no-untyped-def]
     """Distance [mm] beyond which a shower is not followed."""
-    return min(max(60.0 + 25.0 * math.log(max(energy, 1.0) / 100.0), 50.0), 160.0)
+    reach = _REACH_AT_100 + _REACH_PER_LOG * math.log(max(energy, 1.0) / 100.0)
+    return min(max(reach, _REACH[0]), _REACH[1])
 
 
 @inner
@@ -236,6 +272,7 @@ def _images(keys, energy, is_photon, place, mat, side, images):  # type: ignore[
     slices = np.zeros((MAX_SLICES, 5))
     n = round(math.sqrt(images.shape[1]))
     low = -0.5 * n * side
+    grid = Grid(low, low, side, n, n)
     for i in range(len(keys)):
         state[0] = keys[i]
         slope = math.hypot(place[i, 2], place[i, 3])
@@ -244,7 +281,7 @@ def _images(keys, energy, is_photon, place, mat, side, images):  # type: ignore[
             if slices[k, 0] > mat.cut:
                 x = place[i, 0] + place[i, 2] * slices[k, 1]
                 y = place[i, 1] + place[i, 3] * slices[k, 1]
-                add_slice(x, y, slices[k], low, low, side, n, n, images[i])
+                add_slice(x, y, slices[k], grid, images[i])
         fluctuate(images[i], n * n, mat, state)
 
 

@@ -21,6 +21,8 @@ from .response import Response, Signals, fill, response
 from .shape import Shape, shape
 
 _DEPOSITS = 130  # ECAL cells of one arrival at most, in the mean
+_ROOM = 500  # more of them, where few arrive
+_ET = CLUSTER.index("et")
 
 
 class CaloResult(NamedTuple):
@@ -64,6 +66,20 @@ class _Event(NamedTuple):
     link_weight: Floats
 
 
+class _Seen(NamedTuple):
+    """What one event has to be simulated.
+
+    Attributes:
+        rows, codes: the arrivals, as `response.fill` takes them.
+        tracks, lines: the tracks and their first lines, as `objects.track_rows` takes them.
+    """
+
+    rows: Floats
+    codes: Ints
+    tracks: Floats
+    lines: Floats
+
+
 def simulate_calorimeter(
     arrived: Arrivals, tracks: Pointing, event_id: Ints, seed: int, par: Parameters
 ) -> CaloResult:
@@ -79,7 +95,8 @@ def simulate_calorimeter(
     n = len(event_id)
     detector = Detector(response(par), reconstruction(par), shape(par))
     keys = rng.stream_keys(seed, "detailed/calorimeter", event_id, 0)
-    rows = np.stack([*arrived[3:8]], axis=1).astype(np.float64)
+    where = (arrived.x, arrived.y, arrived.tx, arrived.ty, arrived.p)
+    rows = np.stack(where, axis=1).astype(np.float64)
     codes = np.stack([arrived.species, arrived.charge], axis=1).astype(np.int64)
     lines = _first_lines(tracks, par)
     pointing = np.stack([tracks.x, tracks.y, tracks.tx, tracks.ty, tracks.p], axis=1)
@@ -91,8 +108,8 @@ def simulate_calorimeter(
         mine = slice(of_arrival[e], of_arrival[e + 1])
         its = slice(of_track[e], of_track[e + 1])
         particle = arrived.mcparticle_id[mine]
-        parts = (rows[mine], codes[mine], pointing[its], lines[its])
-        done.append(_event(keys[e], particle, parts, detector, par.calo_link_share))
+        seen = _Seen(rows[mine], codes[mine], pointing[its], lines[its])
+        done.append(_event(keys[e], particle, seen, detector, par.calo_link_share))
     return _collect(done, tracks, par)
 
 
@@ -107,7 +124,7 @@ def _first_lines(tracks: Pointing, par: Parameters) -> Floats:
 def _event(
     key: np.uint64,
     particle: Ints,
-    parts: tuple[Floats, Ints, Floats, Floats],
+    seen: _Seen,
     detector: Detector,
     least: float,
 ) -> _Event:
@@ -116,35 +133,42 @@ def _event(
     Args:
         key: its stream key.
         particle: generated particle of each arrival, shape ``(k,)``.
-        parts: rows and codes of the arrivals (`response.fill`), tracks and their first lines
-            (`objects.track_rows`).
+        seen: arrivals and tracks.
         detector: the calorimeters.
         least: least share for a link.
     """
     names, source = np.unique(particle, return_inverse=True)
     source = source.astype(np.int64)
-    clusters, about, given, raw = _kernel(key, *parts, source, len(names), detector)
+    clusters, about, given, raw = _kernel(key, seen, source, len(names), detector)
     # Noise below zero can make a cluster smaller than what particles gave to it.
     total = np.maximum(raw, given.sum(axis=1))
     weight = given / np.maximum(total, 1e-9)[:, None]
     cluster, column = np.nonzero(weight > least)
     return _Event(
-        *(clusters, about, cluster.astype(np.int64)),
-        *(names[column].astype(np.int64), weight[cluster, column]),
+        clusters=clusters,
+        tracks=about,
+        link_cluster=cluster.astype(np.int64),
+        link_particle=names[column].astype(np.int64),
+        link_weight=weight[cluster, column],
     )
 
 
 @kernel
-def _kernel(key, rows, codes, tracks, lines, source, n_source, detector):  # type: ignore[no-untyped-def]
+def _kernel(key, seen, source, n_source, detector):  # type: ignore[no-untyped-def]
     """Simulate one event: rows of clusters and tracks, energy by source, raw energy of clusters."""
+    rows, codes, tracks, lines = seen
     resp, rec, tables = detector.resp, detector.rec, detector.tables
     state = np.zeros(1, np.uint64)
     state[0] = key
-    n_cells, room = len(resp.ecal.x), 500 + _DEPOSITS * len(rows)
+    n_cells, room = len(resp.ecal.x), _ROOM + _DEPOSITS * len(rows)
     signals = Signals(
-        *(np.zeros(n_cells), np.zeros(n_cells), np.zeros(n_cells, np.bool_)),
-        np.zeros(len(resp.hcal.x)),
-        *(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)),
+        ecal=np.zeros(n_cells),
+        prs=np.zeros(n_cells),
+        spd=np.zeros(n_cells, np.bool_),
+        hcal=np.zeros(len(resp.hcal.x)),
+        cell=np.empty(room, np.int64),
+        source=np.empty(room, np.int64),
+        energy=np.empty(room),
     )
     m = fill(rows, codes, resp, signals, state)
     read_out(resp, signals, state)
@@ -166,9 +190,9 @@ def _by_energy(out, least):  # type: ignore[no-untyped-def]
     """Clusters above the least transverse energy, the largest first."""
     order, n = np.empty(len(out), np.int64), 0
     for k in range(len(out)):
-        if out[k, 3] > least:
+        if out[k, _ET] > least:
             i = n
-            while i > 0 and out[order[i - 1], 3] < out[k, 3]:
+            while i > 0 and out[order[i - 1], _ET] < out[k, _ET]:
                 order[i] = order[i - 1]
                 i -= 1
             order[i] = k

@@ -34,4 +34,5 @@ def collision_points(
         sigma_z: length [mm].
     """
     widths = np.array([sigma_xy, sigma_xy, sigma_z, SIGMA_T])
-    return normals(seed, "beam_spot", event_id, index, 4) * widths
+    result: Floats = normals(seed, "beam_spot", event_id, index, 4) * widths
+    return result

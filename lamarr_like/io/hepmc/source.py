@@ -216,7 +216,7 @@ class _File:
         except MalformedTextError:
             pass
         for k, text in enumerate(texts):
-            if b"\nP " not in text:
+            if text.find(b"\nP ") < 0:
                 broken[k] = _EMPTY
                 continue
             try:

@@ -8,17 +8,10 @@ from ...arrays import Columns, Floats, Floats32, Ints, Mask
 from ...engine.translator.sequences import Sources
 from ...events import EventBatch
 from ...physics.kinematics import momentum
-from .. import features
+from .. import features, geometry
+from ..geometry import BORDERS, CELL_Z, CELLS, HOLE
 from ..stage import keys
 
-CELLS = (121.2, 60.6, 40.4)
-"""Side of the cells [mm] of the outer, middle and inner region (JINST 3 (2008) S08005)."""
-BORDERS = ((3878.4, 3151.2), (1939.2, 1212.0), (969.6, 727.2))
-"""Half width and height [mm] of the regions."""
-HOLE = (323.2, 242.4)
-"""Half width and height [mm] of the opening for the beam pipe."""
-CELL_Z = 12650.0
-"""z [mm] at which the cells are seen: the mean depth of a shower."""
 FACE = (4100.0, 3350.0)
 """Sources come to the face within these |x| and |y| [mm], a margin about the ECAL included."""
 PIPE = 100.0
@@ -47,11 +40,11 @@ REQUIRED = (
 
 
 def source_rows(batch: EventBatch) -> Mask:
-    """Particles that are sources: stable photons, e, mu, pi, K, p that come to the face."""
+    """Sources: stable photons, e, mu, pi, K, p that come to the face, shape ``(n_particles,)``."""
     particle = batch.particle
     p = momentum(*(particle[c].astype(np.float64) for c in features.MOMENTUM))
     known = np.isin(np.abs(particle["mc_pdg_id"]), list(_KINDS.values()))
-    comes = (particle["mc_pz"] > 0.0) & (particle["mc_vz"] < features.ECAL_Z) & (p > LEAST_P)
+    comes = (particle["mc_pz"] > 0.0) & (particle["mc_vz"] < geometry.ECAL_Z) & (p > LEAST_P)
     x, y = (particle[c].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
     inside = (np.abs(x) < FACE[0]) & (np.abs(y) < FACE[1]) & (np.hypot(x, y) > PIPE)
     mask: Mask = known & comes & inside & particle["mc_stable"].astype(bool)
@@ -59,7 +52,7 @@ def source_rows(batch: EventBatch) -> Mask:
 
 
 def region_of(x: Floats, y: Floats) -> Ints:
-    """0 outer, 1 middle, 2 inner, for places in the plane of the cells [mm]."""
+    """0 outer, 1 middle, 2 inner, for places in the plane of the cells [mm], shapes ``(n,)``."""
     inside = [(np.abs(x) < a) & (np.abs(y) < b) for a, b in BORDERS[1:]]
     region: Ints = np.sum(inside, axis=0, dtype=np.int64)
     return region
@@ -72,12 +65,12 @@ def source_columns(batch: EventBatch, rows: Mask) -> Columns:
         particle[c][rows].astype(np.float64) for c in features.MOMENTUM + features.VERTEX
     )
     x, y = (particle[c][rows].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
-    tx = (x - particle["mc_t3_x"][rows]) / (features.ECAL_Z - features.T3_Z)
+    tx = (x - particle["mc_t3_x"][rows]) / (geometry.ECAL_Z - geometry.T3_Z)
     ty = py / np.maximum(pz, 1e-3)
     # Charged particles are bent before T3; what is born behind it goes straight.
-    straight = (particle["mc_charge"][rows] == 0) | (vz > features.T3_Z)
+    straight = (particle["mc_charge"][rows] == 0) | (vz > geometry.T3_Z)
     tx = np.where(straight, px / np.maximum(pz, 1e-3), tx)
-    x, y = x - tx * (features.ECAL_Z - CELL_Z), y - ty * (features.ECAL_Z - CELL_Z)
+    x, y = x - tx * (geometry.ECAL_Z - CELL_Z), y - ty * (geometry.ECAL_Z - CELL_Z)
     line = vx + px / np.maximum(pz, 1e-3) * (CELL_Z - vz)
     pdg = np.abs(particle["mc_pdg_id"][rows])
     track = particle["track_type"][rows]
@@ -142,6 +135,9 @@ def numbered(batch: EventBatch, rows: Mask, zones: bool) -> Ints:
         batch: events.
         rows: `source_rows`.
         zones: whether there are background zones.
+
+    Returns:
+        Numbers in the order of `make_sources`, shape ``(n_sources,)``.
     """
     number = batch.particle["mcparticle_id"][rows].astype(np.int64)
     if not zones:
@@ -162,7 +158,7 @@ def make_sources(batch: EventBatch, rows: Mask, names: tuple[str, ...], zones: b
 
     Args:
         batch: events.
-        rows: `source_rows`.
+        rows: `source_rows`, shape ``(n_particles,)``.
         names: features wanted, in order.
         zones: whether to add the background zones.
     """

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arrays import Floats, Ints, Mask
+from ..geometry import BORDERS, CELLS
 from ..grid import Grid, leading
-from .sources import BORDERS, CELLS, region_of
+from .sources import region_of
 
 EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5)
 """Distances, in the larger of the two cells, between which the factor is constant; 1 beyond."""

@@ -15,9 +15,10 @@ from ...engine.translator.translation import Again, Drawn
 from ...errors import ArtefactError
 from ...events import Table
 from ...files.forms import Items, Number, Record, check
-from ..features import ECAL_Z
-from .sources import BORDERS, CELL_Z, CELLS, HOLE, MIP, region_of
-from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near, near_pairs, nearest_cluster
+from ..geometry import BORDERS, CELL_Z, CELLS, ECAL_Z, HOLE
+from .links import Links, Placed, largest_shares, own_links, stray_links, sums, with_neighbours
+from .sources import region_of
+from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near
 
 OUTPUTS = (
     *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
@@ -39,12 +40,8 @@ x [mm], as p + q / E, for each region."""
 
 _EDGE = 20.0
 """Distance [mm] from the edge of the face at which a position beyond it is put."""
-_LEAST_SHARE = 1e-6
-"""What gave no more of a cluster's energy has no link to it."""
-_LEAST_NEIGHBOUR = 0.01
-"""Least share of a neighbour: the reference detector keeps no links below."""
-_MOST_LEAK = 6.0
-"""Showers leak more than the mean of their distance, but not more than by about this factor."""
+_MATCHED = 0.5
+"""A drawn ``is_matched`` above it is true."""
 _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
 
@@ -112,6 +109,25 @@ class Rules(NamedTuple):
         return partial(_again, self)
 
 
+class _Made(NamedTuple):
+    """Drawn clusters after those too near to each other were joined; arrays of shape ``(m,)``.
+
+    Attributes:
+        event: event of each.
+        root: cluster that it became part of: itself, but for a few.
+        part: part of the energy of that cluster which it makes.
+        x, y, energy: place in the plane of the cells [mm] and energy [MeV] of the whole, where it
+            is itself the root.
+    """
+
+    event: Ints
+    root: Ints
+    part: Floats
+    x: Floats
+    y: Floats
+    energy: Floats
+
+
 def cluster_tables(
     sources: Sources, drawn: Drawn, number: Ints, rules: Rules | None = None
 ) -> dict[str, Table]:
@@ -120,10 +136,27 @@ def cluster_tables(
     Args:
         sources: the sources.
         drawn: their clusters.
-        number: `sources.numbered`.
+        number: `sources.numbered`, shape ``(n_sources,)``.
         rules: what holds for all clusters; None for no rules.
     """
     rules = rules or Rules()
+    made = _made(drawn, rules)
+    # As in the reference, the clusters of an event come in falling transverse energy.
+    order = np.lexsort((-made.energy * _sine(made.x, made.y), made.event))
+    order = order[made.root[order] == order]
+    counts = np.bincount(made.event[order], minlength=len(drawn.offsets) - 1)
+    links = _links(sources, drawn, number, rules, made, order)
+    columns = {k: v[order] for k, v in _columns(drawn.values, made, rules).items()}
+    columns["cluster_id"] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    columns |= largest_shares(links, len(order))
+    return {
+        "cluster": _table("cluster", columns, counts),
+        "cluster_link": _link_table(links, counts),
+    }
+
+
+def _made(drawn: Drawn, rules: Rules) -> _Made:
+    """Places and energies of the drawn clusters, with what is too near to be two joined."""
     values, place = drawn.values, drawn.place
     counts = np.diff(drawn.offsets)
     event = np.repeat(np.arange(len(counts)), counts)
@@ -133,51 +166,55 @@ def cluster_tables(
     energy = np.exp(place[:, 3] + values["log_energy"])
     energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
     root = _joined(x, y, energy, event, rules.least_distance)
-    part = energy / _sums(root, energy, len(x))[root]
-    x, y = (_sums(root, part * c, len(x)) for c in (x, y))
-    energy = _sums(root, energy, len(x))
-    matched = np.bincount(root, values["is_matched"] > 0.5, minlength=len(x)) > 0
-    sine = _sine(x, y)
-    # As in the reference, the clusters of an event come in falling transverse energy.
-    order = np.lexsort((-energy * sine, event))
-    order = order[root[order] == order]
-    counts = np.bincount(event[order], minlength=len(counts))
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    region = region_of(x, y)
+    part = energy / sums(root, energy, len(x))[root]
+    x, y = (sums(root, part * c, len(x)) for c in (x, y))
+    return _Made(event, root, part, x, y, sums(root, energy, len(x)))
+
+
+def _columns(values: Mapping[str, Floats], made: _Made, rules: Rules) -> Columns:
+    """Columns of clusters that follow from what was drawn of them, shapes ``(m,)``."""
+    sine, region = _sine(made.x, made.y), region_of(made.x, made.y)
     scale = ECAL_Z / CELL_Z
-    columns: Columns = {
-        **{"x": x * scale, "y": y * scale, "z": np.full(len(x), ECAL_Z)},
-        **{"energy": energy, "et": energy * sine, "region": region},
+    matched = np.bincount(made.root, values["is_matched"] > _MATCHED, minlength=len(made.x)) > 0
+    return {
+        **{"x": made.x * scale, "y": made.y * scale, "z": np.full(len(made.x), ECAL_Z)},
+        **{"energy": made.energy, "et": made.energy * sine, "region": region},
         **{name: values[name] for name in PLAIN},
-        **_resolutions(energy, sine, region, rules.resolution),
+        **_resolutions(made.energy, sine, region, rules.resolution),
         "is_matched": matched,
     }
-    columns = {k: v[order] for k, v in columns.items()}
-    columns["cluster_id"] = np.arange(len(order)) - np.repeat(offsets[:-1], counts)
-    rank = np.full(len(x), -1)
+
+
+def _links(
+    sources: Sources, drawn: Drawn, number: Ints, rules: Rules, made: _Made, order: Ints
+) -> Links:
+    """Links to owners and absorbed sources, and to neighbours and lost showers where rules say so.
+
+    Args:
+        sources, drawn, number, rules: see `cluster_tables`.
+        made: the clusters.
+        order: those that stand in the table, in its order, shape ``(n,)``.
+    """
+    rank = np.full(len(made.x), -1)
     rank[order] = np.arange(len(order))
-    links = _links(sources, drawn, number, rank[root], part)
-    if len(rules.leak):
-        final = np.repeat(np.arange(len(counts)), counts)
-        places = np.stack([x, y, energy])[:, order]
-        strays = _strays(sources, drawn, number, places, final, rules.stray)
-        links = _with_neighbours(links, places, final, rules.leak, strays)
-    cluster, particle, weight = links
-    best = np.lexsort((-particle, weight, cluster))
-    columns["mcparticle_id"], columns["mc_share"] = np.full(len(order), -1), np.zeros(len(order))
-    columns["mcparticle_id"][cluster[best]] = particle[best]
-    columns["mc_share"][cluster[best]] = weight[best]
-    link_event = np.searchsorted(offsets, cluster, "right") - 1
-    table: Columns = {
-        "cluster_id": cluster - offsets[link_event],
-        "mcparticle_id": particle,
-        "weight": weight,
+    links = own_links(sources, drawn, number, rank[made.root], made.part)
+    if not len(rules.leak):
+        return links
+    placed = Placed(made.x[order], made.y[order], made.energy[order], made.event[order])
+    strays = stray_links(sources, drawn, number, placed, rules.stray)
+    return with_neighbours(links, placed, rules.leak, strays)
+
+
+def _link_table(links: Links, counts: Ints) -> Table:
+    """The table ``cluster_link``; `counts` are the clusters of each event."""
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    event = np.searchsorted(offsets, links.cluster, "right") - 1
+    columns: Columns = {
+        "cluster_id": links.cluster - offsets[event],
+        "mcparticle_id": links.particle,
+        "weight": links.weight,
     }
-    link_counts = np.bincount(link_event, minlength=len(counts))
-    return {
-        "cluster": _table("cluster", columns, counts),
-        "cluster_link": _table("cluster_link", table, link_counts),
-    }
+    return _table("cluster_link", columns, np.bincount(event, minlength=len(counts)))
 
 
 def _again(
@@ -192,15 +229,10 @@ def _again(
 
 
 def off_face(x: Floats, y: Floats) -> Mask:
-    """Whether places in the plane of the cells are beyond the face or in its hole."""
+    """Whether places in the plane of the cells are off the face or in its hole, shapes ``(n,)``."""
     ax, ay = np.abs(x), np.abs(y)
     off: Mask = (ax > BORDERS[0][0]) | (ay > BORDERS[0][1]) | ((ax < HOLE[0]) & (ay < HOLE[1]))
     return off
-
-
-def _sums(index: Ints, values: Floats, size: int) -> Floats:
-    """Sum of the values of each index."""
-    return np.bincount(index, values, minlength=size).astype(np.float64)
 
 
 def _sine(x: Floats, y: Floats) -> Floats:
@@ -246,127 +278,6 @@ def _resolutions(
         "sigma_energy": 1000.0 * np.sqrt(np.maximum(a * e + b * e * e + c / sine**2, 1e-12)),
         "sigma_x": np.sqrt(np.maximum(p + q / e, 1e-12)),
     }
-
-
-def _links(
-    sources: Sources, drawn: Drawn, number: Ints, rank: Ints, part: Floats
-) -> tuple[Ints, Ints, Floats]:
-    """Owners and absorbed sources of the clusters: cluster, particle, share of its energy.
-
-    Args:
-        sources, drawn, number: see `cluster_tables`.
-        rank: row in the table of what each drawn cluster became, shape ``(m,)``.
-        part: part of the energy of that which it makes, shape ``(m,)``.
-    """
-    clusters, m = drawn.clusters, len(rank)
-    share = np.clip(drawn.values["owner_share"], 0.0, 1.0)
-    member = np.flatnonzero(clusters.of_source >= 0)
-    into = clusters.of_source[member]
-    energy = sources.energy[member]
-    total = np.bincount(into, energy, minlength=m)
-    rest = (1.0 - share[into]) * energy / total[into]
-    mine = np.flatnonzero(~sources.zone[clusters.owner])
-    cluster = np.concatenate([rank[mine], rank[into]])
-    particle = np.concatenate([number[clusters.owner[mine]], number[member]])
-    weight = np.concatenate([share[mine] * part[mine], rest * part[into]])
-    given = weight > _LEAST_SHARE
-    cluster, particle, weight = cluster[given], particle[given], weight[given]
-    # What was joined may have links to the same particle.
-    return _summed(cluster, particle, weight)
-
-
-def _summed(cluster: Ints, particle: Ints, weight: Floats) -> tuple[Ints, Ints, Floats]:
-    """One link for each cluster and particle, in their order."""
-    order = np.lexsort((particle, cluster))
-    cluster, particle, weight = cluster[order], particle[order], weight[order]
-    new = np.ones(len(cluster), dtype=bool)
-    new[1:] = (np.diff(cluster) != 0) | (np.diff(particle) != 0)
-    return cluster[new], particle[new], _sums(np.cumsum(new) - 1, weight, int(new.sum()))
-
-
-def _strays(
-    sources: Sources,
-    drawn: Drawn,
-    number: Ints,
-    places: Floats,
-    event: Ints,
-    stray: Sequence[float],
-) -> tuple[Ints, Ints, Floats]:
-    """Clusters, particles and shares of showers that have no cluster, each in the nearest one.
-
-    Args:
-        sources, drawn, number: see `cluster_tables`.
-        places: x, y, energy of the clusters, shape ``(3, n)``.
-        event: event of each, shape ``(n,)``.
-        stray: see `Rules`.
-    """
-    lost = np.zeros(0, np.int64)
-    if len(stray):
-        lost = lost_showers(sources, drawn.clusters.outcome == 0)
-    of = np.searchsorted(sources.offsets, lost, "right") - 1
-    x, y, energy = places
-    at, distance = nearest_cluster(x, y, event, (sources.x[lost], sources.y[lost], of))
-    lost, at, distance = lost[at >= 0], at[at >= 0], distance[at >= 0]
-    if not len(lost):
-        return at, lost, distance
-    part = np.asarray(stray)[np.searchsorted(LEAK_EDGES, distance, "right") - 1]
-    return at, number[lost], part * sources.energy[lost] / energy[at]
-
-
-def lost_showers(sources: Sources, lost: Mask) -> Ints:
-    """Sources that shower, of those that are lost."""
-    # What does not shower stands for `MIP` at the most.
-    rows: Ints = np.flatnonzero(lost & ~sources.zone & (sources.energy > MIP))
-    return rows
-
-
-def _with_neighbours(
-    links: tuple[Ints, Ints, Floats],
-    places: Floats,
-    event: Ints,
-    leak: Sequence[float],
-    strays: tuple[Ints, Ints, Floats],
-) -> tuple[Ints, Ints, Floats]:
-    """Links to the owners of neighbouring clusters as well, whose showers reach into the cluster.
-
-    What the owner did not give is divided among the absorbed, the neighbours and showers without a
-    cluster nearby by the energy that is expected of them, as far as that is not more than
-    `_MOST_LEAK` times as much.
-
-    Args:
-        links: cluster, particle and share of its energy, in order of the cluster.
-        places: x, y, energy of the clusters, shape ``(3, n)``.
-        event: event of each, shape ``(n,)``.
-        leak: `spacing.leaked_parts`.
-        strays: `_strays`.
-    """
-    cluster, particle, weight = links
-    x, y, energy = places
-    n = len(x)
-    order = np.lexsort((-particle, weight, cluster))
-    owner, largest = np.full(n, -1), np.zeros(n)
-    owner[cluster[order]], largest[cluster[order]] = particle[order], weight[order]
-    a, b, distance = near_pairs(x, y, event, LEAK_EDGES[-1])
-    to, of = np.concatenate([a, b]), np.concatenate([b, a])
-    part = np.asarray(leak)[np.searchsorted(LEAK_EDGES, distance, "right") - 1]
-    share = np.concatenate([part, part]) * energy[of] / energy[to]
-    able = (owner[to] >= 0) & (owner[of] >= 0) & (owner[to] != owner[of])
-    to, giver, share = to[able], owner[of[able]], share[able]
-    known = owner[strays[0]] >= 0
-    joined = zip((to, giver, share), strays, strict=True)
-    to, giver, share = (np.concatenate([a, b[known]]) for a, b in joined)
-    rest = np.maximum(1.0 - largest, 0.0)
-    is_owner = particle == owner[cluster]
-    expected = _sums(to, share, n) + _sums(cluster[~is_owner], weight[~is_owner], n)
-    factor = np.minimum(rest / np.maximum(expected, _LEAST_SHARE), _MOST_LEAK)
-    share = share * factor[to]
-    weight = np.where(is_owner, weight, weight * np.minimum(factor[cluster], 1.0))
-    kept = share > _LEAST_NEIGHBOUR
-    return _summed(
-        np.concatenate([cluster, to[kept]]),
-        np.concatenate([particle, giver[kept]]),
-        np.concatenate([weight, share[kept]]),
-    )
 
 
 def _table(name: str, columns: Columns, counts: Ints) -> Table:

@@ -11,10 +11,11 @@ from ...engine.translator.cluster_layout import MOST_CLUSTERS
 from ...engine.translator.sequences import Sources
 from ...errors import SchemaError
 from ...events import EventBatch, Table
-from ..features import ECAL_Z
-from .sources import CELL_Z, ZONES, make_sources, numbered, region_of, source_rows
+from ..geometry import CELL_Z, ECAL_Z
+from .links import lost_showers
+from .sources import ZONES, make_sources, numbered, region_of, source_rows
 from .spacing import leaked_parts, mean_parts, near_pairs, nearest_cluster, pair_factors
-from .tables import OUTPUTS, PLAIN, RESOLUTION, Rules, lost_showers
+from .tables import OUTPUTS, PLAIN, RESOLUTION, Rules
 
 OWNED_SHARE = 0.15
 """Least share of a cluster's energy for a source to own it."""
@@ -56,7 +57,7 @@ def outcomes(batch: EventBatch, rows: Mask, *, zones: bool) -> Outcomes:
 
     Args:
         batch: detailed sample.
-        rows: `sources.source_rows`.
+        rows: `sources.source_rows`, shape ``(n_particles,)``.
         zones: whether there are background zones.
     """
     sources = make_sources(batch, rows, ("x",), zones)

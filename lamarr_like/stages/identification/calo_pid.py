@@ -9,7 +9,7 @@ import numpy as np
 from ... import schema
 from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
-from .. import features
+from .. import features, geometry
 from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, as_stored, keys, typed
 from . import conditions as pid_conditions
@@ -49,7 +49,7 @@ def conditions(batch: EventBatch, rows: Mask) -> Columns:
     out |= _as_muon(out)
     x, y = (particle[c][own].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
     track = batch.track
-    reach = features.ECAL_Z - track["z"][rows]
+    reach = geometry.ECAL_Z - track["z"][rows]
     straight = [np.clip(track[c][rows] + out[f"t{c}"] * reach, -_FAR, _FAR) for c in ("x", "y")]
     out |= {"ecal_x": x, "ecal_y": y, "brem_gap": np.abs(x - straight[0]), **_face(x, y)}
     there, event = neighbours.arriving(batch), track.event_index[rows]
@@ -74,10 +74,10 @@ def _as_muon(seen: Columns) -> Columns:
 
 def _face(x: Floats, y: Floats) -> Columns:
     """Cell size and depth inside the outer edge and outside the hole [mm], cut at `_EDGE`."""
-    _, half_x, half_y = neighbours.REGIONS[0]
+    half_x, half_y = geometry.BORDERS[0]
     ax, ay = np.abs(x), np.abs(y)
     outer = np.minimum(half_x - ax, half_y - ay)
-    inner = np.maximum(ax - neighbours.HOLE[0], ay - neighbours.HOLE[1])
+    inner = np.maximum(ax - geometry.HOLE[0], ay - geometry.HOLE[1])
     return {
         "ecal_cell": neighbours.cell_size(x, y),
         "ecal_outer": np.clip(outer, -_EDGE, _EDGE),
@@ -136,7 +136,7 @@ class CaloPid(AbstractGeneratorStage):
     def reconstructed(
         self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
     ) -> Columns:
-        """The vector with its exact rules, from a draw of the model."""
+        """The vector with its exact rules, from a draw of the model; shapes ``(rows.sum(),)``."""
         values = {name: np.asarray(drawn[name], dtype=np.float64) for name in self.outputs}
         track_type = batch.track["track_type"][rows]
         inside = (values["in_ecal"] > 0.5) & (track_type != _UPSTREAM)

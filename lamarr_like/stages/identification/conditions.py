@@ -8,7 +8,7 @@ from ... import schema
 from ...arrays import Columns, Floats, Mask
 from ...events import EventBatch
 from ...physics.kinematics import momentum_components
-from .. import features
+from .. import features, geometry
 from ..stage import keys
 
 REQUIRES = (
@@ -63,5 +63,5 @@ def behind_magnet(track: Columns, z: float) -> tuple[Floats, Floats]:
     Returns:
         x and y [mm] at the plane, shape ``(n,)``.
     """
-    reach = z - features.T3_Z
+    reach = z - geometry.T3_Z
     return track["t3_x"] + track["tx_after"] * reach, track["t3_y"] + track["ty"] * reach

@@ -77,6 +77,6 @@ class GlobalPid(AbstractGeneratorStage):
     def reconstructed(
         self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
     ) -> Columns:
-        """Probabilities from a draw of the model."""
+        """Probabilities from a draw of the model, shapes ``(rows.sum(),)``."""
         ratios = {name: drawn[_output(name)] for name in CLASSES if name != "pi"}
         return dict(from_log_ratios(ratios))

@@ -8,20 +8,17 @@ from ... import schema
 from ...arrays import Columns, Mask
 from ...events import EventBatch
 from .. import features
+from ..geometry import MUON_INNER, MUON_STATION_Z
 from ..recipe import recipe
 from ..stage import AbstractClassifierStage, AbstractGeneratorStage, keys, typed
 from . import conditions as pid_conditions
 from . import neighbours
 
-STATION_Z = {"m2": 15200.0, "m3": 16400.0, "m5": 18800.0}
-"""z [mm] of muon stations (JINST 3 (2008) S08005)."""
 MIN_MOMENTUM = 3000.0
 """Softest track [MeV] that can be a muon: below it none gets through the calorimeters."""
-_STEPS = (6000.0, 10000.0)
+STEPS = (6000.0, 10000.0)
 """Momenta [MeV] above which one, and above which both, of M4 and M5 must have hits (JINST 8 (2013)
 P10020)."""
-_INNER = (300.0, 250.0)
-"""Half the opening of M2 in x and y [mm]; each region is twice as large as the one inside it."""
 _NEAR = 250.0
 """Half width [mm], at the ECAL, of the square in which other muons are looked for."""
 
@@ -32,12 +29,12 @@ _UPSTREAM = schema.TRACK_TYPES["upstream"]
 def _conditions(batch: EventBatch, rows: Mask) -> Columns:
     """Track, truth, place at the stations as seen from the origin, and other muons beside it."""
     out = pid_conditions.track_and_truth(batch, rows)
-    for station, z in STATION_Z.items():
+    for station, z in MUON_STATION_Z.items():
         x, y = pid_conditions.behind_magnet(out, z)
         out[f"x_{station}"], out[f"y_{station}"] = x / z, y / z
-    size = np.maximum(np.abs(out["x_m2"]) / _INNER[0], np.abs(out["y_m2"]) / _INNER[1])
-    out["muon_region"] = np.log2(np.maximum(size * STATION_Z["m2"], 0.25))
-    for step in _STEPS:
+    size = np.maximum(np.abs(out["x_m2"]) / MUON_INNER[0], np.abs(out["y_m2"]) / MUON_INNER[1])
+    out["muon_region"] = np.log2(np.maximum(size * MUON_STATION_Z["m2"], 0.25))
+    for step in STEPS:
         out[f"above_{step / 1e3:.0f}_gev"] = (10.0 ** out["log_p"] >= step) * 1.0
     there, own = neighbours.arriving(batch, ("muon",)), features.linked_rows(batch, rows)
     event = batch.track.event_index[rows]
@@ -62,7 +59,8 @@ class MuonId(AbstractClassifierStage):
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
         """Tracks of generated particles with a T segment; others point nowhere."""
-        return features.from_truth(batch) & (batch.track["track_type"] != _UPSTREAM)
+        result: Mask = features.from_truth(batch) & (batch.track["track_type"] != _UPSTREAM)
+        return result
 
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
@@ -102,7 +100,8 @@ class MuonLikelihood(AbstractGeneratorStage):
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
         """Tracks of generated particles that the stations call muons."""
-        return features.from_truth(batch) & batch.track["is_muon"].astype(bool)
+        result: Mask = features.from_truth(batch) & batch.track["is_muon"].astype(bool)
+        return result
 
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import Floats, Ints
 from ...events import EventBatch
-from ..features import ECAL_Z
+from ..geometry import BORDERS, CELLS, ECAL_Z
 from ..grid import Grid
 from ..stage import keys
 
@@ -17,11 +17,6 @@ REQUIRES = keys(
     *("mc_ecal_x", "mc_ecal_y"),
 )
 """Columns that `arriving` reads."""
-
-REGIONS = ((121.2, 3878.4, 3151.2), (60.6, 1939.2, 1212.0), (40.4, 969.6, 727.2))
-"""Cell size and half widths in x and y [mm] of the outer, middle and inner part of the ECAL."""
-HOLE = (323.2, 242.4)
-"""Half widths [mm] of the beam hole of the ECAL (both JINST 3 (2008) S08005)."""
 
 KINDS = ("em", "hadron", "muon")
 """Photons and electrons; pions, kaons and protons; muons."""
@@ -57,7 +52,7 @@ def arriving(batch: EventBatch, kinds: tuple[str, ...] = KINDS) -> Arriving:
         kinds: those of `KINDS` that are wanted.
     """
     particle = batch.particle
-    half_x, half_y = (h + _MARGIN for h in REGIONS[0][1:])
+    half_x, half_y = (h + _MARGIN for h in BORDERS[0])
     there = particle["mc_stable"].astype(bool) & (particle["mc_pz"] > 0.0)
     there &= np.abs(particle["mc_ecal_x"]) < half_x
     there &= np.abs(particle["mc_ecal_y"]) < half_y
@@ -111,7 +106,7 @@ def near_energy(
 def cell_size(x: Floats, y: Floats) -> Floats:
     """Size of the ECAL cells [mm] at some points [mm], shape ``(n,)``; off the face the outer."""
     ax, ay = np.abs(x), np.abs(y)
-    size = np.full(len(x), REGIONS[0][0])
-    for cell, half_x, half_y in REGIONS[1:]:
+    size = np.full(len(x), CELLS[0])
+    for cell, (half_x, half_y) in zip(CELLS[1:], BORDERS[1:], strict=True):
         size[(ax < half_x) & (ay < half_y)] = cell
     return size

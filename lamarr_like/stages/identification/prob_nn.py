@@ -70,7 +70,7 @@ def log_ratios(probabilities: Mapping[str, np.ndarray]) -> dict[str, Floats]:
 
 
 def from_log_ratios(ratios: Mapping[str, np.ndarray]) -> dict[str, Floats]:
-    """Inverse of `log_ratios`: six probabilities that add up to one."""
+    """Inverse of `log_ratios`: six probabilities that add up to one, shapes ``(n,)``."""
     logs = {c: np.asarray(ratios[c], np.float64) for c in CLASSES if c != "pi"}
     logs["pi"] = np.zeros_like(logs["k"])
     largest = np.max(list(logs.values()), axis=0)

@@ -22,7 +22,8 @@ class Radiator(NamedTuple):
     Attributes:
         n: refractive index.
         photons: photons of a saturated track.
-        resolution: of the angle of one photon [rad].
+        resolution: of the angle of one photon [rad], as published.  The detailed simulation has
+            the width of the core instead, which with its tail comes out at this.
         inner: smallest angle to the beam [rad].
         outer: largest slopes in x and y.
     """
@@ -38,6 +39,11 @@ RADIATORS = {
     "c4f10": Radiator(1.0014, 20.0, 1.618e-3, 0.025, (0.300, 0.250)),
     "cf4": Radiator(1.0005, 16.0, 0.68e-3, 0.015, (0.120, 0.100)),
 }
+
+# Edges of the acceptance, over its published limits.  The inner one is softer than that of the
+# detailed simulation (0.8 and 0.4), and models were trained with it.
+_INNER_START, _INNER_WIDTH = 0.7, 0.6
+_OUTER_END, _OUTER_WIDTH = 1.05, 0.12
 
 _MASSES = {particles.SPECIES_NAMES[pdg].lower(): m for pdg, m in particles.MASSES.items()}
 
@@ -124,10 +130,11 @@ def saturation(p: Floats, mass: Floats | float, index: float) -> Floats:
 def _share(radiator: str, tx: Floats, ty: Floats) -> Floats:
     """Share of the ring that the photon detectors see, by the track's slopes in the radiator."""
     wanted = RADIATORS[radiator]
-    inner = (np.hypot(tx, ty) - 0.7 * wanted.inner) / (0.6 * wanted.inner)
+    inner = (np.hypot(tx, ty) - _INNER_START * wanted.inner) / (_INNER_WIDTH * wanted.inner)
     share = np.clip(inner, 0.0, 1.0)
     for slope, outer in ((tx, wanted.outer[0]), (ty, wanted.outer[1])):
-        share = share * np.clip((1.05 * outer - np.abs(slope)) / (0.12 * outer), 0.0, 1.0)
+        rim = (_OUTER_END * outer - np.abs(slope)) / (_OUTER_WIDTH * outer)
+        share = share * np.clip(rim, 0.0, 1.0)
     return share
 
 

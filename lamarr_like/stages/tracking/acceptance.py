@@ -7,7 +7,7 @@ import numpy as np
 from ...arrays import Columns, Mask
 from ...events import EventBatch
 from ...physics import particles
-from .. import features
+from .. import features, geometry
 from ..recipe import recipe
 from ..stage import AbstractClassifierStage, keys
 
@@ -42,7 +42,7 @@ class Acceptance(AbstractClassifierStage):
         mask: Mask = particle["mc_stable"].astype(bool) & (pz > 0.0)
         mask &= pt2 + pz * pz > MIN_MOMENTUM**2
         mask &= pt2 < (MAX_SLOPE * pz) ** 2
-        mask &= particle["mc_vz"] < features.T3_Z
+        mask &= particle["mc_vz"] < geometry.T3_Z
         mask[mask] = particles.is_tracked(particle["mc_pdg_id"][mask])
         return mask
 

@@ -11,7 +11,7 @@ from ... import schema
 from ...arrays import Columns, Floats, Integers, Mask, Rows
 from ...events import EventBatch
 from ...physics.kinematics import momentum_components
-from .. import features
+from .. import features, geometry
 from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, Model, keys, typed
 from .covariance_numbers import from_vine, tanh, to_vine
@@ -269,7 +269,7 @@ def _ideal(batch: EventBatch, rows: Mask, reco: TrackState) -> _Ideal:
     scale = np.ones_like(z)
     for group in (_T_QOP, _U_QOP):
         scale[:, group] = np.sqrt((z[:, group] ** 2).sum(axis=1, keepdims=True)) + 1e-6
-    across = 0.25 * (z[:, _ACROSS] ** 2).sum(axis=1) + (distance / features.VELO_INNER) ** 2
+    across = 0.25 * (z[:, _ACROSS] ** 2).sum(axis=1) + (distance / geometry.VELO_INNER) ** 2
     scale[:, _ACROSS] = np.sqrt(across)[:, None] + 1e-5
     scales = ideal_scales(reco, matrix, batch.track["track_type"][rows])
     return _Ideal(log_sigma, z, scale, scales)

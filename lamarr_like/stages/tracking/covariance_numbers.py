@@ -19,7 +19,7 @@ RIDGE = 1e-10
 
 
 def tanh(x: Floats) -> Floats:
-    """Hyperbolic tangent of moderate numbers; that of NumPy differs with the processor."""
+    """Hyperbolic tangent of moderate numbers of any shape; NumPy's differs with the processor."""
     e = np.expm1(2.0 * x)
     return e / (e + 2.0)
 
@@ -53,7 +53,8 @@ def cholesky(matrix: Floats) -> Floats:
             f"{int(bad.sum())} of {len(bad)} covariance matrices are not positive definite, "
             f"the first is number {int(np.argmax(bad))}"
         )
-    return factor * sigma[:, :, None]
+    result: Floats = factor * sigma[:, :, None]
+    return result
 
 
 def solve(factor: Floats, vector: Floats) -> Floats:

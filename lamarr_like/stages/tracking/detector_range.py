@@ -67,7 +67,7 @@ def checked(config: Mapping[str, Any], stage: str) -> Ranges:
 
 
 def limits_of(ranges: Ranges, figure: str, track_type: Integers) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value of a figure for each track; without end where none is known."""
+    """Smallest and largest value of a figure, shapes ``(n,)``; infinite where none is known."""
     ends = np.full((2, 1 + max(TRACK_TYPES.values())), np.inf)
     ends[0] = -np.inf
     for name, limits in ranges.items():

@@ -10,19 +10,16 @@ from ...arrays import Floats
 from ...errors import PipelineError
 from ...events import EventBatch, Table
 from ...physics.kinematics import closest_to_beam
-from ..features import ECAL_Z, MOMENTUM, T3_Z, VERTEX
+from ..features import MOMENTUM, VERTEX
+from ..geometry import ECAL_Z, KICK, MAGNET_Z, T3_Z
 from ..stage import AbstractStage, keys, typed
 
-MAGNET_Z = 5200.0
-"""Centre of the dipole [mm], where the whole kick is given at once."""
-KICK = 1199.16983
-"""Momentum kick [MeV] of an integrated field of 4 T m for a charge of 1."""
 FAR = 1e5
 """Bound of positions [mm]; particles that never reach a plane are put this far off the axis."""
 
 
 class Propagation(AbstractStage):
-    """Analytic propagation: straight lines and a thin dipole.
+    """Analytic propagation: straight lines and a thin dipole, whose whole kick is given at once.
 
     Args:
         polarity: sign of the field along y; positive particles are bent to +x by -1 (magnet

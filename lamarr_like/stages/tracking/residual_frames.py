@@ -168,7 +168,7 @@ def residuals(frame: str, truth: TrackState, reco: TrackState, scales: Scales) -
 def smeared(
     frame: str, truth: TrackState, drawn: Mapping[str, np.ndarray], scales: Scales
 ) -> TrackState:
-    """Reconstructed states from true ones and residuals: the inverse of `residuals`."""
+    """Reconstructed states from true ones and residuals, shapes ``(n,)``: undoes `residuals`."""
     ratio = 1.0 + _expanded(drawn["qop_rel"], scales) * scales.qop
     charge = np.where(ratio < 0.0, -truth.charge, truth.charge)
     p = truth.p / np.maximum(np.abs(ratio), _MIN_RATIO)

@@ -192,7 +192,7 @@ class Resolution(AbstractGeneratorStage):
     def reconstructed(
         self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
     ) -> Columns:
-        """Columns of the tracks asked for, from a draw of the model."""
+        """Columns of the tracks asked for, from a draw of the model; shapes ``(rows.sum(),)``."""
         truth = true_state(batch, rows)
         return self._columns(drawn, self._state(drawn, truth, _scales(batch, rows, truth)))
 
@@ -224,12 +224,12 @@ def _always(truth: TrackState) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def reconstructed_state(batch: EventBatch, rows: Mask) -> TrackState:
-    """Reconstructed states of some tracks."""
+    """Reconstructed states of some tracks, shapes ``(rows.sum(),)``."""
     return TrackState(*(batch.track[c][rows].astype(np.float64) for c in _STATE))
 
 
 def true_state(batch: EventBatch, rows: Mask) -> TrackState:
-    """True states closest to the beam of the particles behind some tracks."""
+    """True states closest to the beam of what made some tracks, shapes ``(rows.sum(),)``."""
     particle, linked = batch.particle, features.linked_rows(batch, rows)
     px, py, pz = (particle[c][linked] for c in features.MOMENTUM)
     x, y, z = (particle[c][linked] for c in features.CLOSEST)

@@ -61,7 +61,7 @@ _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 def velo_weight(radius: Floats) -> Floats:
-    """Weight [1/mm^2] of a VELO segment in a vertex, by the radius of its first measurement [mm].
+    """Weight [1/mm^2] of VELO segments by the radius of their first hits [mm], shapes ``(n,)``.
 
     Segments without momentum are fitted as if all had the same: their errors grow with that radius.
     """
@@ -165,7 +165,8 @@ def _normal(weight: Floats, slope: Floats) -> Floats:
     """W J^T J with the derivative J = (1, 0, -tx; 0, 1, -ty), in the order of `_PAIRS`."""
     tx, ty = slope.T
     zero = np.zeros_like(tx)
-    return weight * np.stack([zero + 1.0, zero, -tx, zero + 1.0, -ty, tx * tx + ty * ty])
+    result: Floats = weight * np.stack([zero + 1.0, zero, -tx, zero + 1.0, -ty, tx * tx + ty * ty])
+    return result
 
 
 def _summed(place: Ints, terms: Floats, n: int) -> Floats:

@@ -11,6 +11,7 @@ from ... import rng
 from ...arrays import Floats
 from ...detailed import matter, rich
 from ...detailed.parameters import DEFAULT, Parameters
+from ...detailed.radiator import cherenkov_angle, radiators
 from ...events import EventBatch
 from ...statistics.distances import core_width
 from ..bins import SPECIES
@@ -100,11 +101,11 @@ def _dll_spectra(batch: EventBatch, par: Parameters) -> Iterator[Series]:
 def _cherenkov(batch: EventBatch, par: Parameters, n_tracks: int = 2000) -> Iterator[Series]:
     """Photons of lone muons of 100 GeV, and the angle of each species."""
     p = np.geomspace(1e3, 1.5e5, 200)
-    for radiator, name in zip(rich.radiators(par), ("C4F10", "CF4"), strict=True):
+    for radiator, name in zip(radiators(par), ("C4F10", "CF4"), strict=True):
         slope = 2.0 * radiator.theta_min
         keys = rng.stream_keys(1, f"plots/{name}", np.arange(n_tracks))
         _, theta = rich.photon_angles(keys, (slope, slope, 1e5), matter.MUON, radiator)
-        angle = rich.cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
+        angle = cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
         span, width = 8.0 * radiator.sigma, 1e3 * core_width(theta - angle)
         labels = (f"{name}, muons of 100 GeV", "angle of the photon [mrad]", "density [1/mrad]")
         edges = np.linspace(1e3 * (angle - span), 1e3 * (angle + span), 81)
@@ -114,7 +115,7 @@ def _cherenkov(batch: EventBatch, par: Parameters, n_tracks: int = 2000) -> Iter
         at = np.full(2, 1e3 * angle)
         yield _line(labels, at, np.array([0.0, one.ours.max()]), "arccos(1 / n beta)")
         for species, word in ((matter.PION, "pi"), (matter.KAON, "K"), (matter.PROTON, "p")):
-            angles = [rich.cherenkov_angle(v, matter.MASS[species], radiator.n) for v in p]
+            angles = [cherenkov_angle(v, matter.MASS[species], radiator.n) for v in p]
             shown = np.where(np.array(angles) > 0.0, 1e3 * np.array(angles), np.nan)
             panel = ("Cherenkov angle", "p [GeV]", "Cherenkov angle [mrad]")
             look = f"{word} in {name}"

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...arrays import Columns
-from ...statistics.binned import wald_error, weighted_median, weighted_quantiles, weighted_width
-from ...statistics.matching import Matched, Statistic, bins_of
+from ...statistics.binned import (
+    bins_of,
+    wald_error,
+    weighted_median,
+    weighted_quantiles,
+    weighted_width,
+)
+from ...statistics.matching import Matched, Statistic
 from ..bins import SPECIES
 from .lhcb2016 import CELLS, P_EDGES, SOURCE
 from .results import NAN, Row, Section, Series, relative, series, worst

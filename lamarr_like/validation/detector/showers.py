@@ -122,7 +122,8 @@ def contained(shower: Showers, bins: int) -> Floats:
     total = np.zeros(n)
     for i, j in itertools.product(range(3), repeat=2):
         total += padded[np.arange(n), row + i, column + j]
-    return total / cells.sum(axis=(1, 2))
+    result: Floats = total / cells.sum(axis=(1, 2))
+    return result
 
 
 def _containment(name: str, bins: int, cell: str, both: Both) -> Row:

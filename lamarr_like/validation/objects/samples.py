@@ -9,7 +9,7 @@ import numpy as np
 from ... import schema
 from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch
-from ...stages.calorimeter.sources import BORDERS, CELL_Z, HOLE
+from ...stages.geometry import BORDERS, CELL_Z, HOLE
 from ..detector.muon_curves import muon_tracks
 from ..detector.sample import long_tracks
 from .declared import NEEDED, VARIABLES

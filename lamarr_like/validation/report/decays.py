@@ -11,8 +11,8 @@ from ...arrays import Columns
 from ...statistics.influence import Shares
 from .decay_rows import DecayRows
 from .distributions import Distance, Width, distance, width_by
-from .efficiency import MIN_PARTICLES, Binned, Binner, effective
-from .gather import Sample, where
+from .efficiency import MIN_PARTICLES, Binned, Binner
+from .gather import Sample, effective, where
 from .measure import of_width
 from .verdict import Measurement
 

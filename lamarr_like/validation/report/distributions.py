@@ -234,7 +234,8 @@ def _width_ratio(one: Columns, two: Columns, variable: str) -> tuple[float, ...]
 
 def _step(size: float) -> float:
     """Distance of the quantiles between which the density is taken."""
-    return min(0.1, size**-0.35)
+    result: float = min(0.1, size**-0.35)
+    return result
 
 
 def width_freedom(size: Floats) -> Floats:
@@ -320,7 +321,8 @@ def _correlation(one: Floats, two: Floats, weights: Floats) -> tuple[float, Floa
 
     def standard(z: Floats) -> Floats:
         centred: Floats = z - (weights * z).sum() / total
-        return centred / np.sqrt(max((weights * centred**2).sum() / total, 1e-12))
+        result: Floats = centred / np.sqrt(max((weights * centred**2).sum() / total, 1e-12))
+        return result
 
     a, b = standard(one), standard(two)
     r = float((weights * a * b).sum() / total)

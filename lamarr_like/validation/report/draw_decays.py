@@ -13,7 +13,8 @@ from ..sheets import new_sheet, sheet_of
 from .canvas import SAMPLES, Drawing, both, of_shares, shapes, storeys
 from .compute import Report
 from .decays import DecayComparison, decay_title, known, plain
-from .efficiency import MIN_PARTICLES, Binned, effective
+from .efficiency import MIN_PARTICLES, Binned
+from .gather import effective
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,8 +12,7 @@ from ...statistics.adaptive_bins import Bins, adaptive_bins
 from ...statistics.mass_peak import WINDOWS, Peak, find_peak
 from .columns import SPECIES
 from .distributions import MIN_WIDTH, Width, title, width_by
-from .efficiency import effective
-from .gather import Sample, of_species, where
+from .gather import Sample, effective, of_species, where
 
 CURVES: dict[str, tuple[str, str, str]] = {
     "K beside pi, PIDK": ("K", "pi", "pid_k"),

@@ -16,8 +16,7 @@ from ...arrays import Columns, Floats
 from ...statistics.distances import weighted_wasserstein
 from .columns import GROUPS, SPECIES
 from .distributions import MIN_WIDTH
-from .efficiency import effective
-from .gather import Sample, of_species
+from .gather import Sample, effective, of_species
 
 DIRECTIONS = 32
 MOST_ROWS = 40_000

@@ -230,7 +230,7 @@ def write_histograms(report: Report, path: Path) -> None:
                     )
 
 
-def _ratio_histograms(ratio: Ratio) -> Iterator[tuple[str, hist.Hist]]:
+def _ratio_histograms(ratio: Ratio) -> Iterator[tuple[str, hist.Hist[Any]]]:
     for (axis, *others), binned in ratio.schemes.items():
         if others:
             continue
@@ -245,7 +245,7 @@ def _ratio_histograms(ratio: Ratio) -> Iterator[tuple[str, hist.Hist]]:
 
 def _histogram(
     edges: np.ndarray, values: np.ndarray, variances: np.ndarray, text: str
-) -> hist.Hist:
+) -> hist.Hist[Any]:
     import hist
 
     one = hist.Hist(hist.axis.Variable(edges), storage=hist.storage.Weight(), name=text)

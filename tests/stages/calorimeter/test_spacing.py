@@ -5,6 +5,7 @@ import pytest
 
 from lamarr_like.stages import grid
 from lamarr_like.stages.calorimeter import spacing as ecal_spacing
+from lamarr_like.stages.calorimeter.links import Links, Placed, with_neighbours
 from lamarr_like.stages.calorimeter.sources import CELLS, region_of
 from lamarr_like.stages.calorimeter.spacing import (
     EDGES,
@@ -17,7 +18,6 @@ from lamarr_like.stages.calorimeter.spacing import (
     nearest_cluster,
     pair_factors,
 )
-from lamarr_like.stages.calorimeter.tables import _with_neighbours
 
 HARD = [0.0, 0.1, 0.2, 0.4, 0.6, 1.0, 1.0]
 
@@ -110,10 +110,10 @@ def test_neighbours_get_what_the_owner_did_not_give():
     x, y, energy, event, owner, _ = leaking()
     alone = np.where(owner % 3 == 0, 1.0, 0.95)
     leak = leaked_parts(*leaking())
-    links = (owner, owner % 2, alone)
-    none = (np.zeros(0, int), np.zeros(0, int), np.zeros(0))
-    places = np.stack([x, y, energy])
-    cluster, particle, weight = _with_neighbours(links, places, event, leak, none)
+    links = Links(owner, owner % 2, alone)
+    none = Links(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+    placed = Placed(x, y, energy, event)
+    cluster, particle, weight = with_neighbours(links, placed, leak, none)
     total = np.bincount(cluster, weight)
     assert total.max() <= 1.0 + 1e-12
     # A cluster that is wholly its owner's stays so.
@@ -122,7 +122,7 @@ def test_neighbours_get_what_the_owner_did_not_give():
     expected = 0.05 * energy[cluster ^ 1] / energy[cluster]
     assert neighbour.sum() > 0.9 * (alone < 1.0).sum()
     assert (weight[neighbour] <= np.minimum(0.05, 6.0 * expected[neighbour]) + 1e-12).all()
-    far = _with_neighbours(links, np.stack([3.0 * x, y, energy]), event, leak, none)
+    far = with_neighbours(links, placed._replace(x=3.0 * x), leak, none)
     assert len(far[0]) == len(owner)
 
 

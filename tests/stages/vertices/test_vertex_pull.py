@@ -7,7 +7,7 @@ import pytest
 from decay_samples import reconstructed
 from scipy.optimize import minimize
 
-from lamarr_like.detailed.vertexing import _ANNEALING
+from lamarr_like.detailed.vertexing import ANNEALING
 from lamarr_like.events import concatenate
 from lamarr_like.io.sources import open_source
 from lamarr_like.stages.tracking.propagation import Propagation
@@ -92,7 +92,7 @@ def test_derivative_is_the_mean_of_tukeys(cut):
 
 
 def test_cuts_are_those_of_the_detailed_fit():
-    assert _ANNEALING.tolist() == list(CUTS)
+    assert ANNEALING.tolist() == list(CUTS)
 
 
 def test_events_do_not_know_of_each_other(batch):

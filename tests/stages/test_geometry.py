@@ -1,0 +1,148 @@
+"""The detector that the stages assume beside that of the detailed simulation.
+
+The two rooms never import each other, so that only this says where they agree.  A pair that differs
+is written down with both values: whoever changes one is told that the models were trained with the
+other, and that the reason beside the constant in `lamarr_like.stages` has to hold still.
+"""
+
+import numpy as np
+import pytest
+
+from lamarr_like.detailed import field, matter, muon, parameters, trackfit, vertexing
+from lamarr_like.detailed.calorimeter import cells
+from lamarr_like.detailed.geometry import TT, build_planes
+from lamarr_like.physics import particles, passage
+from lamarr_like.stages import geometry as assumed
+from lamarr_like.stages.calorimeter import tables
+from lamarr_like.stages.identification import muon as muon_stage
+from lamarr_like.stages.identification.rich import RADIATORS
+from lamarr_like.stages.tracking import ideal_fit
+from lamarr_like.stages.vertices import vertex_pull
+
+PAR = parameters.DEFAULT
+PLANES = build_planes(PAR)
+STATIONS = {f"m{k}": z for k, z in enumerate(PAR.muon_z, start=2)}
+SHEETS = dict(PAR.passive)
+
+
+def borders():
+    ecal = cells.ecal(PAR)
+    return tuple(map(tuple, ecal.half.tolist()))
+
+
+EQUAL = {
+    "VELO radii": ((assumed.VELO_INNER, assumed.VELO_OUTER), (PAR.velo_r_min, PAR.velo_r_max)),
+    "VELO stations": (assumed.VELO_STATIONS, PAR.velo_z),
+    "VELO pitch": (assumed.VELO_PITCH, (PAR.velo_pitch_inner, PAR.velo_pitch_outer)),
+    "VELO material": (ideal_fit._VELO_X0, PAR.velo_x0),
+    "T stations": (assumed.T_STATION_Z, PAR.t_centres),
+    "T acceptance": (assumed.T_HALF, (PAR.t_half_x, PAR.t_half_y)),
+    "T opening": (assumed.T_HOLE, PAR.t_hole),
+    "inner tracker": (assumed.INNER_TRACKER, np.transpose([PAR.it_half_x, PAR.it_half_y])),
+    "T material": (ideal_fit._T_X0, len(PAR.t_layer_dz) * PAR.t_x0),
+    "T information": (
+        ideal_fit._T_WEIGHTS,
+        (
+            4.0 * PAR.it_efficiency / PAR.it_resolution**2,
+            8.0 * PAR.ot_efficiency / PAR.ot_resolution**2,
+        ),
+    ),
+    "stereo angle": (ideal_fit._STEREO, PAR.stereo_angle),
+    "TT layers": ([z for z, _ in ideal_fit._TT_LAYERS], PAR.tt_z[::-1]),
+    "TT angles": ([a for _, a in ideal_fit._TT_LAYERS], PLANES.angle[PLANES.kind == TT][::-1]),
+    "TT acceptance": (
+        (*ideal_fit._TT_HALF, ideal_fit._TT_HOLE),
+        (PAR.tt_half_x, PAR.tt_half_y, PAR.tt_hole),
+    ),
+    "TT error": (ideal_fit._TT_ERROR, PAR.tt_resolution),
+    "TT material": (ideal_fit._TT_X0, PAR.tt_x0),
+    "magnet": (
+        (assumed.MAGNET_Z, assumed.MAGNET_WIDTH),
+        (PAR.magnet_centre, PAR.magnet_width),
+    ),
+    "field": (ideal_fit._KICK, field.KAPPA * 1e3 * PAR.bending_power),
+    "foil radius": (ideal_fit._FOIL_RADIUS, PAR.foil_radius),
+    "sheets in the magnet": (
+        [ideal_fit._MAGNET_X0] * 2,
+        [SHEETS[z] for z in ideal_fit._MAGNET_SHEETS],
+    ),
+    "sheets before the TT": (
+        sorted(ideal_fit._BEFORE_TT),
+        sorted(
+            [(z, x0) for z, x0 in PAR.passive if z < PAR.tt_z[0]]
+            + [(PAR.velo_exit_z, PAR.velo_exit_x0)]
+        ),
+    ),
+    "beam pipe": (
+        (*ideal_fit._PIPE, ideal_fit._PIPE_SLOPE),
+        (PAR.pipe_z, PAR.pipe_x0, PAR.pipe_angle, PAR.pipe_least, PAR.beam_pipe_slope),
+    ),
+    "prior of the fit": (ideal_fit._PRIOR, trackfit.PRIOR),
+    "steps of the vertex fit": (vertex_pull.CUTS, vertexing.ANNEALING),
+    "ECAL plane": (assumed.ECAL_Z, PAR.calo_plane_z),
+    "ECAL cells": (assumed.CELLS, cells.ecal(PAR).size),
+    "ECAL borders": (assumed.BORDERS, borders()),
+    "ECAL opening": (assumed.HOLE, cells.ecal(PAR).hole[-1]),
+    "ECAL resolution": (
+        tables.RESOLUTION["energy"],
+        (*(value**2 for value in PAR.calo_resolution), 0.0),
+    ),
+    "SPD opening": (assumed.SPD_HOLE, (PAR.spd_hole_x, PAR.spd_hole_y)),
+    "muon stations": (
+        list(assumed.MUON_STATION_Z.values()),
+        [STATIONS[name] for name in assumed.MUON_STATION_Z],
+    ),
+    "muon opening": (assumed.MUON_INNER, PAR.muon_inner),
+    "momenta of isMuon": (
+        (muon_stage.MIN_MOMENTUM, *muon_stage.STEPS),
+        (muon.MIN_MOMENTUM, muon.REACHES_M4, muon.NEEDS_ALL),
+    ),
+    "refractive indices": ([r.n for r in RADIATORS.values()], PAR.rich_index),
+    "photons of the RICH": ([r.photons for r in RADIATORS.values()], PAR.rich_yield),
+    "inner edge of the RICH": ([r.inner for r in RADIATORS.values()], PAR.rich_theta_min),
+    "outer edges of the RICH": (
+        [r.outer for r in RADIATORS.values()],
+        np.transpose([PAR.rich_slope_x, PAR.rich_slope_y]),
+    ),
+    "flight of mesons": (
+        list(particles.LIFETIME_LENGTH.values()),
+        [matter.C_TAU[matter.SPECIES_OF_PDG[pdg]] for pdg in particles.LIFETIME_LENGTH],
+    ),
+    "masses": (
+        list(particles.MASSES.values()),
+        [matter.MASS[matter.SPECIES_OF_PDG[pdg]] for pdg in particles.MASSES],
+    ),
+}
+
+DIFFERENT = {
+    "VELO error": (ideal_fit._VELO_ERROR, 0.275, PAR.velo_resolution, 0.28),
+    "foil material": (ideal_fit._FOIL_X0, 0.045, PAR.foil_x0, 0.047),
+    "kick": (assumed.KICK, 1199.16983, 1e3 * passage.CURVATURE * PAR.bending_power, 1199.169832),
+    "middle of the TT": (assumed.TT_Z, 2450.0, sum(PAR.tt_z) / 4.0, 2485.0),
+    "last T layer": (assumed.T3_Z, 9400.0, PAR.t_centres[2] + PAR.t_layer_dz[-1], 9480.0),
+    "depth of showers": (assumed.CELL_Z, 12650.0, PAR.calo_face_z + 130.0, 12650.0),
+    "SPD width": (assumed.SPD_HALF[0], 3800.0, PAR.spd_half_x, 3780.0),
+    "SPD height": (assumed.SPD_HALF[1], 3100.0, PAR.spd_half_y, 3080.0),
+    "angle per photon, C4F10": (
+        *(RADIATORS["c4f10"].resolution, 1.618e-3),
+        *(PAR.rich_resolution[0], 1.457e-3),
+    ),
+    "angle per photon, CF4": (
+        *(RADIATORS["cf4"].resolution, 0.68e-3),
+        *(PAR.rich_resolution[1], 0.587e-3),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_both_detectors_agree(name):
+    stages, detailed = (np.asarray(values, dtype=float) for values in EQUAL[name])
+    assert stages.shape == detailed.shape
+    assert stages == pytest.approx(detailed, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_both_sides_of_a_difference_are_known(name):
+    ours, known_ours, theirs, known_theirs = DIFFERENT[name]
+    assert ours == known_ours, "models have to be trained again"
+    assert theirs == pytest.approx(known_theirs, rel=1e-12)
