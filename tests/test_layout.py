@@ -25,12 +25,8 @@ UNNAMED = {
     "lamarr_like.nets.layers",
     "lamarr_like.nets.loop",
     "lamarr_like.nets.mlp",
-    "lamarr_like.nets.onnx_graph",
     "lamarr_like.training.fits",
-    "lamarr_like.validation.detector.occupancy",
-    "lamarr_like.validation.detector.tracking",
     "lamarr_like.validation.numbers",
-    "lamarr_like.validation.objects.command",
     "lamarr_like.validation.report.canvas",
     "lamarr_like.validation.report.decay_rows",
     "lamarr_like.validation.report.draw",
@@ -38,9 +34,7 @@ UNNAMED = {
     "lamarr_like.validation.report.page",
     "lamarr_like.validation.report.physics",
     "lamarr_like.validation.report.pidcalib",
-    "lamarr_like.validation.report.workers",
     "lamarr_like.validation.sheets",
-    "lamarr_like.validation.stages.command",
 }
 """Modules that are tested through others only; the list may get shorter, not longer."""
 

@@ -268,8 +268,10 @@ class PythiaSource(TruthSource):
         # Pile-up comes at the energy of the signal.
         lines = BEAMS if self._main is None else (f"Beams:eCM = {_energy(self._main)}",)
         words = (*lines, *settings, *_COMMON)
-        idle = _IDLE.setdefault(words, [])
-        pythia = idle.pop() if idle else self._initialised(new_pythia(), words)
+        try:
+            pythia = _IDLE.setdefault(words, []).pop()
+        except IndexError:
+            pythia = self._initialised(new_pythia(), words)
         weakref.finalize(self, _put_by, words, pythia).atexit = False
         return pythia
 
