@@ -16,7 +16,8 @@ from lamarr_like.engine import onnx_check
 from lamarr_like.engine.artefact import read_artefact
 from lamarr_like.engine.atoms import Atoms
 from lamarr_like.engine.booster_check import check_booster
-from lamarr_like.engine.load import build_model, drawn_ranges, load_model
+from lamarr_like.engine.load import build_model, load_model
+from lamarr_like.engine.model_tables import drawn_ranges
 from lamarr_like.engine.normal_scores import NormalScores
 from lamarr_like.engine.onnx_check import OPERATORS, check_model, measure
 from lamarr_like.engine.onnx_file import parse_model
