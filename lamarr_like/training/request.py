@@ -81,16 +81,18 @@ class Request:
         """Options of the training, with their defaults.
 
         Raises:
-            TrainingError: if the stage has no such option.
+            TrainingError: if the stage has no such option, or that has no such value.
         """
         known = self.stage_class.training_options
-        for name in self.options:
+        where = f"the training of stage {self.stage!r}"
+        for name, value in self.options.items():
             if name not in known:
                 there = ", ".join(known) or "none"
-                raise TrainingError(
-                    f"the training of stage {self.stage!r} has no option {name!r}; it has {there}"
-                )
-        return {**known, **self.options}
+                raise TrainingError(f"{where} has no option {name!r}; it has {there}")
+            if value not in known[name]:
+                there = ", ".join(map(str, known[name]))
+                raise TrainingError(f"{where}: {name} cannot be {value!r}; it can be {there}")
+        return {**{name: values[0] for name, values in known.items()}, **self.options}
 
     def config(self, n_rows: int) -> AbstractConfig:
         """Settings of the training.

@@ -164,7 +164,7 @@ class Spark(_OfParticles, AbstractModelStage):
     kind = "shelf"
     trained_by = "spark"
     recipes = (recipe("shelf", size=200),)
-    training_options = {"scale": 1.0}  # noqa: RUF012
+    training_options = {"scale": (1.0, 2.0)}  # noqa: RUF012
     incomparable = ""
     provides = target_columns = keys("particle", "spark")
 

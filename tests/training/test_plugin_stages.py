@@ -110,6 +110,7 @@ def test_what_a_stage_cannot_have_is_named(glow, sample, tmp_path):
         ("glow", {"family": "shelf"}, "no family 'shelf' of generators; there are armdn, gan"),
         ("glow", {"options": {"frame": "x"}}, "'glow' has no option 'frame'; it has none"),
         ("spark", {"options": {"size": 1}}, "'spark' has no option 'size'; it has scale"),
+        ("spark", {"options": {"scale": 9}}, "'spark': scale cannot be 9; it can be 1.0, 2.0"),
     ):
         with pytest.raises(TrainingError, match=message):
             made(stage, sample, tmp_path / "none", **request)

@@ -18,8 +18,9 @@ from ..onnx_graph import Graph
 from ..sample import GeneratorSample, stream
 from .batches import Prepared
 from .config import TranslatorConfig
-from .net import PLACE, Network, initial_weights
+from .net import PLACE, Network
 from .ops import OnnxOps, TensorFlowOps
+from .weights import initial_weights
 
 
 class _Packed:
