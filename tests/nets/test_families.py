@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,19 +16,17 @@ from lamarr_like.nets.families import FAMILIES, find_family
 tf = pytest.importorskip("tensorflow")
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-_TRAINED = {}
 
 
+@cache
 def trained(family):
     """A short training, done once."""
-    if family.name not in _TRAINED:
-        config, toy = small(family), TOYS[family.kind]
-        _TRAINED[family.name] = family.fit(toy.sample(), config, progress=False)
-    return _TRAINED[family.name]
+    return family.fit(TOYS[family.kind].sample(), small(family), progress=False)
 
 
-def barely_trained(family, seed=1):
-    """Three steps, without compiling, which would take longer."""
+@cache
+def barely_trained(family, seed=4, time=1):
+    """Three steps, without compiling, which would take longer; done once each time asked for."""
     config = small(family, head_steps=2, evaluations=1, seed=seed).with_steps(3)
     tf.config.run_functions_eagerly(True)
     try:
@@ -71,7 +70,7 @@ def test_training_makes_it_better(family):
 
 @FAMILY
 def test_same_seed_same_model(family):
-    one, two, other = (barely_trained(family, seed) for seed in (4, 4, 5))
+    one, two, other = (barely_trained(family, *run) for run in ((4,), (4, 2), (5,)))
     assert one.files == two.files
     assert one.files != other.files
     toy = TOYS[family.kind]

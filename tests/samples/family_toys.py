@@ -133,7 +133,7 @@ class SequenceToy:
 
     farthest = 0.2
 
-    def sample(self, n=300, seed=1):
+    def sample(self, n=200, seed=1):
         return sequence_law(n, seed)
 
     def broken(self):
@@ -172,7 +172,7 @@ SMALL = {
     **{"hidden": 24, "depth": 2, "components": 4, "knots": 300, "batch": 256, "warm_up": 50},
     **{"ema": 0.99, "evaluations": 2, "steps": 500, "trees": 40, "critic_hidden": 32},
     **{"width": 16, "heads": 2, "head_state": 8, "head_hidden": 12, "tokens": 256, "longest": 16},
-    **{"head_depth": 1, "head_steps": 300, "head_batch": 256, "learning_rate": 4e-3},
+    **{"head_depth": 1, "head_steps": 200, "head_batch": 256, "learning_rate": 4e-3},
 }
 """Settings that make a training short, for families that have them."""
 
@@ -181,6 +181,8 @@ def small(family, **changes):
     """Settings of a short training."""
     known = {field.name for field in fields(family.settings)}
     wanted = {k: v for k, v in (SMALL | changes).items() if k in known}
-    if family.kind == "classifier" and "trees" in known:
+    if "trees" in known:
         wanted["learning_rate"] = 0.2
+    if family.kind == "translator" and "steps" not in changes:
+        wanted["steps"] = 150
     return family.configured(**wanted)
