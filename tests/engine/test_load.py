@@ -63,8 +63,8 @@ def test_a_kind_of_a_plugin_is_loaded_from_its_artefact(glow, tmp_path):
     head = {"family": "shelf", "stage": "spark", "sample": "s", "version": "1"}
     folder = write_artefact(tmp_path / "spark-s-1", {**SHELF, **head}, {}, "card")
     model = load_model(folder)
-    drawn = model.draw({"a": np.zeros(2)}, np.array([[0.1], [0.9]]))
-    assert drawn.tolist() == [1.0, 3.0]
+    drawn = model.draw({"a": np.zeros(2)}, np.array([[0.25], [0.5]]))
+    assert drawn.tolist() == [1.5, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class Glow(_OfParticles, AbstractGeneratorStage):
     provides = target_columns = keys("particle", "glow")
     outputs = ("glow",)
     recipes = (
-        recipe("armdn", hidden=16, depth=2, components=2, steps=200, batch=256, knots=200),
+        recipe("armdn", hidden=16, depth=2, components=2, steps=400, batch=256, knots=200),
         recipe("gan", hidden=16, depth=2, critic_hidden=16, steps=5, batch=64, knots=200),
     )
 
@@ -107,14 +107,14 @@ class Lit(_OfParticles, AbstractClassifierStage):
 
 
 class Shelf:
-    """A kind of model of its own: quantiles of one number, whatever the conditions."""
+    """A kind of model of its own: a table of quantiles of one number, whatever the conditions."""
 
     def __init__(self, spec, where):
         self.conditions, self.values, self.where = spec.conditions, np.array(spec.values), where
 
     def draw(self, conditions, uniforms):
         condition_columns(self.conditions, conditions, self.where)
-        return self.values[(uniforms[:, 0] * len(self.values)).astype(int)]
+        return np.interp(uniforms[:, 0], np.linspace(0.0, 1.0, len(self.values)), self.values)
 
     def rehearse(self):
         self.draw({name: np.zeros(1) for name in self.conditions}, np.full((1, 1), 0.5))
@@ -148,7 +148,7 @@ class ShelfConfig(AbstractConfig):
 
 def fit_shelf(sample, config, *, progress=True):
     (values,) = sample.targets.values()
-    found = np.quantile(values, (np.arange(config.size) + 0.5) / config.size)
+    found = np.quantile(values, np.linspace(0.0, 1.0, config.size))
     record = training_record(
         *(config,), rows=len(values), digest="", weighted=False, history=[], started=0.0
     )

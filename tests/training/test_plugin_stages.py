@@ -71,7 +71,7 @@ def test_the_command_trains_a_stage_of_a_plugin_and_fidelity_tests_it(glow, samp
     out = Pipeline.load(file, models)(batch, seed=1)
     rows = np.ones(len(out.particle), bool)
     log_p = stage.conditions(out, rows)["log_momentum"]
-    assert np.corrcoef(log_p, out.particle["glow"])[0, 1] > 0.8
+    assert np.corrcoef(log_p, out.particle["glow"])[0, 1] > 0.7
 
     words = ["fidelity", str(sample), "--model", "glow-pp13-1", "--models", str(models)]
     app([*words, "-o", str(tmp_path / "report")], standalone_mode=False)
