@@ -76,7 +76,6 @@ class Request:
         sample = self.sample if own else f"{family}-{self.sample}"
         return {"stage": self.stage, "sample": sample, "version": self.version}
 
-    @property
     def chosen(self) -> dict[str, Any]:
         """Options of the training, with their defaults.
 
@@ -136,7 +135,7 @@ def expanded(request: Request) -> list[Request]:
         wanted = [_of(request, stage, family) for stage, family in [*own, *further]]
     for one in wanted:
         one.config(1)
-        one.chosen  # noqa: B018  asked for its errors
+        one.chosen()
     return wanted
 
 

@@ -192,4 +192,4 @@ def fit_spark(stage, batch, request, *, progress):
     rows = sample_rows(stage, batch)
     sample = VectorRows(stage.conditions(batch, rows), stage.targets(batch, rows))
     model = request.family_of_models.fit(sample, request.config(len(rows)), progress=progress)
-    return replace(model, config={**model.config, "scale": request.chosen["scale"]})
+    return replace(model, config={**model.config, "scale": request.chosen()["scale"]})

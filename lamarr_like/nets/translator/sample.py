@@ -8,10 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.translator.cluster_layout import (
-    Layout,
-    listed,
-)
+from ...engine.translator.cluster_layout import Layout, listed
 from ...engine.translator.sequences import Sources, cut
 from ...engine.translator.translation import Again, Drawn
 from ...errors import TrainingError
