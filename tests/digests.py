@@ -225,7 +225,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for what is made; kept and used again")
     parser.add_argument("list", type=Path, help="JSON of digests")
     parser.add_argument("words", nargs="*", help="starts of names of jobs, or the second list")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     if given.compare:
         return int(compare(given.list, Path(given.words[0])) > 0)
     with tempfile.TemporaryDirectory() as temporary:

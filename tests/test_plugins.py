@@ -204,13 +204,12 @@ def test_trained_stage_of_a_plugin(fake):
 def test_training_of_a_plugin(fake, tmp_path):
     pytest.importorskip("tensorflow")
     from lamarr_like.chain.pipeline import load_stage
-    from lamarr_like.nets.config import GeneratorConfig
-    from lamarr_like.training.train import RECIPES, Request, fit_stage, recipe
+    from lamarr_like.nets.config import ArmdnConfig
+    from lamarr_like.training.train import Request, fit_stage
 
-    assert isinstance(recipe("learnt"), GeneratorConfig)
-    assert recipe("rich") is RECIPES["rich"]
+    assert Request("learnt").config(500) == ArmdnConfig(weight_decay=0.02)
     with pytest.raises(TrainingError, match="no stage 'magic' to train"):
-        recipe("magic")
+        Request("magic").config(500)
     (batch,) = open_source("gun:pi+", n_events=600, seed=1)
     sample = Propagation()(batch, 1)
     model = fit_stage(sample, Request("learnt", steps=2), progress=False)

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from ..arrays import Floats, Floats32, Ints32, Mask
+from ..arrays import Floats, Floats32, Ints32
 from ..system.progress import progress
 from .classifier import checked_rows, cross_entropy, finished
 from .config import BoosterConfig
@@ -32,61 +32,91 @@ def fit_trees(rows: LabelledRows, config: BoosterConfig, *, progress: bool = Tru
     held = split(len(y), config.holdout, config.seed)
     x = np.stack(columns, axis=1).astype(np.float32)
     started = time.perf_counter()
-    width = len(rows.classes)
-    model, history = _train_booster(x, y, w, held, config, n_classes=width, bar=progress)
+    forest = _Forest(x[~held], y[~held], w[~held], config, len(rows.classes))
+    model, history = _grown(forest, x[held], y[held], w[held], config, progress)
     files = {"model.ubj": model}
     return finished(rows, config, files, y=y, w=w, held=held, history=history, started=started)
 
 
-def _train_booster(
+class _Forest:
+    """Trees in training.
+
+    Args:
+        x, y, w: features ``(n, k)``, labels and weights ``(n,)`` to learn from.
+        config: settings.
+        n_classes: number of classes.
+    """
+
+    def __init__(
+        self,
+        x: Floats32,
+        y: Ints32,
+        w: Floats,
+        config: BoosterConfig,
+        n_classes: int,
+    ) -> None:
+        import xgboost as xgb
+
+        self.y, self.w, self.binary, self.trees = y, w, n_classes == 2, 0
+        # XGBoost takes no negative weights.  Where there are some, it gets the unsigned ones, and
+        # the signs enter the gradient by hand.
+        self.signed = bool((w < 0).any())
+        self.train = xgb.QuantileDMatrix(x, y, weight=abs(w), nthread=config.threads)
+        parameters = {
+            "objective": "binary:logistic" if self.binary else "multi:softprob",
+            "max_depth": config.depth,
+            "eta": config.learning_rate,
+            "min_child_weight": config.min_child_weight,
+            "tree_method": "hist",
+            "nthread": config.threads,
+            "seed": config.seed,
+            # A margin of zero to start from is the same in training and in prediction.
+            "base_score": 0.5,
+            **({} if self.binary else {"num_class": n_classes}),
+        }
+        self.booster = xgb.Booster(parameters, [self.train])
+
+    def grow(self) -> None:
+        """Add a tree (one for each class where there are more than two)."""
+        if self.signed:
+            margin = self.booster.predict(self.train, output_margin=True, training=True)
+            grad, hess = _signed_gradient(margin, self.y, self.w)
+            self.booster.boost(self.train, self.trees, grad=grad, hess=hess)
+        else:
+            self.booster.update(self.train, self.trees)
+        self.trees += 1
+
+    def probabilities(self, x: Floats32) -> Floats:
+        """Probabilities of the classes as the trees stand, shape ``(n, n_classes)``."""
+        p = np.asarray(self.booster.inplace_predict(x), dtype=np.float64)
+        return np.stack([1 - p, p], axis=1) if self.binary else p
+
+    def saved(self) -> bytes:
+        """The trees as they stand."""
+        return bytes(self.booster.save_raw("ubj"))
+
+
+def _grown(
+    forest: _Forest,
     x: Floats32,
     y: Ints32,
     w: Floats,
-    held: Mask,
     config: BoosterConfig,
-    *,
-    n_classes: int,
     bar: bool,
 ) -> tuple[bytes, list[dict[str, float]]]:
-    import xgboost as xgb
-
-    # XGBoost takes no negative weights.  Where there are some, it gets the unsigned ones, and the
-    # signs enter the gradient by hand.
-    signed = bool((w < 0).any())
-    train = xgb.QuantileDMatrix(x[~held], y[~held], weight=abs(w[~held]), nthread=config.threads)
-    binary = n_classes == 2
-    parameters = {
-        "objective": "binary:logistic" if binary else "multi:softprob",
-        "max_depth": config.depth,
-        "eta": config.learning_rate,
-        "min_child_weight": config.min_child_weight,
-        "tree_method": "hist",
-        "nthread": config.threads,
-        "seed": config.seed,
-        # A margin of zero to start from is the same in training and in prediction.
-        "base_score": 0.5,
-        **({} if binary else {"num_class": n_classes}),
-    }
-    booster = xgb.Booster(parameters, [train])
+    """The best state by the held-out rows, and figures on the way."""
     best, patience, kept = float("inf"), 0, b""
     history: list[dict[str, float]] = []
     with progress(config.trees, "trees", "trees", shown=bar) as told:
         for tree in range(1, config.trees + 1):
-            if signed:
-                margin = booster.predict(train, output_margin=True, training=True)
-                grad, hess = _signed_gradient(margin, y[~held], w[~held])
-                booster.boost(train, tree - 1, grad=grad, hess=hess)
-            else:
-                booster.update(train, tree - 1)
-            p = np.asarray(booster.inplace_predict(x[held]), dtype=np.float64)
-            p = np.stack([1 - p, p], axis=1) if binary else p
-            figure = cross_entropy(p, y[held], w[held])
+            forest.grow()
+            figure = cross_entropy(forest.probabilities(x), y, w)
             history.append({"step": tree, "figure": round(figure, 6)})
             told.advance(1)
             told.describe(f"trees, held-out cross entropy {figure:.4f}")
             patience = 0 if figure < best else patience + 1
             if figure < best or not kept:
-                best, kept = figure, bytes(booster.save_raw("ubj"))
+                best, kept = figure, forest.saved()
             if patience >= config.patience:
                 break
     return kept, history[:: max(len(history) // 20, 1)]

@@ -5,7 +5,7 @@ Jolicoeur-Martineau, arXiv:1807.00734) under zero-centred gradient penalties on 
 Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441, which converges without the
 tricks that older losses need.  The energy score (Gneiting and Raftery 2007) of two draws for the
 same conditions keeps the generator from collapsing.  Atoms are drawn as a class first, exactly as
-in `armdn`.
+in `mixture_law`.
 
 Generator and critic work on residuals of a small autoregressive law of few Gaussians, fitted by
 likelihood beside them.  A slope-penalised critic cannot follow widths and correlations that change
@@ -22,10 +22,10 @@ from itertools import pairwise
 import numpy as np
 import tensorflow as tf
 
-from .armdn import ATOM_WIDTHS, MixtureLaw, add_atom_choice
 from .config import GanConfig
 from .generator import fit_rows
 from .layers import Mlp, MovingAverage, adam, weight, zeros
+from .mixture_law import ATOM_WIDTHS, MixtureLaw, add_atom_choice
 from .onnx_graph import Graph
 from .sample import GeneratorSample, VectorRows, stream
 from .trained import TrainedModel

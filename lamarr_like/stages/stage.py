@@ -110,7 +110,8 @@ class AbstractModelStage(AbstractStage):
         kind: kind of its model (`lamarr_like.engine.load.KINDS`), by which families can make it.
         recipes: its own recipe, then those of other families that ``train all`` trains as well.
         trained_by: name of what trains it (`lamarr_like.training.fits.FITS`, or an entry point).
-        training_options: options that a training may set, with their default values.
+        training_options: options that a training may set, each with the values that it may have,
+            the default first.
         incomparable: why `fidelity` cannot test it; empty if it can, by `compared` and `answers`.
         equalities: whether `fidelity` also tests it with equality flags and differences.
 
@@ -128,7 +129,7 @@ class AbstractModelStage(AbstractStage):
     kind: ClassVar[str]
     recipes: ClassVar[tuple[Recipe, ...]] = ()
     trained_by: ClassVar[str]
-    training_options: ClassVar[Mapping[str, Any]] = {}
+    training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     incomparable: ClassVar[str] = "does not say what is to be compared"
     equalities: ClassVar[bool] = False
 

@@ -105,7 +105,7 @@ def fit_generator_stage(
         weights = weights * species_factors(conditions, weights)
     sample = VectorRows(
         conditions,
-        stage.learnt(batch, rows, **request.chosen),
+        stage.learnt(batch, rows, **request.chosen()),
         _unless_one(weights),
         integers=stage.integers,
         pulls=stage.pulls,
@@ -136,7 +136,7 @@ def _completed(
     request: Request,
 ) -> TrainedModel:
     """The model with what the stage itself needs in the configuration."""
-    own = stage.learnt_config(batch, conditions, **request.chosen)
+    own = stage.learnt_config(batch, conditions, **request.chosen())
     return replace(model, config={**model.config, **own})
 
 

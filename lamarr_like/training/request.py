@@ -76,21 +76,22 @@ class Request:
         sample = self.sample if own else f"{family}-{self.sample}"
         return {"stage": self.stage, "sample": sample, "version": self.version}
 
-    @property
     def chosen(self) -> dict[str, Any]:
         """Options of the training, with their defaults.
 
         Raises:
-            TrainingError: if the stage has no such option.
+            TrainingError: if the stage has no such option, or that has no such value.
         """
         known = self.stage_class.training_options
-        for name in self.options:
+        where = f"the training of stage {self.stage!r}"
+        for name, value in self.options.items():
             if name not in known:
                 there = ", ".join(known) or "none"
-                raise TrainingError(
-                    f"the training of stage {self.stage!r} has no option {name!r}; it has {there}"
-                )
-        return {**known, **self.options}
+                raise TrainingError(f"{where} has no option {name!r}; it has {there}")
+            if value not in known[name]:
+                there = ", ".join(map(str, known[name]))
+                raise TrainingError(f"{where}: {name} cannot be {value!r}; it can be {there}")
+        return {**{name: values[0] for name, values in known.items()}, **self.options}
 
     def config(self, n_rows: int) -> AbstractConfig:
         """Settings of the training.
@@ -134,7 +135,7 @@ def expanded(request: Request) -> list[Request]:
         wanted = [_of(request, stage, family) for stage, family in [*own, *further]]
     for one in wanted:
         one.config(1)
-        one.chosen  # noqa: B018  asked for its errors
+        one.chosen()
     return wanted
 
 

@@ -91,6 +91,18 @@ def test_classes_survive_the_round_trip(name, simulated):
     assert len(np.unique(target)) == len(stage.classes)
 
 
+def test_targets_follow_the_options_of_the_training(simulated):
+    rows = Resolution.rows(simulated)
+    for frame in Resolution.training_options["frame"]:
+        learnt = Resolution.learnt(simulated, rows, frame=frame)
+        assert tuple(learnt) == Resolution.outputs_in(frame)
+        conditions = Resolution.conditions(simulated, rows)
+        config = Resolution.learnt_config(simulated, conditions, frame=frame)
+        assert config["frame"] == frame
+        assert {"detector_range", "training_range"} <= set(config)
+    assert RichPid.learnt_config(simulated, {}) == RichPid.extra_config(simulated) == {}
+
+
 def test_models_of_another_stage_are_refused():
     with pytest.raises(PipelineError, match=r"'acceptance'.*conditions n_spd_hits, n_tracks"):
         Acceptance(FakeClassifier(Efficiency))

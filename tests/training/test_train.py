@@ -11,8 +11,10 @@ from lamarr_like.errors import TrainingError
 from lamarr_like.events import EventBatch, Table
 from lamarr_like.io.ntuple import EventWriter, read_events
 from lamarr_like.runs.simulate import RunConfig, simulate_detailed
+from lamarr_like.stages import MODEL_STAGES
+from lamarr_like.training.request import Request, expanded
 from lamarr_like.training.sample import read_sample, row_weights
-from lamarr_like.training.train import GAN_STAGES, RECIPES, Request, _requests, train
+from lamarr_like.training.train import train
 from lamarr_like.validation.stages.fidelity import FidelityReport, SampleConfig, run
 
 
@@ -38,8 +40,11 @@ def models(sample, tmp_path_factory):
 
 
 def test_all_means_every_stage_and_the_gans():
-    wanted = [(r.stage, r.family) for r in _requests("all", Request("all"))]
-    assert wanted == [(s, "armdn") for s in RECIPES] + [(s, "gan") for s in GAN_STAGES]
+    wanted = [(r.stage, r.family) for r in expanded(Request("all"))]
+    further = [(s, "gan") for s in ("resolution", "covariance", "rich")]
+    assert wanted == [(s, None) for s in MODEL_STAGES] + further
+    with pytest.raises(TrainingError, match="name the stage to choose a family"):
+        expanded(Request("all", family="gan"))
 
 
 def test_unknown_stage_and_family(sample, tmp_path):

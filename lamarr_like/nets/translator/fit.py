@@ -15,8 +15,9 @@ from ...statistics.two_sample import Auc
 from ..loop import Files, Judge, Losses, run
 from ..sample import archive, data_digest, split, stream
 from ..trained import TrainedModel, training_record
+from .batches import Prepared, batches_of, buckets_of, head_conditions
 from .config import TranslatorConfig
-from .sample import Prepared, TranslatorSample, batches_of, buckets_of, head_conditions
+from .sample import TranslatorSample
 
 if TYPE_CHECKING:
     from .trainer import TranslatorTrainer

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Columns
-from ...engine.translator.cluster_layout import MOST_CLUSTERS, MOST_OWN
+from ...engine.translator.cluster_layout import MOST_CLUSTERS
 from .config import TranslatorConfig
 from .ops import Ops
 
@@ -22,71 +21,9 @@ FAR = -1e9
 """Logit of what cannot be."""
 PLACE = 7
 """Columns of places: x, y, unit, log energy, rank by energy, column and row of the cell."""
-_PAIR_FEATURES = 5
 _NEAR2, _MIDDLE2, _PEAK = 0.4, 4.0, 4.0
 _BOUND = 6.0
 """Standardised features are bounded here: beyond, nothing has been learnt."""
-
-
-def initial_weights(
-    config: TranslatorConfig, n_features: int, n_cluster_features: int, rng: np.random.Generator
-) -> Columns:
-    """Initial weights by name.
-
-    Args:
-        config: settings.
-        n_features: features of a source.
-        n_cluster_features: features of a cluster.
-        rng: source of random numbers.
-    """
-    made: Columns = {}
-    d, hidden = config.width, config.hidden
-
-    def dense(name: str, a: int, b: int, scale: float = 1.0) -> None:
-        made[f"{name}.kernel"] = rng.normal(size=(a, b)) * (scale / np.sqrt(a))
-        made[f"{name}.bias"] = np.zeros(b)
-
-    def norm(name: str) -> None:
-        made[f"{name}.scale"], made[f"{name}.shift"] = np.ones(d), np.zeros(d)
-
-    def pairs(name: str, channels: int) -> None:
-        # Kept with the channels first: the pairs are the columns of the product.
-        h = config.pair_hidden
-        made[f"{name}.first"] = rng.normal(size=(h, _PAIR_FEATURES)) / np.sqrt(_PAIR_FEATURES)
-        made[f"{name}.first_bias"] = 0.5 * rng.normal(size=(h, 1))
-        made[f"{name}.second"] = rng.normal(size=(channels, h)) * (0.5 / np.sqrt(h))
-
-    dense("source.first", n_features, 2 * d, 1.4)
-    dense("source.second", 2 * d, d)
-    for i in range(config.layers):
-        norm(f"encoder{i}.norm")
-        dense(f"encoder{i}.in", d, 3 * d + hidden, 1.2)
-        dense(f"encoder{i}.out", d + hidden, d, 0.4)
-    if config.layers:
-        pairs("encoder.pair", config.layers * config.heads + 1 + config.neighbours)
-        made["neighbours.shift"] = np.full((config.neighbours, 1), -0.3)
-        dense("neighbours", config.neighbours, d)
-    norm("encoder.norm")
-    dense("own", d, MOST_CLUSTERS + 1, 0.3)
-    if config.pointer:
-        for part in ("query", "key"):
-            dense(f"pointer.{part}", d, config.pointer)
-        dense("pointer.lost", d, 1)
-    dense("cluster.owner", d, d)
-    dense("cluster.own", n_cluster_features, d, 1.4)
-    dense("cluster.absorbed", d, d)
-    made["cluster.outcome"] = 0.1 * rng.normal(size=(MOST_OWN + 2, d))
-    for i in range(config.decoder_layers):
-        norm(f"decoder{i}.norm")
-        dense(f"decoder{i}.in", d, d + hidden, 1.2)
-        dense(f"decoder{i}.memory", d, 2 * d)
-        dense(f"decoder{i}.out", d + hidden, d, 0.4)
-    if config.decoder_layers:
-        pairs("decoder.pair", config.decoder_layers * config.heads)
-    dense("cluster.mix", d, d, 1.4)
-    norm("decoder.norm")
-    dense("state", d, config.head_state)
-    return {name: values.astype(np.float32) for name, values in made.items()}
 
 
 class Network:

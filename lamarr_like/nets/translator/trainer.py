@@ -16,10 +16,11 @@ from ..layers import MovingAverage, adam, use_threads
 from ..loop import row_batches
 from ..onnx_graph import Graph
 from ..sample import GeneratorSample, stream
+from .batches import Prepared
 from .config import TranslatorConfig
-from .net import PLACE, Network, initial_weights
+from .net import PLACE, Network
 from .ops import OnnxOps, TensorFlowOps
-from .sample import Prepared
+from .weights import initial_weights
 
 
 class _Packed:
@@ -208,7 +209,7 @@ class HeadTrainer(ArmdnTrainer):
 
     Args:
         prepared: the sample.
-        given: `sample.head_conditions`.
+        given: `batches.head_conditions`.
         config: settings.
         rest: the graphs of encoder and decoder.
     """

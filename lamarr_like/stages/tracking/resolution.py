@@ -51,7 +51,7 @@ class Resolution(AbstractGeneratorStage):
     integers = frozenset({"n_dof"})
     pulls = frozenset(PERIGEE)
     recipes = (recipe("armdn", steps=24_000, weight_decay=0.02), recipe("gan"))
-    training_options: ClassVar[Mapping[str, Any]] = {"frame": "perigee"}
+    training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"frame": tuple(FRAMES)}
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         self.frame = str((config or {}).get("frame", "perigee"))
@@ -141,7 +141,7 @@ class Resolution(AbstractGeneratorStage):
     @classmethod
     def learnt(cls, batch: EventBatch, rows: Mask, **options: Any) -> Columns:
         """Targets in the frame of the options."""
-        frame = str(options.get("frame", cls.training_options["frame"]))
+        frame = str(options["frame"])
         found = cls.targets(batch, rows, frame)
         return {name: found[name] for name in cls.outputs_in(frame)}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from ...engine.artefact import read_artefact, write_artefact
 from ...errors import ArtefactError
 from ...files.find import find_model
-from .results import FidelityReport
+from .results import BinFidelity, FidelityReport, StageFidelity
 
 HEADING = "## How well, on independent events"
 """Heading of the section that `write_figures` makes or replaces."""
@@ -41,9 +42,21 @@ def write_figures(
 
 def _revised(folder: Path, name: str, report: FidelityReport, command: str) -> Path:
     artefact = read_artefact(folder)
+    if not artefact.files.get("card.md"):
+        raise ArtefactError(f"{folder} lacks card.md")
     tests = [r for results in report.stages.values() for r in results if r.model == name]
     bins = [r for results in report.bins.values() for r in results if r.model == name]
-    tested = {
+    files = {k: v for k, v in artefact.files.items() if k != "card.md"}
+    text = with_section(artefact.files["card.md"].decode(), _text(report, command, tests, bins))
+    config = {**artefact.config, "tested": _figures(report, command, tests, bins)}
+    return write_artefact(folder, config, files, text, overwrite=True)
+
+
+def _figures(
+    report: FidelityReport, command: str, tests: list[StageFidelity], bins: list[BinFidelity]
+) -> dict[str, Any]:
+    """What ``config.json`` gets."""
+    return {
         "samples": list(report.samples),
         "events": report.events,
         "command": command,
@@ -60,6 +73,12 @@ def _revised(folder: Path, name: str, report: FidelityReport, command: str) -> P
             {"outcome": r.outcome, "bins": r.bins, "good": r.good, "worst": r.worst} for r in bins
         ],
     }
+
+
+def _text(
+    report: FidelityReport, command: str, tests: list[StageFidelity], bins: list[BinFidelity]
+) -> str:
+    """What the card gets."""
     lines = [
         f"{report.events} events of {', '.join(report.samples)}, which no model was trained on.",
         "Area under the ROC curve of trees that tell draws from the detailed sample; 0.5: they",
@@ -67,22 +86,16 @@ def _revised(folder: Path, name: str, report: FidelityReport, command: str) -> P
         f"Command: `{command or 'lamarr-like fidelity'}`",
         "",
     ]
-    for r in tests:
-        lines.append(
-            f"- {r.test}, {r.auc.rows} rows a side: {r.auc.value:.4f} +- {r.auc.error:.4f}, "
-            f"floor {r.floor.value:.4f} +- {r.floor.error:.4f}"
-        )
-    for b in bins:
-        lines.append(
-            f"- {b.outcome}: {b.good:.1%} of {b.bins} bins in P, eta and nSPDHits within 1 % or "
-            "2 sigma"
-        )
-    if not artefact.files.get("card.md"):
-        raise ArtefactError(f"{folder} lacks card.md")
-    files = {k: v for k, v in artefact.files.items() if k != "card.md"}
-    text = with_section(artefact.files["card.md"].decode(), "\n".join(lines))
-    config = {**artefact.config, "tested": tested}
-    return write_artefact(folder, config, files, text, overwrite=True)
+    lines += [
+        f"- {r.test}, {r.auc.rows} rows a side: {r.auc.value:.4f} +- {r.auc.error:.4f}, "
+        f"floor {r.floor.value:.4f} +- {r.floor.error:.4f}"
+        for r in tests
+    ]
+    lines += [
+        f"- {b.outcome}: {b.good:.1%} of {b.bins} bins in P, eta and nSPDHits within 1 % or 2 sigma"
+        for b in bins
+    ]
+    return "\n".join(lines)
 
 
 def with_section(card: str, text: str) -> str:

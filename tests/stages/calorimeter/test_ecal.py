@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import ecal_toy as toy
 import numpy as np
 import pytest
@@ -39,14 +37,15 @@ from lamarr_like.stages.features import ECAL_Z
 
 pytest.importorskip("tensorflow")
 
-from lamarr_like.nets.translator.config import TranslatorConfig
+from lamarr_like.nets.translator.config import KToKConfig, TranslatorConfig
 from lamarr_like.training.ecal import ecal_sample, event_features, fit_ecal
 
-QUICK = TranslatorConfig(
+SIZES = dict(
     **{"width": 32, "heads": 2, "hidden": 64, "head_state": 16, "head_hidden": 32},
     **{"steps": 500, "tokens": 768, "longest": 32, "warm_up": 50, "ema": 0.99, "evaluations": 1},
     **{"learning_rate": 4e-3, "knots": 500, "head_depth": 2, "head_steps": 500},
 )
+QUICK = TranslatorConfig(**SIZES)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +65,7 @@ def stage(trained):
 
 @pytest.fixture(scope="module")
 def baseline(sample):
-    model = fit_ecal(sample, replace(QUICK.k_to_k(), steps=200), progress=False)
+    model = fit_ecal(sample, KToKConfig(**(SIZES | {"steps": 200})), progress=False)
     assert model.config["family"] == "k-to-k"
     return Ecal(model.model(), model.config)
 

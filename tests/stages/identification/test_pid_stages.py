@@ -28,15 +28,9 @@ from lamarr_like.stages import (
 from lamarr_like.stages.identification import conditions as pid_conditions
 from lamarr_like.stages.identification import neighbours
 from lamarr_like.stages.identification.prob_nn import CLASSES, PROB_NN, from_log_ratios, log_ratios
-from lamarr_like.training.train import (
-    RECIPES,
-    REFERENCE_RECIPES,
-    Request,
-    _balanced,
-    _requests,
-    _species_factors,
-    fit_stage,
-)
+from lamarr_like.training.fits import fit_stage
+from lamarr_like.training.request import Request, expanded
+from lamarr_like.training.weights import balanced, species_factors
 
 PID = ("muon_id", "muon_likelihood", "calo_pid", "global_pid")
 
@@ -267,32 +261,31 @@ def test_prob_nn_needs_only_what_it_declares(sample, prob_nn):
 def test_prob_nn_is_no_stage_of_the_chain():
     assert "prob_nn" not in STAGES
     assert "prob_nn" in TRAINED_STAGES
-    assert "prob_nn" not in {r.stage for r in _requests("all", Request("all"))}
-    assert [r.stage for r in _requests("prob_nn", Request("prob_nn"))] == ["prob_nn"]
-    assert set(PID) <= set(RECIPES)
-    assert set(REFERENCE_RECIPES) == set(REFERENCE_STAGES)
+    assert "prob_nn" not in {r.stage for r in expanded(Request("all"))}
+    assert [r.stage for r in expanded(Request("prob_nn"))] == ["prob_nn"]
+    assert set(PID) <= set(MODEL_STAGES) and "prob_nn" in REFERENCE_STAGES
     with pytest.raises(PipelineError, match="another stage"):
         ProbNn(FakeClassifier(MuonId))
 
 
-def test_classes_are_balanced():
+def test_classes_arebalanced():
     labels = np.repeat([0, 1, 2], [90, 9, 1])
     weights = np.linspace(0.5, 1.5, 100)
-    sums = np.bincount(labels, _balanced(weights, labels, 3))
+    sums = np.bincount(labels, balanced(weights, labels, 3))
     np.testing.assert_allclose(sums, weights.sum() / 3)
     with pytest.raises(TrainingError, match="nothing positive"):
-        _balanced(np.repeat([1.0, -1.0], [99, 1]), labels, 3)
+        balanced(np.repeat([1.0, -1.0], [99, 1]), labels, 3)
 
 
 def test_rare_species_weigh_more():
     pdg = np.repeat([211, 321, 11], [900, 90, 10])
     conditions = {f"is_{n.lower()}": (pdg == c) * 1.0 for c, n in SPECIES_NAMES.items()}
-    factors = _species_factors(conditions, np.ones(1000))
+    factors = species_factors(conditions, np.ones(1000))
     assert factors.mean() == pytest.approx(1.0)
     assert factors[-1] / factors[0] == pytest.approx(np.sqrt(90.0))
     assert np.unique(factors[:900]).size == 1
     # What has no species of ours keeps the weight of a species alone in the sample.
-    assert _species_factors({k: 0.0 * v for k, v in conditions.items()}, np.ones(1000)).max() == 1.0
+    assert species_factors({k: 0.0 * v for k, v in conditions.items()}, np.ones(1000)).max() == 1.0
     assert RichPid.rare_species and CaloPid.rare_species and not MuonLikelihood.rare_species
 
 

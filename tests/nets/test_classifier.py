@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from family_toys import class_law
+
+from lamarr_like.engine.load import load_model
+from lamarr_like.errors import SchemaError, TrainingError
+from lamarr_like.nets import BoosterConfig, MlpConfig, fit_classifier
+
+pytest.importorskip("tensorflow")
+
+QUICK_CLASSES = {
+    "mlp": MlpConfig(hidden=16, depth=2, steps=500, batch=512, evaluations=1, ema=0.99),
+    "booster": BoosterConfig(trees=50, depth=3),
+}
+
+
+@pytest.fixture(params=QUICK_CLASSES.values(), ids=QUICK_CLASSES)
+def fit(request):
+    def run(conditions, labels, weights=None, classes=("a", "b", "c")):
+        return fit_classifier(
+            *(conditions, labels, weights), classes=classes, config=request.param, progress=False
+        )
+
+    return run
+
+
+def test_classifier_is_calibrated_and_saved(fit, tmp_path):
+    conditions, label, _ = class_law(20_000, 1)
+    trained = fit(conditions, label)
+    other, _, p = class_law(3000, 2)
+    predicted = trained.classifier().predict(other)
+    assert predicted.shape == (3000, 3)
+    np.testing.assert_allclose(predicted.sum(axis=1), 1.0, atol=1e-5)
+    assert np.abs(predicted - p).mean() < 0.025
+    again = load_model(
+        trained.save(tmp_path, stage="toy", sample="x", version="1", card="")
+    ).predict(other)
+    np.testing.assert_array_equal(again, predicted)
+    figures = trained.figures
+    assert figures["held_out_cross_entropy"] < figures["cross_entropy_of_shares"]
+
+
+def test_two_classes_and_signed_weights(fit):
+    conditions, label, p = class_law(20_000, 1)
+    label = np.minimum(label, 1)
+    # Half of the rows a second time with the label turned over, taken away again by weight.
+    doubled = {k: np.concatenate([v, v, v]) for k, v in conditions.items()}
+    labels = np.concatenate([label, 1 - label, 1 - label])
+    weights = np.repeat([1.0, 0.5, -0.5], 20_000)
+    model = fit(doubled, labels, weights, ("a", "b")).classifier()
+    predicted = model.predict(conditions)
+    assert predicted.shape == (20_000, 2)
+    assert np.abs(predicted[:, 0] - p[:, 0]).mean() < 0.04
+
+
+def test_classifier_is_independent_of_the_batch(fit):
+    conditions, label, _ = class_law(2000, 1)
+    model = fit(conditions, label).classifier()
+    together = model.predict(conditions)
+    for size in (1, 7, 300):
+        rows = slice(1100, 1100 + size)
+        alone = model.predict({k: v[rows] for k, v in conditions.items()})
+        assert alone.tobytes() == together[rows].tobytes()
+    assert model.predict({k: v[:0] for k, v in conditions.items()}).shape == (0, 3)
+    with pytest.raises(SchemaError, match="'x' is inf in row 0"):
+        model.predict({"x": np.array([np.inf]), "flag": np.zeros(1)})
+
+
+def test_labels_must_cover_the_classes():
+    conditions, label, _ = class_law(500, 1)
+    with pytest.raises(TrainingError, match="without a row: d"):
+        fit_classifier(conditions, label, classes=("a", "b", "c", "d"), progress=False)

@@ -1,0 +1,83 @@
+"""What fidelity compares: each stage says it itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from chain_fakes import CHAIN, CONFIG, FakeClassifier, fake_stage, fake_stages, truth_events
+
+from lamarr_like.chain.pipeline import Pipeline
+from lamarr_like.errors import PipelineError
+from lamarr_like.stages import (
+    MODEL_STAGES,
+    TRAINED_STAGES,
+    AbstractClassifierStage,
+    CaloPid,
+    Ecal,
+    GlobalPid,
+    ProbNn,
+    Resolution,
+    RichPid,
+)
+from lamarr_like.stages.identification.prob_nn import PROB_NN
+from lamarr_like.stages.tracking.residual_frames import CARTESIAN
+from lamarr_like.validation.stages.calibration import calibration, can_be_binned
+from lamarr_like.validation.stages.fidelity import _at_most, _uniforms
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return Pipeline(fake_stages())(truth_events(40), seed=3)
+
+
+@pytest.mark.parametrize("name", [n for n in CHAIN if n in MODEL_STAGES])
+def test_answers_are_what_is_compared(name, simulated):
+    stage = fake_stage(name)
+    rows = stage.rows(simulated)
+    real = stage.compared(simulated, rows)
+    uniforms = _uniforms(stage, simulated, rows, 1)
+    assert uniforms.shape == (rows.sum(), stage.n_uniforms)
+    drawn = stage.answers(simulated, rows, uniforms)
+    assert set(drawn) == set(real)
+    for columns in (real, drawn):
+        for values in columns.values():
+            assert values.shape == (rows.sum(),) and np.isfinite(values).all()
+    again = stage.answers(simulated, rows, uniforms)
+    assert all(np.array_equal(drawn[k], again[k]) for k in drawn)
+
+
+def test_variables_are_those_that_a_reader_sees(simulated):
+    rows = Resolution.rows(simulated)
+    assert set(CARTESIAN) <= set(Resolution.compared(simulated, rows))
+    assert set(GlobalPid.compared(simulated, GlobalPid.rows(simulated))) == set(PROB_NN)
+    equal = {n for n, s in TRAINED_STAGES.items() if s.equalities}
+    assert equal == {s.name for s in (RichPid, CaloPid, GlobalPid)}
+
+
+def test_what_cannot_be_compared_says_why(simulated):
+    assert {n for n, s in TRAINED_STAGES.items() if s.incomparable} == {"ecal", "prob_nn"}
+    assert "lamarr-like objects" in Ecal.incomparable
+    assert "nothing to compare it with" in ProbNn.incomparable
+    from lamarr_like.stages import AbstractModelStage
+
+    stage = ProbNn(FakeClassifier(ProbNn), CONFIG)
+    with pytest.raises(PipelineError, match="stage 'prob_nn' defines variables of the detailed"):
+        AbstractModelStage.answers(stage, simulated, np.zeros(0, bool), np.zeros((0, 1)))
+
+
+def test_calibration_needs_momentum_and_pseudorapidity(simulated):
+    binned = {n for n, s in MODEL_STAGES.items() if issubclass(s, AbstractClassifierStage)}
+    binned = {n for n in binned if can_be_binned(MODEL_STAGES[n])}
+    assert binned == {"acceptance", "efficiency", "muon_id"}
+    found = calibration("m", fake_stage("acceptance"), simulated, min_rows=4)
+    assert [b.outcome for b in found] == ["outside", "inside"]
+    assert all(b.bins == found[0].bins > 0 and 0.0 <= b.good <= 1.0 for b in found)
+    assert calibration("m", fake_stage("acceptance"), simulated, min_rows=10**6) == []
+
+
+def test_rows_are_chosen_at_random_up_to_a_number():
+    mask = np.arange(100) % 2 == 0
+    choice = np.random.default_rng(1)
+    assert np.array_equal(_at_most(mask, 50, choice), mask)
+    few = _at_most(mask, 10, choice)
+    assert few.sum() == 10 and not (few & ~mask).any()
