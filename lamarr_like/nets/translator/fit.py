@@ -155,7 +155,9 @@ def _train(
     """Train the whole, then a new head on the best encoder and decoder."""
     batches = batches_of(prepared, buckets_of(prepared, config), config)
     losses = Losses("entropy", "nll", window=None, digits=5)
-    history = run(trainer, batches, config, judge, losses=losses, progress=progress)
+    told = run(trainer, batches, config, judge, losses=losses, progress=progress)
+    # Steps are floats here as in the configurations of earlier models: equal bits for equal seeds.
+    history = [{**entry, "step": float(entry["step"])} for entry in told]
     if not config.head_steps:
         return history
     from .trainer import HeadTrainer
