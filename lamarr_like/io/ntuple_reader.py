@@ -231,6 +231,18 @@ def read_provenance(path: str | Location) -> dict[str, Any]:
     return _read_json(path, "provenance")
 
 
+def of_gun(path: str | Location) -> bool:
+    """Whether the events come from a particle gun without collisions around.
+
+    Args:
+        path: the file; one without provenance is taken for another source.
+    """
+    try:
+        return str(read_provenance(path).get("source", "")).startswith("gun:")
+    except SchemaError:
+        return False
+
+
 def read_weight_names(path: str | Location) -> tuple[str, ...]:
     """Names of the weights of a file by ``GenWeight_id``; ``0``, the one weight, if it has none.
 

@@ -42,6 +42,11 @@ class Bins:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @property
+    def edges(self) -> Floats:
+        """Ends of the bins as `seen`, of bins in one axis, shape ``(n_bins + 1,)``."""
+        return np.append(self.seen[:, 0, 0], self.seen[-1:, 0, 1])
+
     def place(self, columns: Mapping[str, np.ndarray]) -> Whole:
         """Bin of each row, shape ``(n,)``.
 

@@ -53,6 +53,16 @@ class Rows(NamedTuple):
     weight: Floats
 
 
+def common_units(one: Whole, two: Whole) -> tuple[Whole, Whole, int]:
+    """Numbers from 0 of the units of two samples, equal ones for equal units, and how many.
+
+    Args:
+        one, two: unit of each row, of shapes ``(n,)`` and ``(m,)``.
+    """
+    number = np.unique(np.concatenate([one, two]), return_inverse=True)[1].ravel()
+    return number[: len(one)], number[len(one) :], int(number.max()) + 1 if len(number) else 0
+
+
 class Shares(NamedTuple):
     """A share in bins; arrays of shape ``(n_bins,)``, NaN where there is nothing to tell.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,20 +140,8 @@ def c2st(
     rng = np.random.default_rng(seed)
     part = _parts(len(x), groups, folds, rng)
     part_y = part if paired else _parts(len(y), fake_groups, folds, rng)
-    parameters = {
-        "objective": "binary:logistic",
-        "max_depth": depth,
-        "eta": 0.1,
-        "tree_method": "hist",
-        "nthread": threads,
-        "seed": seed,
-    }
-    results = [
-        _one_fold((x, w, part == fold), (y, v, part_y == fold), parameters, trees)
-        for fold in range(folds)
-    ]
-    values, errors = np.array(results).T
-    return Auc(float(values.mean()), float(np.sqrt((errors**2).sum()) / folds), min(len(x), len(y)))
+    size = {"trees": trees, "depth": depth, "folds": folds, "threads": threads, "seed": seed}
+    return cross_fit((x, w, part), (y, v, part_y), **size).auc
 
 
 def _parts(
@@ -167,28 +156,74 @@ def _parts(
     return result
 
 
-_Part = tuple[NDArray[np.float32], Floats, NDArray[np.bool_]]
-"""Features, weights, and which rows are judged."""
+_Side = tuple[NDArray[np.float32], Floats, NDArray[np.int64]]
 
 
-def _one_fold(
-    real: _Part, fake: _Part, parameters: dict[str, object], trees: int
-) -> tuple[float, float]:
+class CrossFit(NamedTuple):
+    """What trees make of two samples; each row is judged by trees that have not seen its fold.
+
+    Attributes:
+        auc: mean over the folds.
+        scores: larger for what looks real, of shapes ``(n,)`` and ``(m,)``.
+        gain: total gain of the trees by feature, shape ``(n_features,)``.
+    """
+
+    auc: Auc
+    scores: tuple[Floats, Floats]
+    gain: Floats
+
+
+def cross_fit(
+    real: _Side, fake: _Side, *, trees: int, depth: int, folds: int, threads: int, seed: int
+) -> CrossFit:
+    """Train trees on all folds but one, judge that one with its signed weights, for each in turn.
+
+    Args:
+        real, fake: features of shape ``(n, n_features)``, weights and folds of shape ``(n,)``.
+        trees, depth: number and depth of the trees.
+        folds: how many; those without a row in one of the samples are not judged.
+        threads: threads of XGBoost.
+        seed: its seed.
+    """
+    parameters = {
+        "objective": "binary:logistic",
+        "max_depth": depth,
+        "eta": 0.1,
+        "tree_method": "hist",
+        "nthread": threads,
+        "seed": seed,
+    }
+    sides = (real, fake)
+    scores = (np.zeros(len(real[0])), np.zeros(len(fake[0])))
+    gain = np.zeros(real[0].shape[1])
+    results = []
+    for fold in range(folds):
+        booster = _grown(sides, fold, parameters, trees)
+        for name, value in booster.get_score(importance_type="total_gain").items():
+            gain[int(name[1:])] += float(value)
+        mine = [part == fold for _, _, part in sides]
+        for score, (x, _, _), rows in zip(scores, sides, mine, strict=True):
+            score[rows] = booster.inplace_predict(x[rows])
+        if min(rows.sum() for rows in mine):
+            judged = (score[rows] for score, rows in zip(scores, mine, strict=True))
+            weights = (w[rows] for (_, w, _), rows in zip(sides, mine, strict=True))
+            results.append(weighted_auc(*judged, *weights))
+    values, errors = np.array(results).T
+    error = float(np.sqrt((errors**2).sum()) / len(results))
+    return CrossFit(Auc(float(values.mean()), error, min(map(len, scores))), scores, gain)
+
+
+def _grown(sides: tuple[_Side, _Side], fold: int, parameters: dict[str, object], trees: int) -> Any:
+    """A booster that has seen all folds but one."""
     import xgboost as xgb
 
-    (x, w, test_x), (y, v, test_y) = real, fake
-    data = np.concatenate([x[~test_x], y[~test_y]])
-    label = np.repeat([1.0, 0.0], [(~test_x).sum(), (~test_y).sum()])
-    # The trees accept no negative weights; the AUC below uses the signed ones, so that it stays an
+    rest = [(x[part != fold], w[part != fold]) for x, w, part in sides]
+    data = np.concatenate([x for x, _ in rest])
+    label = np.repeat([1.0, 0.0], [len(x) for x, _ in rest])
+    # The trees accept no negative weights; the AUC uses the signed ones, so that it stays an
     # unbiased figure of this classifier.
-    weight = np.concatenate(
-        [np.maximum(w[~test_x], 0) / w[~test_x].sum(), np.maximum(v[~test_y], 0) / v[~test_y].sum()]
-    )
+    weight = np.concatenate([np.maximum(w, 0.0) / w.sum() for _, w in rest])
     train = xgb.QuantileDMatrix(
         data, label=label, weight=weight * len(data) / weight.sum(), nthread=parameters["nthread"]
     )
-    booster = xgb.train(parameters, train, num_boost_round=trees, verbose_eval=False)
-    p_x, p_y = (
-        np.asarray(booster.inplace_predict(s), dtype=np.float64) for s in (x[test_x], y[test_y])
-    )
-    return weighted_auc(p_x, p_y, w[test_x], v[test_y])
+    return xgb.train(parameters, train, num_boost_round=trees, verbose_eval=False)

@@ -48,6 +48,8 @@ def plain(value: Any, digits: int | None = None) -> Any:
         value = value.tolist()
     elif is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {str(k): plain(v, digits) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -6,25 +6,28 @@ in place of one large.  Nothing here uses pyplot, which would keep global state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..files.places import fresh
 from ..system.extras import need
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Item = TypeVar("Item")
 
 DPI = 90
 _TAKEN = ("direction", "visible", "top", "right", "font.", "mathtext.", "frameon", "labellocation")
 """Words in the settings that are taken from mplhep; all others there are sizes for one panel."""
 _SIZES: dict[str, Any] = {
-    **{"font.size": 9.0, "axes.titlesize": 9.0, "axes.labelsize": 9.0, "legend.fontsize": 8.0},
+    **{"font.size": 9.0, "axes.titlesize": 8.5, "axes.labelsize": 8.5, "legend.fontsize": 7.5},
     **{"lines.linewidth": 1.2, "lines.markersize": 4.0, "lines.markeredgewidth": 1.0},
     **{f"{axis}tick.{key}": value for axis in "xy" for key, value in (
-        *(("labelsize", 8.0), ("major.size", 4.0), ("minor.size", 2.0)),
+        *(("labelsize", 7.5), ("major.size", 4.0), ("minor.size", 2.0)),
         *(("major.width", 0.7), ("minor.width", 0.5)),
     )},
 }  # fmt: skip
@@ -59,6 +62,30 @@ def new_sheet(rows: int, columns: int, width: float = 4.0, height: float = 3.0) 
 
     sheet = Figure(figsize=(width * columns, height * rows), layout="constrained")
     FigureCanvasAgg(sheet)
+    return sheet
+
+
+def sheet_of(
+    items: Sequence[Item],
+    draw: Callable[[Axes, Item], object],
+    *,
+    columns: int,
+    width: float = 3.0,
+    height: float = 2.5,
+) -> Figure:
+    """A figure with a panel for each of some items.
+
+    Args:
+        items: what is drawn.
+        draw: draws one of them.
+        columns: panels beside each other at the most.
+        width, height: of a panel [inch].
+    """
+    across = max(min(columns, len(items)), 1)
+    down = max(-(-len(items) // across), 1)
+    sheet = new_sheet(down, across, width, height)
+    for i, item in enumerate(items, start=1):
+        draw(sheet.add_subplot(down, across, i), item)
     return sheet
 
 

@@ -15,9 +15,8 @@ from ...chain.pipeline import TRUTH, Pipeline, load_stage
 from ...errors import OutputError, PipelineError, SourceError
 from ...events import EventBatch, Table, concatenate
 from ...files.places import fresh
-from ...io.ntuple_reader import read_events
+from ...io.ntuple_reader import of_gun, read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
-from ..detector.sample import source_of
 from ..numbers import write_json
 from .declared import NEEDED
 from .draw import PAGES as DRAWN
@@ -146,8 +145,7 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
         baseline, provenance["baseline"] = _baseline(config.baseline, config.models)
     detailed = read_detailed(config.sample, config.pages, config.events)
     say(f"{len(detailed)} detailed events of {config.sample}")
-    is_gun = source_of(config.sample).startswith("gun:")
-    fast = run_fast(chain, truth_of(detailed), config.seed, is_gun, say)
+    fast = run_fast(chain, truth_of(detailed), config.seed, of_gun(config.sample), say)
     parts: dict[str, Any] = {}
     if "ecal" in config.pages:
         stages = {s.name: s for s in chain.stages}

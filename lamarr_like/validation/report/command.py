@@ -147,6 +147,7 @@ def run(
         LamarrLikeError: for samples that cannot be compared, naming the file and column, and if
             the folder holds something else than a report.
     """
+    from ...io.ntuple_reader import of_gun
     from ...system.processes import one_thread
     from .compute import ReportConfig, compare
     from .gather import read_samples
@@ -167,7 +168,7 @@ def run(
             detailed,
             fast,
             seed=config.seed,
-            is_gun=chain is not None and all(_is_gun(p) for p in detailed),
+            is_gun=chain is not None and all(map(of_gun, detailed)),
             events=events,
             decays=decays,
             pool=pool,
@@ -224,16 +225,6 @@ def _facts(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, seed: int)
     models = fast.provenance.get("models", {})
     facts["models"] = ", ".join(f"{m['model']} ({m['digest'][:8]})" for m in models.values())
     return facts
-
-
-def _is_gun(path: Path) -> bool:
-    """Whether the events come from a particle gun without collisions around."""
-    from ...io.ntuple_reader import read_provenance
-
-    try:
-        return str(read_provenance(path).get("source", "")).startswith("gun:")
-    except SchemaError:
-        return False
 
 
 def _total(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, events: int | None) -> int:

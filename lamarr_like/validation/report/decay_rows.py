@@ -50,7 +50,7 @@ class DecayRows:
 
 
 def decay_rows(batch: EventBatch, requests: Sequence[DecayRequest]) -> list[DecayRows]:
-    """Decays of some events; units are events of the batch and weights are ones.
+    """Decays of some events; units are events of the batch, and there are no weights yet.
 
     Args:
         batch: events, see `decays.candidates.make_candidates`.
@@ -66,10 +66,9 @@ def decay_rows(batch: EventBatch, requests: Sequence[DecayRequest]) -> list[Deca
     for request in requests:
         table = tables[request.decay.name]
         event = {"unit": np.arange(len(batch)), "candidates": table.counts.astype(np.float64)}
+        candidate = candidate_columns(table, request.decay)
         generated = _generated(batch, truth, request)
-        found.append(
-            DecayRows(request.decay, event, generated, candidate_columns(table, request.decay))
-        )
+        found.append(DecayRows(request.decay, event, generated, candidate))
     return found
 
 
@@ -144,57 +143,26 @@ def _true_momentum(table: Table, leaves: Sequence[Node]) -> tuple[np.ndarray, np
     return np.sqrt(np.maximum(e**2 - p2, 0.0)), np.sqrt(p2)
 
 
-class DecayGatherer:
-    """Collects decays of a sample batch by batch.
+def joined(parts: Sequence[Columns]) -> Columns:
+    """The same columns of several batches, one behind the other."""
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def joined_rows(sample: str, parts: Sequence[DecayRows]) -> DecayRows:
+    """One decay in all batches of a sample.
 
     Args:
-        name: name of the sample.
-        requests: the decays.
+        sample: its name.
+        parts: the decay in each batch.
+
+    Raises:
+        DecayError: if it does not occur among the generated ones.
     """
-
-    def __init__(self, name: str, requests: Sequence[DecayRequest]) -> None:
-        self.name = name
-        self.requests = tuple(requests)
-        self._parts: list[list[DecayRows]] = []
-
-    def add(self, batch: EventBatch, weight: np.ndarray, n_before: int) -> None:
-        """Take the decays of some events.
-
-        Args:
-            batch: the events.
-            weight: their weights, shape ``(n_events,)``.
-            n_before: events of the sample so far, to number them.
-
-        Raises:
-            SchemaError: if a table or column is missing.
-        """
-        if not self.requests:
-            return
-        found = decay_rows(batch, self.requests)
-        for one in found:
-            for columns in one.groups.values():
-                columns["weight"] = weight[columns["unit"]]
-                columns["unit"] = columns["unit"] + n_before
-        self._parts.append(found)
-
-    def rows(self) -> tuple[DecayRows, ...]:
-        """The decays so far.
-
-        Raises:
-            DecayError: if a decay does not occur among the generated ones.
-        """
-        result = []
-        for parts in zip(*self._parts, strict=True):
-            groups = {
-                g: {k: np.concatenate([getattr(p, g)[k] for p in parts]) for k in first}
-                for g, first in parts[0].groups.items()
-            }
-            decay = parts[0].decay
-            if not len(groups["generated"]["unit"]):
-                n = len(groups["event"]["unit"])
-                raise DecayError(
-                    f"{self.name} sample: none of its {n} events holds a generated decay "
-                    f"{decay.text!r}"
-                )
-            result.append(DecayRows(decay, **groups))
-        return tuple(result)
+    groups = {g: joined([getattr(p, g) for p in parts]) for g in GROUPS}
+    decay = parts[0].decay
+    if not len(groups["generated"]["unit"]):
+        n = len(groups["event"]["unit"])
+        raise DecayError(
+            f"{sample} sample: none of its {n} events holds a generated decay {decay.text!r}"
+        )
+    return DecayRows(decay, **groups)

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...statistics.adaptive_bins import adaptive_bins
-from ...statistics.influence import Cells, Shares
+from ...statistics.influence import Shares
 from .columns import Columns
 from .decay_rows import DecayRows
-from .distributions import Distance, Width, distance, width_by, width_freedom
-from .efficiency import MIN_PARTICLES, Binned, effective
-from .gather import Sample, rows, where
+from .distributions import Distance, Width, distance, width_by
+from .efficiency import MIN_PARTICLES, Binned, Binner, effective
+from .gather import Sample, where
+from .measure import of_width
 from .verdict import Measurement
 
 LEAST_TAU = 1e-3
 """Middle true decay time [ps] of a decay of which the efficiency is binned in it."""
-LEAST = 200.0
-"""Effective number of detailed decays in a bin of the decay time."""
-
 TITLES = {
     "M": ("M", "MeV"),
     "dM": ("M - true M", "MeV"),
@@ -100,41 +97,31 @@ def compare_decay(one: DecayRows, two: DecayRows) -> DecayComparison:
         one, two: the same decay in the detailed and in the fast sample.
     """
     sides = one.generated, two.generated
-    accepted = where(sides[0], sides[0]["accepted"]), where(sides[1], sides[1]["accepted"])
-    candidates = one.candidate, two.candidate
+    inside = where(sides[0], sides[0]["accepted"]), where(sides[1], sides[1]["accepted"])
+    of_accepted, by = Binner(*inside, _schemes(*inside)).compare(*(c["found"] for c in inside))
+    events, candidates = (one.event, two.event), (one.candidate, two.candidate)
     return DecayComparison(
         *(one.decay.name, one.decay.text, one.decay.head.branch),
         generated=(len(sides[0]["unit"]), len(sides[1]["unit"])),
         candidates=(len(candidates[0]["unit"]), len(candidates[1]["unit"])),
-        per_event=_shares((one.event, two.event), "candidates"),
-        of_all=_shares(sides, "found"),
-        of_accepted=_shares(accepted, "found"),
-        by_tau=_by_tau(accepted),
+        per_event=Binner(*events, ()).compare(*(c["candidates"] for c in events))[0],
+        of_all=Binner(*sides, ()).compare(*(c["found"] for c in sides))[0],
+        of_accepted=of_accepted,
+        by_tau=by.get(("tau",)),
         widths=tuple(_widths(one.decay.name, *candidates)),
-        distances=tuple(_distances(one.decay.name, *candidates)),
+        distances=tuple(
+            distance(one.decay.name, v, *pair) for v, pair in _common(*candidates, SHAPES)
+        ),
     )
 
 
 _Pair = tuple[Columns, Columns]
 
 
-def _shares(pair: _Pair, flag: str) -> Shares:
-    bins = tuple(np.zeros(len(c["unit"]), np.int64) for c in pair)
-    cells = Cells(rows(pair[0]), rows(pair[1]), (bins[0], bins[1]), 1)
-    return cells.compare(pair[0][flag], pair[1][flag], covariance=False)
-
-
-def _by_tau(pair: _Pair) -> Binned | None:
-    """Efficiency in bins of the true decay time, of what does not decay at once."""
-    tau = pair[0]["tau"]
-    if not len(tau) or not len(pair[1]["tau"]) or not np.median(tau) > LEAST_TAU:
-        return None
-    bins = adaptive_bins(("tau",), pair[0], pair[0]["weight"], least=LEAST)
-    cells = Cells(
-        rows(pair[0]), rows(pair[1]), (bins.place(pair[0]), bins.place(pair[1])), len(bins)
-    )
-    shares = cells.compare(pair[0]["found"], pair[1]["found"])
-    return Binned(bins, shares, shares.chi2())
+def _schemes(one: Columns, two: Columns) -> tuple[tuple[str, ...], ...]:
+    """Bins of the true decay time, of what does not decay at once."""
+    there = len(one["tau"]) and len(two["tau"]) and np.median(one["tau"]) > LEAST_TAU
+    return (("tau",),) if there else ()
 
 
 def plain(variable: str) -> str:
@@ -172,11 +159,6 @@ def _widths(name: str, one: Columns, two: Columns) -> Iterator[Width]:
         yield width_by(name, variable, *pair, "p", least)
 
 
-def _distances(name: str, one: Columns, two: Columns) -> Iterator[Distance]:
-    for variable, pair in _common(one, two, SHAPES):
-        yield distance(name, variable, *pair)
-
-
 # --- what the verdict sees
 
 
@@ -194,15 +176,5 @@ def decay_measurements(found: Iterable[DecayComparison]) -> Iterator[Measurement
             yield Measurement("decays", one.name, label, deviation, sigma, np.ones(1), units)
         for width in one.widths:
             if plain(width.variable) == "dM":
-                yield _of_width(width)
-
-
-def _of_width(width: Width) -> Measurement:
-    first = slice(0, 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviation, sigma = np.log(width.ratio[first]), (width.ratio_error / width.ratio)[first]
-    label = f"width of {decay_title(width.variable, unit=False)}"
-    n = np.nan_to_num(width.n[first])
-    return Measurement(
-        "decays", width.species, label, deviation, sigma, np.ones(1), width_freedom(n)
-    )
+                label = f"width of {decay_title(width.variable, unit=False)}"
+                yield of_width(width, "decays", label, in_bins=False)

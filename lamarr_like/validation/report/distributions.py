@@ -7,17 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.distances import weighted_ks, weighted_wasserstein
-from ...statistics.influence import Chi2, Floats, quadratic_test
+from ...statistics.influence import Chi2, Floats, Whole, common_units, quadratic_test
 from .columns import PULLS, RESIDUALS, SPECIES, Columns
-from .efficiency import MIN_PARTICLES, TITLE, VARIABLES, effective
-from .gather import Sample, of_species, where
-
-Whole = NDArray[np.int64]
+from .efficiency import MIN_PARTICLES, TITLE, VARIABLES
+from .gather import Sample, by_species, effective, where
 
 SLOTS = 20
 """Bins of the chi2 of a distribution: quantiles of the detailed sample."""
@@ -111,10 +108,7 @@ def distances(
         if name in detailed.event and name in fast.event:
             yield distance("events", name, detailed.event, fast.event)
     common = [v for v in detailed.variables if v in fast.variables]
-    for name in species:
-        one, two = of_species(detailed.track, name), of_species(fast.track, name)
-        if min(effective(one), effective(two)) < MIN_PARTICLES:
-            continue
+    for name, one, two in by_species(detailed.track, fast.track, species, MIN_PARTICLES):
         for variable in common:
             yield distance(name, variable, one, two)
 
@@ -160,25 +154,21 @@ def _slots(
     """Terms of each event in the difference of the shares of the slots; difference; share."""
     edges = np.unique(np.quantile(values[0], np.arange(1, SLOTS) / SLOTS))
     n_slots = 2 * len(edges) + 1
-    unit = np.unique(np.concatenate(units), return_inverse=True)[1].ravel()
-    numbers = unit[: len(units[0])], unit[len(units[0]) :]
-    n_units = int(unit.max()) + 1 if len(unit) else 0
-    table, sums = [], []
+    *numbers, n_units = common_units(*units)
+    sums = [float(w.sum()) for w in weights]
+    table = []
     for v, w, u in zip(values, weights, numbers, strict=True):
         # A value at an edge, such as an exact zero, has a slot of its own.
-        left, right = np.searchsorted(edges, v, "left"), np.searchsorted(edges, v, "right")
-        slot = left + right
-        table.append(
-            np.bincount(u * n_slots + slot, w, n_units * n_slots).reshape(n_units, n_slots)
-        )
-        sums.append(float(w.sum()))
-    shares = [t.sum(axis=0) / s for t, s in zip(table, sums, strict=True)]
+        slot = np.searchsorted(edges, v, "left") + np.searchsorted(edges, v, "right")
+        cells = np.bincount(u * n_slots + slot, w, n_units * n_slots)
+        table.append(cells.reshape(n_units, n_slots))
+    one, two = (t.sum(axis=0) / s for t, s in zip(table, sums, strict=True))
     size = [s**2 / float((w**2).sum()) for s, w in zip(sums, weights, strict=True)]
-    common = (size[0] * shares[0] + size[1] * shares[1]) / (size[0] + size[1])
-    psi = [
+    common = (size[0] * one + size[1] * two) / (size[0] + size[1])
+    first, second = (
         (t - common * t.sum(axis=1, keepdims=True)) / s for t, s in zip(table, sums, strict=True)
-    ]
-    return psi[1] - psi[0], shares[1] - shares[0], common
+    )
+    return second - first, two - one, common
 
 
 # --- widths
@@ -192,10 +182,7 @@ def widths(
     least: float = 500.0,
 ) -> Iterator[Width]:
     """Width of residuals and pulls, by species, of all tracks and in bins of the momentum."""
-    for name in species:
-        one, two = of_species(detailed.track, name), of_species(fast.track, name)
-        if min(effective(one), effective(two)) < MIN_WIDTH:
-            continue
+    for name, one, two in by_species(detailed.track, fast.track, species, MIN_WIDTH):
         for variable in (*RESIDUALS, *PULLS):
             if variable in one and variable in two:
                 yield width_by(name, variable, one, two, "p", least)
@@ -215,12 +202,11 @@ def width_by(
     """
     bins = adaptive_bins((axis,), one, one["weight"], least=least)
     places = bins.place(one), bins.place(two)
-    edges = np.concatenate([bins.seen[:, 0, 0], bins.seen[-1:, 0, 1]])
     found = [_width_ratio(one, two, variable)]
     for i in range(len(bins)):
         part = where(one, places[0] == i), where(two, places[1] == i)
         found.append(_width_ratio(*part, variable))
-    return Width(species, variable, axis, edges, *np.array(found).T)
+    return Width(species, variable, axis, bins.edges, *np.array(found).T)
 
 
 def _width_ratio(one: Columns, two: Columns, variable: str) -> tuple[float, ...]:
@@ -235,11 +221,12 @@ def _width_ratio(one: Columns, two: Columns, variable: str) -> tuple[float, ...]
             return (n, *nothing)
         terms.append(psi / width)
         sizes.append(width)
-    unit = np.unique(np.concatenate([one["unit"], two["unit"]]), return_inverse=True)[1].ravel()
-    first = np.bincount(unit[: len(terms[0])], terms[0], int(unit.max()) + 1)
-    second = np.bincount(unit[len(terms[0]) :], terms[1], int(unit.max()) + 1)
+    *units, n_units = common_units(one["unit"], two["unit"])
+    first, second = (np.bincount(u, t, n_units) for u, t in zip(units, terms, strict=True))
     ratio = sizes[1] / sizes[0]
-    alone = [sizes[i] * float(np.sqrt((t**2).sum())) for i, t in enumerate((first, second))]
+    alone = [
+        size * float(np.sqrt((t**2).sum())) for size, t in zip(sizes, (first, second), strict=True)
+    ]
     error = ratio * float(np.sqrt(((second - first) ** 2).sum()))
     return (n, *sizes, *alone, ratio, error)
 
@@ -298,16 +285,10 @@ def correlations(
     the terms ``z1 z2 - r (z1^2 + z2^2) / 2`` (Klaassen and Wellner, Bernoulli 3 (1997) 55).
     """
     common = [v for v in variables if v in detailed.track and v in fast.track]
-    for name in species:
-        parts = of_species(detailed.track, name), of_species(fast.track, name)
-        if min(effective(c) for c in parts) < MIN_WIDTH:
-            continue
+    for name, *parts in by_species(detailed.track, fast.track, species, MIN_WIDTH):
         scores = [{v: _scores(c[v].astype(np.float64), c["weight"]) for v in common} for c in parts]
         told = [v for v in common if all(s[v].std() > 0.05 for s in scores)]
-        both = np.concatenate([c["unit"] for c in parts])
-        unit = np.unique(both, return_inverse=True)[1].ravel()
-        n = int(unit.max()) + 1
-        units = unit[: len(parts[0]["unit"])], unit[len(parts[0]["unit"]) :]
+        *units, n = common_units(*(c["unit"] for c in parts))
         for pair in itertools.combinations(told, 2):
             values, terms = [], []
             for score, columns, u in zip(scores, parts, units, strict=True):

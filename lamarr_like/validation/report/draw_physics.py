@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .canvas import DETAILED, FAST, SCALE, UNIT, Drawing, new_figure, points, ratio_band, set_range
+from ..sheets import new_sheet, sheet_of
+from .canvas import COLOURS, SAMPLES, Drawing, of_width, stairs, storeys, with_unit
 from .columns import PULLS
 from .compute import Report
 from .distributions import Width, title
@@ -27,115 +29,69 @@ def physics_drawings(report: Report) -> Iterator[Drawing]:
     shown = report.physics
     groups |= {"impact": list(shown.impact), "vertices": list(shown.vertices)}
     for name, widths in groups.items():
-        if not widths:
-            continue
-        what = "Width (half the central 68 %)"
-        caption = (
-            f"{what} of {', '.join(title(w.variable) for w in widths)}, {widths[0].species}, "
-            f"{widths[0].n[0]:.0f} detailed entries. Band: 2 %."
-        )
-        yield Drawing(name, "physics", caption, _width_figure(widths))
+        if widths:
+            caption = (
+                f"Width (half the central 68 %) of {', '.join(title(w.variable) for w in widths)}, "
+                f"{widths[0].species}, {widths[0].n[0]:.0f} detailed entries. Band: 2 %."
+            )
+            yield Drawing(name, "physics", caption, partial(_width_figure, widths))
+    sheet = partial(sheet_of, columns=3, width=4.2, height=3.4)
     if shown.curves:
-        yield Drawing("pid-curves", "physics", *_grid(shown.curves, _curve, (
-            "Efficiency against misidentification of long tracks as a cut moves."
-        )))  # fmt: skip
+        caption = "Efficiency against misidentification of long tracks as a cut moves."
+        draw = partial(sheet, shown.curves, _curve)
+        yield Drawing("pid-curves", "physics", caption, draw)
     if shown.peaks:
-        yield Drawing("masses", "physics", *_grid(shown.peaks, _peak, (
-            "Mass of pairs of unmatched clusters; the peak above sidebands in the titles."
-        )))  # fmt: skip
+        caption = "Mass of pairs of unmatched clusters; the peak above sidebands in the titles."
+        yield Drawing("masses", "physics", caption, partial(sheet, shown.peaks, _peak))
     for page in shown.pages:
         n = page.counts.sum(axis=(1, 2))
         caption = (
             f"{page_title(page)} in nine boxes of P and eta, {n[0]:.0f} detailed (grey) and "
             f"{n[1]:.0f} fast (blue) inside the axes."
         )
-        name = f"page-{page.species}-{page.variable}"
-        yield Drawing(name, "pages", caption, _page_figure(page))
-
-
-def _grid(
-    items: Sequence[PidCurve] | Sequence[MassPeak],
-    draw: Callable[..., None],
-    caption: str,
-) -> tuple[str, Figure]:
-    columns = min(len(items), 3)
-    figure = new_figure(-(-len(items) // columns), columns, 4.2, 3.4)
-    for i, item in enumerate(items):
-        draw(figure.add_subplot(-(-len(items) // columns), columns, i + 1), item)
-    return caption, figure
+        boxes = range(len(page.bins))
+        draw = partial(sheet_of, boxes, partial(_box, page), columns=3, width=3.8, height=2.7)
+        yield Drawing(f"page-{page.species}-{page.variable}", "pages", caption, draw)
 
 
 def _width_figure(widths: Sequence[Width]) -> Figure:
-    figure = new_figure(1, len(widths), 3.4, 3.8)
+    figure = new_sheet(1, len(widths), 3.4, 3.8)
     cells = figure.subfigures(1, len(widths), squeeze=False)[0]
     for cell, width in zip(cells, widths, strict=True):
-        upper, lower = cell.subplots(2, 1, height_ratios=(2, 1), sharex=True)
-        edges = width.edges * SCALE.get(width.axis, 1.0)
-        inner = slice(1, None)
-        for values, error, fast in (
-            (width.detailed, width.detailed_error, False),
-            (width.fast, width.fast_error, True),
-        ):
-            points(upper, edges, values[inner], error[inner], fast=fast, shift=True)
-        points(lower, edges, width.ratio[inner], width.ratio_error[inner], fast=True, shift=False)
-        ratio_band(lower)
-        unit = f" [{UNIT[width.variable]}]" if width.variable in UNIT else ""
-        upper.set_ylabel(f"width of {title(width.variable)}{unit}", fontsize=8)
-        upper.set_ylim(0.0, 1.3 * upper.get_ylim()[1])
-        ratio = f"all: {width.ratio[0]:.3f} +- {width.ratio_error[0]:.3f}"
-        lower.set_title(ratio, fontsize=8)
-        upper.legend(frameon=False, fontsize=7)
-        set_range(lower, width.axis, edges)
+        what = with_unit(f"width of {title(width.variable)}", width.variable)
+        storeys(cell, of_width(width), what)
     return figure
 
 
 def _curve(axes: Axes, curve: PidCurve) -> None:
-    for i, (style, colour, name) in enumerate((("--", DETAILED, "detailed"), ("-", FAST, "fast"))):
+    for i, style in enumerate(("--", "-")):
         n = curve.tracks[i]
-        label = f"{name}: {n[0]:.0f}, {n[1]:.0f}"
         axes.plot(
-            *(curve.efficiency[i], np.maximum(curve.misidentification[i], 1e-5)),
-            style, color=colour, label=label,
+            *(curve.efficiency[i], np.maximum(curve.misidentification[i], 1e-5), style),
+            color=COLOURS[i], label=f"{SAMPLES[i]}: {n[0]:.0f}, {n[1]:.0f}",
         )  # fmt: skip
     axes.set(yscale="log", xlabel="efficiency", ylabel="misidentification", xlim=(0.3, 1.0))
-    axes.set_ylim(1e-3, 1.0)
-    axes.set_title(curve.name, fontsize=9)
-    axes.legend(frameon=False, fontsize=7)
+    axes.set(ylim=(1e-3, 1.0), title=curve.name)
+    axes.legend()
 
 
 def _peak(axes: Axes, peak: MassPeak) -> None:
-    for counts, fast in zip(peak.counts, (False, True), strict=True):
-        colour = FAST if fast else DETAILED
-        n = peak.events[int(fast)]
-        name = "fast" if fast else "detailed"
-        axes.stairs(
-            counts, peak.edges, color=colour, fill=not fast,
-            alpha=1.0 if fast else 0.45, label=f"{name}, {n} events",
-        )  # fmt: skip
-    axes.set(xlabel="mass of two clusters [MeV]", ylabel="pairs an event")
+    labels = [f"{s}, {n} events" for s, n in zip(SAMPLES, peak.events, strict=True)]
+    stairs(axes, peak.edges, peak.counts, labels)
     texts = [
         f"{p.mean:.1f} +- {p.mean_error:.1f} MeV" if np.isfinite(p.mean) else "no peak found"
         for p in (peak.detailed, peak.fast)
     ]
-    axes.set_title(f"{peak.name}: {texts[0]}; {texts[1]}", fontsize=8)
-    axes.legend(frameon=False, fontsize=7)
+    axes.set(xlabel="mass of two clusters [MeV]", ylabel="pairs an event")
+    axes.set_title(f"{peak.name}: {texts[0]}; {texts[1]}")
+    axes.legend()
 
 
-def _page_figure(page: Page) -> Figure:
-    figure = new_figure(3, 3, 3.8, 2.7)
-    for i in range(len(page.bins)):
-        axes = figure.add_subplot(3, 3, i + 1)
-        n = page.counts[:, i].sum(axis=1)
-        for k in (0, 1):
-            total = max(n[k], 1e-9)
-            axes.stairs(
-                page.counts[k, i] / total, page.edges, color=FAST if k else DETAILED,
-                fill=not k, alpha=1.0 if k else 0.45,
-            )  # fmt: skip
-        (p0, p1), (e0, e1) = page.bins.seen[i]
-        place = f"P {p0 / 1e3:.3g}-{p1 / 1e3:.3g} GeV, eta {e0:.2f}-{e1:.2f}"
-        axes.set_title(f"{place}\n{n[0]:.0f} detailed, {n[1]:.0f} fast", fontsize=8)
-        axes.set_xlabel(title(page.variable), fontsize=8)
-        axes.tick_params(labelsize=7)
-        axes.set_yticks([])
-    return figure
+def _box(page: Page, axes: Axes, i: int) -> None:
+    n = page.counts[:, i].sum(axis=1)
+    stairs(axes, page.edges, page.counts[:, i] / np.maximum(n, 1e-9)[:, None])
+    (p0, p1), (e0, e1) = page.bins.seen[i]
+    place = f"P {p0 / 1e3:.3g}-{p1 / 1e3:.3g} GeV, eta {e0:.2f}-{e1:.2f}"
+    axes.set_title(f"{place}\n{n[0]:.0f} detailed, {n[1]:.0f} fast")
+    axes.set_xlabel(title(page.variable))
+    axes.set_yticks([])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...schema import TRACK_TYPES, table_columns
 from ...statistics.adaptive_bins import SCHEMES, Bins, adaptive_bins
 from ...statistics.influence import Cells, Chi2, Shares
 from .columns import SPECIES, Columns
-from .gather import Sample, of_species, rows, where
+from .gather import Sample, by_species, effective, of_species, rows, where
 
 Mask = NDArray[np.bool_]
 
@@ -123,37 +123,40 @@ class Ratio:
     schemes: dict[tuple[str, ...], Binned]
 
 
-class _Binner:
-    """Cells of two sets of rows in every scheme, made once for all cuts."""
+class Binner:
+    """Cells of two sets of rows in every scheme, made once for all cuts.
+
+    Args:
+        one, two: detailed and fast rows.
+        schemes: axes of the bins.
+        least: effective number of detailed rows in a bin.
+    """
 
     def __init__(
-        self,
-        one: Columns,
-        two: Columns,
-        schemes: Sequence[tuple[str, ...]],
-        least: float,
+        self, one: Columns, two: Columns, schemes: Iterable[tuple[str, ...]], least: float = 200.0
     ) -> None:
         pair = rows(one), rows(two)
-        zero = (np.zeros(len(one["unit"]), np.int64), np.zeros(len(two["unit"]), np.int64))
-        self.whole = Cells(*pair, zero, 1)
+        self.sides = one, two
+        self.whole = Cells(*pair, (np.zeros_like(pair[0].unit), np.zeros_like(pair[1].unit)), 1)
         self.schemes: dict[tuple[str, ...], tuple[Bins, Cells]] = {}
         for axes in schemes:
             bins = adaptive_bins(axes, one, one["weight"], least=least)
             cells = Cells(*pair, (bins.place(one), bins.place(two)), len(bins))
             self.schemes[axes] = bins, cells
 
-    def compare(self, one: Mask, two: Mask) -> tuple[Shares, dict[tuple[str, ...], Binned]]:
+    def compare(
+        self, one: np.ndarray, two: np.ndarray
+    ) -> tuple[Shares, dict[tuple[str, ...], Binned]]:
+        """Shares of rows that pass: of all together and in the bins of each scheme.
+
+        Args:
+            one, two: whether each row passes, or a bounded quantity; shapes ``(n,)`` and ``(m,)``.
+        """
         found = {}
         for axes, (bins, cells) in self.schemes.items():
             shares = cells.compare(one, two)
             found[axes] = Binned(bins, shares, shares.chi2())
         return self.whole.compare(one, two, covariance=False), found
-
-
-def effective(columns: Columns) -> float:
-    """Effective number of rows, ``(sum w)^2 / sum w^2``."""
-    square = float((columns["weight"] ** 2).sum())
-    return float(columns["weight"].sum()) ** 2 / square if square else 0.0
 
 
 def _enough(one: Columns, two: Columns) -> bool:
@@ -176,22 +179,20 @@ def step_ratios(
         schemes: axes of the bins.
         least: effective number of detailed rows in a bin.
     """
-    for name in species:
-        pair = of_species(detailed.particle, name), of_species(fast.particle, name)
-        if not _enough(*pair):
-            continue
-        inside = tuple(c["in_acceptance"] for c in pair)
-        whole, found = _Binner(*pair, schemes, least).compare(*inside)
+    pair = detailed.particle, fast.particle
+    for name, one, two in by_species(*pair, species, MIN_PARTICLES):
+        inside = one["in_acceptance"], two["in_acceptance"]
+        whole, found = Binner(one, two, schemes, least).compare(*inside)
         yield Ratio("acceptance", name, "in acceptance", "step", "in_acceptance", whole, found)
-        one, two = (where(c, m) for c, m in zip(pair, inside, strict=True))
-        if not _enough(one, two):
+        accepted = where(one, inside[0]), where(two, inside[1])
+        if not _enough(*accepted):
             continue
-        binner = _Binner(one, two, schemes, least)
-        found_by = {f"{kind} track": code for kind, code in TRACK_TYPES.items() if code}
-        for label, code in {**found_by, "any track": None}.items():
-            masks = [t["track_type"] == code if code else t["track_type"] > 0 for t in (one, two)]
-            whole, found = binner.compare(*masks)
-            yield Ratio("tracking", name, label, "step", label.split()[0], whole, found)
+        binner = Binner(*accepted, schemes, least)
+        for kind, code in {**TRACK_TYPES, "any": None}.items():
+            if code != 0:
+                types = (c["track_type"] for c in binner.sides)
+                whole, found = binner.compare(*(t == code if code else t > 0 for t in types))
+                yield Ratio("tracking", name, f"{kind} track", "step", kind, whole, found)
 
 
 def cut_ratios(
@@ -217,31 +218,22 @@ def cut_ratios(
     both = set(detailed.track) & set(fast.track)
     for name in species:
         tracks = of_species(detailed.track, name), of_species(fast.track, name)
-        binners: dict[str, tuple[Columns, Columns, _Binner] | None] = {}
+        binners: dict[str, Binner | None] = {}
         for variable in (v for v in variables if v in both):
             flag = AMONG.get(variable, "")
             if flag and flag not in both:
                 continue
             if flag not in binners:
-                binners[flag] = _binner(tracks, flag, schemes, least)
-            ready = binners[flag]
-            if ready is None:
+                chosen = (where(t, t[flag] > 0.5) for t in tracks) if flag else tracks
+                one, two = chosen
+                binners[flag] = Binner(one, two, schemes, least) if _enough(one, two) else None
+            binner = binners[flag]
+            if binner is None:
                 continue
-            one, two, binner = ready
-            for kind, point in _points(variable, one, points):
-                whole, found = binner.compare(point.passes(one), point.passes(two))
-                among = f" of {TITLE[flag]}" if flag else ""
-                label = point.label + among
+            for kind, point in _points(variable, binner.sides[0], points):
+                whole, found = binner.compare(*(point.passes(c) for c in binner.sides))
+                label = point.label + (f" of {TITLE[flag]}" if flag else "")
                 yield Ratio("identification", name, label, kind, variable, whole, found)
-
-
-def _binner(
-    tracks: tuple[Columns, Columns], flag: str, schemes: Sequence[tuple[str, ...]], least: float
-) -> tuple[Columns, Columns, _Binner] | None:
-    one, two = tracks if not flag else (where(t, t[flag] > 0.5) for t in tracks)
-    if not _enough(one, two):
-        return None
-    return one, two, _Binner(one, two, schemes, least)
 
 
 def _points(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -22,11 +21,12 @@ from ...errors import SchemaError, SourceError
 from ...events import EventBatch
 from ...io.ntuple_reader import TREE, branch_names, open_root, read_events
 from ...runs.simulate import in_order
+from ...statistics.binned import effective as effective_number
 from ...statistics.influence import Rows
 from ..objects.compare import truth_of
 from . import columns as columns_of
 from .columns import GROUPS, PULLS, SPECIES, Columns, Mask
-from .decay_rows import DecayGatherer, DecayRows
+from .decay_rows import DecayRows, decay_rows, joined, joined_rows
 from .workers import Inline, made
 
 _REQUIRED = {
@@ -47,6 +47,8 @@ _OPTIONAL = {
     "reco_vertex": ("mc_pv_id", "x", "y", "z", "n_tracks"),
     "cluster": ("x", "y", "z", "energy", "et", "is_matched"),
 }
+TABLES = ("event", "particle", "track", "vertex", "pair")
+"""Groups of columns of a sample."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,12 @@ class Sample:
         known = (*(v for names in GROUPS.values() for v in names), *PULLS)
         return tuple(v for v in known if v in self.track)
 
+    def mapped(self, change: Callable[[Columns], Columns], **others: Any) -> Sample:
+        """The same with every group changed, those of the decays as well, and other fields."""
+        groups: dict[str, Any] = {name: change(getattr(self, name)) for name in TABLES}
+        decays = tuple(d.mapped(change) for d in self.decays)
+        return replace(self, **groups, decays=decays, **others)
+
     def of_units(self, chosen: Mask, name: str) -> Sample:
         """Some of the events.
 
@@ -110,15 +118,8 @@ class Sample:
             chosen: by unit, shape ``(n_units,)``; units are those after `paired`.
             name: name of the part.
         """
-        parts: dict[str, Any] = {
-            key: where(getattr(self, key), chosen[getattr(self, key)["unit"]])
-            for key in ("event", "particle", "track", "vertex", "pair")
-        }
-        kept = chosen[self.event["unit"]]
-        parts["decays"] = tuple(
-            d.mapped(lambda columns: where(columns, chosen[columns["unit"]])) for d in self.decays
-        )
-        return replace(self, name=name, **parts, signature=self.signature[kept])
+        signature = self.signature[chosen[self.event["unit"]]]
+        return self.mapped(lambda c: where(c, chosen[c["unit"]]), name=name, signature=signature)
 
 
 def where(columns: Columns, mask: Mask) -> Columns:
@@ -134,6 +135,27 @@ def rows(columns: Columns) -> Rows:
 def of_species(columns: Columns, species: str) -> Columns:
     """Rows of one of `SPECIES`."""
     return where(columns, columns["species"] == SPECIES[species])
+
+
+def effective(columns: Columns) -> float:
+    """Effective number of rows, ``(sum w)^2 / sum w^2``."""
+    return effective_number(columns["weight"])
+
+
+def by_species(
+    one: Columns, two: Columns, species: Sequence[str], least: float
+) -> Iterator[tuple[str, Columns, Columns]]:
+    """Rows of each species that both have enough of.
+
+    Args:
+        one, two: the same group of columns of both samples.
+        species: some of `SPECIES`.
+        least: effective number of rows of each.
+    """
+    for name in species:
+        mine = of_species(one, name), of_species(two, name)
+        if min(map(effective, mine)) >= least:
+            yield name, *mine
 
 
 # --- reading
@@ -214,11 +236,9 @@ class Gatherer:
 
     def __init__(self, name: str, decays: Sequence[DecayRequest] = ()) -> None:
         self.name = name
-        self._decays = DecayGatherer(name, decays)
         self.n_events = 0
-        self._parts: dict[str, list[Columns]] = defaultdict(list)
-        self._signature: list[NDArray[np.uint64]] = []
-        self._fingerprint: list[NDArray[np.uint64]] = []
+        self._decays = tuple(decays)
+        self._parts: list[Sample] = []
 
     def add(self, batch: EventBatch) -> None:
         """Take what is needed of some events.
@@ -232,20 +252,18 @@ class Gatherer:
         weight = np.ones(len(batch))
         if "mc_weight" in batch.event:
             weight = batch.event["mc_weight"].astype(np.float64)
-        parts = {
-            "event": columns_of.events(batch),
-            "particle": columns_of.particles(batch),
-            "track": columns_of.tracks(batch),
-        }
-        parts |= {"vertex": columns_of.vertices(batch), "pair": columns_of.pairs(batch)}
-        for group, columns in parts.items():
-            own = columns.pop("weight", 1.0)
-            columns["weight"] = weight[columns["unit"]] * own
-            columns["unit"] = columns["unit"] + self.n_events
-            self._parts[group].append(columns)
-        self._decays.add(batch, weight, self.n_events)
-        self._signature.append(columns_of.signatures(batch))
-        self._fingerprint.append(columns_of.fingerprints(batch))
+        part = Sample(
+            self.name,
+            event=columns_of.events(batch),
+            particle=columns_of.particles(batch),
+            track=columns_of.tracks(batch),
+            vertex=columns_of.vertices(batch),
+            pair=columns_of.pairs(batch),
+            signature=columns_of.signatures(batch),
+            fingerprint=columns_of.fingerprints(batch),
+            decays=tuple(decay_rows(batch, self._decays)) if self._decays else (),
+        )
+        self._parts.append(part.mapped(partial(_numbered, weight=weight, first=self.n_events)))
         self.n_events += len(batch)
 
     def sample(self) -> Sample:
@@ -258,19 +276,22 @@ class Gatherer:
         """
         if not self.n_events:
             raise SourceError(f"{self.name} sample: holds no events")
-        joined = {
-            group: {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
-            for group, parts in self._parts.items()
-        }
+        decays = zip(*(p.decays for p in self._parts), strict=True)
         sample = Sample(
             self.name,
-            **joined,
-            signature=np.concatenate(self._signature),
-            fingerprint=np.concatenate(self._fingerprint),
-            decays=self._decays.rows(),
+            **{name: joined([getattr(p, name) for p in self._parts]) for name in TABLES},
+            signature=np.concatenate([p.signature for p in self._parts]),
+            fingerprint=np.concatenate([p.fingerprint for p in self._parts]),
+            decays=tuple(joined_rows(self.name, parts) for parts in decays),
         )
         _check_weights(sample)
         return sample
+
+
+def _numbered(columns: Columns, weight: NDArray[np.float64], first: int) -> Columns:
+    """Columns with the weight of their event, times their own, and its number in the sample."""
+    unit = columns["unit"]
+    return {**columns, "weight": weight[unit] * columns.get("weight", 1.0), "unit": unit + first}
 
 
 def _check_weights(sample: Sample) -> None:
@@ -364,21 +385,8 @@ def paired(detailed: Sample, fast: Sample) -> tuple[Sample, Sample]:
     """
     both = np.concatenate([detailed.signature, fast.signature])
     number = np.unique(both, return_inverse=True)[1].ravel().astype(np.int64)
-    result = []
-    for sample, numbers in (
-        (detailed, number[: detailed.n_events]),
-        (fast, number[detailed.n_events :]),
-    ):
-        own: dict[str, Any] = {
-            g: _renumbered(getattr(sample, g), numbers)
-            for g in ("event", "particle", "track", "vertex", "pair")
-        }
-        own["decays"] = tuple(
-            d.mapped(partial(_renumbered, numbers=numbers)) for d in sample.decays
-        )
-        result.append(replace(sample, **own))
-    return result[0], result[1]
-
-
-def _renumbered(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
-    return {**columns, "unit": numbers[columns["unit"]]}
+    one, two = np.split(number, [detailed.n_events])
+    return (
+        detailed.mapped(lambda c: {**c, "unit": one[c["unit"]]}),
+        fast.mapped(lambda c: {**c, "unit": two[c["unit"]]}),
+    )

@@ -30,11 +30,21 @@ def measurements(
 ) -> Iterator[Measurement]:
     """Every figure that the verdict sees, as deviations with their uncertainties."""
     for ratio in ratios:
-        yield from _of_ratio(ratio)
+        yield _of_shares(ratio, ratio.whole, ())
+        for axes in JUDGED_SCHEMES:
+            if axes in ratio.schemes:
+                binned = ratio.schemes[axes]
+                yield _of_shares(ratio, binned.shares, box_texts(binned.bins))
     for one in distances:
-        yield _of_distance(one)
+        # Kolmogorov's law has heavier tails than a Gaussian point: its own p-value as a deviation.
+        yield Measurement(
+            *("distributions", one.species, f"{title(one.variable)}, Kolmogorov distance"),
+            *_single(one.ks, 1.15 * one.ks_scale, 1.0, min(one.n_detailed, one.n_fast)),
+            one_sided=True,
+        )
     for width in widths:
-        yield _of_width(width)
+        group = "pulls" if width.variable in PULLS else "resolution"
+        yield of_width(width, group, f"width of {width.variable}")
     for pair in correlations:
         yield Measurement(
             *("correlations", pair.species, " and ".join(title(v) for v in pair.pair)),
@@ -50,20 +60,10 @@ def measurements(
         )
 
 
-_Single = tuple[Floats, Floats, Floats, Floats]
-
-
-def _single(deviation: float, sigma: float, reference: float, units: float) -> _Single:
-    a, b, c, d = (np.array([v], dtype=np.float64) for v in (deviation, sigma, reference, units))
-    return a, b, c, d
-
-
-def _of_ratio(ratio: Ratio) -> Iterator[Measurement]:
-    yield _of_shares(ratio, ratio.whole, ())
-    for axes in JUDGED_SCHEMES:
-        if axes in ratio.schemes:
-            binned = ratio.schemes[axes]
-            yield _of_shares(ratio, binned.shares, box_texts(binned.bins))
+def _single(*numbers: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """Deviation, uncertainty, reference and effective number of events of a single figure."""
+    deviation, sigma, reference, units = np.array(numbers, dtype=np.float64)[:, None]
+    return deviation, sigma, reference, units
 
 
 def _of_shares(ratio: Ratio, shares: Shares, where: Sequence[str]) -> Measurement:
@@ -78,52 +78,47 @@ def _of_shares(ratio: Ratio, shares: Shares, where: Sequence[str]) -> Measuremen
 
 def box_texts(bins: Bins) -> list[str]:
     """Each bin as text; momentum in GeV."""
-    texts = []
-    for box in bins.seen:
-        sides = []
-        for axis, (low, high) in zip(bins.axes, box, strict=True):
-            scale = 1e-3 if axis == "p" else 1.0
-            sides.append(f"{_AXIS[axis]} {low * scale:.3g}-{high * scale:.3g}")
-        texts.append(", ".join(sides))
-    return texts
+    scale = [1e-3 if axis == "p" else 1.0 for axis in bins.axes]
+    return [
+        ", ".join(
+            f"{_AXIS[axis]} {low * unit:.3g}-{high * unit:.3g}"
+            for axis, unit, (low, high) in zip(bins.axes, scale, box, strict=True)
+        )
+        for box in bins.seen
+    ]
 
 
-def _of_distance(one: Distance) -> Measurement:
-    group, subject = "distributions", one.species
-    if one.species == "events":
-        subject = "events"
-    # Kolmogorov's law has heavier tails than a Gaussian point: its own p-value as a deviation.
-    return Measurement(
-        *(group, subject, f"{title(one.variable)}, Kolmogorov distance"),
-        *_single(one.ks, 1.15 * one.ks_scale, 1.0, min(one.n_detailed, one.n_fast)),
-        one_sided=True,
-    )
+def of_width(width: Width, group: str, label: str, in_bins: bool = True) -> Measurement:
+    """The logarithm of the ratio of two widths.
 
+    It is symmetric where few tracks make the ratio and its error small together.
 
-def _of_width(width: Width) -> Measurement:
-    group = "pulls" if width.variable in PULLS else "resolution"
-    edges = 1e-3 * width.edges
-    bins = [f"P {a:.3g}-{b:.3g}" for a, b in itertools.pairwise(edges)]
-    # The logarithm is symmetric where few tracks make the ratio and its error small together.
+    Args:
+        width: of all rows and in bins of the momentum.
+        group, label: of the measurement.
+        in_bins: whether the bins are judged as well.
+    """
+    places = [ALL, *(f"P {a:.3g}-{b:.3g}" for a, b in itertools.pairwise(1e-3 * width.edges))]
+    taken = slice(None if in_bins else 1)
+    ratio = width.ratio[taken]
     with np.errstate(invalid="ignore", divide="ignore"):
-        deviation, sigma = np.log(width.ratio), width.ratio_error / width.ratio
+        deviation, sigma = np.log(ratio), width.ratio_error[taken] / ratio
+    n = width.n[taken]
     return Measurement(
-        *(group, width.species, f"width of {width.variable}"),
-        *(deviation, sigma, np.ones(len(width.ratio))),
-        *(width_freedom(np.where(np.isfinite(width.n), width.n, 0.0)), [ALL, *bins]),
+        *(group, width.species, label, deviation, sigma, np.ones(len(ratio))),
+        *(width_freedom(np.where(np.isfinite(n), n, 0.0)), places if in_bins else ()),
     )
 
 
 def duplicates(detailed: Sample, fast: Sample) -> Measurement:
     """Share of repeated tracks."""
-    shares, squares = [], 0.0
-    for sample in (detailed, fast):
-        n = max(len(sample.fingerprint), 1)
-        shares.append(sample.duplicates / n)
-        squares += (sample.duplicates + 1.0) / n**2
-    units = float(min(len(detailed.fingerprint), len(fast.fingerprint)))
+    n = [max(len(s.fingerprint), 1) for s in (detailed, fast)]
+    found = [s.duplicates for s in (detailed, fast)]
+    one, two = (k / size for k, size in zip(found, n, strict=True))
+    square = sum((k + 1.0) / size**2 for k, size in zip(found, n, strict=True))
+    units = float(min(len(s.fingerprint) for s in (detailed, fast)))
     return Measurement(
         *("duplicates", "tracks", "share of repeated tracks"),
-        *_single(shares[1] - shares[0], float(np.sqrt(squares)), shares[0], units),
+        *_single(two - one, float(np.sqrt(square)), one, units),
         one_sided=True,
     )

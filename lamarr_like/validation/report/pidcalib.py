@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import schema
 from ...errors import SourceError
 from ...io.ntuple_reader import open_root
-from .canvas import DETAILED, FAST, Drawing, new_figure
-from .columns import SPECIES
+from ...statistics.influence import Floats
+from ..sheets import sheet_of
+from .canvas import DETAILED, FAST, Drawing
+from .columns import SPECIES, Columns, Mask
 from .gather import Sample
 
-Floats = NDArray[np.float64]
-Columns = Mapping[str, np.ndarray]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-CUTS: dict[str, tuple[str, str, Any, Any]] = {
-    "rdx-K": (
-        "K",
-        "DLLK > 4 and not isMuon",
-        lambda t: (t["pid_k"] > 4.0) & (t["is_muon"] < 0.5),
-        None,
-    ),
-    "rdx-Pi": (
-        "pi",
-        "DLLK < 2 and not isMuon",
-        lambda t: (t["pid_k"] < 2.0) & (t["is_muon"] < 0.5),
-        None,
-    ),
-    "JpsiK-K": ("K", "DLLK > 4", lambda t: t["pid_k"] > 4.0, None),
-    "JpsiK-Mu": (
-        *("mu", "DLLmu > 2 of isMuon", lambda t: t["pid_mu"] > 2.0),
-        lambda t: t["is_muon"] > 0.5,
+
+class Cut(NamedTuple):
+    """What a map is the efficiency of.
+
+    Attributes:
+        species: true species.
+        text: the cut.
+        passes: which tracks pass.
+        among: of which tracks the efficiency is a share, all where None.
+    """
+
+    species: str
+    text: str
+    passes: Callable[[Columns], Mask]
+    among: Callable[[Columns], Mask] | None = None
+
+
+def _no_muon(t: Columns) -> Mask:
+    return t["is_muon"] < 0.5
+
+
+CUTS = {
+    "rdx-K": Cut("K", "DLLK > 4 and not isMuon", lambda t: (t["pid_k"] > 4.0) & _no_muon(t)),
+    "rdx-Pi": Cut("pi", "DLLK < 2 and not isMuon", lambda t: (t["pid_k"] < 2.0) & _no_muon(t)),
+    "JpsiK-K": Cut("K", "DLLK > 4", lambda t: t["pid_k"] > 4.0),
+    "JpsiK-Mu": Cut(
+        "mu", "DLLmu > 2 of isMuon", lambda t: t["pid_mu"] > 2.0, lambda t: t["is_muon"] > 0.5
     ),
 }
-"""Species, cut as text, what passes and among which tracks, by what the name of a map holds."""
+"""Cuts of maps by what their names hold."""
 AXES = ("reco_p", "reco_eta", "n_tracks")
 TITLES = ("reconstructed P [GeV]", "reconstructed eta", "nTracks")
 LEAST = 5.0
@@ -126,11 +138,11 @@ def overlays(maps: Sequence[CalibrationMap], detailed: Sample, fast: Sample) -> 
 
 def _fill(one: CalibrationMap, track: Columns) -> None:
     """Add the tracks of a sample."""
-    species, _, passes, among = CUTS[one.kind]
-    chosen = track["species"] == SPECIES[species]
-    if among is not None:
-        chosen = chosen & among(track)
-    good = chosen & passes(track)
+    cut = CUTS[one.kind]
+    chosen = track["species"] == SPECIES[cut.species]
+    if cut.among is not None:
+        chosen = chosen & cut.among(track)
+    good = chosen & cut.passes(track)
     for held, mask in ((one.total, chosen), (one.passing, good)):
         values = [track[a][mask] for a in AXES]
         weight = track["weight"][mask]
@@ -156,29 +168,32 @@ def _projected(one: CalibrationMap, i: int, others: tuple[int, ...]) -> tuple[Fl
 
 
 def _drawing(one: CalibrationMap) -> Drawing:
-    figure = new_figure(1, 3, 4.2, 3.4)
-    species, cut, *_ = CUTS[one.kind]
-    styles = (("*", "#d55e00", "data"), ("s", DETAILED, "detailed"), ("o", FAST, "fast"))
-    for axis in range(3):
-        axes = figure.add_subplot(1, 3, axis + 1)
-        others = tuple(i for i in range(3) if i != axis)
-        scale = 1e-3 if axis == 0 else 1.0
-        edges = np.minimum(one.edges[axis] * scale, 1000.0 if axis == 2 else np.inf)
-        for i, (style, colour, label) in enumerate(styles):
-            share, error = _projected(one, i, others)
-            known = np.isfinite(share)
-            middle = 0.5 * (edges[1:] + edges[:-1])
-            axes.errorbar(
-                *(middle[known], share[known], error[known]),
-                xerr=0.5 * np.diff(edges)[known], fmt=style, color=colour, markersize=4,
-                fillstyle="none" if i == 1 else "full", linewidth=1, label=label,
-            )  # fmt: skip
-        axes.set(xlabel=TITLES[axis], ylabel=f"share with {cut}", ylim=(0.0, 1.05))
-        axes.legend(frameon=False, fontsize=7)
+    cut = CUTS[one.kind]
     n = [t.sum() for t in one.total]
     shared = one.total[0][(one.total[1] >= LEAST) & (one.total[2] >= LEAST)].sum() / n[0]
     caption = (
-        f"{one.name}: {cut}, {species}; sWeights {n[0]:.3g}, {n[1]:.0f} detailed and {n[2]:.0f} "
-        f"fast tracks in the range of the map, in bins with {shared:.0%} of the data."
+        f"{one.name}: {cut.text}, {cut.species}; sWeights {n[0]:.3g}, {n[1]:.0f} detailed and "
+        f"{n[2]:.0f} fast tracks in the range of the map, in bins with {shared:.0%} of the data."
     )
-    return Drawing(f"pidcalib-{one.name}", "pidcalib", caption, figure)
+    draw = partial(sheet_of, range(3), partial(_panel, one), columns=3, width=4.2, height=3.4)
+    return Drawing(f"pidcalib-{one.name}", "pidcalib", caption, draw)
+
+
+def _panel(one: CalibrationMap, axes: Axes, axis: int) -> None:
+    """The three efficiencies along one axis."""
+    others = tuple(i for i in range(3) if i != axis)
+    edges = one.edges[axis] * (1e-3 if axis == 0 else 1.0)
+    edges = np.minimum(edges, 1000.0 if axis == 2 else np.inf)
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    for i, (style, colour, label) in enumerate(
+        (("*", "#d55e00", "data"), ("s", DETAILED, "detailed"), ("o", FAST, "fast"))
+    ):
+        share, error = _projected(one, i, others)
+        known = np.isfinite(share)
+        axes.errorbar(
+            *(middle[known], share[known], error[known]),
+            xerr=0.5 * np.diff(edges)[known], fmt=style, color=colour,
+            fillstyle="none" if i == 1 else "full", linewidth=1, label=label,
+        )  # fmt: skip
+    axes.set(xlabel=TITLES[axis], ylabel=f"share with {CUTS[one.kind].text}", ylim=(0.0, 1.05))
+    axes.legend()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...statistics.adaptive_bins import adaptive_bins
-from ...statistics.two_sample import Auc, features, weighted_auc
+from ...statistics.two_sample import Auc, cross_fit, features, weighted_auc
 from .columns import GROUPS, SPECIES, Columns
 from .distributions import title
 from .gather import Sample, where
@@ -169,29 +168,16 @@ def _told(
     parts = [part[t["unit"]] % config.folds for t in (real, fake)]
     cells = [p * SPD_STEPS + s for p, s in zip(parts, steps, strict=True)]
     weights = _balanced([t["weight"] for t in (real, fake)], cells, config.folds * SPD_STEPS)
-    sides = list(zip(matrices, weights, strict=True))
-    scores = [np.zeros(len(p)) for p in parts]
-    gain = np.zeros(sides[0][0].shape[1])
-    results = []
-    for fold in range(config.folds):
-        booster = _grown(sides, parts, fold, config)
-        for score, (x, _), p in zip(scores, sides, parts, strict=True):
-            score[p == fold] = booster.inplace_predict(x[p == fold])
-        for name, value in booster.get_score(importance_type="total_gain").items():
-            gain[int(name[1:])] += float(value)
-        mine = [p == fold for p in parts]
-        if min(m.sum() for m in mine):
-            judged = [s[m] for s, m in zip(scores, mine, strict=True)]
-            w = [w[m] for (_, w), m in zip(sides, mine, strict=True)]
-            results.append(weighted_auc(judged[0], judged[1], w[0], w[1]))
-    value, error = np.array(results).T
-    n = min(len(s) for s in scores)
-    auc = Auc(float(value.mean()), float(np.sqrt((error**2).sum()) / len(results)), n)
-    share = gain / max(gain.sum(), 1e-300)
+    sides = zip(matrices, weights, parts, strict=True)
+    fit = cross_fit(
+        *sides, trees=config.trees, depth=config.depth,
+        folds=config.folds, threads=config.threads, seed=config.seed,
+    )  # fmt: skip
+    share = fit.gain / max(fit.gain.sum(), 1e-300)
     best = np.argsort(-share)[:8]
     names = _names(variables, extra)
     used = tuple((names[i], float(share[i])) for i in best if share[i] > 0.0)
-    return auc, used, _regions(real, fake, scores, weights)
+    return fit.auc, used, _regions(real, fake, fit.scores, weights)
 
 
 def _balanced(weights: list[Floats], cells: list[NDArray[np.int64]], n_cells: int) -> list[Floats]:
@@ -203,37 +189,8 @@ def _balanced(weights: list[Floats], cells: list[NDArray[np.int64]], n_cells: in
     return [w * f[c] for w, f, c in zip(weights, factors, cells, strict=True)]
 
 
-def _grown(
-    sides: list[tuple[NDArray[np.float32], Floats]],
-    parts: list[NDArray[np.int64]],
-    fold: int,
-    config: TreeConfig,
-) -> Any:
-    import xgboost as xgb
-
-    rest = [p != fold for p in parts]
-    data = np.concatenate([x[r] for (x, _), r in zip(sides, rest, strict=True)])
-    label = np.repeat([1.0, 0.0], [r.sum() for r in rest])
-    # Trees accept no negative weights; the AUC is taken with the signed ones.
-    weight = np.concatenate(
-        [np.maximum(w[r], 0.0) / w[r].sum() for (_, w), r in zip(sides, rest, strict=True)]
-    )
-    train = xgb.QuantileDMatrix(
-        data, label=label, weight=weight * len(data) / weight.sum(), nthread=config.threads
-    )
-    parameters = {
-        "objective": "binary:logistic",
-        "max_depth": config.depth,
-        "eta": 0.1,
-        "tree_method": "hist",
-        "nthread": config.threads,
-        "seed": config.seed,
-    }
-    return xgb.train(parameters, train, num_boost_round=config.trees, verbose_eval=False)
-
-
 def _regions(
-    real: Columns, fake: Columns, scores: list[Floats], weights: list[Floats]
+    real: Columns, fake: Columns, scores: Sequence[Floats], weights: Sequence[Floats]
 ) -> tuple[Region, ...]:
     """AUC of the same scores in boxes of momentum and pseudorapidity."""
     bins = adaptive_bins(("p", "eta"), real, real["weight"], least=1000.0, most=3)

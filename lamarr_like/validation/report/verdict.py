@@ -46,6 +46,11 @@ class Status(str, Enum):
 
 EXIT = {Status.passed: 0, Status.failed: 1, Status.unknown: 2}
 """Exit status of the command."""
+WORDS = {
+    Status.passed: "PASS: the fast sample is the detailed one within the tolerances.",
+    Status.failed: "FAIL: the fast sample is not the detailed one.",
+    Status.unknown: "CANNOT TELL: too few tracks for a judgement.",
+}
 
 _TOLERANCES = ("relative", "absolute", "limit")
 _THRESHOLD = Record(
@@ -182,26 +187,18 @@ class Verdict:
     @property
     def lines(self) -> tuple[str, str, str]:
         """Three lines for a hurried reader."""
-        failed, unknown = self.of(Status.failed), self.of(Status.unknown)
-        words = {
-            Status.passed: "PASS: the fast sample is the detailed one within the tolerances.",
-            Status.failed: "FAIL: the fast sample is not the detailed one.",
-            Status.unknown: "CANNOT TELL: too few tracks for a judgement.",
-        }
-        counts = (
-            f"{len(self.of(Status.passed))} checks pass, {len(failed)} fail, "
-            f"{len(unknown)} cannot tell"
-        )
+        passed, failed, unknown = (self.of(status) for status in Status)
+        first = f"{WORDS[self.status]} {len(passed)} checks pass, {len(failed)} fail, "
+        told = [c for c in self.checks if np.isfinite(c.p)]
+        second = "Nothing found."
         if failed:
-            second = "Worst: " + "; ".join(_told(c) for c in failed[:3]) + "."
-        else:
-            good = [c for c in self.checks if np.isfinite(c.p)]
-            least = min(good, key=lambda c: c.p, default=None)
-            second = "Nothing found." if least is None else f"Nearest to failing: {_told(least)}."
+            second = "Worst: " + "; ".join(map(_told, failed[:3])) + "."
+        elif told:
+            second = f"Nearest to failing: {_told(min(told, key=lambda c: c.p))}."
         names = ", ".join(f"{c.group} of {c.subject}" for c in unknown[:6])
         more = ", ..." if len(unknown) > 6 else ""
         third = f"Not judged for lack of tracks: {names}{more}." if names else "All was judged."
-        return f"{words[self.status]} {counts}.", second, third
+        return f"{first}{len(unknown)} cannot tell.", second, third
 
 
 def _told(check: Check) -> str:
@@ -223,7 +220,7 @@ def load_thresholds(path: Path | None = None) -> VerdictConfig:
     found = check(found, _FORM, str(file), PipelineError)
     checks = {
         name: Threshold(
-            **{k: float(one[k]) for k in _TOLERANCES}, needs=tuple(one.get("needs", ()))
+            needs=tuple(one.get("needs", ())), **{k: float(one[k]) for k in _TOLERANCES}
         )
         for name, one in found["checks"].items()
     }
@@ -257,59 +254,47 @@ def _check(
 ) -> Check:
     group, subject = key
     needed = subject in threshold.needs
-    deviation, sigma, tolerance, units, sided, whole, of, index = _joined(found, threshold)
-    n = len(deviation)
-    if not n or not whole.any():
+    all_of = [_judged(one, i, threshold) for i, one in enumerate(found)]
+    columns = {k: np.concatenate([part[k] for part in all_of]) for k in (all_of or [{}])[0]}
+    if not columns or not columns["whole"].any():
         return Check(group, subject, Status.unknown, 0, needed=needed)
+    sided, whole, units = (columns[k] for k in ("sided", "whole", "units"))
+    deviation, sigma, tolerance = (columns[k] for k in ("deviation", "sigma", "tolerance"))
     excess = np.maximum(np.where(sided, deviation, np.abs(deviation)) - tolerance, 0.0)
     tails = np.where(sided, 1.0, 2.0)
     tests = np.where(whole, whole.sum(), (~whole).sum()) * (1.0 if whole.all() else 2.0)
     p = np.minimum(tails * stats.t.sf(excess / sigma, units) * tests, 1.0)
     reach = tolerance + sigma * stats.t.isf(alpha / tests / tails, units)
     sensitivity = float(np.median(reach[whole]))
-    in_bins = float("nan") if whole.all() else float(np.median(reach[~whole]))
     worst = int(np.lexsort((-excess / sigma, p))[0])
-    status = Status.passed
-    if p[worst] < alpha:
-        status = Status.failed
-    elif sensitivity > threshold.limit:
-        status = Status.unknown
-    one = found[of[worst]]
-    place = f" at {one.places[index[worst]]}" if len(one.places) else ""
+    seen = Status.unknown if sensitivity > threshold.limit else Status.passed
+    one, index = found[columns["of"][worst]], columns["index"][worst]
     return Check(
         group=group,
         subject=subject,
-        status=status,
-        judged=n,
-        worst=one.label + place,
+        status=Status.failed if p[worst] < alpha else seen,
+        judged=len(deviation),
+        worst=one.label + (f" at {one.places[index]}" if len(one.places) else ""),
         deviation=float(deviation[worst]),
         sigma=float(sigma[worst]),
         tolerance=float(tolerance[worst]),
         p=float(p[worst]),
         sensitivity=sensitivity,
-        in_bins=in_bins,
+        in_bins=float("nan") if whole.all() else float(np.median(reach[~whole])),
         needed=needed,
     )
 
 
-def _joined(found: list[Measurement], threshold: Threshold) -> tuple[Any, ...]:
-    """All judged deviations of measurements, and where each comes from."""
-    columns: list[list[Any]] = [[] for _ in range(8)]
-    for i, one in enumerate(found):
-        good = np.isfinite(one.deviation) & np.isfinite(one.sigma) & (one.sigma > 0.0)
-        good &= one.units >= LEAST_UNITS
-        k = int(good.sum())
-        whole = np.full(k, True)
-        if len(one.places):
-            whole = np.array([place == ALL for place in one.places])[good]
-        for column, values in zip(
-            columns,
-            (
-                *(one.deviation[good], one.sigma[good], threshold.tolerance(one.reference[good])),
-                *(one.units[good], np.full(k, one.one_sided), whole),
-                *(np.full(k, i), np.flatnonzero(good)),
-            ),
-            strict=True,
-        ):
-            column.append(values)
-    return tuple(np.concatenate(c) if c else np.zeros(0) for c in columns)
+def _judged(one: Measurement, number: int, threshold: Threshold) -> dict[str, Any]:
+    """Those deviations of a measurement that can be judged, and where each comes from."""
+    good = np.isfinite(one.deviation) & np.isfinite(one.sigma) & (one.sigma > 0.0)
+    good &= one.units >= LEAST_UNITS
+    everywhere = [place == ALL for place in one.places] or np.full(len(good), True)
+    columns = {
+        **{"deviation": one.deviation, "sigma": one.sigma, "units": one.units},
+        "tolerance": threshold.tolerance(one.reference),
+        "sided": np.full(len(good), one.one_sided),
+        "whole": np.array(everywhere),
+        **{"of": np.full(len(good), number), "index": np.arange(len(good))},
+    }
+    return {name: values[good] for name, values in columns.items()}

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import io
-import json
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -20,8 +17,11 @@ from ... import __version__
 from ...errors import OutputError
 from ...files.places import fresh
 from ...statistics.adaptive_bins import Bins
+from ...statistics.influence import Shares
 from ...system.extras import need
-from .canvas import Drawing
+from ..numbers import write_json
+from ..sheets import DPI, write_sheet
+from .canvas import SAMPLES, Drawing
 from .columns import SPECIES
 from .compute import Part, Report
 from .decays import DecayComparison
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 
 REPORT_SCHEMA = 1
 """Version of the layout of ``report.json``; it grows when a name changes or goes."""
+DIGITS = 5
+"""Significant digits of its numbers."""
 EMBEDDED = 9_000_000
 """Bytes of PNG that the page carries at the most; further figures lie beside it."""
-DPI = 90
 
 
 def write_report(
@@ -71,25 +72,22 @@ def write_report(
     """
     need("report")
     files = [folder / n for n in ("index.html", "report.json", "histograms.root")]
+    plots = folder / "plots"
     try:
-        (folder / "plots").mkdir(parents=True, exist_ok=True)
-        slim = replace(
-            report,
-            detailed=report.detailed.without_pairs(),
-            fast=report.fast.without_pairs(),
-        )
-        share = partial(_images, slim, folder / "plots", every, workers=workers)
+        plots.mkdir(parents=True, exist_ok=True)
         say("figures")
+        slim = replace(
+            report, detailed=report.detailed.without_pairs(), fast=report.fast.without_pairs()
+        )
+        share = partial(_images, slim, plots, every, workers=workers)
         parts = [(pool or Inline()).submit(share, k) for k in range(workers)]
         say("numbers")
-        text = json.dumps(numbers(report), allow_nan=False, separators=(",", ":"))
-        fresh(files[1]).write_text(text + "\n")
+        write_json(files[1], numbers(report), digits=DIGITS, indent=None)
         write_histograms(report, files[2])
-        further = [_image(drawing, folder / "plots") for drawing in extra]
+        further = [_image(drawing, plots) for drawing in extra]
         drawn = chain.from_iterable(zip_longest(*(part.result() for part in parts)))
-        images = [*(image for image in drawn if image is not None), *further]
-        for image in images:
-            files += [folder / "plots" / f"{image.name}.{e}" for e in ("png", "pdf")]
+        images = [*filter(None, drawn), *further]
+        files += [plots / f"{image.name}.{e}" for image in images for e in ("png", "pdf")]
         fresh(files[0]).write_text(page(report, _embedded(images)))
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
@@ -104,39 +102,28 @@ def _images(report: Report, folder: Path, every: bool, first: int, workers: int)
 
 def _image(drawing: Drawing, folder: Path) -> Image:
     """Write a figure as PNG and PDF."""
-    # The layout takes most of the time and is the same for both files; no other engine may look
-    # once more before each.
-    drawing.figure.draw_without_rendering()
-    drawing.figure.set_layout_engine(None)
-    held = io.BytesIO()
-    drawing.figure.savefig(held, format="png", dpi=DPI)
-    printed = fresh(folder / f"{drawing.name}.pdf")
-    drawing.figure.savefig(printed, metadata={"CreationDate": None})
-    data = held.getvalue()
-    fresh(folder / f"{drawing.name}.png").write_bytes(data)
-    width, height = drawing.figure.get_size_inches() * DPI
+    png, pdf = (folder / f"{drawing.name}.{ending}" for ending in ("png", "pdf"))
+    width, height = write_sheet(drawing.draw, png, pdf).get_size_inches() * DPI
     return Image(
         *(drawing.name, drawing.section, drawing.caption, int(width), int(height)),
-        data=base64.b64encode(data).decode(),
+        data=base64.b64encode(png.read_bytes()).decode(),
     )
 
 
 def _embedded(images: list[Image]) -> list[Image]:
     """The same without the data of those beyond the size of the page."""
-    kept, size = [], 0
-    for image in images:
-        size += len(image.data)
-        kept.append(image if size <= EMBEDDED else image._replace(data=""))
-    return kept
+    sizes = np.cumsum([len(image.data) for image in images])
+    pairs = zip(images, sizes, strict=True)
+    return [i if size <= EMBEDDED else i._replace(data="") for i, size in pairs]
 
 
 # --- report.json
 
 
 def numbers(report: Report) -> dict[str, Any]:
-    """Content of ``report.json``: numbers and text only, null where there is no number."""
-    verdict = report.verdict
-    content = {
+    """Content of ``report.json``, see `numbers.plain`."""
+    verdict, shown = report.verdict, report.physics
+    return {
         "schema_version": REPORT_SCHEMA,
         "program": f"lamarr_like {__version__}",
         "provenance": report.provenance,
@@ -149,30 +136,22 @@ def numbers(report: Report) -> dict[str, Any]:
             "lines": verdict.lines,
             "false_alarm": verdict.false_alarm,
             "thresholds": verdict.thresholds,
-            "checks": [asdict(c) for c in verdict.checks],
+            "checks": verdict.checks,
         },
         "comparison": _part(report.whole),
         "floor": None if report.floor is None else _part(report.floor),
-        "classifier": [asdict(t) for t in report.tellings],
-        "physics": {
-            "impact": [asdict(w) for w in report.physics.impact],
-            "vertices": [asdict(w) for w in report.physics.vertices],
-            "curves": [asdict(c) for c in report.physics.curves],
-            "peaks": [asdict(p) for p in report.physics.peaks],
-        },
+        "classifier": report.tellings,
+        "physics": {k: getattr(shown, k) for k in ("impact", "vertices", "curves", "peaks")},
     }
-    plain: dict[str, Any] = _plain(content)
-    return plain
 
 
 def _sizes(sample: Sample) -> dict[str, Any]:
-    counts = {n: int((sample.track["species"] == c).sum()) for n, c in SPECIES.items()}
     return {
         "events": sample.n_events,
         "particles": len(sample.particle["unit"]),
         "long_tracks": len(sample.track["unit"]),
         "out_of_range": sample.out_of_range,
-        "species": counts,
+        "species": {n: (sample.track["species"] == c).sum() for n, c in SPECIES.items()},
         "repeated_tracks": sample.duplicates,
     }
 
@@ -181,33 +160,27 @@ def _part(part: Part) -> dict[str, Any]:
     bins: dict[str, dict[str, Any]] = {}
     ratios = []
     for ratio in part.ratios:
-        schemes = {}
-        for axes, binned in ratio.schemes.items():
-            key = _boxes(bins, binned.bins)
-            schemes["*".join(axes)] = {"bins": key, **_shares(binned)}
+        schemes = {
+            "*".join(axes): {"bins": _boxes(bins, binned.bins), **_binned(binned)}
+            for axes, binned in ratio.schemes.items()
+        }
         head = {k: getattr(ratio, k) for k in ("group", "species", "label", "kind", "variable")}
-        ratios.append({**head, "all": _columns(ratio.whole), "schemes": schemes})
+        ratios.append({**head, "all": _shares(ratio.whole), "schemes": schemes})
+    lists = ("distances", "widths", "correlations", "slices")
     return {
         "bins": bins,
         "ratios": ratios,
-        "distances": [asdict(d) | {"chi2": d.chi2._asdict()} for d in part.distances],
-        "widths": [asdict(w) for w in part.widths],
-        "correlations": [asdict(c) for c in part.correlations],
-        "slices": [asdict(s) for s in part.slices],
+        **{name: getattr(part, name) for name in lists},
         "decays": [_decay(d) for d in part.decays],
     }
 
 
 def _decay(one: DecayComparison) -> dict[str, Any]:
-    by_tau = None
-    if one.by_tau is not None:
-        by_tau = {"boxes": one.by_tau.bins.seen[:, 0], **_shares(one.by_tau)}
+    by_tau = one.by_tau and {"boxes": one.by_tau.bins.seen[:, 0], **_binned(one.by_tau)}
     return {
         **{k: getattr(one, k) for k in ("name", "text", "head", "generated", "candidates")},
-        **{k: _columns(getattr(one, k)) for k in ("per_event", "of_all", "of_accepted")},
-        "by_tau": by_tau,
-        "widths": [asdict(w) for w in one.widths],
-        "distances": [asdict(d) | {"chi2": d.chi2._asdict()} for d in one.distances],
+        **{k: _shares(getattr(one, k)) for k in ("per_event", "of_all", "of_accepted")},
+        **{"by_tau": by_tau, "widths": one.widths, "distances": one.distances},
     }
 
 
@@ -222,29 +195,13 @@ def _boxes(held: dict[str, dict[str, Any]], bins: Bins) -> str:
     return name
 
 
-def _shares(binned: Binned) -> dict[str, Any]:
-    return {**_columns(binned.shares), "chi2": binned.chi2._asdict()}
+def _binned(binned: Binned) -> dict[str, Any]:
+    return {**_shares(binned.shares), "chi2": binned.chi2}
 
 
-def _columns(shares: Any) -> dict[str, Any]:
+def _shares(shares: Shares) -> dict[str, Any]:
     names = ("n_detailed", "n_fast", "detailed", "fast", "ratio", "ratio_error", "pull")
     return {name: getattr(shares, name) for name in names}
-
-
-def _plain(value: Any) -> Any:
-    """Numbers with five digits, text, lists and dictionaries."""
-    if isinstance(value, np.ndarray):
-        return [_plain(v) for v in value.tolist()]
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    number = float(value)
-    return float(f"{number:.5g}") if math.isfinite(number) else None
 
 
 # --- histograms.root
@@ -258,34 +215,32 @@ def write_histograms(report: Report, path: Path) -> None:
     """
     import uproot
 
+    counter: dict[str, int] = {}
     with uproot.recreate(fresh(path)) as file:
-        counter: dict[tuple[str, str], int] = {}
         for ratio in report.whole.ratios:
-            key = (ratio.species, ratio.variable)
+            key = f"ratio/{ratio.species}/{ratio.variable}"
             counter[key] = counter.get(key, -1) + 1
             for name, one in _ratio_histograms(ratio):
-                file[f"ratio/{ratio.species}/{ratio.variable}_{counter[key]}/{name}"] = one
+                file[f"{key}_{counter[key]}/{name}"] = one
         for shown in report.physics.pages:
             for box, place in enumerate(box_texts(shown.bins)):
-                for i, name in enumerate(("detailed", "fast")):
+                for i, name in enumerate(SAMPLES):
                     file[f"page/{shown.species}/{shown.variable}/box{box}/{name}"] = _histogram(
                         *(shown.edges, shown.counts[i, box], shown.squares[i, box], place)
                     )
 
 
-def _ratio_histograms(ratio: Ratio) -> Iterable[tuple[str, hist.Hist]]:
-    for axes, binned in ratio.schemes.items():
-        if len(axes) > 1:
+def _ratio_histograms(ratio: Ratio) -> Iterator[tuple[str, hist.Hist]]:
+    for (axis, *others), binned in ratio.schemes.items():
+        if others:
             continue
-        edges = np.concatenate([binned.bins.seen[:, 0, 0], binned.bins.seen[-1:, 0, 1]])
         s = binned.shares
-        found = {
-            "detailed": (s.detailed, s.detailed * (1.0 - s.detailed) / s.n_detailed),
-            "fast": (s.fast, s.fast * (1.0 - s.fast) / s.n_fast),
-            "ratio": (s.ratio, s.ratio_error**2),
-        }
-        for name, (values, variances) in found.items():
-            yield f"{axes[0]}/{name}", _histogram(edges, values, variances, ratio.label)
+        for name, values, variances in (
+            ("detailed", s.detailed, s.detailed * (1.0 - s.detailed) / s.n_detailed),
+            ("fast", s.fast, s.fast * (1.0 - s.fast) / s.n_fast),
+            ("ratio", s.ratio, s.ratio_error**2),
+        ):
+            yield f"{axis}/{name}", _histogram(binned.bins.edges, values, variances, ratio.label)
 
 
 def _histogram(

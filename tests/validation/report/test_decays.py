@@ -24,7 +24,7 @@ from lamarr_like.validation.report import command
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.decays import compare_decay, decay_measurements
 from lamarr_like.validation.report.gather import Gatherer, needed_columns, paired, read_samples
-from lamarr_like.validation.report.page_decays import decay_tables
+from lamarr_like.validation.report.tables import decay_tables
 from lamarr_like.validation.report.verdict import Status, judge, load_thresholds
 
 BPLUS = "B+ -> (J/psi(1S) -> mu+ mu-) K+"
@@ -293,5 +293,5 @@ def test_report_without_decays_has_no_section(truth):
     pair = [gathered("detailed", toy(truth.events(0, 60), s)) for s in (11, 12)]
     quick = ReportConfig(variables=(), schemes=(("p",),), classify=False, species=("K",))
     report = compare(*paired(*pair), load_thresholds(), quick)
-    assert not any(rows for _, _, rows, _ in decay_tables(report))
+    assert not any(table.rows for table in decay_tables(report))
     assert "decays" not in {c.group for c in report.verdict.checks}
