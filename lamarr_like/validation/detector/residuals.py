@@ -6,12 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...statistics.binned import (
-    wald_error,
-    weighted_median,
-    weighted_quantiles,
-    weighted_width,
-)
+from ...statistics.binned import wald_error, weighted_median, weighted_quantiles, weighted_width
 from ...statistics.matching import Columns, Matched, Statistic, bins_of
 from ..bins import SPECIES
 from .lhcb2016 import CELLS, P_EDGES, SOURCE

@@ -30,7 +30,7 @@ from . import declared, results
 from .declared import OCCUPANCY, Columns, Curve, Cut, Mask, picked
 from .lines import NAN, Floats, Line, line, line_distance, spread
 from .results import DETAILED, FAST, FLOOR, HALVES, TOLERANCE
-from .samples import Figures, check, ecal_figures, muon_figures, track_figures
+from .samples import Figures, check, figures
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -68,8 +68,8 @@ def ecal_report(
         check(batch, "ecal", f"fast sample {name!r}")
         if not np.array_equal(batch.event["event_id"], detailed.event["event_id"]):
             raise SchemaError(f"fast sample {name!r}: its events are not those of the detailed one")
-    samples = {DETAILED: ecal_figures(detailed, "detailed sample")}
-    samples |= {k: ecal_figures(batch, f"fast sample {k!r}") for k, batch in fast.items()}
+    samples = {DETAILED: figures(detailed, "ecal", "detailed sample")}
+    samples |= {k: figures(batch, "ecal", f"fast sample {k!r}") for k, batch in fast.items()}
     half, versions = halves(len(detailed), seed), tuple(fast)
     borders = [float(b) for b in np.quantile(samples[DETAILED].spd, [1 / 3, 2 / 3])]
     spectra: list[results.SpectrumResult] = []
@@ -168,8 +168,8 @@ def _spectrum(
     name: str, occupancy: str, samples: Mapping[str, Figures], versions: tuple[str, ...]
 ) -> results.SpectrumResult:
     what, values = declared.SPECTRA[name], {}
-    for sample, figures in samples.items():
-        column = figures.groups[what.group][what.column]
+    for sample, one in samples.items():
+        column = one.groups[what.group][what.column]
         values[sample] = column[np.isfinite(column)]
     edges = _edges(name, values[DETAILED])
     histograms = {
@@ -195,11 +195,11 @@ def _edges(name: str, values: Floats) -> Floats:
 
 def _peak(name: str, occupancy: str, samples: Mapping[str, Figures]) -> results.PeakResult:
     window, peaks, histograms = WINDOWS[name], {}, {}
-    for sample, figures in samples.items():
-        pair = figures.groups["pair"]
+    for sample, one in samples.items():
+        pair = one.groups["pair"]
         mass = pair["mass"][pair["least_et"] > window.least_et]
-        peaks[sample] = find_peak(mass, figures.n, window)
-        counts = np.histogram(mass, window.edges)[0] / max(figures.n, 1)
+        peaks[sample] = find_peak(mass, one.n, window)
+        counts = np.histogram(mass, window.edges)[0] / max(one.n, 1)
         histograms[sample] = tuple(counts.tolist())
     return results.PeakResult(name, occupancy, peaks, tuple(window.edges.tolist()), histograms)
 
@@ -215,8 +215,8 @@ def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> res
     Raises:
         SchemaError: if a column is missing.
     """
-    samples = {DETAILED: muon_figures(detailed, "detailed sample")}
-    samples[FAST] = muon_figures(fast, "fast sample")
+    samples = {DETAILED: figures(detailed, "muons", "detailed sample")}
+    samples[FAST] = figures(fast, "muons", "fast sample")
     samples = _with_halves(samples, halves(len(detailed), seed))
     return results.MuonReport(tuple(_muon(curve, samples) for curve in declared.MUONS))
 
@@ -224,14 +224,15 @@ def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> res
 def _muon(curve: Curve, samples: Mapping[str, Figures]) -> results.MuonResult:
     """A share against momentum, and over all momenta at which there are muons."""
     shares, n = {}, {}
-    for name, figures in samples.items():
-        columns = figures.groups[curve.group]
+    for name, one in samples.items():
+        columns = one.groups[curve.group]
         hard = curve.rows(columns) & (columns["p"] > MIN_P)
         n[name] = int(hard.sum())
         passed = picked(columns, curve.values)[hard]
         shares[name] = float(passed.mean()) if n[name] else NAN
-    one, tracks = _line_result(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
-    return results.MuonResult(curve.species, curve.name, tracks, shares, one.lines, one.distances)
+    found, tracks = _line_result(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
+    told = (found.lines, found.distances)
+    return results.MuonResult(curve.species, curve.name, tracks, shares, *told)
 
 
 def pid_report(detailed: EventBatch, fast: EventBatch, *, min_rows: int = 100) -> results.PidReport:
@@ -247,8 +248,8 @@ def pid_report(detailed: EventBatch, fast: EventBatch, *, min_rows: int = 100) -
     Raises:
         SchemaError: if a column is missing.
     """
-    first = track_figures(detailed, "detailed sample")
-    return _identification(first, track_figures(fast, "fast sample"), min_rows)
+    first = figures(detailed, "pid", "detailed sample")
+    return _identification(first, figures(fast, "pid", "fast sample"), min_rows)
 
 
 def floor_report(detailed: EventBatch, *, min_rows: int = 100) -> results.PidReport:
@@ -258,7 +259,7 @@ def floor_report(detailed: EventBatch, *, min_rows: int = 100) -> results.PidRep
         detailed: events of the detailed simulation.
         min_rows: bins with fewer tracks in either half are left out.
     """
-    whole = track_figures(detailed, "detailed sample")
+    whole = figures(detailed, "pid", "detailed sample")
     even = np.arange(len(detailed)) % 2 == 0
     return _identification(whole.of(even), whole.of(~even), min_rows)
 

@@ -22,7 +22,7 @@ from lamarr_like.validation.objects.declared import LINES, OCCUPANCY, SPECTRA
 from lamarr_like.validation.objects.engine import ecal_report, muon_report
 from lamarr_like.validation.objects.lines import line, line_distance, spread
 from lamarr_like.validation.objects.results import DETAILED, FLOOR
-from lamarr_like.validation.objects.samples import ecal_figures
+from lamarr_like.validation.objects.samples import figures as figures_of
 
 N = 900
 
@@ -98,7 +98,7 @@ def test_every_bin_of_every_quantity_is_there(report, detailed):
 
 
 def test_figures_of_a_sample(detailed):
-    figures = ecal_figures(detailed, "sample")
+    figures = figures_of(detailed, "ecal", "sample")
     cluster = detailed["cluster"]
     assert figures.groups["event"]["multiplicity"].sum() == len(cluster)
     one = detailed.events(5, 6)["cluster"]
