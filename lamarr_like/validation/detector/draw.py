@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS, _ROWS = 4, 4
+_LETTERS = 55  # of a title above one panel
 
 
 def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
@@ -49,7 +51,8 @@ def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
 def _page(section: Section, panels: list[str]) -> Figure:
     shown = [[s for s in section.series if s.panel == panel] for panel in panels]
     sheet = sheet_of(shown, _panel, columns=_COLUMNS, width=4.6, height=3.5)
-    sheet.suptitle(f"{section.title} (points and lines: detailed; black: reference)")
+    title = f"{section.title} (points and lines: detailed; black: reference)"
+    sheet.suptitle(textwrap.fill(title, _LETTERS * min(_COLUMNS, len(panels))))
     return sheet
 
 
@@ -72,19 +75,21 @@ def _draw(ax: Axes, series: Series, colour: str, *, alone: bool) -> None:
             ax.stairs(series.reference, edges, color=dark, ls=":", lw=1.3)
         return
     middle, half = 0.5 * (series.low + series.high), 0.5 * (series.high - series.low)
-    if series.style == "dots":
-        ax.plot(middle, series.ours, ".", ms=2, alpha=0.3, color=colour, label=label)
+    if series.style in ("dots", "curve"):
+        look: dict[str, Any] = {"ls": "", "marker": ".", "ms": 2, "alpha": 0.3}
+        look = look if series.style == "dots" else {}
+        ax.plot(middle, series.ours, color=colour, label=label, **look)
         return
     looks: tuple[dict[str, Any], dict[str, Any]] = (
         {"fmt": "o", "ms": 3.5, "color": colour, "label": label},
         {"fmt": "s", "ms": 3, "color": dark, "mfc": "none", "zorder": 1},
     )
     pairs = ((series.ours, series.error), (series.reference, series.reference_error))
-    for (values, error), look in zip(pairs, looks, strict=True):
+    for (values, error), points in zip(pairs, looks, strict=True):
         if len(values):
             known = np.isfinite(values)
             across = half[known] if half.any() else None
-            ax.errorbar(middle[known], values[known], error[known], across, lw=1, **look)
+            ax.errorbar(middle[known], values[known], error[known], across, lw=1, **points)
 
 
 def _finish(ax: Axes, series: Series) -> None:
