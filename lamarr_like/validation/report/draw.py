@@ -206,7 +206,7 @@ def _areas(told: Sequence[Telling]) -> Figure:
     axes.set_yticks(y, [t.group for t in told])
     axes.invert_yaxis()
     axes.set_xlabel("area under the ROC curve (0.5: trees cannot tell)")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
