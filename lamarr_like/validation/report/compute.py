@@ -15,12 +15,12 @@ from ...statistics.distances import halves
 from . import efficiency, tell_apart
 from .columns import SPECIES
 from .decays import DecayComparison, compare_decays, decay_measurements
-from .distributions import Correlation, Distance, Width, correlations, distances, widths
+from .distributions import Distance, Width, distances, widths
 from .efficiency import VARIABLES, Ratio, WorkingPoint
-from .gather import Sample
+from .joint import Correlation, Sliced, correlations, sliced
 from .measure import duplicates, measurements
 from .physics import Physics, physics
-from .sliced import Sliced, sliced
+from .sample import Sample
 from .tell_apart import Telling, TreeConfig
 from .verdict import Verdict, VerdictConfig, judge
 from .workers import Inline

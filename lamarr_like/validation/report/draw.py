@@ -22,10 +22,11 @@ from .canvas import (
 )
 from .columns import SPECIES
 from .compute import Report
-from .distributions import Correlation, Distance, title
+from .distributions import Distance, title
 from .draw_decays import decay_drawings
 from .draw_physics import physics_drawings
 from .efficiency import Ratio
+from .joint import Correlation
 from .tell_apart import Telling
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from ..detector.maps import CUTS, Cut, Map
 from ..sheets import sheet_of
 from .canvas import DETAILED, FAST, Drawing
 from .columns import Columns
-from .gather import Sample
+from .sample import Sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
