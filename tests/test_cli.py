@@ -265,7 +265,13 @@ def test_extras_hold_what_is_said_of_them():
 
 @pytest.mark.parametrize(
     "module",
-    ["report.gather", "report.compute", "validation.objects", "decays.run", "distributed.produce"],
+    [
+        "validation.report.gather",
+        "validation.report.compute",
+        "validation.objects",
+        "decays.run",
+        "distributed.produce",
+    ],
 )
 def test_only_the_detailed_simulation_needs_numba(module):
     code = f"import sys; sys.modules['numba'] = None; import lamarr_like.{module}"

@@ -12,8 +12,8 @@ from .columns import Columns
 from .decay_rows import DecayRows
 from .distributions import Distance, Width, distance, width_by
 from .efficiency import MIN_PARTICLES, Binned, Binner, effective
-from .gather import Sample, where
 from .measure import of_width
+from .sample import Sample, where
 from .verdict import Measurement
 
 LEAST_TAU = 1e-3

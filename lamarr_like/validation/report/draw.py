@@ -22,10 +22,11 @@ from .canvas import (
 )
 from .columns import SPECIES
 from .compute import Report
-from .distributions import Correlation, Distance, title
+from .distributions import Distance, title
 from .draw_decays import decay_drawings
 from .draw_physics import physics_drawings
 from .efficiency import Ratio
+from .joint import Correlation
 from .tell_apart import Telling
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def _areas(told: Sequence[Telling]) -> Figure:
     axes.set_yticks(y, [t.group for t in told])
     axes.invert_yaxis()
     axes.set_xlabel("area under the ROC curve (0.5: trees cannot tell)")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 

@@ -13,7 +13,7 @@ from ...statistics.mass_peak import WINDOWS, Peak, find_peak
 from .columns import SPECIES, Columns
 from .distributions import MIN_WIDTH, Width, title, width_by
 from .efficiency import effective
-from .gather import Sample, of_species, where
+from .sample import Sample, of_species, where
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.two_sample import Auc, cross_fit, features, weighted_auc
 from .columns import GROUPS, SPECIES, Columns
 from .distributions import title
-from .gather import Sample, where
+from .sample import Sample, where
 
 Floats = NDArray[np.float64]
 

@@ -27,9 +27,9 @@ from .compute import Part, Report
 from .decays import DecayComparison
 from .draw import drawings
 from .efficiency import Binned, Ratio
-from .gather import Sample
 from .measure import box_texts
 from .page import Image, page
+from .sample import Sample
 from .workers import Inline
 
 if TYPE_CHECKING:
