@@ -36,7 +36,7 @@ def detailed_check(
     from ...system.extras import need
 
     need("detailed")
-    need("plot", "matplotlib")
+    need("plot", "matplotlib", "mplhep")
     from .check import CheckConfig, check_detector
     from .draw import draw_sections
     from .judgement import judgements
