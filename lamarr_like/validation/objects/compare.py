@@ -134,9 +134,8 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
     """
     unknown = [p for p in config.pages if p not in PAGES]
     if unknown or not config.pages:
-        raise PipelineError(
-            f"no page {', '.join(unknown) or 'given'}; there are {', '.join(PAGES)}"
-        )
+        wrong = ", ".join(unknown) or "given"
+        raise PipelineError(f"no page {wrong}; there are {', '.join(PAGES)}")
     chain = Pipeline.load(config.pipeline, config.models)
     _check_chain(chain, config.pages)
     provenance = dict(chain.provenance)
@@ -161,8 +160,7 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
     if "muons" in config.pages:
         say("muons")
         parts["muons"] = muon_report(detailed, fast, seed=config.seed)
-    name = config.sample.name
-    return ObjectsReport(name, len(detailed), config.seed, provenance, **parts)
+    return ObjectsReport(config.sample.name, len(detailed), config.seed, provenance, **parts)
 
 
 def _check_chain(chain: Pipeline, pages: Sequence[str]) -> None:

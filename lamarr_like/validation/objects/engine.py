@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -72,6 +72,21 @@ def ecal_report(
     samples |= {k: figures(batch, "ecal", f"fast sample {k!r}") for k, batch in fast.items()}
     half, versions = halves(len(detailed), seed), tuple(fast)
     borders = [float(b) for b in np.quantile(samples[DETAILED].spd, [1 / 3, 2 / 3])]
+    spectra, peaks = _in_occupancy(samples, half, versions, borders)
+    samples = _with_halves(samples, half)
+    return results.EcalReport(
+        *(len(detailed), versions, tuple(borders)),
+        tests=_event_tests(detailed, every, seed, folds),
+        spectra=spectra,
+        peaks=peaks,
+        lines=tuple(_line_result(curve, samples, versions) for curve in declared.LINES.values()),
+    )
+
+
+def _in_occupancy(
+    samples: Mapping[str, Figures], half: Mask, versions: tuple[str, ...], borders: Sequence[float]
+) -> tuple[tuple[results.SpectrumResult, ...], tuple[results.PeakResult, ...]]:
+    """Spectra and peaks of all events, and in bins of nSPDHits with borders between."""
     spectra: list[results.SpectrumResult] = []
     peaks: list[results.PeakResult] = []
     edges = (-np.inf, *borders, np.inf)
@@ -80,14 +95,7 @@ def ecal_report(
         part = _with_halves(part, half)
         spectra += [_spectrum(name, occupancy, part, versions) for name in declared.SPECTRA]
         peaks += [_peak(name, occupancy, part) for name in WINDOWS]
-    samples = _with_halves(samples, half)
-    return results.EcalReport(
-        *(len(detailed), versions, tuple(borders)),
-        tests=_event_tests(detailed, every, seed, folds),
-        spectra=tuple(spectra),
-        peaks=tuple(peaks),
-        lines=tuple(_line_result(curve, samples, versions) for curve in declared.LINES.values()),
-    )
+    return tuple(spectra), tuple(peaks)
 
 
 def _with_halves(samples: Mapping[str, Figures], half: Mask) -> dict[str, Figures]:
