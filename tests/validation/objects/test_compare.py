@@ -168,10 +168,8 @@ def test_muons(detailed, same):
 
 def test_an_object_is_one_declaration(detailed, same, monkeypatch):
     """What is declared is computed for all samples and the floor, and told in the table."""
-    curve = Curve(
-        *("soft clusters", "cluster", share_of, lambda t: t["energy"] < 5e3, "energy", (1e3, 1e4)),
-        *("free", "E [MeV]", "share"),
-    )
+    soft, edges = (lambda t: t["energy"] < 5e3), (1e3, 1e4)
+    curve = Curve("soft clusters", "cluster", share_of, soft, "energy", edges, among="free")
     monkeypatch.setitem(LINES, curve.name, curve)
     few = [batch.events(0, 60) for batch in (detailed, same)]
     report = ecal_report(few[0], {"same": few[1]})
