@@ -18,11 +18,12 @@ from ...files.places import fresh
 from ...io.ntuple_reader import of_gun, read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
 from ..numbers import write_json
+from .cuts import floor_report, pid_report
 from .declared import NEEDED
 from .draw import PAGES as DRAWN
 from .draw import draw_part
-from .engine import ecal_report, floor_report, muon_report, pid_report
-from .results import EcalReport, MuonReport, PidReport
+from .engine import ecal_report, muon_report
+from .reports import EcalReport, MuonReport, PidReport
 from .samples import check
 
 PAGES = tuple(NEEDED)

@@ -13,17 +13,8 @@ from ..numbers import number
 from ..sheets import new_sheet, sheet_of, write_sheet
 from .declared import LINES, MUONS, OCCUPANCY, SPECTRA, Curve
 from .lines import Line
-from .results import (
-    DETAILED,
-    FAST,
-    FLOOR,
-    CutCurve,
-    EcalReport,
-    MuonReport,
-    MuonResult,
-    PidReport,
-    SpectrumResult,
-)
+from .reports import EcalReport, MuonReport, PidReport
+from .results import DETAILED, FAST, FLOOR, CutCurve, MuonResult, SpectrumResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
