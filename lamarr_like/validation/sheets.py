@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 DPI = 90
-_TAKEN = ("direction", "visible", "top", "right", "font.", "mathtext.", "frameon")
-"""Words in the settings that are taken from mplhep; all others there are sizes for one panel."""
+_TAKEN = ("direction", "top", "right", "font.", "mathtext.", "frameon")
+"""Words in the settings that are taken from mplhep.
+
+The others are sizes for one panel, and minor ticks, which double the time that a sheet takes.
+"""
 _SIZES: dict[str, Any] = {
     **{"font.size": 10.0, "axes.titlesize": 10.0, "axes.labelsize": 10.0, "legend.fontsize": 9.0},
     **{"lines.linewidth": 1.2, "lines.markersize": 4.0, "lines.markeredgewidth": 1.0},

@@ -79,7 +79,7 @@ class Report:
     """All numbers.
 
     Args:
-        detailed, fast: the samples.
+        detailed, fast: the samples, without pairs of clusters.
         common: events that both hold.
         whole: fast beside detailed.
         floor: two halves of the detailed sample, None if not asked for.
@@ -143,8 +143,8 @@ def compare(
     own = decay_measurements(whole.decays)
     verdict = judge([*found, *own, duplicates(detailed, fast)], thresholds)
     return Report(
-        detailed=detailed,
-        fast=fast,
+        detailed=slim[0],
+        fast=slim[1],
         common=len(np.intersect1d(detailed.signature, fast.signature)),
         whole=whole,
         floor=floor,

@@ -165,7 +165,7 @@ def _matrix(rows: Sequence[Correlation]) -> Figure:
             ha="center", va="center", fontsize=6, color="white" if dark else "black",
         )  # fmt: skip
     shown = [title(n) for n in names]
-    axes.tick_params(which="both", length=0.0)
+    axes.tick_params(length=0.0)
     axes.set_xticks(range(len(names)), shown, rotation=90)
     axes.set_yticks(range(len(names)), shown)
     figure.colorbar(image, label="fast less detailed", shrink=0.7)
@@ -203,7 +203,6 @@ def _areas(told: Sequence[Telling]) -> Figure:
             fmt=marker, color=colour, fillstyle=fill, label=label,
         )  # fmt: skip
     axes.axvline(0.5, color="0.5", linewidth=0.8)
-    axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_yticks(y, [t.group for t in told])
     axes.invert_yaxis()
     axes.set_xlabel("area under the ROC curve (0.5: trees cannot tell)")
@@ -214,7 +213,6 @@ def _areas(told: Sequence[Telling]) -> Figure:
 def _used(axes: Axes, told: Telling) -> None:
     names, shares = zip(*told.used[:6], strict=True) if told.used else ((), ())
     axes.barh(range(len(names)), shares, color=FAST)
-    axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_title(f"{told.group}, AUC {told.auc.value:.3f}")

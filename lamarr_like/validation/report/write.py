@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -76,10 +75,7 @@ def write_report(
     try:
         plots.mkdir(parents=True, exist_ok=True)
         say("figures")
-        slim = replace(
-            report, detailed=report.detailed.without_pairs(), fast=report.fast.without_pairs()
-        )
-        share = partial(_images, slim, plots, every, workers=workers)
+        share = partial(_images, report, plots, every, workers=workers)
         parts = [(pool or Inline()).submit(share, k) for k in range(workers)]
         say("numbers")
         write_json(files[1], numbers(report), digits=DIGITS, indent=None)
