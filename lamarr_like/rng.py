@@ -20,7 +20,8 @@ _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 
 
-def _mix(z: Keys) -> Keys:
+def mix(z: Keys) -> Keys:
+    """Spread bits of numbers over all 64 (the finaliser of splitmix64), the shape of ``z``."""
     z = (z ^ (z >> np.uint64(30))) * _MIX1
     z = (z ^ (z >> np.uint64(27))) * _MIX2
     return z ^ (z >> np.uint64(31))
@@ -50,8 +51,8 @@ def stream_keys(seed: int, stage: str, event_id: Integers, index: Integers | int
     row = np.broadcast_to(np.asarray(index).astype(np.int64), event.shape)
     row = np.ascontiguousarray(row).view(np.uint64)
     with np.errstate(over="ignore"):
-        key = _mix(event * _GOLDEN + stage_key(seed, stage))
-        return _mix(key + (row + np.uint64(1)) * _GOLDEN)
+        key = mix(event * _GOLDEN + stage_key(seed, stage))
+        return mix(key + (row + np.uint64(1)) * _GOLDEN)
 
 
 def uniforms(
@@ -73,7 +74,7 @@ def uniforms(
     keys = stream_keys(seed, stage, event_id, index)
     counter = np.arange(1, size + 1, dtype=np.uint64) * _GOLDEN
     with np.errstate(over="ignore"):
-        bits = _mix(keys[:, None] + counter[None, :])
+        bits = mix(keys[:, None] + counter[None, :])
     # 53 random bits, moved by half a step so that neither 0 nor 1 ever comes.
     return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Floats, Ints
+from .binned import effective
 
 AXES = ("p", "eta", "n_spd_hits")
 """What efficiencies are binned in: generated momentum [MeV], pseudorapidity, nSPDHits."""
@@ -114,9 +115,7 @@ def _split(
     if not axes:
         return [([], [])]
     values = columns[axes[0]]
-    square = float((weights**2).sum())
-    effective = float(weights.sum()) ** 2 / square if square else 0.0
-    n_bins = int(np.clip((effective / least) ** (1.0 / len(axes)), 1, most))
+    n_bins = int(np.clip((effective(weights) / least) ** (1.0 / len(axes)), 1, most))
     edges = _quantiles(values, weights, n_bins)
     slot = np.searchsorted(edges, values, side="right")
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)

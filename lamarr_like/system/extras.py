@@ -9,8 +9,8 @@ from ..errors import MissingExtraError
 EXTRAS = {
     "batch": ("distributed", "dask_jobqueue"),
     "detailed": ("numba",),
-    "plot": ("matplotlib", "hist", "mplhep"),
-    "report": ("jinja2", "matplotlib", "hist"),
+    "plot": ("matplotlib", "mplhep"),
+    "report": ("jinja2", "matplotlib", "mplhep", "hist"),
     "train": ("tensorflow", "keras", "onnx", "sklearn"),
     "url": ("aiohttp", "requests", "fsspec"),
 }

@@ -81,6 +81,7 @@ class Photons(NamedTuple):
         region: region of the cell that they point at, by their cluster; -1 if lost.
         found: whether a cluster holds most of the photon.
         measured: its energy [MeV], 0 if lost.
+        dx: its x less the generated one [mm], 0 if lost.
     """
 
     energy: Floats
@@ -88,6 +89,7 @@ class Photons(NamedTuple):
     region: Ints
     found: Mask
     measured: Floats
+    dx: Floats
 
 
 def single_photons(
@@ -106,12 +108,14 @@ def single_photons(
     row = row[:, 0]
     cluster, at = result.cluster, np.maximum(row, 0)
     e = np.linalg.norm(direction, axis=1)
+    x = direction[:, 0] / direction[:, 2] * par.calo_plane_z
     return Photons(
         energy=e,
         et=np.hypot(direction[:, 0], direction[:, 1]),
         region=np.where(found, cluster["region"][at], -1).astype(np.int64),
         found=found,
         measured=np.where(found, cluster["energy"][at], 0.0).astype(np.float64),
+        dx=np.where(found, cluster["x"][at] - x, 0.0),
     )
 
 

@@ -1,8 +1,6 @@
 """Identification efficiencies beside LHCb's calibration samples, in the bins of the maps.
 
-Calibration tracks have another spectrum than those of a simulated sample, also inside the bins,
-which are wide: the tracks get the momenta, pseudorapidities and occupancies that the populations of
-neighbouring bins imply.  Efficiencies of many bins are then added with the population of the map.
+Efficiencies of many bins are added with the population of the map.
 """
 
 from __future__ import annotations
@@ -16,9 +14,9 @@ import numpy as np
 from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch
 from ...statistics.binned import bins_of, share_error
-from ...statistics.matching import in_bin_weights, where
+from ...statistics.matching import where
 from ..bins import SPECIES
-from .maps import CUTS, SOURCE, Cut, Map, load_map
+from .maps import CUTS, SOURCE, Cut, Map, calibration_weights, load_map, spectrum_weights
 from .results import NAN, Row, Section, Series, at_most, relative, series, worst
 from .sample import long_tracks
 
@@ -30,7 +28,6 @@ COLUMNS = ("pid_k", "pid_mu", "is_muon", "in_muon")
 
 MEAN_LIMIT, SLICE_LIMIT, SLOPE_BAND = 0.03, 0.06, 0.30
 _LEAST = 5.0  # effective entries of a bin that counts
-_P_GROUP = 4  # bins of momentum that share a shape in eta
 _ISMUON = "K: isMuon among DLLK > 4"
 
 
@@ -50,46 +47,6 @@ class Cells(NamedTuple):
     measured_error: Floats
     population: Floats
     n: Floats
-
-
-def calibration_weights(tracks: Columns, measured: Map) -> Floats:
-    """Weights that give tracks the distribution of a map inside its bins, shape ``(n,)``."""
-    # The last bin of some maps reaches far beyond every event: it is left as it is.
-    end = int((measured.n_tracks <= 1000.0).sum())
-    n_tracks = tracks["n_tracks"].astype(np.float64)
-    totals = measured.total.sum(axis=(0, 1))[: end - 1]
-    inside = in_bin_weights(n_tracks, measured.n_tracks[:end], totals)
-    inside = np.where(n_tracks < measured.n_tracks[end - 1], inside, 1.0)
-    return _kinematic_weights(tracks, measured) * inside
-
-
-def _kinematic_weights(tracks: Columns, measured: Map) -> Floats:
-    p, eta = (tracks[c].astype(np.float64) for c in ("p", "eta"))
-    weight = np.zeros(len(p))
-    slices = bins_of(eta, measured.eta)
-    by_p = measured.total.sum(axis=2)
-    for j in range(len(measured.eta) - 1):
-        mine = slices == j
-        weight[mine] = in_bin_weights(np.log(p[mine]), np.log(measured.p), by_p[:, j])
-    # Tracks of high momentum lie nearer to the beam: the shape in eta is that of neighbouring bins.
-    place, n = bins_of(p, measured.p), len(measured.p) - 1
-    for group in np.array_split(np.arange(n), max(n // _P_GROUP, 1)):
-        mine = (place >= group[0]) & (place <= group[-1])
-        by_eta = measured.total[group].sum(axis=(0, 2))
-        weight[mine] *= in_bin_weights(eta[mine], measured.eta, by_eta)
-    return weight
-
-
-def spectrum_weights(tracks: Columns, measured: Map) -> Floats:
-    """Weights that give tracks the whole (p, eta) spectrum of a map, shape ``(n,)``."""
-    weight = _kinematic_weights(tracks, measured)
-    i, j = bins_of(tracks["p"], measured.p), bins_of(tracks["eta"], measured.eta)
-    population = np.clip(measured.total.sum(axis=2), 0.0, None)
-    have = np.zeros_like(population)
-    inside = (i >= 0) & (j >= 0)
-    np.add.at(have, (i[inside], j[inside]), weight[inside])
-    each = np.where(have > 0.0, population / np.maximum(have, 1e-12), 0.0)
-    return np.where(inside, weight * each[np.maximum(i, 0), np.maximum(j, 0)], 0.0)
 
 
 def compare(tracks: Columns, passed: Mask, measured: Map) -> Cells:

@@ -7,13 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arrays import Floats
-from ...detailed.calorimeter.alone import (
-    PI0_MASS,
-    Photons,
-    Pi0,
-    neutral_pions,
-    single_photons,
-)
+from ...detailed.calorimeter.alone import PI0_MASS, Photons, Pi0, neutral_pions, single_photons
 from ...detailed.parameters import DEFAULT, Parameters
 from ...statistics.binned import Curve, bins_of, width_error
 from ...statistics.distances import core_width

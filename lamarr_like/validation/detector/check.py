@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...detailed.parameters import DEFAULT, Parameters
 from ...errors import SourceError
+from ...events import EventBatch
 from .calibration import calibration_section
 from .efficiency import efficiency_section
 from .electrons import electron_section
@@ -18,6 +19,8 @@ from .residuals import residual_section
 from .results import CheckReport, Section
 from .sample import Sample, read_sample, together
 from .showers import shower_section
+
+Say = Callable[[str], None]
 
 LHCB2016, GEANT4 = Path("lhcb2016"), Path("geant4_showers")
 RAPIDSIM = Path("rapidsim") / "smear" / "histsE.root"
@@ -43,9 +46,7 @@ class CheckConfig:
     parameters: Parameters = DEFAULT
 
 
-def check_detector(
-    config: CheckConfig, say: Callable[[str], None] | None = None
-) -> tuple[CheckReport, list[Sample]]:
+def check_detector(config: CheckConfig, say: Say | None = None) -> tuple[CheckReport, list[Sample]]:
     """Compare detailed samples with published and measured figures.
 
     Args:
@@ -68,33 +69,35 @@ def check_detector(
     for path in config.samples:
         tell(f"reading {path}")
         samples.append(read_sample(path))
+    batch = together(samples)
     tell("published figures")
     sections = [published_section(samples, config.photons, config.parameters)]
-    batch = together(samples)
     tell("calibration samples")
     sections.append(calibration_section(batch))
-    folder = _present(config.data, LHCB2016, *(LHCB2016 / name for name in FILES))
-    if folder is None:
-        sections += _skipped(LHCB2016, efficiency="Acceptance and efficiency", tracks="Residuals")
-    else:
+    sections += _foreign_sections(config, batch, tell)
+    sections.append(occupancy_section(samples))
+    return CheckReport(tuple(s.info for s in samples), tuple(sections)), samples
+
+
+def _foreign_sections(config: CheckConfig, batch: EventBatch, tell: Say) -> Iterator[Section]:
+    """Comparisons with data that do not ship with the package."""
+    if folder := _present(config.data, LHCB2016, *(LHCB2016 / name for name in FILES)):
         tell("LHCb 2016 parametrisation")
         truth, residuals = read_published(folder)
-        sections.append(efficiency_section(own_truth(batch), truth))
-        sections.append(residual_section(own_residuals(batch), residuals))
-    folder = _present(config.data, GEANT4)
-    if folder is None:
-        sections += _skipped(GEANT4, showers="Showers beside Geant4")
+        yield efficiency_section(own_truth(batch), truth)
+        yield residual_section(own_residuals(batch), residuals)
     else:
+        yield _skipped(LHCB2016, "efficiency", "Acceptance and efficiency")
+        yield _skipped(LHCB2016, "tracks", "Residuals")
+    if folder := _present(config.data, GEANT4):
         tell("Geant4 showers")
-        sections.append(shower_section(folder, config.parameters, config.showers))
-    file = _present(config.data, RAPIDSIM)
-    if file is None:
-        sections += _skipped(RAPIDSIM, electrons="Electrons beside RapidSim")
+        yield shower_section(folder, config.parameters, config.showers)
     else:
-        sections.append(electron_section(batch, file))
-    sections.append(occupancy_section(samples))
-    report = CheckReport(tuple(s.info for s in samples), tuple(sections))
-    return report, samples
+        yield _skipped(GEANT4, "showers", "Showers beside Geant4")
+    if file := _present(config.data, RAPIDSIM):
+        yield electron_section(batch, file)
+    else:
+        yield _skipped(RAPIDSIM, "electrons", "Electrons beside RapidSim")
 
 
 def _present(data: Path | None, wanted: Path, *needed: Path) -> Path | None:
@@ -104,6 +107,6 @@ def _present(data: Path | None, wanted: Path, *needed: Path) -> Path | None:
     return data / wanted
 
 
-def _skipped(place: Path, **titles: str) -> list[Section]:
+def _skipped(place: Path, key: str, title: str) -> Section:
     why = f"needs {place.as_posix()} in the folder given as --data"
-    return [Section(key, title, skipped=why) for key, title in titles.items()]
+    return Section(key, title, skipped=why)

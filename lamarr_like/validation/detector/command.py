@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from ...system.command_line import Force
+
+if TYPE_CHECKING:
+    from .results import CheckReport
 
 
 def detailed_check(
@@ -36,14 +39,12 @@ def detailed_check(
     from ...system.extras import need
 
     need("detailed")
-    need("plot", "matplotlib")
+    need("plot", "matplotlib", "mplhep")
     from .check import CheckConfig, check_detector
     from .draw import draw_sections
-    from .judgement import judgements
     from .pages import draw_pages
-    from .results import MISSED, NOT_JUDGED, PASS
     from .sample import together
-    from .write import accepted, with_error, write_report
+    from .write import write_report
 
     drawn = [path.name for path in output.glob("*.png")]
     inputs = samples if data is None else [*samples, data]
@@ -53,6 +54,16 @@ def detailed_check(
     files = [*write_report(report, output), *draw_sections(report.sections, output)]
     if pages:
         files += draw_pages(together(read), output / "detector")
+    _tell(report)
+    typer.echo(f"wrote {len(files)} files to {output}")
+
+
+def _tell(report: CheckReport) -> None:
+    """Verdicts by section, what misses, and the targets."""
+    from .judgement import judgements
+    from .results import MISSED, NOT_JUDGED, PASS
+    from .write import accepted, with_error
+
     for section in report.sections:
         if section.skipped:
             typer.echo(f"{section.title}: skipped, {section.skipped}")
@@ -67,4 +78,3 @@ def detailed_check(
                 typer.echo(f"  missed: {row.quantity}: {ours}, accepted {accepted(row)}")
     for j in judgements(report):
         typer.echo(f"{j.verdict:10s} {j.comparison} ({j.passed} of {j.passed + j.missed} figures)")
-    typer.echo(f"wrote {len(files)} files to {output}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import OutputError
-from ..sheets import new_sheet, write_sheet
+from ..sheets import sheet_of, write_sheet
 from .results import Section, Series
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS, _ROWS = 4, 4
+_LETTERS = 55  # of a title above one panel
 
 
 def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
@@ -48,24 +49,21 @@ def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
 
 
 def _page(section: Section, panels: list[str]) -> Figure:
-    columns = min(_COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
-    sheet = new_sheet(rows, columns, 4.6, 3.5)
-    sheet.suptitle(f"{section.title} (points and lines: detailed; black: reference)")
-    axes = sheet.subplots(rows, columns, squeeze=False).ravel()
-    for ax, panel in itertools.zip_longest(axes, panels):
-        if panel is None:
-            ax.set_axis_off()
-            continue
-        mine = [s for s in section.series if s.panel == panel]
-        ours = [s for s in mine if s.style != "line"]
-        for number, series in enumerate(ours):
-            _draw(ax, series, f"C{number % 10}", alone=len(ours) == 1)
-        for series in mine:
-            if series.style == "line":
-                ax.plot(series.low, series.ours, "k--", lw=1, label=series.name or None)
-        _finish(ax, mine[0], panel)
+    shown = [[s for s in section.series if s.panel == panel] for panel in panels]
+    sheet = sheet_of(shown, _panel, columns=_COLUMNS, width=4.6, height=3.5)
+    title = f"{section.title} (points and lines: detailed; black: reference)"
+    sheet.suptitle(textwrap.fill(title, _LETTERS * min(_COLUMNS, len(panels))))
     return sheet
+
+
+def _panel(ax: Axes, shown: Sequence[Series]) -> None:
+    ours = [s for s in shown if s.style != "line"]
+    for number, series in enumerate(ours):
+        _draw(ax, series, f"C{number % 10}", alone=len(ours) == 1)
+    for series in shown:
+        if series.style == "line":
+            ax.plot(series.low, series.ours, "k--", lw=1, label=series.name or None)
+    _finish(ax, shown[0])
 
 
 def _draw(ax: Axes, series: Series, colour: str, *, alone: bool) -> None:
@@ -77,25 +75,27 @@ def _draw(ax: Axes, series: Series, colour: str, *, alone: bool) -> None:
             ax.stairs(series.reference, edges, color=dark, ls=":", lw=1.3)
         return
     middle, half = 0.5 * (series.low + series.high), 0.5 * (series.high - series.low)
-    if series.style == "dots":
-        ax.plot(middle, series.ours, ".", ms=2, alpha=0.3, color=colour, label=label)
+    if series.style in ("dots", "curve"):
+        look: dict[str, Any] = {"ls": "", "marker": ".", "ms": 2, "alpha": 0.3}
+        look = look if series.style == "dots" else {}
+        ax.plot(middle, series.ours, color=colour, label=label, **look)
         return
     looks: tuple[dict[str, Any], dict[str, Any]] = (
         {"fmt": "o", "ms": 3.5, "color": colour, "label": label},
         {"fmt": "s", "ms": 3, "color": dark, "mfc": "none", "zorder": 1},
     )
     pairs = ((series.ours, series.error), (series.reference, series.reference_error))
-    for (values, error), look in zip(pairs, looks, strict=True):
+    for (values, error), points in zip(pairs, looks, strict=True):
         if len(values):
             known = np.isfinite(values)
             across = half[known] if half.any() else None
-            ax.errorbar(middle[known], values[known], error[known], across, lw=1, **look)
+            ax.errorbar(middle[known], values[known], error[known], across, lw=1, **points)
 
 
-def _finish(ax: Axes, series: Series, panel: str) -> None:
+def _finish(ax: Axes, series: Series) -> None:
     from matplotlib.ticker import NullFormatter
 
-    ax.set_title(panel)
+    ax.set_title(series.panel)
     ax.set(xlabel=series.x, ylabel=series.y)
     if np.isfinite(series.top):
         ax.set_ylim(0.0, series.top)

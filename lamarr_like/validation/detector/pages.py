@@ -119,7 +119,7 @@ def _cherenkov(batch: EventBatch, par: Parameters, n_tracks: int = 2000) -> Iter
             shown = np.where(np.array(angles) > 0.0, 1e3 * np.array(angles), np.nan)
             panel = ("Cherenkov angle", "p [GeV]", "Cherenkov angle [mrad]")
             look = f"{word} in {name}"
-            yield series(panel, (p / 1e3, p / 1e3), shown, name=look, style="dots", log_x=True)
+            yield series(panel, (p / 1e3, p / 1e3), shown, name=look, style="curve", log_x=True)
 
 
 def _pulls(batch: EventBatch, par: Parameters) -> Iterator[Series]:
@@ -147,7 +147,7 @@ def _ghosts(batch: EventBatch, par: Parameters) -> Iterator[Series]:
         yield _histogram(labels, probability[rows], edges, name, log_y=True)
         kept.append(np.array([(probability[rows] < c).sum() for c in cuts]) / max(rows.sum(), 1))
     panel = ("cuts on the ghost probability", "real tracks kept", "ghosts kept")
-    yield series(panel, (kept[0], kept[0]), kept[1])
+    yield series(panel, (kept[0], kept[0]), kept[1], style="curve")
     yield from tracking.ghosts(batch, _SPD_EDGES)
 
 

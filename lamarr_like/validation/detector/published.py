@@ -20,9 +20,9 @@ from ...statistics.binned import effective, weighted_quantiles, weighted_share
 from ...statistics.matching import where
 from ..bins import SPECIES
 from . import muon_curves, tracking
-from .calibration import COLUMNS, spectrum_weights
+from .calibration import COLUMNS
 from .calorimeter import calorimeter_rows
-from .maps import load_map
+from .maps import load_map, spectrum_weights
 from .results import NAN, Row, Section, Series, absolute, at_least, at_most, relative, series
 from .sample import LONG, Sample, long_tracks, together
 

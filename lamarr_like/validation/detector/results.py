@@ -106,7 +106,7 @@ class Series:
     Args:
         panel: title of the panel that shows it; series of one panel share its axes.
         x, y: labels of the axes.
-        low, high: edges of the bins; equal ones for points, lines and dots.
+        low, high: edges of the bins; equal ones for what has no width.
         ours, error: values; NaN where there are none.
         reference, reference_error: the same of the reference; empty for none.
         name: label in the legend, empty for none.
@@ -131,8 +131,8 @@ class Series:
     top: float = NAN
 
 
-STYLES = ("points", "steps", "line", "dots")
-"""Points with errors, a histogram, a dashed line for what is expected, entries one by one."""
+STYLES = ("points", "steps", "curve", "dots", "line")
+"""Points with errors, a histogram, a line, entries one by one, dashes for what is expected."""
 
 
 class Look(TypedDict, total=False):

@@ -55,16 +55,12 @@ def read_sample(path: Path) -> Sample:
     batches = list(read_events(path, NEEDED))
     if not batches:
         raise SourceError(f"{path}: holds no events")
-    batch = concatenate(batches)
-    return Sample(SampleInfo(path.name, len(batch), source_of(path)), batch)
-
-
-def source_of(path: Path) -> str:
-    """What generated the events of a file; ``unknown`` for a user's own full simulation."""
     try:
-        return str(read_provenance(path).get("source", "unknown"))
-    except SchemaError:
-        return "unknown"
+        source = str(read_provenance(path).get("source", "unknown"))
+    except SchemaError:  # a user's own full simulation
+        source = "unknown"
+    batch = concatenate(batches)
+    return Sample(SampleInfo(path.name, len(batch), source), batch)
 
 
 def together(samples: Sequence[Sample]) -> EventBatch:

@@ -34,7 +34,7 @@ def objects(
     from ...system.extras import need
     from . import compare as tests
 
-    need("plot", "matplotlib")
+    need("plot", "matplotlib", "mplhep")
     pictures = [f"{name}.png" for name in ("ecal", "pid", "pid_floor", "muons")]
     read = [sample, *chain_files(pipeline, models)]
     check_report(output, "objects.json", ["objects.md", *pictures], read, force=force)

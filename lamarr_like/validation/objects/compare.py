@@ -15,15 +15,15 @@ from ...chain.pipeline import TRUTH, Pipeline, load_stage
 from ...errors import OutputError, PipelineError, SourceError
 from ...events import EventBatch, Table, concatenate
 from ...files.scratch import write_text
-from ...io.ntuple_reader import read_events
+from ...io.ntuple_reader import of_gun, read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
-from ..detector.sample import source_of
 from ..numbers import write_json
+from .cuts import floor_report, pid_report
 from .declared import NEEDED
 from .draw import PAGES as DRAWN
 from .draw import draw_part
-from .engine import ecal_report, floor_report, muon_report, pid_report
-from .results import EcalReport, MuonReport, PidReport
+from .engine import ecal_report, muon_report
+from .reports import EcalReport, MuonReport, PidReport
 from .samples import check
 
 PAGES = tuple(NEEDED)
@@ -135,9 +135,8 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
     """
     unknown = [p for p in config.pages if p not in PAGES]
     if unknown or not config.pages:
-        raise PipelineError(
-            f"no page {', '.join(unknown) or 'given'}; there are {', '.join(PAGES)}"
-        )
+        wrong = ", ".join(unknown) or "given"
+        raise PipelineError(f"no page {wrong}; there are {', '.join(PAGES)}")
     chain = Pipeline.load(config.pipeline, config.models)
     _check_chain(chain, config.pages)
     provenance = dict(chain.provenance)
@@ -146,8 +145,7 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
         baseline, provenance["baseline"] = _baseline(config.baseline, config.models)
     detailed = read_detailed(config.sample, config.pages, config.events)
     say(f"{len(detailed)} detailed events of {config.sample}")
-    is_gun = source_of(config.sample).startswith("gun:")
-    fast = run_fast(chain, truth_of(detailed), config.seed, is_gun, say)
+    fast = run_fast(chain, truth_of(detailed), config.seed, of_gun(config.sample), say)
     parts: dict[str, Any] = {}
     if "ecal" in config.pages:
         stages = {s.name: s for s in chain.stages}
@@ -163,8 +161,7 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
     if "muons" in config.pages:
         say("muons")
         parts["muons"] = muon_report(detailed, fast, seed=config.seed)
-    name = config.sample.name
-    return ObjectsReport(name, len(detailed), config.seed, provenance, **parts)
+    return ObjectsReport(config.sample.name, len(detailed), config.seed, provenance, **parts)
 
 
 def _check_chain(chain: Pipeline, pages: Sequence[str]) -> None:

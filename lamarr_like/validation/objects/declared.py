@@ -111,31 +111,18 @@ SPECTRA = {
 """Distributions of clusters by name."""
 
 _OF_PHOTON, _OF_CLUSTER = "energy of the photon [MeV]", "energy of the cluster [MeV]"
-LINES = {
-    curve.name: curve
-    for curve in (
-        Curve(
-            *("photon efficiency", "photon", share_of, "found", "et", ET_EDGES, None),
-            *("ET of the photon [MeV]", "share with a cluster of its own"),
-        ),
-        Curve(
-            *("photon response", "photon", median_of, "response", "energy", E_EDGES, "alone"),
-            *(_OF_PHOTON, "median of E / generated, share > 90 %"),
-        ),
-        Curve(
-            *("photon resolution", "photon", order_width, "response", "energy", E_EDGES, "alone"),
-            *(_OF_PHOTON, "core width of E / generated, share > 90 %"),
-        ),
-        Curve(
-            *("merged mass", "cluster", share_of, "halves", "energy", E_EDGES, "free"),
-            *(_OF_CLUSTER, "unmatched with a mass of halves"),
-        ),
-        Curve(
-            *("two photons", "cluster", share_of, "photons", "energy", E_EDGES, "any_photon"),
-            *(_OF_CLUSTER, "with photons, two of them > 10 %"),
-        ),
-    )
-}
+LINES = {curve.name: curve for curve in (
+    Curve("photon efficiency", "photon", share_of, "found", by="et", edges=ET_EDGES,
+          x="ET of the photon [MeV]", y="share with a cluster of its own"),
+    Curve("photon response", "photon", median_of, "response", by="energy", edges=E_EDGES,
+          among="alone", x=_OF_PHOTON, y="median of E / generated, share > 90 %"),
+    Curve("photon resolution", "photon", order_width, "response", by="energy", edges=E_EDGES,
+          among="alone", x=_OF_PHOTON, y="core width of E / generated, share > 90 %"),
+    Curve("merged mass", "cluster", share_of, "halves", by="energy", edges=E_EDGES,
+          among="free", x=_OF_CLUSTER, y="unmatched with a mass of halves"),
+    Curve("two photons", "cluster", share_of, "photons", by="energy", edges=E_EDGES,
+          among="any_photon", x=_OF_CLUSTER, y="with photons, two of them > 10 %"),
+)}  # fmt: skip
 """Curves of clusters and photons by name."""
 
 MUON_QUANTITIES: dict[str, tuple[Pick, Pick | None]] = {
@@ -143,14 +130,13 @@ MUON_QUANTITIES: dict[str, tuple[Pick, Pick | None]] = {
     "MuLL - BgLL > 2 among isMuon": (lambda t: t["dll"] > muon_curves.CUT, "is_muon"),
 }
 """What is drawn against momentum for each species: what passes, and among which tracks."""
+_MUON_EDGES = tuple(muon_curves.P_EDGES.tolist())
 MUONS = tuple(
-    Curve(
-        *(name, "muons", share_of, passes, "p", tuple(muon_curves.P_EDGES.tolist()), among),
-        *("p [MeV]", name, species),
-    )
+    Curve(name, "muons", share_of, passes, by="p", edges=_MUON_EDGES, among=among,
+          x="p [MeV]", y=name, species=species)
     for name, (passes, among) in MUON_QUANTITIES.items()
     for species in muon_curves.PUBLISHED
-)
+)  # fmt: skip
 """Shares of tracks that point to the muon system."""
 
 P_EDGES = (3e3, 6e3, 1e4, 1.5e4, 2.5e4, 4e4, 1e5)

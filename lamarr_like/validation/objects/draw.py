@@ -10,10 +10,11 @@ import numpy as np
 
 from ...statistics.mass_peak import WINDOWS
 from ..numbers import number
-from ..sheets import new_sheet, write_sheet
-from .declared import LINES, MUONS, OCCUPANCY, SPECTRA
+from ..sheets import new_sheet, sheet_of, write_sheet
+from .declared import LINES, MUONS, OCCUPANCY, SPECTRA, Curve
 from .lines import Line
-from .results import DETAILED, FAST, FLOOR, EcalReport, MuonReport, PidReport, SpectrumResult
+from .reports import EcalReport, MuonReport, PidReport
+from .results import DETAILED, FAST, FLOOR, CutCurve, MuonResult, SpectrumResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,38 +128,38 @@ def _tests(ax: Axes, report: EcalReport) -> None:
 
 
 def _muons(report: MuonReport) -> Figure:
+    """A row a quantity and a panel a species."""
     columns = sum(curve.name == MUONS[0].name for curve in MUONS)
-    rows = len(MUONS) // columns
-    sheet = new_sheet(rows, columns, 4.6, 3.8)
-    axes = sheet.subplots(rows, columns, squeeze=False).ravel()
-    for ax, curve, r in zip(axes, MUONS, report.results, strict=True):
-        _draw_lines(ax, r.lines, (FAST,))
-        chi2 = " ".join(f"{name} {number(r.distances[name].chi2, 2)}" for name in (FAST, FLOOR))
-        ax.set_title(f"{r.species}: chi2/bin {chi2}")
-        ax.set(xlabel=curve.x, ylabel=curve.y)
-        values = np.array([r.lines[DETAILED].value, r.lines[FAST].value])
-        if np.isfinite(values).any() and np.nanmin(values) < 0.8:
-            ax.set_ylim(0.0, None)
-        ax.legend()
-    return sheet
+    shown = list(zip(MUONS, report.results, strict=True))
+    return sheet_of(shown, lambda ax, one: _muon(ax, *one), columns=columns, width=4.6, height=3.8)
+
+
+def _muon(ax: Axes, curve: Curve, result: MuonResult) -> None:
+    lines, distances = result.lines, result.distances
+    _draw_lines(ax, lines, (FAST,))
+    chi2 = " ".join(f"{name} {number(distances[name].chi2, 2)}" for name in (FAST, FLOOR))
+    ax.set_title(f"{result.species}: chi2/bin {chi2}")
+    ax.set(xlabel=curve.x, ylabel=curve.y)
+    values = np.array([lines[DETAILED].value, lines[FAST].value])
+    if np.isfinite(values).any() and np.nanmin(values) < 0.8:
+        ax.set_ylim(0.0, None)
+    ax.legend()
 
 
 def _pid(report: PidReport) -> Figure:
-    columns, curves = 3, report.curves
-    rows = max(-(-len(curves) // columns), 1)
-    sheet = new_sheet(rows, columns, 4.2, 3.2)
-    for i, curve in enumerate(curves):
-        ax = sheet.add_subplot(rows, columns, i + 1)
-        edges = np.array(curve.edges) / 1e3
-        middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
-        for sample, style, fill in ((DETAILED, "s", "none"), (FAST, "o", "full")):
-            shares = [getattr(point, sample) for point in curve.points]
-            values, errors = [s.value for s in shares], [s.error for s in shares]
-            look: dict[str, Any] = {"fmt": style, "fillstyle": fill}
-            ax.errorbar(middle, values, yerr=errors, xerr=half, label=sample, **look)
-        ax.set(title=curve.name, xlabel="p [GeV]", ylabel="share", xscale="log", ylim=(0, None))
-        ax.legend()
-    return sheet
+    return sheet_of(report.curves, _cut, columns=3, width=4.2, height=3.2)
+
+
+def _cut(ax: Axes, curve: CutCurve) -> None:
+    edges = np.array(curve.edges) / 1e3
+    middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
+    for sample, style, fill in ((DETAILED, "s", "none"), (FAST, "o", "full")):
+        shares = [getattr(point, sample) for point in curve.points]
+        values, errors = [s.value for s in shares], [s.error for s in shares]
+        look: dict[str, Any] = {"fmt": style, "fillstyle": fill}
+        ax.errorbar(middle, values, yerr=errors, xerr=half, label=sample, **look)
+    ax.set(title=curve.name, xlabel="p [GeV]", ylabel="share", xscale="log", ylim=(0, None))
+    ax.legend()
 
 
 PAGES: dict[str, tuple[str, Callable[[Any], Figure]]] = {

@@ -8,8 +8,7 @@ would be.
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -19,19 +18,17 @@ from ...errors import SchemaError
 from ...events import EventBatch
 from ...stages import Propagation
 from ...stages.calorimeter.sources import source_rows
-from ...statistics.binned import share_error
 from ...statistics.distances import floor, halves
 from ...statistics.mass_peak import WINDOWS, find_peak
-from ...statistics.matching import cells, where
 from ...statistics.two_sample import Auc, c2st
 from ...training.ecal import event_features
-from ..bins import SPECIES
 from ..detector.muon_curves import MIN_P
 from . import declared, results
-from .declared import OCCUPANCY, Curve, Cut, picked
+from .declared import OCCUPANCY, Curve, picked
 from .lines import NAN, Line, line, line_distance, spread
-from .results import DETAILED, FAST, FLOOR, HALVES, TOLERANCE
-from .samples import Figures, check, ecal_figures, muon_figures, track_figures
+from .reports import EcalReport, MuonReport
+from .results import DETAILED, FAST, FLOOR, HALVES
+from .samples import Figures, check, figures
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -47,7 +44,7 @@ def ecal_report(
     seed: int = 0,
     folds: int = 5,
     alone: Mapping[str, EventBatch] | None = None,
-) -> results.EcalReport:
+) -> EcalReport:
     """Compare clusters.
 
     Args:
@@ -69,10 +66,25 @@ def ecal_report(
         check(batch, "ecal", f"fast sample {name!r}")
         if not np.array_equal(batch.event["event_id"], detailed.event["event_id"]):
             raise SchemaError(f"fast sample {name!r}: its events are not those of the detailed one")
-    samples = {DETAILED: ecal_figures(detailed, "detailed sample")}
-    samples |= {k: ecal_figures(batch, f"fast sample {k!r}") for k, batch in fast.items()}
+    samples = {DETAILED: figures(detailed, "ecal", "detailed sample")}
+    samples |= {k: figures(batch, "ecal", f"fast sample {k!r}") for k, batch in fast.items()}
     half, versions = halves(len(detailed), seed), tuple(fast)
     borders = [float(b) for b in np.quantile(samples[DETAILED].spd, [1 / 3, 2 / 3])]
+    spectra, peaks = _in_occupancy(samples, half, versions, borders)
+    samples = _with_halves(samples, half)
+    return EcalReport(
+        *(len(detailed), versions, tuple(borders)),
+        tests=_event_tests(detailed, every, seed, folds),
+        spectra=spectra,
+        peaks=peaks,
+        lines=tuple(_line_result(curve, samples, versions) for curve in declared.LINES.values()),
+    )
+
+
+def _in_occupancy(
+    samples: Mapping[str, Figures], half: Mask, versions: tuple[str, ...], borders: Sequence[float]
+) -> tuple[tuple[results.SpectrumResult, ...], tuple[results.PeakResult, ...]]:
+    """Spectra and peaks of all events, and in bins of nSPDHits with borders between."""
     spectra: list[results.SpectrumResult] = []
     peaks: list[results.PeakResult] = []
     edges = (-np.inf, *borders, np.inf)
@@ -81,14 +93,7 @@ def ecal_report(
         part = _with_halves(part, half)
         spectra += [_spectrum(name, occupancy, part, versions) for name in declared.SPECTRA]
         peaks += [_peak(name, occupancy, part) for name in WINDOWS]
-    samples = _with_halves(samples, half)
-    return results.EcalReport(
-        *(len(detailed), versions, tuple(borders)),
-        tests=_event_tests(detailed, every, seed, folds),
-        spectra=tuple(spectra),
-        peaks=tuple(peaks),
-        lines=tuple(_line_result(curve, samples, versions) for curve in declared.LINES.values()),
-    )
+    return tuple(spectra), tuple(peaks)
 
 
 def _with_halves(samples: Mapping[str, Figures], half: Mask) -> dict[str, Figures]:
@@ -169,8 +174,8 @@ def _spectrum(
     name: str, occupancy: str, samples: Mapping[str, Figures], versions: tuple[str, ...]
 ) -> results.SpectrumResult:
     what, values = declared.SPECTRA[name], {}
-    for sample, figures in samples.items():
-        column = figures.groups[what.group][what.column]
+    for sample, one in samples.items():
+        column = one.groups[what.group][what.column]
         values[sample] = column[np.isfinite(column)]
     edges = _edges(name, values[DETAILED])
     histograms = {
@@ -196,16 +201,16 @@ def _edges(name: str, values: Floats) -> Floats:
 
 def _peak(name: str, occupancy: str, samples: Mapping[str, Figures]) -> results.PeakResult:
     window, peaks, histograms = WINDOWS[name], {}, {}
-    for sample, figures in samples.items():
-        pair = figures.groups["pair"]
+    for sample, one in samples.items():
+        pair = one.groups["pair"]
         mass = pair["mass"][pair["least_et"] > window.least_et]
-        peaks[sample] = find_peak(mass, figures.n, window)
-        counts = np.histogram(mass, window.edges)[0] / max(figures.n, 1)
+        peaks[sample] = find_peak(mass, one.n, window)
+        counts = np.histogram(mass, window.edges)[0] / max(one.n, 1)
         histograms[sample] = tuple(counts.tolist())
     return results.PeakResult(name, occupancy, peaks, tuple(window.edges.tolist()), histograms)
 
 
-def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> results.MuonReport:
+def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> MuonReport:
     """Compare muon identification.
 
     Args:
@@ -216,120 +221,21 @@ def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> res
     Raises:
         SchemaError: if a column is missing.
     """
-    samples = {DETAILED: muon_figures(detailed, "detailed sample")}
-    samples[FAST] = muon_figures(fast, "fast sample")
+    samples = {DETAILED: figures(detailed, "muons", "detailed sample")}
+    samples[FAST] = figures(fast, "muons", "fast sample")
     samples = _with_halves(samples, halves(len(detailed), seed))
-    return results.MuonReport(tuple(_muon(curve, samples) for curve in declared.MUONS))
+    return MuonReport(tuple(_muon(curve, samples) for curve in declared.MUONS))
 
 
 def _muon(curve: Curve, samples: Mapping[str, Figures]) -> results.MuonResult:
     """A share against momentum, and over all momenta at which there are muons."""
     shares, n = {}, {}
-    for name, figures in samples.items():
-        columns = figures.groups[curve.group]
+    for name, one in samples.items():
+        columns = one.groups[curve.group]
         hard = curve.rows(columns) & (columns["p"] > MIN_P)
         n[name] = int(hard.sum())
         passed = picked(columns, curve.values)[hard]
         shares[name] = float(passed.mean()) if n[name] else NAN
-    one, tracks = _line_result(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
-    return results.MuonResult(curve.species, curve.name, tracks, shares, one.lines, one.distances)
-
-
-def pid_report(detailed: EventBatch, fast: EventBatch, *, min_rows: int = 100) -> results.PidReport:
-    """Compare cuts on identification variables between two samples of the same generated events.
-
-    The floor is the same report of two halves of a detailed sample, see `floor_report`.
-
-    Args:
-        detailed: events of the detailed simulation.
-        fast: events of the fast chain.
-        min_rows: bins with fewer tracks in either sample are left out.
-
-    Raises:
-        SchemaError: if a column is missing.
-    """
-    first = track_figures(detailed, "detailed sample")
-    return _identification(first, track_figures(fast, "fast sample"), min_rows)
-
-
-def floor_report(detailed: EventBatch, *, min_rows: int = 100) -> results.PidReport:
-    """`pid_report` between the even and the odd events of one sample: what chance alone does.
-
-    Args:
-        detailed: events of the detailed simulation.
-        min_rows: bins with fewer tracks in either half are left out.
-    """
-    whole = track_figures(detailed, "detailed sample")
-    even = np.arange(len(detailed)) % 2 == 0
-    return _identification(whole.of(even), whole.of(~even), min_rows)
-
-
-def _identification(first: Figures, second: Figures, min_rows: int) -> results.PidReport:
-    one, two = (s.groups["track"] for s in (first, second))
-    ratios: list[results.RatioResult] = []
-    for name, pdg in SPECIES.items():
-        a, b = (where(t, t["species"] == pdg) for t in (one, two))
-        if len(a["p"]) and len(b["p"]):
-            ratios += _ratios(name, a, b, min_rows)
-    curves = tuple(_cut_curve(cut, one, two) for cut in declared.MISIDENTIFICATION)
-    return results.PidReport(
-        tuple(ratios), curves, tuple(_compare(c, one, two) for c in declared.JOINT)
-    )
-
-
-def _ratios(species: str, one: Columns, two: Columns, min_rows: int) -> list[results.RatioResult]:
-    """Ratios of all cuts on one species, in bins of momentum, pseudorapidity and nSPDHits."""
-    spd = np.quantile(one["n_spd_hits"], declared.SPD_SHARES)
-    spd[0], spd[-1] = -np.inf, np.inf
-    axes = (("p", declared.P_EDGES), ("eta", declared.ETA_EDGES), ("n_spd_hits", spd))
-    size = math.prod(len(edges) - 1 for _, edges in axes)
-    # The last slot takes what lies outside all bins.
-    places = [np.where((c := cells(t, axes)) < 0, size, c) for t in (one, two)]
-    total = [np.bincount(b, minlength=size + 1)[:size].astype(np.float64) for b in places]
-    full = (total[0] >= min_rows) & (total[1] >= min_rows)
-    out: list[results.RatioResult] = []
-    for variable in declared.VARIABLES if full.any() else ():
-        for quantile in declared.QUANTILES:
-            cut = float(np.quantile(one[variable], quantile))
-            above = [one[variable] > cut, two[variable] > cut]
-            shares, errors = [], []
-            for place, passes, n in zip(places, above, total, strict=True):
-                k = np.bincount(place, passes, minlength=size + 1)[:size].astype(np.float64)
-                shares.append(k[full] / n[full])
-                errors.append(share_error(k[full], n[full]))
-            sigma = np.hypot(errors[0], errors[1])
-            difference = np.abs(shares[1] - shares[0])
-            good = difference <= np.maximum(TOLERANCE * shares[0], 2.0 * sigma)
-            out.append(
-                results.RatioResult(
-                    *(species, variable, quantile, cut, _share(above[0]), _share(above[1])),
-                    bins=int(full.sum()),
-                    good=float(good.mean()),
-                    worst=float((difference / sigma).max()),
-                )
-            )
-    return out
-
-
-def _share(passed: Mask) -> results.Share:
-    return results.Share(int(passed.sum()), len(passed))
-
-
-def _compare(cut: Cut, one: Columns, two: Columns) -> results.Comparison:
-    """A cut on two samples."""
-    shares = []
-    for tracks in (one, two):
-        chosen = tracks["species"] == SPECIES[cut.species]
-        if cut.among is not None:
-            chosen = chosen & picked(tracks, cut.among)
-        shares.append(_share(picked(tracks, cut.passes)[chosen]))
-    return results.Comparison(cut.name, cut.species, *shares)
-
-
-def _cut_curve(cut: Cut, one: Columns, two: Columns) -> results.CutCurve:
-    """A cut on two samples against momentum."""
-    points = []
-    for low, high in itertools.pairwise(declared.P_EDGES):
-        inside = (where(t, (t["p"] >= low) & (t["p"] < high)) for t in (one, two))
-        points.append(_compare(cut, *inside))
-    return results.CutCurve(cut.name, declared.P_EDGES, tuple(points), _compare(cut, one, two))
+    found, tracks = _line_result(curve, samples, (FAST,)), (n[DETAILED], n[FAST])
+    told = (found.lines, found.distances)
+    return results.MuonResult(curve.species, curve.name, tracks, shares, *told)

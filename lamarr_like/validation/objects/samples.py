@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,12 +57,6 @@ class Figures:
         return Figures(self.spd, groups)
 
 
-def _figures(batch: EventBatch, **groups: Columns) -> Figures:
-    spd = batch.event["n_spd_hits"] if "n_spd_hits" in batch.event else np.zeros(len(batch))
-    event = {"event": np.arange(len(batch)), **groups.pop("event", {})}
-    return Figures(spd.astype(np.int64), {"event": event, **groups})
-
-
 def check(batch: EventBatch, page: str, where: str) -> None:
     """Raise `SchemaError` if a table or column that a page needs is missing from a sample."""
     for table, columns in NEEDED[page].items():
@@ -73,48 +68,21 @@ def check(batch: EventBatch, page: str, where: str) -> None:
         schema.require(table, have, columns, f"{where}{hint}")
 
 
-def ecal_figures(batch: EventBatch, where: str) -> Figures:
-    """Clusters, pairs of them and photons of a sample.
+def figures(batch: EventBatch, page: str, where: str) -> Figures:
+    """What a page compares of a sample.
 
     Args:
-        batch: events with clusters.
+        batch: events.
+        page: key of `declared.NEEDED`.
         where: name of the sample, for messages.
 
     Raises:
         SchemaError: if a table or column is missing.
     """
-    check(batch, "ecal", where)
-    event = {"multiplicity": batch["cluster"].counts.astype(np.float64)}
-    groups = {"cluster": _clusters(batch), "pair": photon_pairs(batch), "photon": _photons(batch)}
-    return _figures(batch, event=event, **groups)
-
-
-def track_figures(batch: EventBatch, where: str) -> Figures:
-    """Long tracks of generated particles, with their true species and nSPDHits.
-
-    Args:
-        batch: events with identified tracks.
-        where: name of the sample, for messages.
-
-    Raises:
-        SchemaError: if a table or column is missing.
-    """
-    check(batch, "pid", where)
-    return _figures(batch, track=long_tracks(batch, "is_muon", *VARIABLES))
-
-
-def muon_figures(batch: EventBatch, where: str) -> Figures:
-    """Long tracks of generated particles that point to the muon system.
-
-    Args:
-        batch: events with muon identification.
-        where: name of the sample, for messages.
-
-    Raises:
-        SchemaError: if a table or column is missing.
-    """
-    check(batch, "muons", where)
-    return _figures(batch, muons=muon_tracks(batch))
+    check(batch, page, where)
+    event = {"event": np.arange(len(batch))}
+    spd = batch.event["n_spd_hits"] if "n_spd_hits" in batch.event else np.zeros(len(batch))
+    return Figures(spd.astype(np.int64), {"event": event} | _GROUPS[page](batch))
 
 
 def _clusters(batch: EventBatch) -> Columns:
@@ -201,3 +169,19 @@ def _photons(batch: EventBatch) -> Columns:
         "alone": (share > ALONE)[able],
         "response": (seen / np.maximum(energy, 1e-9))[able],
     }
+
+
+def _calorimeter(batch: EventBatch) -> dict[str, Columns]:
+    multiplicity = batch["cluster"].counts.astype(np.float64)
+    return {
+        "event": {"event": np.arange(len(batch)), "multiplicity": multiplicity},
+        **{"cluster": _clusters(batch), "pair": photon_pairs(batch), "photon": _photons(batch)},
+    }
+
+
+_GROUPS: dict[str, Callable[[EventBatch], dict[str, Columns]]] = {
+    "ecal": _calorimeter,
+    "pid": lambda batch: {"track": long_tracks(batch, "is_muon", *VARIABLES)},
+    "muons": lambda batch: {"muons": muon_tracks(batch)},
+}
+"""Groups of columns of each page."""

@@ -8,6 +8,7 @@ from ... import schema
 from ...arrays import Columns, Ints, Keys, Mask
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
+from ...rng import mix
 from ...stages.features import from_truth
 from ..detector.curves import vertex_residuals
 from ..objects.samples import photon_pairs
@@ -154,12 +155,8 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _mixed(values: np.ndarray) -> Keys:
-    """Bits of numbers spread over 64 (the finaliser of splitmix64)."""
-    x = values.astype(np.float64).view(np.uint64) + _MIX
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    result: Keys = x ^ (x >> np.uint64(31))
-    return result
+    """Bits of numbers spread over 64."""
+    return mix(values.astype(np.float64).view(np.uint64) + _MIX)
 
 
 def signatures(batch: EventBatch) -> Keys:

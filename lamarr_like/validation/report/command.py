@@ -156,19 +156,18 @@ def run(
     from .workers import executor
     from .write import write_report
 
-    config = ReportConfig() if config is None else config
+    config = config or ReportConfig()
     read = [one for one in (thresholds, pidcalib) if one is not None]
-    _check_begin(output, [*detailed, *(fast if isinstance(fast, Sequence) else ()), *read], force)
+    _check_begin(output, [*detailed, *_files(fast), *read], force)
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
-    chain = None if isinstance(fast, Sequence) else fast
     total = _total(detailed, fast, events)
     with progress(total) as bar, one_thread(), executor(workers) as pool:
         samples = read_samples(
             detailed,
             fast,
             seed=config.seed,
-            is_gun=chain is not None and all(map(of_gun, detailed)),
+            is_gun=not isinstance(fast, Sequence) and all(map(of_gun, detailed)),
             events=events,
             decays=decays,
             pool=pool,
@@ -185,6 +184,11 @@ def run(
         typer.echo(line)
     typer.echo(f"wrote {files[0]}, report.json, histograms.root and {len(files) - 3} plots")
     return report.verdict.exit_status
+
+
+def _files(fast: Sequence[Path] | Pipeline) -> Sequence[Path]:
+    """Files of the fast sample; none where a chain makes it."""
+    return fast if isinstance(fast, Sequence) else ()
 
 
 def _check_begin(output: Path, inputs: Sequence[Path], force: bool) -> None:
@@ -232,7 +236,7 @@ def _total(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, events: in
     from ...io.ntuple_reader import TREE, open_root
 
     total = 0
-    for paths in (detailed, fast if isinstance(fast, Sequence) else ()):
+    for paths in (detailed, _files(fast)):
         own = 0
         for path in paths:
             with open_root(path) as file:

@@ -15,12 +15,12 @@ from ...statistics.distances import halves
 from . import efficiency, tell_apart
 from .columns import SPECIES
 from .decays import DecayComparison, compare_decays, decay_measurements
-from .distributions import Correlation, Distance, Width, correlations, distances, widths
+from .distributions import Distance, Width, distances, widths
 from .efficiency import VARIABLES, Ratio, WorkingPoint
-from .gather import Sample
+from .joint import Correlation, Sliced, correlations, sliced
 from .measure import duplicates, measurements
 from .physics import Physics, physics
-from .sliced import Sliced, sliced
+from .sample import Sample
 from .tell_apart import Telling, TreeConfig
 from .verdict import Verdict, VerdictConfig, judge
 from .workers import Inline
@@ -79,7 +79,7 @@ class Report:
     """All numbers.
 
     Args:
-        detailed, fast: the samples.
+        detailed, fast: the samples, without pairs of clusters.
         common: events that both hold.
         whole: fast beside detailed.
         floor: two halves of the detailed sample, None if not asked for.
@@ -124,31 +124,27 @@ def compare(
     Raises:
         SchemaError: if there is nothing to compare.
     """
-    config = ReportConfig() if config is None else config
-    pool = Inline() if pool is None else pool
+    config, pool = config or ReportConfig(), pool or Inline()
     _check(detailed, fast, config)
     # What takes longest goes first, so that processes end together.
     say("efficiencies, distributions and correlations")
     slim = detailed.without_pairs(), fast.without_pairs()
     wholes = pool.submit(_part, *slim, config)
-    floors, tests = None, None
     if config.floor:
         say("the same of two halves of the detailed sample")
-        floors = pool.submit(_floor, slim[0], config)
+    floors = pool.submit(_floor, slim[0], config)
     if config.classify:
         say("classifier tests")
-        tests = pool.submit(_told, *slim, config)
+    tests = pool.submit(_told, *slim, config)
     say("physics")
     shown = physics(detailed, fast, config.species)
-    whole = wholes.result()
-    floor = None if floors is None else floors.result()
-    told = () if tests is None else tests.result()
+    whole, floor, told = wholes.result(), floors.result(), tests.result()
     found = measurements(whole.ratios, whole.distances, whole.widths, whole.correlations, told)
     own = decay_measurements(whole.decays)
     verdict = judge([*found, *own, duplicates(detailed, fast)], thresholds)
     return Report(
-        detailed=detailed,
-        fast=fast,
+        detailed=slim[0],
+        fast=slim[1],
         common=len(np.intersect1d(detailed.signature, fast.signature)),
         whole=whole,
         floor=floor,
@@ -160,11 +156,13 @@ def compare(
     )
 
 
-def _floor(sample: Sample, config: ReportConfig) -> Part:
-    return _part(*_halves(sample, config.seed), config)
+def _floor(sample: Sample, config: ReportConfig) -> Part | None:
+    return _part(*_halves(sample, config.seed), config) if config.floor else None
 
 
 def _told(detailed: Sample, fast: Sample, config: ReportConfig) -> tuple[Telling, ...]:
+    if not config.classify:
+        return ()
     split = _halves(detailed, config.seed)
     return tuple(tell_apart.tellings(detailed, fast, split, config.trees))
 
@@ -186,14 +184,10 @@ def _check(detailed: Sample, fast: Sample, config: ReportConfig) -> None:
 
 
 def _part(one: Sample, two: Sample, config: ReportConfig) -> Part:
-    steps = efficiency.step_ratios(
-        one, two, config.species, schemes=config.schemes, least=config.least
-    )
+    bins: Any = {"schemes": config.schemes, "least": config.least}
+    steps = efficiency.step_ratios(one, two, config.species, **bins)
     cuts = efficiency.cut_ratios(
-        *(one, two, config.species, config.points),
-        variables=config.variables,
-        schemes=config.schemes,
-        least=config.least,
+        one, two, config.species, config.points, variables=config.variables, **bins
     )
     return Part(
         ratios=(*steps, *cuts),

@@ -12,8 +12,8 @@ from ...statistics.influence import Shares
 from .decay_rows import DecayRows
 from .distributions import Distance, Width, distance, width_by
 from .efficiency import MIN_PARTICLES, Binned, Binner
-from .gather import Sample, effective, where
 from .measure import of_width
+from .sample import Sample, effective, where
 from .verdict import Measurement
 
 LEAST_TAU = 1e-3

@@ -1,8 +1,7 @@
-"""Distributions of single variables, widths of residuals, and correlations of pairs."""
+"""Distributions of single variables and widths of residuals."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +13,8 @@ from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.distances import weighted_ks, weighted_wasserstein
 from ...statistics.influence import Chi2, common_units, quadratic_test
 from .columns import PULLS, RESIDUALS, SPECIES
-from .efficiency import MIN_PARTICLES, TITLE, VARIABLES
-from .gather import Sample, by_species, effective, where
+from .efficiency import MIN_PARTICLES, TITLE
+from .sample import Sample, by_species, effective, where
 
 SLOTS = 20
 """Bins of the chi2 of a distribution: quantiles of the detailed sample."""
@@ -81,24 +80,9 @@ class Width:
     ratio_error: Floats
 
 
-@dataclass(frozen=True)
-class Correlation:
-    """Correlation of the normal scores of two variables.
-
-    Args:
-        species: true species.
-        pair: the variables.
-        detailed, fast: the coefficient.
-        sigma: standard deviation of the difference if both are one law.
-        units: effective number of events behind it.
-    """
-
-    species: str
-    pair: tuple[str, str]
-    detailed: float
-    fast: float
-    sigma: float
-    units: float
+def title(variable: str) -> str:
+    """Name of a variable for people."""
+    return TITLE.get(variable, variable)
 
 
 def distances(
@@ -270,66 +254,3 @@ def _width(values: Floats, weights: Floats) -> tuple[float, Floats]:
         ends.append(q)
         terms.append(weights * (p - (values <= q)) / (total * density))
     return 0.5 * (ends[1] - ends[0]), 0.5 * (terms[1] - terms[0])
-
-
-# --- correlations
-
-
-def correlations(
-    detailed: Sample,
-    fast: Sample,
-    species: Sequence[str] = tuple(SPECIES),
-    variables: Sequence[str] = VARIABLES,
-) -> Iterator[Correlation]:
-    """Correlation of the normal scores of each pair of variables, by species.
-
-    Each sample is ranked by itself, so that only the dependence counts.  The variance follows from
-    the terms ``z1 z2 - r (z1^2 + z2^2) / 2`` (Klaassen and Wellner, Bernoulli 3 (1997) 55).
-    """
-    common = [v for v in variables if v in detailed.track and v in fast.track]
-    for name, *parts in by_species(detailed.track, fast.track, species, MIN_WIDTH):
-        scores = [{v: _scores(c[v].astype(np.float64), c["weight"]) for v in common} for c in parts]
-        told = [v for v in common if all(s[v].std() > 0.05 for s in scores)]
-        *units, n = common_units(*(c["unit"] for c in parts))
-        for pair in itertools.combinations(told, 2):
-            values, terms = [], []
-            for score, columns, u in zip(scores, parts, units, strict=True):
-                r, psi = _correlation(score[pair[0]], score[pair[1]], columns["weight"])
-                values.append(r)
-                terms.append(np.bincount(u, psi, n))
-            square = (terms[1] - terms[0]) ** 2
-            size = float(square.sum()) ** 2 / max(float((square**2).sum()), 1e-300)
-            sigma = float(np.sqrt(square.sum()))
-            yield Correlation(name, pair, values[0], values[1], sigma, size)
-
-
-def _scores(values: Floats, weights: Floats) -> Floats:
-    """Normal quantile of the weighted middle rank of each value."""
-    order = np.argsort(values, kind="stable")
-    x = values[order]
-    summed = np.concatenate([[0.0], np.cumsum(weights[order])])
-    left = np.searchsorted(x, values, "left")
-    right = np.searchsorted(x, values, "right")
-    rank = 0.5 * (summed[left] + summed[right]) / summed[-1]
-    edge = 0.5 / len(values)
-    result: Floats = stats.norm.ppf(np.clip(rank, edge, 1.0 - edge))
-    return result
-
-
-def _correlation(one: Floats, two: Floats, weights: Floats) -> tuple[float, Floats]:
-    total = weights.sum()
-
-    def standard(z: Floats) -> Floats:
-        centred: Floats = z - (weights * z).sum() / total
-        result: Floats = centred / np.sqrt(max((weights * centred**2).sum() / total, 1e-12))
-        return result
-
-    a, b = standard(one), standard(two)
-    r = float((weights * a * b).sum() / total)
-    psi: Floats = weights * (a * b - 0.5 * r * (a**2 + b**2)) / total
-    return r, psi
-
-
-def title(variable: str) -> str:
-    """Name of a variable for people."""
-    return TITLE.get(variable, variable)

@@ -22,10 +22,11 @@ from .canvas import (
 )
 from .columns import SPECIES
 from .compute import Report
-from .distributions import Correlation, Distance, title
+from .distributions import Distance, title
 from .draw_decays import decay_drawings
 from .draw_physics import physics_drawings
 from .efficiency import Ratio
+from .joint import Correlation
 from .tell_apart import Telling
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _matrix(rows: Sequence[Correlation]) -> Figure:
             ha="center", va="center", fontsize=6, color="white" if dark else "black",
         )  # fmt: skip
     shown = [title(n) for n in names]
-    axes.tick_params(which="both", length=0.0)
+    axes.tick_params(length=0.0)
     axes.set_xticks(range(len(names)), shown, rotation=90)
     axes.set_yticks(range(len(names)), shown)
     figure.colorbar(image, label="fast less detailed", shrink=0.7)
@@ -202,18 +203,16 @@ def _areas(told: Sequence[Telling]) -> Figure:
             fmt=marker, color=colour, fillstyle=fill, label=label,
         )  # fmt: skip
     axes.axvline(0.5, color="0.5", linewidth=0.8)
-    axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_yticks(y, [t.group for t in told])
     axes.invert_yaxis()
     axes.set_xlabel("area under the ROC curve (0.5: trees cannot tell)")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
 def _used(axes: Axes, told: Telling) -> None:
     names, shares = zip(*told.used[:6], strict=True) if told.used else ((), ())
     axes.barh(range(len(names)), shares, color=FAST)
-    axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_title(f"{told.group}, AUC {told.auc.value:.3f}")

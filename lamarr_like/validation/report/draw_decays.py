@@ -14,7 +14,7 @@ from .canvas import SAMPLES, Drawing, both, of_shares, shapes, storeys
 from .compute import Report
 from .decays import DecayComparison, decay_title, known, plain
 from .efficiency import MIN_PARTICLES, Binned
-from .gather import effective
+from .sample import effective
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

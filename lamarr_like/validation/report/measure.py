@@ -11,9 +11,10 @@ from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
 from ...statistics.influence import Shares
 from .columns import PULLS
-from .distributions import Correlation, Distance, Width, title, width_freedom
+from .distributions import Distance, Width, title, width_freedom
 from .efficiency import Ratio
-from .gather import Sample
+from .joint import Correlation
+from .sample import Sample
 from .tell_apart import Telling
 from .verdict import ALL, Measurement
 

@@ -12,7 +12,7 @@ from ...statistics.adaptive_bins import Bins, adaptive_bins
 from ...statistics.mass_peak import WINDOWS, Peak, find_peak
 from .columns import SPECIES
 from .distributions import MIN_WIDTH, Width, title, width_by
-from .gather import Sample, effective, of_species, where
+from .sample import Sample, effective, of_species, where
 
 CURVES: dict[str, tuple[str, str, str]] = {
     "K beside pi, PIDK": ("K", "pi", "pid_k"),
@@ -186,16 +186,15 @@ def _pages(detailed: Sample, fast: Sample, species: Sequence[str]) -> Iterator[P
         if not high > low:
             continue
         edges = np.linspace(low, high, _HISTOGRAM + 1)
-        counts = np.zeros((2, 2, len(bins), _HISTOGRAM))
+        counts, squares = np.zeros((2, 2, len(bins), _HISTOGRAM))
         for i, columns in enumerate(sides):
             place = bins.place(columns)
-            for power in (0, 1):
-                weight = columns["weight"] ** (power + 1)
-                for box in range(len(bins)):
-                    mine = place == box
-                    values = columns[variable][mine]
-                    counts[power, i, box] = np.histogram(values, edges, weights=weight[mine])[0]
-        yield Page(name, variable, bins, edges, counts[0], counts[1])
+            for box in range(len(bins)):
+                inside = where(columns, place == box)
+                values, weight = inside[variable], inside["weight"]
+                counts[i, box] = np.histogram(values, edges, weights=weight)[0]
+                squares[i, box] = np.histogram(values, edges, weights=weight**2)[0]
+        yield Page(name, variable, bins, edges, counts, squares)
 
 
 def page_title(page: Page) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,74 +10,54 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ... import schema
-from ...arrays import Floats, Mask, ReadColumns
+from ...arrays import Columns, Floats
 from ...errors import SourceError
 from ...io.ntuple_reader import open_root
+from ..detector.maps import CUTS, Cut, Map
 from ..sheets import sheet_of
 from .canvas import DETAILED, FAST, Drawing
-from .columns import SPECIES
-from .gather import Sample
+from .sample import Sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
-class Cut(NamedTuple):
-    """What a map is the efficiency of.
-
-    Attributes:
-        species: true species.
-        text: the cut.
-        passes: which tracks pass.
-        among: of which tracks the efficiency is a share, all where None.
-    """
-
-    species: str
-    text: str
-    passes: Callable[[ReadColumns], Mask]
-    among: Callable[[ReadColumns], Mask] | None = None
-
-
-def _no_muon(t: ReadColumns) -> Mask:
-    return t["is_muon"] < 0.5
-
-
-CUTS = {
-    "rdx-K": Cut("K", "DLLK > 4 and not isMuon", lambda t: (t["pid_k"] > 4.0) & _no_muon(t)),
-    "rdx-Pi": Cut("pi", "DLLK < 2 and not isMuon", lambda t: (t["pid_k"] < 2.0) & _no_muon(t)),
-    "JpsiK-K": Cut("K", "DLLK > 4", lambda t: t["pid_k"] > 4.0),
-    "JpsiK-Mu": Cut(
-        "mu", "DLLmu > 2 of isMuon", lambda t: t["pid_mu"] > 2.0, lambda t: t["is_muon"] > 0.5
-    ),
-}
-"""Cuts of maps by what their names hold."""
 AXES = ("reco_p", "reco_eta", "n_tracks")
 TITLES = ("reconstructed P [GeV]", "reconstructed eta", "nTracks")
+STYLES = (("*", "#d55e00", "data"), ("s", DETAILED, "detailed"), ("o", FAST, "fast"))
 LEAST = 5.0
 """Tracks of both samples below which a bin is left out."""
 
 
-@dataclass
-class CalibrationMap:
-    """A measured map, and the same of both samples.
+class Measured(NamedTuple):
+    """A measured map.
 
-    Args:
+    Attributes:
         name: of the file.
-        kind: one of `CUTS`.
-        edges: bins of P [MeV], eta and nTracks.
-        total, passing: sWeights of the data, then tracks of the detailed and the fast sample,
-            each of the shape of the bins.
+        cut: what it is the efficiency of.
+        map: sums of sWeights of the data.
     """
 
     name: str
-    kind: str
-    edges: tuple[Floats, Floats, Floats]
-    total: list[Floats]
-    passing: list[Floats]
-    variance: Floats = field(default_factory=lambda: np.zeros(0))
+    cut: Cut
+    map: Map
 
 
-def read_maps(folder: Path) -> list[CalibrationMap]:
+class Counts(NamedTuple):
+    """All and passing tracks in the bins of a map: of the data, the detailed and the fast sample.
+
+    Attributes:
+        total, passing: sums of weights, shape ``(3, n_p, n_eta, n_tracks)``.
+        size: effective number of tracks, the same shape.
+        population: of the data in the bins that both samples reach, 0 in the others.
+    """
+
+    total: Floats
+    passing: Floats
+    size: Floats
+    population: Floats
+
+
+def read_maps(folder: Path) -> list[Measured]:
     """Read all maps of a folder whose names tell a cut.
 
     Raises:
@@ -86,37 +65,38 @@ def read_maps(folder: Path) -> list[CalibrationMap]:
     """
     found = []
     for path in sorted(folder.glob("*.root")):
-        kind = next((k for k in CUTS if _told(path.stem, k)), None)
-        if kind is None:
-            continue
-        with open_root(path) as file:
-            names = {n.split(";")[0] for n in file.keys()}  # noqa: SIM118
-            if not {"total", "passing"} <= names:
-                raise SourceError(f"{path}: has no histograms 'total' and 'passing'")
-            total, passing = file["total"], file["passing"]
-            edges = tuple(np.asarray(a.edges(), dtype=np.float64) for a in total.axes)
-            if len(edges) != len(AXES):
-                raise SourceError(f"{path}: 'total' has {len(edges)} axes, not 3")
-            one = CalibrationMap(
-                *(path.stem, kind, (edges[0], edges[1], edges[2])),
-                *([np.asarray(total.values())], [np.asarray(passing.values())]),
-            )
-            one.variance = np.asarray(total.variances())
-        if not one.total[0].sum() > 0.0:
-            raise SourceError(f"{path}: its sWeights add up to nothing positive")
-        found.append(one)
+        words = path.stem.split("-")
+        cut = next((c for c in CUTS if _told(words, *c.key.split("_"))), None)
+        if cut is not None:
+            found.append(Measured(path.stem, cut, _read(path)))
     if not found:
-        raise SourceError(f"{folder}: no map whose name holds one of {', '.join(CUTS)}")
+        names = ", ".join(c.key.replace("_", "-") for c in CUTS)
+        raise SourceError(f"{folder}: no map whose name holds one of {names}")
     return found
 
 
-def _told(stem: str, kind: str) -> bool:
-    sample, species = kind.split("-")
-    words = stem.split("-")
-    return sample in words and any(w.split("_")[0] == species for w in words)
+def _told(words: Sequence[str], sample: str, species: str) -> bool:
+    samples = [word.lower() for word in words]
+    return sample in samples and species in [word.split("_")[0] for word in words]
 
 
-def overlays(maps: Sequence[CalibrationMap], detailed: Sample, fast: Sample) -> Iterator[Drawing]:
+def _read(path: Path) -> Map:
+    with open_root(path) as file:
+        names = {n.split(";")[0] for n in file.keys()}  # noqa: SIM118
+        if not {"total", "passing"} <= names:
+            raise SourceError(f"{path}: has no histograms 'total' and 'passing'")
+        total, passing = file["total"], file["passing"]
+        edges = [np.asarray(a.edges(), dtype=np.float64) for a in total.axes]
+        if len(edges) != len(AXES):
+            raise SourceError(f"{path}: 'total' has {len(edges)} axes, not 3")
+        held = (np.asarray(v) for v in (total.values(), passing.values(), total.variances()))
+        found = Map(*edges, *held)
+    if not found.total.sum() > 0.0:
+        raise SourceError(f"{path}: its sWeights add up to nothing positive")
+    return found
+
+
+def overlays(maps: Sequence[Measured], detailed: Sample, fast: Sample) -> Iterator[Drawing]:
     """Figures of maps with both samples on top.
 
     Args:
@@ -131,69 +111,62 @@ def overlays(maps: Sequence[CalibrationMap], detailed: Sample, fast: Sample) -> 
         need = ("n_tracks", "is_muon", "pid_k", "pid_mu")
         schema.require("track", sample.track, need, where)
     for one in maps:
-        for sample in (detailed, fast):
-            _fill(one, sample.track)
-        yield _drawing(one)
+        counts = _counts(one, detailed.track, fast.track)
+        n = counts.total.sum(axis=(1, 2, 3))
+        caption = (
+            f"{one.name}: {one.cut.name}; sWeights {n[0]:.3g}, {n[1]:.0f} detailed and {n[2]:.0f} "
+            "fast tracks in the range of the map, in bins with "
+            f"{counts.population.sum() / n[0]:.0%} of the data."
+        )
+        panel = partial(_panel, one, counts)
+        draw = partial(sheet_of, range(3), panel, columns=3, width=4.2, height=3.4)
+        yield Drawing(f"pidcalib-{one.name}", "pidcalib", caption, draw)
 
 
-def _fill(one: CalibrationMap, track: ReadColumns) -> None:
-    """Add the tracks of a sample."""
-    cut = CUTS[one.kind]
-    chosen = track["species"] == SPECIES[cut.species]
-    if cut.among is not None:
-        chosen = chosen & cut.among(track)
-    good = chosen & cut.passes(track)
-    for held, mask in ((one.total, chosen), (one.passing, good)):
-        values = [track[a][mask] for a in AXES]
-        weight = track["weight"][mask]
-        held.append(np.histogramdd(values, one.edges, weights=weight)[0])
+def _counts(one: Measured, *samples: Columns) -> Counts:
+    """The data and the tracks of both samples in the bins of a map."""
+    total, passing = [one.map.total], [one.map.passing]
+    for track in samples:
+        told = {**track, "is_muon": track["is_muon"] > 0.5}
+        chosen = (track["species"] == one.cut.species) & one.cut.among(told)
+        for held, mask in ((total, chosen), (passing, chosen & one.cut.passes(told))):
+            values = [track[a][mask] for a in AXES]
+            held.append(np.histogramdd(values, one.map[:3], weights=track["weight"][mask])[0])
+    reached = (total[1] >= LEAST) & (total[2] >= LEAST) & (total[0] > 0.0)
+    size = [total[0] ** 2 / np.maximum(one.map.variance, 1e-300), *total[1:]]
+    population = np.where(reached, total[0], 0.0)
+    return Counts(np.array(total), np.array(passing), np.array(size), population)
 
 
-def _projected(one: CalibrationMap, i: int, others: tuple[int, ...]) -> tuple[Floats, Floats]:
+def _projected(counts: Counts, i: int, others: tuple[int, ...]) -> tuple[Floats, Floats]:
     """Efficiency along one axis, with the population of the data along the others.
 
     Only bins with `LEAST` tracks of both samples count, in the data as well: all three are means
     over the same population.
     """
-    shared = (one.total[1] >= LEAST) & (one.total[2] >= LEAST) & (one.total[0] > 0.0)
-    population = np.where(shared, one.total[0], 0.0)
-    n = np.where(shared, one.total[i], 1.0)
-    share = np.where(shared, one.passing[i], 0.0) / n
-    size = n**2 / np.maximum(one.variance, 1e-300) if i == 0 else n
-    square = population**2 * np.clip(share * (1.0 - share), 0.0, None) / size
+    population = counts.population
     whole = population.sum(axis=others)
     with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(population > 0.0, counts.passing[i] / counts.total[i], 0.0)
+        size = np.where(population > 0.0, counts.size[i], 1.0)
+        square = population**2 * np.clip(share * (1.0 - share), 0.0, None) / size
         mean = (population * share).sum(axis=others) / whole
         return mean, np.sqrt(square.sum(axis=others)) / whole
 
 
-def _drawing(one: CalibrationMap) -> Drawing:
-    cut = CUTS[one.kind]
-    n = [t.sum() for t in one.total]
-    shared = one.total[0][(one.total[1] >= LEAST) & (one.total[2] >= LEAST)].sum() / n[0]
-    caption = (
-        f"{one.name}: {cut.text}, {cut.species}; sWeights {n[0]:.3g}, {n[1]:.0f} detailed and "
-        f"{n[2]:.0f} fast tracks in the range of the map, in bins with {shared:.0%} of the data."
-    )
-    draw = partial(sheet_of, range(3), partial(_panel, one), columns=3, width=4.2, height=3.4)
-    return Drawing(f"pidcalib-{one.name}", "pidcalib", caption, draw)
-
-
-def _panel(one: CalibrationMap, axes: Axes, axis: int) -> None:
+def _panel(one: Measured, counts: Counts, axes: Axes, axis: int) -> None:
     """The three efficiencies along one axis."""
     others = tuple(i for i in range(3) if i != axis)
-    edges = one.edges[axis] * (1e-3 if axis == 0 else 1.0)
+    edges = one.map[axis] * (1e-3 if axis == 0 else 1.0)
     edges = np.minimum(edges, 1000.0 if axis == 2 else np.inf)
     middle = 0.5 * (edges[1:] + edges[:-1])
-    for i, (style, colour, label) in enumerate(
-        (("*", "#d55e00", "data"), ("s", DETAILED, "detailed"), ("o", FAST, "fast"))
-    ):
-        share, error = _projected(one, i, others)
+    for i, (style, colour, label) in enumerate(STYLES):
+        share, error = _projected(counts, i, others)
         known = np.isfinite(share)
         axes.errorbar(
             *(middle[known], share[known], error[known]),
             xerr=0.5 * np.diff(edges)[known], fmt=style, color=colour,
             fillstyle="none" if i == 1 else "full", linewidth=1, label=label,
         )  # fmt: skip
-    axes.set(xlabel=TITLES[axis], ylabel=f"share with {CUTS[one.kind].text}", ylim=(0.0, 1.05))
+    axes.set(xlabel=TITLES[axis], ylabel=f"share, {one.cut.name}", ylim=(0.0, 1.05))
     axes.legend()

@@ -12,7 +12,7 @@ from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.two_sample import Auc, cross_fit, features, weighted_auc
 from .columns import GROUPS, SPECIES
 from .distributions import title
-from .gather import Sample, where
+from .sample import Sample, where
 
 CONDITIONS = ("log_p", "eta", "nSPDHits", "charge", *(f"is_{name}" for name in SPECIES))
 """What the variables depend on and the trees are told."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -27,9 +26,9 @@ from .compute import Part, Report
 from .decays import DecayComparison
 from .draw import drawings
 from .efficiency import Binned, Ratio
-from .gather import Sample
 from .measure import box_texts
 from .page import Image, page
+from .sample import Sample
 from .workers import Inline
 
 if TYPE_CHECKING:
@@ -76,10 +75,7 @@ def write_report(
     try:
         plots.mkdir(parents=True, exist_ok=True)
         say("figures")
-        slim = replace(
-            report, detailed=report.detailed.without_pairs(), fast=report.fast.without_pairs()
-        )
-        share = partial(_images, slim, plots, every, workers=workers)
+        share = partial(_images, report, plots, every, workers=workers)
         parts = [(pool or Inline()).submit(share, k) for k in range(workers)]
         say("numbers")
         write_json(files[1], numbers(report), digits=DIGITS, indent=None)

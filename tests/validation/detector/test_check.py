@@ -203,7 +203,7 @@ def test_spectrum_weights_give_the_spectrum_of_the_map():
         "eta": rng.uniform(1.5, 5.0, n),
         "n_tracks": rng.uniform(0, 300, n),
     }
-    w = calibration.spectrum_weights(tracks, measured)
+    w = maps.spectrum_weights(tracks, measured)
     counts, _ = np.histogram(tracks["p"], measured.p, weights=w)
     expected = np.clip(measured.total.sum(axis=2), 0, None).sum(axis=1)
     filled = measured.p[1:] <= 1e5

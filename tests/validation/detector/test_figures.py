@@ -12,7 +12,7 @@ from lamarr_like.errors import OutputError
 from lamarr_like.events import concatenate
 from lamarr_like.io.sources import open_source
 from lamarr_like.statistics.distances import core_width
-from lamarr_like.validation.detector import curves, pages
+from lamarr_like.validation.detector import curves, occupancy, pages, tracking
 from lamarr_like.validation.detector.calibration import COLUMNS
 from lamarr_like.validation.detector.published import kaon_rows
 from lamarr_like.validation.detector.sample import long_tracks
@@ -106,6 +106,38 @@ def test_pulls_of_a_real_sample(sample):
     linked = curves.linked_long_tracks(sample)
     for name, pull in curves.pulls(sample, linked).items():
         assert core_width(pull) == pytest.approx(1.0, abs=0.15), name
+
+
+def test_tracks_and_vertices_stand_beside_published_values(sample):
+    momenta = tracking.momentum_resolution(sample, 1e3 * np.array([2.0, 5, 10, 20, 40]))
+    assert momenta.low == pytest.approx([2.0, 5.0, 10.0, 20.0])
+    expected = [np.nan, 0.005, 0.005, np.nan]
+    np.testing.assert_array_equal(momenta.reference, expected)
+    impact = tracking.impact_parameter(sample, np.array([0.2, 0.6, 1.0, 2.0]))
+    middle = 0.5 * (impact.low + impact.high)
+    assert impact.reference == pytest.approx(11.6 + 23.4 * middle, rel=0.15)
+    assert impact.ours == pytest.approx(impact.reference, rel=0.4)
+    for one in tracking.primary_vertices(sample, np.array([5.0, 10, 20, 30, 60])):
+        at_25 = (one.low <= 25.0) & (one.high > 25.0)
+        assert one.reference[at_25] == pytest.approx([tracking.VERTEX[one.name]])
+        assert np.isnan(one.reference[~at_25]).all()
+
+
+def test_a_cut_on_the_ghost_probability_leaves_fewer_ghosts(sample):
+    every, kept = tracking.ghosts(sample, np.array([0.0, 200, 400, 2000]))
+    assert (kept.ours < every.ours).all()
+    edges = (1e3 * np.array([5.0, 20, 100]), np.array([2.0, 5.0]), np.array([0.0, 2000.0]))
+    for one in tracking.long_efficiency(sample, *edges):
+        assert (one.ours > 0.6).all()
+        assert one.log_x == one.panel.endswith("against p")
+
+
+def test_shares_of_occupancy_are_shares():
+    edges, ours, error, theirs = occupancy.calibration_shares(np.array([10.0, 60.0, 5000.0]))
+    assert len(edges) - 1 == len(ours) == len(error) == len(theirs)
+    assert ours.sum() == pytest.approx(1.0)
+    assert theirs.sum() == pytest.approx(1.0)
+    assert (error > 0.0).all()
 
 
 def test_plots_are_drawn(sample, tmp_path):

@@ -18,11 +18,11 @@ from lamarr_like.events import Table
 from lamarr_like.statistics.binned import share_of
 from lamarr_like.statistics.mass_peak import WINDOWS, find_peak
 from lamarr_like.validation.objects import compare as objects
-from lamarr_like.validation.objects.declared import LINES, OCCUPANCY, SPECTRA
+from lamarr_like.validation.objects.declared import LINES, OCCUPANCY, SPECTRA, Curve
 from lamarr_like.validation.objects.engine import ecal_report, muon_report
 from lamarr_like.validation.objects.lines import line, line_distance, spread
-from lamarr_like.validation.objects.results import DETAILED, FLOOR
-from lamarr_like.validation.objects.samples import ecal_figures
+from lamarr_like.validation.objects.results import DETAILED, FLOOR, HALVES
+from lamarr_like.validation.objects.samples import figures as figures_of
 
 N = 900
 
@@ -98,7 +98,7 @@ def test_every_bin_of_every_quantity_is_there(report, detailed):
 
 
 def test_figures_of_a_sample(detailed):
-    figures = ecal_figures(detailed, "sample")
+    figures = figures_of(detailed, "ecal", "sample")
     cluster = detailed["cluster"]
     assert figures.groups["event"]["multiplicity"].sum() == len(cluster)
     one = detailed.events(5, 6)["cluster"]
@@ -164,6 +164,24 @@ def test_muons(detailed, same):
     flipped = same.with_columns("track", is_muon=~same.track["is_muon"])
     wrong = {(r.species, r.quantity): r for r in muon_report(detailed, flipped).results}
     assert wrong["mu", "isMuon"].distances["fast"].chi2 > 100
+
+
+def test_an_object_is_one_declaration(detailed, same, monkeypatch):
+    """What is declared is computed for all samples and the floor, and told in the table."""
+    soft, edges = (lambda t: t["energy"] < 5e3), (1e3, 1e4)
+    curve = Curve("soft clusters", "cluster", share_of, soft, "energy", edges, among="free")
+    monkeypatch.setitem(LINES, curve.name, curve)
+    few = [batch.events(0, 60) for batch in (detailed, same)]
+    report = ecal_report(few[0], {"same": few[1]})
+    found = next(one for one in report.lines if one.name == curve.name)
+    assert set(found.distances) == {"same", FLOOR}
+    clusters = figures_of(few[0], "ecal", "sample").groups["cluster"]
+    energy = clusters["energy"][clusters["free"]]
+    inside = energy[(energy >= 1e3) & (energy < 1e4)]
+    assert found.lines[DETAILED].value[0] == pytest.approx((inside < 5e3).mean())
+    halves = [found.lines[name].n[0] for name in HALVES]
+    assert sum(halves) == found.lines[DETAILED].n[0] == len(inside)
+    assert "| soft clusters | 1 |" in report.markdown
 
 
 def test_samples_that_do_not_fit(detailed, same):

@@ -24,8 +24,9 @@ from lamarr_like.validation.report import command
 from lamarr_like.validation.report.columns import SPECIES
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.efficiency import WorkingPoint
-from lamarr_like.validation.report.gather import Gatherer, paired, read_samples, where
+from lamarr_like.validation.report.gather import Gatherer, paired, read_samples
 from lamarr_like.validation.report.measure import JUDGED_SCHEMES
+from lamarr_like.validation.report.sample import where
 from lamarr_like.validation.report.tell_apart import TreeConfig
 from lamarr_like.validation.report.verdict import Measurement, Status, judge, load_thresholds
 

@@ -9,9 +9,9 @@ from scipy import stats
 from lamarr_like.errors import SchemaError
 from lamarr_like.statistics.adaptive_bins import adaptive_bins
 from lamarr_like.statistics.influence import Cells, Rows, quadratic_test, trials
-from lamarr_like.validation.report.distributions import correlations, distance, width_by
-from lamarr_like.validation.report.gather import Sample
-from lamarr_like.validation.report.sliced import sliced
+from lamarr_like.validation.report.distributions import distance, width_by
+from lamarr_like.validation.report.joint import correlations, sliced
+from lamarr_like.validation.report.sample import Sample
 
 N_BINS = 10
 

@@ -1,4 +1,4 @@
-"""Sliced tests of joint vectors: distances of their projections on random directions.
+"""Joint vectors of a track: correlations of pairs, and projections on random directions.
 
 Two laws of a vector are the same if all their projections are (Cramer and Wold, 1936); the mean
 Wasserstein distance over directions is the sliced one of Rabin et al., SSVM 2011.  Single variables
@@ -7,22 +7,46 @@ that agree may hide a wrong dependence between them: a direction shows it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from ...arrays import Columns, Floats
 from ...statistics.distances import weighted_wasserstein
+from ...statistics.influence import common_units
 from .columns import GROUPS, SPECIES
 from .distributions import MIN_WIDTH
-from .gather import Sample, effective, of_species
+from .efficiency import VARIABLES
+from .sample import Sample, by_species, effective, of_species
 
 DIRECTIONS = 32
 MOST_ROWS = 40_000
 """Rows of a sample that are projected at the most."""
 _CLIP = 5.0
 """Tails beyond so many widths are drawn in: no direction shall be about a few far tracks."""
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Correlation of the normal scores of two variables.
+
+    Args:
+        species: true species.
+        pair: the variables.
+        detailed, fast: the coefficient.
+        sigma: standard deviation of the difference if both are one law.
+        units: effective number of events behind it.
+    """
+
+    species: str
+    pair: tuple[str, str]
+    detailed: float
+    fast: float
+    sigma: float
+    units: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +71,67 @@ class Sliced:
     mean: float
     worst: float
     direction: tuple[float, ...]
+
+
+# --- correlations
+
+
+def correlations(
+    detailed: Sample,
+    fast: Sample,
+    species: Sequence[str] = tuple(SPECIES),
+    variables: Sequence[str] = VARIABLES,
+) -> Iterator[Correlation]:
+    """Correlation of the normal scores of each pair of variables, by species.
+
+    Each sample is ranked by itself, so that only the dependence counts.  The variance follows from
+    the terms ``z1 z2 - r (z1^2 + z2^2) / 2`` (Klaassen and Wellner, Bernoulli 3 (1997) 55).
+    """
+    common = [v for v in variables if v in detailed.track and v in fast.track]
+    for name, *parts in by_species(detailed.track, fast.track, species, MIN_WIDTH):
+        scores = [{v: _scores(c[v].astype(np.float64), c["weight"]) for v in common} for c in parts]
+        told = [v for v in common if all(s[v].std() > 0.05 for s in scores)]
+        *units, n = common_units(*(c["unit"] for c in parts))
+        for pair in itertools.combinations(told, 2):
+            values, terms = [], []
+            for score, columns, u in zip(scores, parts, units, strict=True):
+                r, psi = _correlation(score[pair[0]], score[pair[1]], columns["weight"])
+                values.append(r)
+                terms.append(np.bincount(u, psi, n))
+            square = (terms[1] - terms[0]) ** 2
+            size = float(square.sum()) ** 2 / max(float((square**2).sum()), 1e-300)
+            sigma = float(np.sqrt(square.sum()))
+            yield Correlation(name, pair, values[0], values[1], sigma, size)
+
+
+def _scores(values: Floats, weights: Floats) -> Floats:
+    """Normal quantile of the weighted middle rank of each value."""
+    order = np.argsort(values, kind="stable")
+    x = values[order]
+    summed = np.concatenate([[0.0], np.cumsum(weights[order])])
+    left = np.searchsorted(x, values, "left")
+    right = np.searchsorted(x, values, "right")
+    rank = 0.5 * (summed[left] + summed[right]) / summed[-1]
+    edge = 0.5 / len(values)
+    result: Floats = stats.norm.ppf(np.clip(rank, edge, 1.0 - edge))
+    return result
+
+
+def _correlation(one: Floats, two: Floats, weights: Floats) -> tuple[float, Floats]:
+    total = weights.sum()
+
+    def standard(z: Floats) -> Floats:
+        centred: Floats = z - (weights * z).sum() / total
+        scaled: Floats = centred / np.sqrt(max((weights * centred**2).sum() / total, 1e-12))
+        return scaled
+
+    a, b = standard(one), standard(two)
+    r = float((weights * a * b).sum() / total)
+    psi: Floats = weights * (a * b - 0.5 * r * (a**2 + b**2)) / total
+    return r, psi
+
+
+# --- projections
 
 
 def sliced(

@@ -13,9 +13,9 @@ from lamarr_like.events import Table
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.training.sample import read_sample
 from lamarr_like.training.train import Request, train
+from lamarr_like.validation.objects.cuts import floor_report, pid_report
 from lamarr_like.validation.objects.declared import JOINT, MISIDENTIFICATION
 from lamarr_like.validation.objects.draw import draw_part
-from lamarr_like.validation.objects.engine import floor_report, pid_report
 from lamarr_like.validation.objects.results import Comparison, Share
 from lamarr_like.validation.stages.fidelity import SampleConfig, calibration, run
 

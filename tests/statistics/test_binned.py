@@ -1,0 +1,111 @@
+"""Shares, medians and widths: their errors are those of chance, with and without weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lamarr_like.detailed import figures
+from lamarr_like.statistics.binned import (
+    bins_of,
+    curve,
+    effective,
+    gaussian_width,
+    median_of,
+    order_width,
+    quantile_error,
+    share_error,
+    share_of,
+    wald_error,
+    weighted_median,
+    weighted_quantiles,
+    weighted_share,
+    weighted_width,
+    width_error,
+)
+from lamarr_like.statistics.distances import core_width
+
+
+def scatter(statistic, draw, n=400, times=400):
+    """Standard deviation of a statistic over samples, and the mean error that it tells."""
+    rng = np.random.default_rng(4)
+    values, errors = np.array([statistic(draw(rng, n)) for _ in range(times)]).T
+    return values.std(), errors.mean()
+
+
+@pytest.mark.parametrize(
+    ("statistic", "safety"), [(median_of, 1.0), (gaussian_width, 1.23), (order_width, 1.0)]
+)
+def test_errors_are_those_of_chance(statistic, safety):
+    found, told = scatter(statistic, lambda rng, n: rng.normal(size=n))
+    assert told == pytest.approx(safety * found, rel=0.15)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
+def test_error_of_a_share_is_that_of_chance(share):
+    found, told = scatter(share_of, lambda rng, n: rng.random(n) < share)
+    assert told == pytest.approx(found, rel=0.15)
+    assert wald_error(share, 400.0) == pytest.approx(found, rel=0.15)
+
+
+def test_a_gap_makes_the_error_of_a_median_large():
+    values = np.concatenate([np.zeros(50), np.ones(50)]) + 1e-3 * np.arange(100)
+    assert quantile_error(values, 0.5) > 0.4
+    assert quantile_error(np.linspace(0, 1, 100), 0.5) == pytest.approx(0.05, rel=0.1)
+
+
+def test_shares_are_never_certain():
+    none, every = share_error(np.array([0.0, 10.0]), np.array([10.0, 10.0]))
+    assert none == pytest.approx(every) and none > 0.05
+    assert share_error(0.0, 0.0) == pytest.approx(np.sqrt(0.25 / 2.0))
+    assert wald_error(1.0, 10.0) == 0.0
+    assert wald_error(1.0, 0.0, least=0.01) == 0.1
+    assert width_error(2.0, 0.0) == 2.36
+
+
+def test_core_width_of_a_normal_law_is_its_sigma():
+    values = np.random.default_rng(1).normal(0.0, 3.0, 100_000)
+    assert core_width(values) == pytest.approx(3.0, rel=0.01)
+    assert core_width(values[:9]) == 0.0
+    assert figures.core_width is core_width  # the name of before
+
+
+def test_weights_of_one_change_nothing_and_whole_weights_repeat():
+    rng = np.random.default_rng(2)
+    values, times = rng.normal(size=500), rng.integers(1, 4, 500)
+    repeated = np.repeat(values, times)
+    for share in (0.2, 0.5, 0.8):
+        (weighted,) = weighted_quantiles(values, times.astype(float), np.array([share]))
+        assert weighted == pytest.approx(np.quantile(repeated, share), abs=0.02)
+    one = np.ones(500)
+    assert effective(one) == 500.0 and effective(np.zeros(3)) == 0.0
+    assert weighted_median(values, one)[0] == pytest.approx(np.median(values), abs=1e-9)
+    assert weighted_width(values, one)[0] == pytest.approx(core_width(values), rel=0.01)
+    share, error = weighted_share(values > 0.0, one)
+    assert share == np.mean(values > 0.0)
+    assert error == share_error(float((values > 0.0).sum()), 500.0)
+
+
+def test_few_entries_tell_nothing():
+    few = np.ones(4)
+    for statistic in (weighted_median, weighted_width, weighted_share):
+        assert np.isnan(statistic(few, few)).all()
+    assert np.isnan(weighted_quantiles(few, 0.0 * few, np.array([0.5]))).all()
+
+
+def test_bins_hold_their_lower_edges():
+    found = bins_of(np.array([-1.0, 0.0, 0.5, 1.0, 2.0, np.nan]), (0.0, 1.0, 2.0))
+    assert found.tolist() == [-1, 0, 0, 1, -1, -1]
+
+
+def test_curve_in_bins():
+    by = np.repeat([0.5, 1.5, 2.5], [30, 5, 40])
+    passed = np.arange(75) % 2 == 0
+    found = curve(passed, by, (0.0, 1.0, 2.0, 3.0, 4.0), share_of)
+    assert found.n.tolist() == [30, 5, 40, 0]
+    assert np.isnan(found.y[[1, 3]]).all() and np.isnan(found.x[3])
+    assert found.y[0] == passed[:30].mean()
+    assert found.error[2] == share_error(float(passed[35:].sum()), 40.0)
+    known = found.known
+    assert known.n.tolist() == [30, 40] and known.low.tolist() == [0.0, 2.0]
+    assert np.isfinite(np.array([known.x, known.y, known.error])).all()
