@@ -10,12 +10,35 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from schedule import FAST, LONG
 
 TESTS = Path(__file__).resolve().parent
+
+
+def _name(path: Path) -> str:
+    """A file as in `LONG` and `FAST`."""
+    return path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m fast`` the other files are not even imported: that alone takes half a minute."""
+    if config.option.markexpr == "fast" and collection_path.suffix == ".py":
+        return _name(collection_path) not in FAST or None
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark fast tests; put files that take long first."""
+    place = {name: i for i, name in enumerate(LONG)}
+    for item in items:
+        if _name(item.path) in FAST:
+            item.add_marker(pytest.mark.fast)
+    items.sort(key=lambda item: place.get(_name(item.path), len(LONG)))
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +86,24 @@ def whole_chain(made_once: Callable[..., Path]) -> Path:
         write_models(folder, sample, folder / "tiny.yaml")
 
     return made_once("whole", build)
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Sound input of every reader, by its name."""
+    import readers
+
+    return readers.samples(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture
+def no_hang() -> Iterator[None]:
+    """A test that sets an alarm and takes longer fails, and the alarm ends with it."""
+
+    def late(signum: int, frame: object) -> None:
+        raise TimeoutError("longer than the seconds allowed")
+
+    before = signal.signal(signal.SIGALRM, late)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

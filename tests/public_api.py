@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 FILE = Path(__file__).resolve().parent / "data" / "public_api.txt"
 
@@ -68,7 +68,8 @@ def _class(full: str, cls: type) -> Iterator[str]:
     if issubclass(cls, Enum):
         yield from (f"{full}.{member.name} = {member.value!r}" for member in cls)
         return
-    if cls.__init__ is not object.__init__ and not issubclass(cls, (BaseException, Protocol)):
+    is_bare = issubclass(cls, BaseException) or getattr(cls, "_is_protocol", False)
+    if cls.__init__ is not object.__init__ and not is_bare:
         yield full + _signature(cls)
     fields = {f.name for f in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
     yield from (f"{full}.{name}: field" for name in sorted(fields))

@@ -11,6 +11,7 @@ from lamarr_like.chain.pipeline import check_finite
 from lamarr_like.errors import SchemaError
 from lamarr_like.events import EventBatch, Table, concatenate, rebatch
 from lamarr_like.io.digest import ContentHash
+from lamarr_like.io.memory import read_memory
 from lamarr_like.io.ntuple import EventWriter, content_digest, read_events, read_schema
 from lamarr_like.io.truth import select_events
 from lamarr_like.runs.oversampling import oversampled
@@ -183,3 +184,21 @@ def test_a_table_of_arrays_alone(tmp_path, batch):
         told = ContentHash()
         told.update(alone)
         assert content_digest(path) == told.hexdigest()
+
+
+def test_given_in_memory(batch):
+    """Columns of events and collisions come in; those of particles that no source has do not."""
+    tables = ("event", "vertex", "particle")
+    given = EventBatch({name: batch[name] for name in tables})
+    frames = {name: given.to_pandas(name) for name in tables}
+    for events in (given.to_awkward(), frames):
+        found, _ = read_memory(events)
+        np.testing.assert_array_equal(found.vertex["codes"], batch.vertex["codes"])
+        np.testing.assert_array_equal(found.event["map"], batch.event["map"])
+        assert "image" not in found.particle
+    wrong = {**frames, "vertex": frames["vertex"].assign(codes=1)}
+    with pytest.raises(SchemaError, match="codes has lists, where arrays of 1 axes are wanted"):
+        read_memory(wrong)
+    wrong["vertex"] = frames["vertex"].assign(codes=list(batch.vertex["codes"][:, :2]))
+    with pytest.raises(SchemaError, match=r"vertex.codes has the shape .*, not \(n, 4\)"):
+        read_memory(wrong)

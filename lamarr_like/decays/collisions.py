@@ -27,8 +27,8 @@ import numpy as np
 from .. import schema
 from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch, Table
+from ..io.options import split_options
 from ..io.selection import nearest
-from ..io.truth import split_options
 from .descriptor import parse_decay
 from .spectra import heavy_quarks
 

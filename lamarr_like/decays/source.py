@@ -20,16 +20,9 @@ from ..errors import SourceError
 from ..events import EventBatch, Table
 from ..io.generators.beam import collision_points
 from ..io.generators.embedding import EmbeddingSource, origins, with_particles
+from ..io.options import check_options, parse_choice, parse_count, parse_range, split_options
 from ..io.selection import RawTruth, select_particles
-from ..io.truth import (
-    TruthSource,
-    check_options,
-    make_batch,
-    parse_choice,
-    parse_count,
-    parse_range,
-    split_options,
-)
+from ..io.truth import TruthSource, make_batch
 from ..physics.particles import SPEED_OF_LIGHT
 from ..rng import uniforms
 from .collisions import QUIET, activity, give_way, host_of, weights

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..system.command_line import Force, command_line
+from ..system.progress import progress
 
 if TYPE_CHECKING:
     from .manifest import ProductionReport
-    from .produce import Watcher
 
 
 def batch(
@@ -47,7 +45,7 @@ def batch(
     from .cluster import job_script as script
     from .config import ClusterConfig, load_production
     from .outputs import check_outputs
-    from .produce import make_unit, plan_production, run_production
+    from .produce import Watcher, make_unit, plan_production, run_production
 
     production = load_production(config)
     check_outputs(production, [config], merge=merge, force=force)
@@ -64,7 +62,8 @@ def batch(
     if job_script:
         typer.echo(script(production.cluster or ClusterConfig()))
         return
-    with _watcher() as watcher:
+    with progress(None, "planning") as bar:
+        watcher = Watcher(total=bar.end_at, advance=bar.advance, say=bar.say)
         report = run_production(
             production,
             workers=workers,
@@ -77,27 +76,6 @@ def batch(
         )
     _show(report)
     raise typer.Exit(report.exit_code)
-
-
-@contextmanager
-def _watcher() -> Iterator[Watcher]:
-    """A progress bar on the error stream where that is a terminal; remarks go there as well."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from .produce import Watcher
-
-    console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("events", total=None)
-        yield Watcher(
-            total=lambda n: bar.update(task, total=n),
-            advance=lambda n: bar.advance(task, n),
-            say=lambda text: typer.echo(text, err=True),
-        )
 
 
 def _show(report: ProductionReport) -> None:

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SourceError
+from ..files.forms import Form, Number, Record, Text
 from ..files.locations import Location, Url
-from .records import has_form, is_count, is_digest, is_text
+from .records import COUNT, DIGEST, TEXT
 
 SETTLED_SECONDS = 3
 """Age from which the times of a file are trusted: file systems count in ticks of up to 2 s."""
@@ -49,20 +50,16 @@ class InputFile:
     problem: str = ""
 
 
-INPUT_FORM = {
-    "path": is_text,
-    "size": is_count,
-    "mtime_ns": lambda value: type(value) is int,
-    "sha256": is_digest,
-    "events": is_count,
-    "problem": is_text,
+_KEYS: dict[str, Form] = {
+    "path": TEXT,
+    "size": COUNT,
+    "mtime_ns": Number(whole=True),
+    "sha256": Text(pattern=DIGEST),
+    "events": COUNT,
+    "problem": TEXT,
 }
-"""Checks of an `InputFile` in a JSON file."""
-
-
-def is_input(value: object) -> bool:
-    """Whether a JSON value is an `InputFile`."""
-    return has_form(value, INPUT_FORM)
+INPUT = Record(_KEYS, required=tuple(_KEYS))
+"""Form of an `InputFile` in a JSON file."""
 
 
 def facts_of(path: Location, before: InputFile | None = None) -> InputFile:

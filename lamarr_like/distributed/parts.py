@@ -6,27 +6,16 @@ written after it; ``plan.json`` says what the production is, ``manifest.json`` w
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..errors import ProductionError
+from ..files.forms import Entries, Form, Items, Number, Record, Row, Text, check
 from .inputs import sha256
-from .records import (
-    has_form,
-    is_amount,
-    is_count,
-    is_digest,
-    is_text,
-    is_texts,
-    read_record,
-    write_record,
-)
+from .records import COUNT, DIGEST, MAX_ITEMS, TEXT, read_record, write_record
 from .units import Unit
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
-
-_PDG_ID = re.compile(r"-?[0-9]{1,10}")
 
 
 @dataclass(frozen=True)
@@ -66,39 +55,23 @@ class PartReport:
     dropped: dict[str, int] = field(default_factory=dict, hash=False)
 
 
-def _is_skipped(value: object) -> bool:
-    """Pairs of a number, -1 for a whole file, and a reason; each event once."""
-    if not isinstance(value, list):
-        return False
-    pairs = [v for v in value if isinstance(v, list) and len(v) == 2]
-    events = [e for e, reason in pairs if type(e) is int and e >= -1 and is_text(reason)]
-    numbered = [e for e in events if e >= 0]
-    return len(events) == len(value) and len(set(numbered)) == len(numbered)
-
-
-def _is_dropped(value: object) -> bool:
-    """Counts by PDG identifier."""
-    return isinstance(value, dict) and all(
-        _PDG_ID.fullmatch(key) and is_count(count) for key, count in value.items()
-    )
-
-
-_REPORT = {
-    "unit": is_count,
-    "plan": is_text,
-    "events": is_count,
-    "digest": lambda value: value == "" or is_digest(value),
-    "sha256": lambda value: value == "" or is_digest(value),
-    "size": is_count,
-    "skipped": _is_skipped,
-    "tracks": is_count,
-    "seconds": is_amount,
-    "memory": is_amount,
-    "host": is_text,
-    "platform": is_texts,
-    "notes": lambda value: isinstance(value, list) and all(map(is_text, value)),
-    "dropped": _is_dropped,
+_REPORT_KEYS: dict[str, Form] = {
+    "unit": COUNT,
+    "plan": TEXT,
+    "events": COUNT,
+    "digest": Text(pattern=f"({DIGEST})?"),
+    "sha256": Text(pattern=f"({DIGEST})?"),
+    "size": COUNT,
+    "skipped": Items(Row((Number(-1, whole=True), TEXT)), most=MAX_ITEMS),
+    "tracks": COUNT,
+    "seconds": Number(0),
+    "memory": Number(0),
+    "host": TEXT,
+    "platform": Entries(TEXT),
+    "notes": Items(TEXT),
+    "dropped": Entries(COUNT, pattern="-?[0-9]{1,10}"),
 }
+_REPORT = Record(_REPORT_KEYS, required=tuple(_REPORT_KEYS))
 
 
 def write_report(folder: Path, unit: Unit, report: PartReport) -> None:
@@ -109,14 +82,17 @@ def write_report(folder: Path, unit: Unit, report: PartReport) -> None:
 def read_report(path: Path) -> PartReport | None:
     """The report of a part; None if there is none, or it is not what was written."""
     try:
-        values = read_record(path)
+        found = read_record(path)
+        if found is None:
+            return None
+        values = check(found, _REPORT, str(path), ProductionError)
     except ProductionError:
         return None
-    if values is None or not has_form(values, _REPORT):
+    skipped = tuple(values["skipped"])
+    numbered = [event for event, _ in skipped if event >= 0]
+    if len(set(numbered)) < len(numbered):
         return None
-    values["skipped"] = tuple((event, reason) for event, reason in values["skipped"])
-    values["notes"] = tuple(values["notes"])
-    return PartReport(**values)
+    return PartReport(**{**values, "skipped": skipped, "notes": tuple(values["notes"])})
 
 
 def sound_part(folder: Path, unit: Unit, plan: str, draws: int = 1) -> PartReport | None:

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import os
-import re
-import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import OutputError, ProductionError
+from ..files.forms import Number, Text
 from ..files.scratch import whole
-
-if TYPE_CHECKING:
-    pass
+from ..files.yaml_json import parse_json, read_bytes
+from ..io.truth import MAX_SKIPPED
 
 MAX_BYTES = 64 << 20
 """Longest record: the report of a unit of some 500,000 broken events."""
@@ -29,7 +25,8 @@ MAX_BYTES = 64 << 20
 CHECKSUM = "checksum"
 """Key of the checksum."""
 
-_HEX = re.compile(r"[0-9a-f]{64}")
+MAX_ITEMS = 4 * MAX_SKIPPED + 100_000
+"""Values in a record: a list of a number and a reason for each broken event."""
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -64,21 +61,25 @@ def read_record(path: Path) -> dict[str, Any] | None:
     Raises:
         ProductionError: if it is damaged, or cannot be read.
     """
-    content = _content(path)
-    if content is None:
-        return None
     try:
-        values = json.loads(content, object_pairs_hook=_once, parse_constant=_refuse)
+        path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass  # said where it is read
+    content = read_bytes(path, MAX_BYTES, ProductionError)
+    try:
+        values = parse_json(content, "it", ProductionError, finite=True, most=MAX_ITEMS)
         if not isinstance(values, dict):
-            raise ValueError("no mapping")
+            raise ProductionError("it is no mapping")
         checksum = values.pop(CHECKSUM, None)
         if checksum != digest_of(values):
-            raise ValueError(
+            raise ProductionError(
                 "its checksum is wrong"
                 if checksum
                 else "it has no checksum, as those of older versions"
             )
-    except (ValueError, RecursionError) as error:
+    except ProductionError as error:
         raise ProductionError(f"{path}: is damaged ({error})") from None
     return values
 
@@ -93,72 +94,11 @@ def digest_of(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _content(path: Path) -> bytes | None:
-    """Bytes of a plain file; a pipe or a device is not opened for longer than it takes to see."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ProductionError(f"{path}: is no plain file")
-        with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ProductionError(f"{path}: cannot be read ({error.strerror})") from None
-    finally:
-        os.close(descriptor)
-    if len(content) > MAX_BYTES:
-        raise ProductionError(f"{path}: is longer than {MAX_BYTES} bytes")
-    return content
+COUNT = Number(0, (1 << 63) - 1, whole=True)
+"""Form of a whole number of something."""
 
+DIGEST = "[0-9a-f]{64}"
+"""What a SHA-256 looks like."""
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a key is there twice")
-    return values
-
-
-def _refuse(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-Check = Callable[[Any], bool]
-"""Whether a value is what it should be."""
-
-
-def is_count(value: Any) -> bool:
-    """A whole number from 0 to 2^63; true and false are none."""
-    return type(value) is int and 0 <= value < 1 << 63
-
-
-def is_amount(value: Any) -> bool:
-    """A finite number from 0."""
-    return type(value) in (int, float) and 0 <= value < math.inf
-
-
-def is_text(value: Any) -> bool:
-    """Text of any length."""
-    return type(value) is str
-
-
-def is_digest(value: Any) -> bool:
-    """A SHA-256 in hexadecimal digits."""
-    return type(value) is str and _HEX.fullmatch(value) is not None
-
-
-def is_texts(value: Any) -> bool:
-    """A mapping of texts."""
-    return type(value) is dict and all(map(is_text, value.values()))
-
-
-def has_form(values: Any, form: Mapping[str, Check]) -> bool:
-    """Whether a value is a mapping with just these keys, each of which passes its check."""
-    return (
-        type(values) is dict
-        and values.keys() == form.keys()
-        and all(check(values[key]) for key, check in form.items())
-    )
+TEXT = Text(most=MAX_BYTES)
+"""Form of a text of any length."""

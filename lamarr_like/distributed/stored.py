@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ProductionError
-from .inputs import InputFile, is_input
+from ..files.forms import Anything, Entries, Form, Items, Record, Text, check
+from .inputs import INPUT, InputFile
 from .parts import PLAN
-from .records import digest_of, has_form, is_count, is_digest, read_record, write_record
+from .records import COUNT, DIGEST, digest_of, read_record, write_record
 from .units import Plan
 
 MAX_DIFFERENCES = 5
@@ -34,12 +35,13 @@ class StoredPlan:
     inputs: tuple[InputFile, ...]
 
 
-_FORM = {
-    "digest": is_digest,
-    "units": is_count,
-    "identity": lambda value: isinstance(value, dict),
-    "inputs": lambda value: isinstance(value, list) and all(map(is_input, value)),
+_KEYS: dict[str, Form] = {
+    "digest": Text(pattern=DIGEST),
+    "units": COUNT,
+    "identity": Entries(Anything()),
+    "inputs": Items(INPUT),
 }
+_FORM = Record(_KEYS, required=tuple(_KEYS))
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -64,13 +66,14 @@ def read_plan(folder: Path) -> StoredPlan | None:
         "production and makes the others again"
     )
     try:
-        values = read_record(path)
+        found = read_record(path)
+        if found is None:
+            return None
+        values = check(found, _FORM, f"{path}: is damaged", ProductionError)
+        if digest_of(values["identity"]) != values["digest"]:
+            raise ProductionError(f"{path}: is damaged: digest is another one")
     except ProductionError as error:
         raise ProductionError(f"{error}; {advice}") from None
-    if values is None:
-        return None
-    if not has_form(values, _FORM) or digest_of(values["identity"]) != values["digest"]:
-        raise ProductionError(f"{path}: is damaged; {advice}")
     values["inputs"] = tuple(InputFile(**entry) for entry in values["inputs"])
     return StoredPlan(**values)
 

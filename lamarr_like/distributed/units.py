@@ -175,10 +175,7 @@ def make_plan(
                 raise ProductionError(
                     f"{config.name}: more than {MAX_UNITS} units; raise unit_events"
                 )
-            for first in range(0, piece.events, size or 1):
-                stop = min(first + size, piece.events)
-                facts = (shift, source.pileup, piece.inputs)
-                units.append(Unit(len(units), piece.text, source.add, first, stop, *facts))
+            units += _units(source, piece, size, shift, len(units))
             shift += piece.events
         shift = -(-shift // BLOCK) * BLOCK
     if not units:
@@ -197,6 +194,23 @@ class _Piece:
     events: int
     inputs: tuple[InputFile, ...]
     notes: tuple[str, ...] = ()
+
+
+def _units(
+    source: SourceConfig, piece: _Piece, size: int, shift: int, number: int
+) -> Iterator[Unit]:
+    """Units of so many events of a piece, numbered from `number`."""
+    for k, first in enumerate(range(0, piece.events, size or 1)):
+        yield Unit(
+            number=number + k,
+            text=piece.text,
+            add=source.add,
+            first=first,
+            stop=min(first + size, piece.events),
+            shift=shift,
+            pileup=source.pileup,
+            inputs=piece.inputs,
+        )
 
 
 def _pieces(source: SourceConfig, look: Callable[..., InputFile]) -> Iterator[_Piece]:

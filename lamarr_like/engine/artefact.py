@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArtefactError
+from ..files.forms import Items, Record, Text, check
 from ..files.scratch import Scratch
 from ..files.yaml_json import parse_json, read_bytes
 
@@ -41,7 +42,16 @@ MAX_FILES = 32
 """Most files of an artefact."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-_REQUIRED = ("artefact_schema", "kind", "family", "stage", "sample", "version", "conditions")
+_PLAIN, _NAMES = Text(pattern=_NAME.pattern), Items(Text())
+_CONFIG = Record(
+    {
+        **dict.fromkeys(("kind", "family"), Text()),
+        **dict.fromkeys(("stage", "sample", "version"), _PLAIN),
+        **dict.fromkeys(("conditions", "outputs", "classes"), _NAMES),
+    },
+    required=("kind", "family", "stage", "sample", "version", "conditions"),
+    open=True,  # the rest is checked by the kind of the model
+)
 
 
 @dataclass(frozen=True)
@@ -145,19 +155,7 @@ def _check_config(config: Any, folder: Path) -> None:
             f"{folder}/config.json has artefact schema {version!r}, this version reads "
             f"{ARTEFACT_SCHEMA}; train the model again or install a matching lamarr_like"
         )
-    missing = [key for key in _REQUIRED if key not in config]
-    if missing:
-        raise ArtefactError(f"{folder}/config.json lacks {', '.join(missing)}")
-    for key in ("kind", "family", "stage", "sample", "version"):
-        if not isinstance(config[key], str):
-            raise ArtefactError(f"{folder}/config.json: {key} is not text")
-    for key in ("stage", "sample", "version"):
-        if not _NAME.fullmatch(config[key]):
-            raise ArtefactError(f"{folder}/config.json: {key} is no plain name")
-    for key in ("conditions", "outputs", "classes"):
-        names = config.get(key, [])
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ArtefactError(f"{folder}/config.json: {key} is no list of names")
+    check(config, _CONFIG, f"{folder}/config.json", ArtefactError)
 
 
 def _listed(folder: Path) -> dict[str, str]:

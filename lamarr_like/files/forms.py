@@ -220,6 +220,27 @@ class Items:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A list of so many values, each with a form of its own.
+
+    Args:
+        forms: form of each.
+    """
+
+    forms: tuple[Form, ...]
+    words = "a list"
+
+    def check(self, value: Any, at: Place) -> tuple[Any, ...]:
+        """The values, if they have the forms."""
+        if not isinstance(value, list):
+            at.expected(self.words, value)
+        if len(value) != len(self.forms):
+            at.refuse(f"{len(value)} items; there must be {len(self.forms)}")
+        pairs = zip(self.forms, value, strict=True)
+        return tuple(form.check(one, at / i) for i, (form, one) in enumerate(pairs))
+
+
+@dataclass(frozen=True)
 class Record:
     """A mapping of known keys, each with a form of its own.
 
@@ -257,13 +278,15 @@ class Entries:
     Args:
         of: form of each value.
         names: the only keys allowed, any text if empty.
-        most: greatest number of entries.
+        least, most: bounds of the number of entries.
+        pattern: regular expression that each key must match as a whole.
     """
 
     of: Form
     names: tuple[str, ...] = ()
     least: int = 0
     most: int = 100_000
+    pattern: str = ""
     words = "a mapping"
 
     def check(self, value: Any, at: Place) -> dict[str, Any]:
@@ -275,6 +298,9 @@ class Entries:
         for key in value if self.names else ():
             if key not in self.names:
                 (at / shown(key, "")).refuse(f"is unknown{_near(key, self.names)}")
+        for key in value if self.pattern else ():
+            if not re.fullmatch(self.pattern, key):
+                (at / shown(key, "")).refuse(f"does not look like {self.pattern}")
         return {key: self.of.check(one, at / key) for key, one in value.items()}
 
 
@@ -307,6 +333,7 @@ def _suits(value: object, form: Form) -> bool:
         Number: (int, float),
         Flag: (bool,),
         Items: (list,),
+        Row: (list,),
         Record: (dict,),
         Entries: (dict,),
     }

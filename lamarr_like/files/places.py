@@ -154,15 +154,6 @@ def place(source: Path, target: Path, force: bool) -> None:
     os.replace(source, target)
 
 
-def fresh(path: Path) -> Path:
-    """A name to write to, free of the file or the link that was there.
-
-    What else that file is called, and what the link points to, stays as it is.
-    """
-    path.unlink(missing_ok=True)
-    return path
-
-
 def check_report(
     folder: Path,
     main: str,

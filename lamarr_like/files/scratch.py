@@ -99,11 +99,15 @@ class Scratch:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A name for a file that takes its place at the end, safe on the disk; gone if that fails.
+def whole(path: Path, durable: bool = True) -> Iterator[Path]:
+    """A name for a file that takes its place at the end; gone if that fails.
 
     What stands at `path` is replaced as it is: a link itself and not what it points to.  Where
     nothing was written, nothing is replaced.
+
+    Args:
+        path: the file.
+        durable: wait until the disk has it, so that a power cut leaves a whole file.
 
     Raises:
         OutputError: if the disk is full, read-only or gone.
@@ -114,13 +118,25 @@ def whole(path: Path) -> Iterator[Path]:
         temporary = scratch.path / path.name
         yield temporary
         if temporary.exists():
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
+            if durable:
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
             os.replace(temporary, path)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         scratch.remove()
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file, whole or not at all; returns its path.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    with whole(path, durable=False) as new:
+        new.write_text(text, encoding="utf-8")
+    return path
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:

@@ -148,7 +148,11 @@ def read_yaml(path: Path, error: type[LamarrLikeError]) -> tuple[Any, bytes]:
 
 
 def parse_json(
-    content: bytes | str, where: str, error: type[LamarrLikeError], finite: bool = False
+    content: bytes | str,
+    where: str,
+    error: type[LamarrLikeError],
+    finite: bool = False,
+    most: int = MAX_ITEMS,
 ) -> Any:
     """The value in a JSON file.
 
@@ -157,6 +161,7 @@ def parse_json(
         where: its name, for messages.
         error: what is raised.
         finite: refuse infinite numbers and NaN, which Python writes though JSON has none.
+        most: greatest number of values in it.
 
     Raises:
         LamarrLikeError: of the kind asked for, if it is no JSON, nested too deeply, has a key
@@ -166,7 +171,7 @@ def parse_json(
         found = json.loads(content, object_pairs_hook=_once)
     except (ValueError, RecursionError) as reason:
         raise error(f"{where} is no JSON: {str(reason)[:500]}") from None
-    check_plain(found, where, error, finite)
+    check_plain(found, where, error, finite, most)
     return found
 
 
@@ -179,7 +184,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def check_plain(value: Any, where: str, error: type[LamarrLikeError], finite: bool = False) -> None:
+def check_plain(
+    value: Any,
+    where: str,
+    error: type[LamarrLikeError],
+    finite: bool = False,
+    most: int = MAX_ITEMS,
+) -> None:
     """Refuse a document that is not made of plain values, or that explodes when it is walked.
 
     Args:
@@ -187,14 +198,15 @@ def check_plain(value: Any, where: str, error: type[LamarrLikeError], finite: bo
         where: name of the file, for messages.
         error: what is raised.
         finite: refuse infinite numbers and NaN.
+        most: greatest number of values in it.
     """
     items, letters = 0, 0
     waiting: list[tuple[Any, int]] = [(value, 0)]
     while waiting:
         one, depth = waiting.pop()
         items += 1
-        if items + len(waiting) > MAX_ITEMS or letters > MAX_TEXT:
-            raise error(f"{where}: more than {MAX_ITEMS} values or {MAX_TEXT} letters")
+        if items + len(waiting) > most or letters > MAX_TEXT:
+            raise error(f"{where}: more than {most} values or {MAX_TEXT} letters")
         if isinstance(one, str):
             letters += len(one)
         elif isinstance(one, (list, dict)):

@@ -61,7 +61,7 @@ def read_memory(given: Any) -> tuple[EventBatch, bool]:
     }
     if _depth("mc_px", columns["particle", "mc_px"]) > 1:
         return _checked(_from_lists(columns, _unknown(fields, paths))), False
-    rows = {name: _plain(name, v) for (_, name), v in columns.items()}
+    rows = {name: _plain(name, v, _axes(table, name)) for (table, name), v in columns.items()}
     rows |= _unknown(fields, paths).get("event", {})
     if "event_id" not in rows:
         raise SchemaError(f"{WHERE}: one row a particle needs the column event_id (or eventNumber)")
@@ -98,7 +98,8 @@ def _by_table(given: Any) -> _Tables | None:
             key = "event_id" if key == "eventNumber" else key
             if key in found[table]:
                 raise SchemaError(f"{WHERE}: table {table!r} has the column {key} twice")
-            found[table][key] = _plain(f"{table}.{column}", _array(column, values))
+            array = _array(column, values)
+            found[table][key] = _plain(f"{table}.{column}", array, _axes(table, key))
         if "event_id" not in found[table]:
             raise SchemaError(f"{WHERE}: table {table!r} has no column 'event_id'")
     if "particle" not in found:
@@ -224,12 +225,19 @@ def _depth(name: str, array: Any) -> int:
         raise SchemaError(f"{WHERE}: column {name} is no array of numbers ({error})") from None
 
 
-def _plain(name: str, array: Any) -> np.ndarray:
-    """A column as a NumPy array with one value a row."""
+def _axes(table: str, name: str) -> int:
+    """Axes of the value of one row of a column, 0 for a number."""
+    declared = schema.COLUMNS.get((table, name))
+    return 0 if declared is None else len(declared.shape)
+
+
+def _plain(name: str, array: Any, axes: int = 0) -> np.ndarray:
+    """A column as a NumPy array with one value a row, which has so many axes."""
     import awkward as ak
 
-    if _depth(name, array) != 1:
-        raise SchemaError(f"{WHERE}: column {name} has lists, where one value a row is wanted")
+    if _depth(name, array) != 1 + axes:
+        lists = "one value a row is wanted" if not axes else f"arrays of {axes} axes are wanted"
+        raise SchemaError(f"{WHERE}: column {name} has lists, where {lists}")
     try:
         values = ak.to_numpy(array, allow_missing=True)
     except Exception as error:  # awkward raises many kinds
@@ -240,20 +248,20 @@ def _plain(name: str, array: Any) -> np.ndarray:
     return np.asarray(np.ma.getdata(values))
 
 
-def _counts(name: str, array: Any) -> Ints:
+def _counts(name: str, array: Any, axes: int = 0) -> Ints:
     """Length of each list of a jagged column."""
     import awkward as ak
 
-    if _depth(name, array) != 2:
+    if _depth(name, array) != 2 + axes:
         raise SchemaError(f"{WHERE}: column {name} is not a list of numbers for each event")
     return _plain(f"{name} (its lists)", ak.num(array, axis=1)).astype(np.int64)
 
 
-def _flat(name: str, array: Any, counts: Ints, beside: str) -> np.ndarray:
+def _flat(name: str, array: Any, counts: Ints, beside: str, axes: int = 0) -> np.ndarray:
     """The values of a jagged column of known lengths."""
     import awkward as ak
 
-    own = _counts(name, array)
+    own = _counts(name, array, axes)
     if len(own) != len(counts):
         raise SchemaError(f"{WHERE}: column {name} has {len(own)} events, {beside} {len(counts)}")
     if not np.array_equal(own, counts):
@@ -262,7 +270,7 @@ def _flat(name: str, array: Any, counts: Ints, beside: str) -> np.ndarray:
             f"{WHERE}: column {name} has {own[event]} entries in event {event} of the array, "
             f"{beside} has {counts[event]}"
         )
-    return _plain(name, ak.flatten(ak.Array(array), axis=1))
+    return _plain(name, ak.flatten(ak.Array(array), axis=1), axes)
 
 
 def _cast(table: str, name: str, values: np.ndarray) -> np.ndarray:
@@ -295,11 +303,11 @@ def _from_lists(
     own: dict[str, Any] = {}
     for (table, name), array in columns.items():
         if table == "event":
-            event[name] = _plain(name, array)
+            event[name] = _plain(name, array, _axes(table, name))
         elif table == "vertex":
             own[name] = array
         else:
-            particle[name] = _flat(name, array, counts, "mc_px")
+            particle[name] = _flat(name, array, counts, "mc_px", _axes(table, name))
     event.setdefault("event_id", np.arange(len(counts), dtype=np.int64))
     for name, values in event.items():
         if len(values) != len(counts):
@@ -310,7 +318,7 @@ def _from_lists(
     if own:
         schema.require("vertex", own, _PLACE[:3], WHERE)
         places = _counts("mc_x", own["mc_x"])
-        flat = {k: _flat(k, v, places, "mc_x") for k, v in own.items()}
+        flat = {k: _flat(k, v, places, "mc_x", _axes("vertex", k)) for k, v in own.items()}
         vertex = Table.from_counts(flat, places)
     return event, Table.from_counts(particle, counts), vertex
 

@@ -36,8 +36,9 @@ from ..files.locations import Location, Url, is_url, matching
 from ..rng import stage_key
 from .hepmc.source import HepmcSource
 from .hepmc.text import sniff
+from .options import split_options
 from .tables.source import TableSource, is_table
-from .truth import TruthSource, split_options
+from .truth import TruthSource
 
 __all__ = ["BUILT_IN", "SourceFactory", "TruthSource", "open_source"]
 

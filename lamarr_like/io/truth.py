@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,23 @@ from ..errors import BadEventError, SourceError
 from ..events import EventBatch, Table
 from ..files.locations import Location
 from ..physics.particles import pdg_name
+from .options import check_options, parse_choice, parse_count, parse_range, split_options
 from .weights import WeightNames
+
+__all__ = [
+    "PARTICLE_COLUMNS",
+    "VERTEX_COLUMNS",
+    "TruthSource",
+    "check_options",
+    "drop_bad",
+    "dropped_note",
+    "make_batch",
+    "parse_choice",
+    "parse_count",
+    "parse_range",
+    "select_events",
+    "split_options",
+]
 
 PARTICLE_COLUMNS = (
     "mcparticle_id",
@@ -53,10 +68,6 @@ MAX_SKIPPED = 1_000_000
 
 KEPT_REASONS = 1000
 """Broken events whose reasons are kept."""
-
-_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-_RANGE = re.compile(rf"({_NUMBER})(?:[-:]({_NUMBER}))?")
-_MAX_DIGITS = 60
 
 
 class TruthSource(ABC):
@@ -333,80 +344,3 @@ def select_events(batch: EventBatch, mask: Mask) -> EventBatch:
             {k: v[rows] for k, v in table.columns.items()}, table.counts[mask]
         )
     return EventBatch(tables)
-
-
-def split_options(text: str) -> tuple[str, dict[str, str]]:
-    """Cut ``head?key=value&key=value`` into its head and its options.
-
-    Raises:
-        SourceError: if an option has no value or comes twice.
-    """
-    head, _, tail = text.partition("?")
-    options: dict[str, str] = {}
-    for item in filter(None, tail.split("&")):
-        key, equals, value = item.partition("=")
-        if not equals or not value:
-            raise SourceError(f"{text}: option {item!r} is not of the form name=value")
-        if key in options:
-            raise SourceError(f"{text}: option {key!r} is given twice")
-        options[key] = value
-    return head, options
-
-
-def check_options(text: str, options: Mapping[str, str], known: Mapping[str, str]) -> None:
-    """Refuse options that do not exist.
-
-    Args:
-        text: the source as its user wrote it.
-        options: options given.
-        known: meaning of each option by its name.
-
-    Raises:
-        SourceError: naming the unknown option and listing those that exist.
-    """
-    for key in options:
-        if key not in known:
-            listing = "; ".join(f"{k}: {meaning}" for k, meaning in known.items())
-            raise SourceError(f"{text}: unknown option {key!r}; there are {listing}")
-
-
-def parse_range(text: str, key: str, value: str) -> tuple[float, float]:
-    """Read ``3-100``, ``-5:5`` or one number (a range of no width).
-
-    Raises:
-        SourceError: if it is neither, or the range is upside down.
-    """
-    match = _RANGE.fullmatch(value) if len(value) <= _MAX_DIGITS else None
-    if match is None:
-        shown = value if len(value) <= _MAX_DIGITS else f"{value[:_MAX_DIGITS]}..."
-        raise SourceError(f"{text}: {key}={shown} is neither a number nor a range such as 3-100")
-    low = float(match[1])
-    high = low if match[2] is None else float(match[2])
-    if high < low:
-        raise SourceError(f"{text}: {key}={value} ends below its start")
-    return low, high
-
-
-def parse_count(text: str, key: str, value: str, most: int, what: str) -> int:
-    """Read a number of something, from 1 to `most`.
-
-    Raises:
-        SourceError: if it is none.
-    """
-    # Only so many digits: Python refuses to read thousands of them, with an error of its own.
-    plain = value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS
-    if not plain or not 1 <= int(value) <= most:
-        shown = value[:_MAX_DIGITS]
-        raise SourceError(f"{text}: {key}={shown} is not a number of {what} from 1 to {most}")
-    return int(value)
-
-
-def parse_choice(text: str, key: str, value: str, choices: tuple[str, ...]) -> str:
-    """Check that an option has one of the values that it may have.
-
-    Raises:
-        SourceError: listing the choices.
-    """
-    if value not in choices:
-        raise SourceError(f"{text}: {key}={value}; it can be {', '.join(choices)}")
-    return value

@@ -7,9 +7,9 @@ import time
 import numpy as np
 
 from ..arrays import Floats, Floats32, Ints32, Mask
+from ..system.progress import progress
 from .classifier import checked_rows, cross_entropy, finished
 from .config import BoosterConfig
-from .loop import progress_bar
 from .sample import LabelledRows, split
 from .trained import TrainedModel
 
@@ -70,8 +70,7 @@ def _train_booster(
     booster = xgb.Booster(parameters, [train])
     best, patience, kept = float("inf"), 0, b""
     history: list[dict[str, float]] = []
-    with progress_bar(bar) as shown:
-        task = shown.add_task("trees", total=config.trees, note="")
+    with progress(config.trees, "trees", "trees", shown=bar) as told:
         for tree in range(1, config.trees + 1):
             if signed:
                 margin = booster.predict(train, output_margin=True, training=True)
@@ -83,7 +82,8 @@ def _train_booster(
             p = np.stack([1 - p, p], axis=1) if binary else p
             figure = cross_entropy(p, y[held], w[held])
             history.append({"step": tree, "figure": round(figure, 6)})
-            shown.update(task, completed=tree, note=f"held-out cross entropy {figure:.4f}")
+            told.advance(1)
+            told.describe(f"trees, held-out cross entropy {figure:.4f}")
             patience = 0 if figure < best else patience + 1
             if figure < best or not kept:
                 best, kept = figure, bytes(booster.save_raw("ubj"))

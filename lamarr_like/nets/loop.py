@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..arrays import Floats
 from ..errors import TrainingError
+from ..system.progress import progress as progress_bar
 from .config import NetConfig
 from .sample import stream
 
@@ -155,17 +155,17 @@ def run(
     losses = losses or Losses("loss")
     due = evaluation_steps(settings.steps, settings.evaluations)
     history: list[dict[str, float]] = []
-    with progress_bar(progress) as bar:
-        task = bar.add_task(label or settings.family, total=settings.steps, note="")
+    name = label or settings.family
+    with progress_bar(settings.steps, name, name, shown=progress) as bar:
         for step, batch in enumerate(batches, 1):
             losses.add(step, trainer.step(*batch), step == settings.steps)
             if step % _SHOWN == 0:
-                bar.update(task, completed=step)
+                bar.advance(_SHOWN)
             if step in due:
                 told = losses.told(step)
                 value = judge(trainer.files())
                 history.append({"step": step, **told, "figure": round(value, judge.digits)})
-                bar.update(task, completed=step, note=f"{judge.words} {value:.4f}")
+                bar.describe(f"{name}, {judge.words} {value:.4f}")
     return history
 
 
@@ -195,15 +195,3 @@ def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:
     """Steps after which a state is judged: evenly over the second half, the last included."""
     points: Floats = np.linspace(0.5, 1.0, max(evaluations, 1) + 1)[1:]
     return frozenset(round(p * steps) for p in points)
-
-
-def progress_bar(shown: bool) -> Progress:
-    """A progress bar with a note, or a silent one."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        disable=not shown,
-    )

@@ -33,6 +33,17 @@ class Bar:
         """What is being done."""
         self._tell(" ".join(text.split()))
 
+    def end_at(self, total: int) -> None:
+        """Where it ends, once that is known."""
+        self._tell(f"={total}")
+
+    def say(self, text: str) -> None:
+        """A line of text on the error stream, above the bar."""
+        if self._pipe is None:
+            print(text, file=sys.stderr, flush=True)
+        else:
+            self._tell("!" + " ".join(text.split()))
+
     def _tell(self, line: str) -> None:
         if self._pipe is not None:
             with suppress(OSError):  # a bar that is gone is no reason to stop
@@ -41,17 +52,20 @@ class Bar:
 
 
 @contextmanager
-def progress(total: int | None, begin: str = "starting", unit: str = "events") -> Iterator[Bar]:
+def progress(
+    total: int | None, begin: str = "starting", unit: str = "events", shown: bool = True
+) -> Iterator[Bar]:
     """A bar on the error stream, gone when done; silent where that is no terminal.
 
     Args:
         total: where it ends, None if nobody knows.
         begin: what stands beside it before the first advance.
         unit: what stands beside it from then on.
+        shown: whether it is wanted.
     """
     from rich.console import Console
 
-    if not Console(stderr=True).is_terminal:
+    if not shown or not Console(stderr=True).is_terminal:
         yield Bar(None)
         return
     words = [str(total or 0), begin, unit]
@@ -77,7 +91,8 @@ def draw(total: int, begin: str, unit: str, lines: IO[str]) -> None:
         total: where it ends, 0 if nobody knows.
         begin: what stands beside it before the first advance.
         unit: what stands beside it from then on.
-        lines: ``+N`` advances it, anything else is what stands beside it.
+        lines: ``+N`` advances it, ``=N`` is where it ends, ``!TEXT`` stays above it, anything else
+            is what stands beside it.
     """
     from rich.console import Console
     from rich.progress import (
@@ -97,6 +112,10 @@ def draw(total: int, begin: str, unit: str, lines: IO[str]) -> None:
             if line.startswith("+"):
                 bar.update(task, advance=int(line), description=unit if fresh else None)
                 fresh = False
+            elif line.startswith("="):
+                bar.update(task, total=int(line[1:]))
+            elif line.startswith("!"):
+                bar.console.print(line[1:], markup=False, highlight=False)
             else:
                 bar.update(task, description=line)
                 fresh = False

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files.places import fresh
+from ..files.scratch import write_text
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -74,5 +74,4 @@ def write_json(
     """
     between = (",", ":") if indent is None else None
     text = json.dumps(plain(content, digits), allow_nan=False, indent=indent, separators=between)
-    fresh(path).write_text(text + "\n", encoding="utf-8")
-    return path
+    return write_text(path, text + "\n")

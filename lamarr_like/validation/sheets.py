@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..files.places import fresh
+from ..files.scratch import whole
 from ..system.extras import need
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def write_sheet(draw: Callable[[], Figure], *paths: Path, dpi: float = DPI) -> F
 
     Raises:
         MissingExtraError: without the extra ``plot``.
-        OSError: if a file cannot be written.
+        OSError: if a folder cannot be made.
+        OutputError: if a file cannot be written.
     """
     with style():
         sheet = draw()
@@ -113,5 +114,6 @@ def write_sheet(draw: Callable[[], Figure], *paths: Path, dpi: float = DPI) -> F
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             undated: Any = {"CreationDate": None} if path.suffix == ".pdf" else None
-            sheet.savefig(fresh(path), dpi=dpi, metadata=undated)
+            with whole(path, durable=False) as new:
+                sheet.savefig(new, dpi=dpi, metadata=undated)
     return sheet

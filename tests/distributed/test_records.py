@@ -7,21 +7,15 @@ import shutil
 from dataclasses import asdict, replace
 
 import pytest
-from production_samples import GUN, InProcess, production
+from production_samples import GUN, production
 
-from lamarr_like.distributed import produce, records
+from lamarr_like.distributed import records
 from lamarr_like.distributed.parts import PartReport, sound_part, write_report
 from lamarr_like.distributed.produce import Watcher, run_production
 from lamarr_like.distributed.records import read_record, write_record
 from lamarr_like.distributed.stored import check_same, read_plan, write_plan
 from lamarr_like.distributed.units import Unit, make_plan
 from lamarr_like.errors import OutputError, ProductionError
-
-
-@pytest.fixture
-def in_process(monkeypatch):
-    monkeypatch.setattr(produce, "_workers", lambda config, job, n, scheduler: InProcess(job))
-
 
 UNIT = Unit(3, "gun:pi+", (), 10, 30, 50)
 """Twenty events, 60 to 79 of the production."""
@@ -158,7 +152,7 @@ def test_plans_that_are_damaged(tmp_path, models):
         "inputs": [{"path": "a"}],
     }.items():
         write_record(path, {**values, key: value})
-        with pytest.raises(ProductionError, match=r"plan\.json: is damaged; delete it and go on"):
+        with pytest.raises(ProductionError, match=r"json: is damaged: .*; delete it and go on"):
             read_plan(tmp_path)
     for text in ("", "{", "[]", json.dumps(values), "[" * 100_000):
         path.write_text(text)

@@ -115,7 +115,7 @@ def test_other_schema_version_is_refused(folder, monkeypatch):
 
 def test_configuration_must_be_complete(tmp_path):
     config = {k: v for k, v in CONFIG.items() if k != "family"}
-    with pytest.raises(ArtefactError, match="lacks family"):
+    with pytest.raises(ArtefactError, match=r"config.json: family is missing"):
         write_artefact(tmp_path / "x", config, {}, "")
     assert not list(tmp_path.iterdir())
 

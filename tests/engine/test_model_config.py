@@ -7,7 +7,8 @@ import pytest
 
 from lamarr_like.engine import model_tables
 from lamarr_like.engine.atoms import Atoms
-from lamarr_like.engine.model_config import MAX_WHOLE, check_config, check_flags
+from lamarr_like.engine.load import find_kind
+from lamarr_like.engine.model_config import MAX_WHOLE
 from lamarr_like.engine.normal_scores import NormalScores
 from lamarr_like.errors import ArtefactError
 
@@ -18,6 +19,10 @@ DRAWS = {"conditions": ["p", "eta"], "outputs": ["x", "n"], "noise": {"uniforms"
 GENERATOR = {"kind": "generator", **DRAWS, "condition_flags": [False, False],
              "integer": [False, True]}  # fmt: skip
 TRANSLATOR = {"kind": "translator", **DRAWS, "copied": ["p"], "longest": 24, "zones": True}
+
+
+def check_config(config, where):
+    return find_kind(config["kind"], where).read(config, where)
 
 
 @pytest.mark.parametrize("config", [CLASSIFIER, GENERATOR, TRANSLATOR], ids=lambda c: c["kind"])
@@ -58,10 +63,8 @@ def test_wrong_items_are_named(config, items, message):
 
 def test_boosters_need_no_flags():
     config = {k: v for k, v in CLASSIFIER.items() if k != "condition_flags"}
-    check_config({**config, "family": "booster"}, "m")
-    with pytest.raises(ArtefactError, match="condition_flags"):
-        check_flags(config, "m")
-    assert check_flags(CLASSIFIER, "m") == [False, True]
+    assert check_config({**config, "family": "booster"}, "m").condition_flags is None
+    assert check_config(CLASSIFIER, "m").condition_flags == (False, True)
 
 
 # --- tables and what is drawn

@@ -12,6 +12,7 @@ from lamarr_like.files.forms import (
     Items,
     Number,
     Record,
+    Row,
     Text,
     check,
     check_version,
@@ -176,3 +177,33 @@ def test_only_plain_files_are_read(tmp_path):
     for name in ("absent", "a\0b"):
         with pytest.raises(PipelineError, match="cannot be read"):
             read_yaml(tmp_path / name, PipelineError)
+
+
+PAIRS = Record(
+    {
+        "skipped": Items(Row((Number(-1, whole=True), Text()))),
+        "dropped": Entries(Number(0, whole=True), pattern="-?[0-9]{1,10}"),
+    }
+)
+
+
+def test_rows_and_keys_of_a_pattern():
+    given = {"skipped": [[3, "a"], [-1, "b"]], "dropped": {"-13": 2}}
+    found = check(given, PAIRS, "f.json", PipelineError)
+    assert found == {"skipped": [(3, "a"), (-1, "b")], "dropped": {"-13": 2}}
+    for change, message in (
+        ({"skipped": [[3]]}, r"skipped\[0\]: 1 items; there must be 2"),
+        ({"skipped": [[3, "a"], {"a": 1}]}, r"skipped\[1\]: expected a list, found a mapping"),
+        ({"skipped": [[True, "a"]]}, r"skipped\[0\]\[0\]: expected a whole number"),
+        ({"skipped": [[-2, "a"]]}, r"skipped\[0\]\[0\]: -2 is not within"),
+        ({"dropped": {"13a": 1}}, "dropped.13a: does not look like"),
+        ({"dropped": {"13": -1}}, "dropped.13: -1 is not within"),
+    ):
+        with pytest.raises(PipelineError, match=f"f.json: {message}"):
+            check({**given, **change}, PAIRS, "f.json", PipelineError)
+
+
+def test_more_values_than_asked_for():
+    assert len(parse_json("[1, 2, 3]", "f.json", PipelineError, most=4)) == 3
+    with pytest.raises(PipelineError, match="more than 3 values"):
+        parse_json("[1, 2, 3]", "f.json", PipelineError, most=3)

@@ -21,8 +21,8 @@ from lamarr_like.distributed.produce import run_production
 from lamarr_like.engine.artefact import write_artefact
 from lamarr_like.errors import ArtefactError, OutputError
 from lamarr_like.files.locations import Url, local_path
-from lamarr_like.files.places import check_output, check_report, fresh
-from lamarr_like.files.scratch import Scratch
+from lamarr_like.files.places import check_output, check_report
+from lamarr_like.files.scratch import Scratch, write_text
 from lamarr_like.io.ntuple import EventWriter, content_digest
 from lamarr_like.runs.simulate import RunConfig, identify, simulate, simulate_detailed
 from lamarr_like.training.train import Request, train
@@ -248,7 +248,7 @@ def test_reports_replace_reports_only(here, run, words, main, other):
     before = contents(here)
     code, err = run(*words, "-o", out, "--force")
     assert code == 2 and f"{other}: is an input" in err
-    fresh(out / other).write_text("mine")
+    write_text(out / other, "mine")
     code, err = run(*words, "-o", out)
     assert code == 2 and f"{other}: is there already" in err
     for text, is_ours in (("{}", False), ('{"x": 1, "program": "lamarr_like 0.1"}', True)):
@@ -264,10 +264,10 @@ def test_reports_replace_reports_only(here, run, words, main, other):
     assert contents(here).items() >= {k: v for k, v in before.items() if k.parent != out}.items()
 
 
-def test_fresh_names_touch_nothing_else(here):
+def test_what_is_written_touches_no_other_name(here):
     before = Path("nt.root").read_bytes()
     for name in ("soft.root", "hard.root"):
-        fresh(Path(name)).write_text("new")
+        write_text(Path(name), "new")
         assert Path(name).read_text() == "new" and not Path(name).is_symlink()
     assert Path("nt.root").read_bytes() == before
 

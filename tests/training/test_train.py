@@ -84,7 +84,7 @@ def test_trained_stage_runs_on_generated_events(models, sample):
 
 def test_fidelity_report(models, sample, tmp_path):
     report = run(
-        SampleConfig([sample], part=(0.5, 1.0)),
+        SampleConfig([sample], part=(0.5, 1.0), max_rows=4000),
         single=[f"{s}-small-1" for s in ("acceptance", "resolution", "vertex_finding", "vertices")],
         models=models,
     )

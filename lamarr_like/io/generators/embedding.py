@@ -20,7 +20,8 @@ from ...errors import SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
 from ...rng import uniforms
-from ..truth import TruthSource, check_options, drop_bad, split_options
+from ..options import check_options, split_options
+from ..truth import TruthSource, drop_bad
 from .gun import ORIGIN_OPTIONS, PARTICLE_OPTIONS, Gun
 
 

@@ -11,16 +11,9 @@ from ...errors import SourceError
 from ...events import EventBatch, Table
 from ...physics.particles import charges, masses
 from ...rng import uniforms
+from ..options import check_options, parse_choice, parse_count, parse_range
 from ..selection import KEPT_STABLE
-from ..truth import (
-    PARTICLE_COLUMNS,
-    TruthSource,
-    check_options,
-    make_batch,
-    parse_choice,
-    parse_count,
-    parse_range,
-)
+from ..truth import PARTICLE_COLUMNS, TruthSource, make_batch
 from .beam import SIGMA_XY, SIGMA_Z, collision_points
 
 BLOCK = 1000

@@ -15,7 +15,8 @@ and the source ends where the file does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,9 @@ from ...events import EventBatch, Table
 from ...files.locations import Location
 from ...physics.particles import SPEED_OF_LIGHT, is_tracked
 from ...rng import stage_key, uniforms
+from ..options import check_options, parse_choice
 from ..selection import KEPT_STABLE, SILENT, RawTruth, in_reach, select_particles
-from ..truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
+from ..truth import TruthSource, drop_bad, make_batch
 from ..unstable import DECAY_VOLUME, Lost, lost_particles
 from ..weights import MAX_NAME, bad_weights, numbered_names
 from .beam import collision_points
@@ -261,12 +263,20 @@ class PythiaSource(TruthSource):
 
     def _start(self, settings: tuple[str, ...] | None) -> Any:
         """An initialised generator; `settings` None stands for the user's file."""
-        pythia = self._card if settings is None else new_pythia()
-        lines = [] if settings is None else list(BEAMS)
-        if settings is not None and self._main is not None:
-            # Pile-up comes at the energy of the signal.
-            lines = [f"Beams:eCM = {_energy(self._main)}"]
-        for line in (*lines, *(settings or ()), *_COMMON):
+        if settings is None:
+            return self._initialised(self._card, _COMMON)
+        # Pile-up comes at the energy of the signal.
+        lines = BEAMS if self._main is None else (f"Beams:eCM = {_energy(self._main)}",)
+        words = (*lines, *settings, *_COMMON)
+        try:
+            pythia = _IDLE.setdefault(words, []).pop()
+        except IndexError:
+            pythia = self._initialised(new_pythia(), words)
+        weakref.finalize(self, _put_by, words, pythia).atexit = False
+        return pythia
+
+    def _initialised(self, pythia: Any, lines: Sequence[str]) -> Any:
+        for line in lines:
             if not pythia.readString(line, False):
                 raise SourceError(f"{self.name}: Pythia does not take {line!r}")
         if not pythia.init():
@@ -367,6 +377,20 @@ class PythiaSource(TruthSource):
         decays = {c: data.mayDecay(c) and data.canDecay(c) for c in set(raw.pdg_id[rows].tolist())}
         lost[rows] = [not decays[c] for c in raw.pdg_id[rows].tolist()]
         return lost_particles(raw, lost & in_reach(raw))
+
+
+_IDLE: dict[tuple[str, ...], list[Any]] = {}
+"""Generators of sources that are gone, by their settings.
+
+To start one takes seconds of processor time, and as each block seeds it anew, it does not matter
+what it made before.
+"""
+
+
+def _put_by(words: tuple[str, ...], pythia: Any) -> None:
+    """Keep a generator for the next source with the same settings; one of a kind will do."""
+    if not _IDLE[words]:
+        _IDLE[words].append(pythia)
 
 
 def _energy(pythia: Any) -> float:

@@ -27,8 +27,9 @@ from ...errors import BadEventError, SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
 from ...physics.particles import SPEED_OF_LIGHT
+from ..options import check_options, parse_choice
 from ..selection import RawTruth, select_particles, unphysical
-from ..truth import TruthSource, check_options, drop_bad, make_batch, parse_choice
+from ..truth import TruthSource, drop_bad, make_batch
 from ..unstable import Lost, decayed
 from ..weights import bad_weights, numbered_names
 from .ascii import GenEvents, parse

@@ -8,7 +8,7 @@ from typing import Any
 
 from ... import __version__
 from ...errors import OutputError
-from ...files.places import fresh
+from ...files.scratch import write_text
 from ..numbers import number, plain, table, write_json
 from .judgement import Judgement, judgements
 from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Row, Section
@@ -26,7 +26,7 @@ def write_report(report: CheckReport, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(numbers, as_json(report))
-        fresh(text).write_text(as_markdown(report), encoding="utf-8")
+        write_text(text, as_markdown(report))
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
     return [numbers, text]

@@ -14,7 +14,7 @@ from ... import __version__
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
 from ...errors import OutputError, PipelineError, SourceError
 from ...events import EventBatch, Table, concatenate
-from ...files.places import fresh
+from ...files.scratch import write_text
 from ...io.ntuple_reader import read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
 from ..detector.sample import source_of
@@ -110,7 +110,7 @@ class ObjectsReport:
         files = [text, numbers]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            fresh(text).write_text(self.markdown)
+            write_text(text, self.markdown)
             write_json(numbers, {"program": f"lamarr_like {__version__}", **asdict(self)})
             for key in DRAWN:
                 if (report := getattr(self, key)) is not None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ... import __version__
 from ...errors import OutputError
-from ...files.places import fresh
+from ...files.scratch import whole, write_text
 from ...statistics.adaptive_bins import Bins
 from ...statistics.influence import Shares
 from ...system.extras import need
@@ -88,7 +88,7 @@ def write_report(
         drawn = chain.from_iterable(zip_longest(*(part.result() for part in parts)))
         images = [*filter(None, drawn), *further]
         files += [plots / f"{image.name}.{e}" for image in images for e in ("png", "pdf")]
-        fresh(files[0]).write_text(page(report, _embedded(images)))
+        write_text(files[0], page(report, _embedded(images)))
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error})") from None
     return files
@@ -216,7 +216,7 @@ def write_histograms(report: Report, path: Path) -> None:
     import uproot
 
     counter: dict[str, int] = {}
-    with uproot.recreate(fresh(path)) as file:
+    with whole(path, durable=False) as new, uproot.recreate(new) as file:
         for ratio in report.whole.ratios:
             key = f"ratio/{ratio.species}/{ratio.variable}"
             counter[key] = counter.get(key, -1) + 1

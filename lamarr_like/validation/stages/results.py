@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ... import __version__
-from ...files.places import fresh
+from ...files.scratch import write_text
 from ...statistics.two_sample import Auc
 
 
@@ -99,7 +99,8 @@ class FidelityReport:
         """Write ``fidelity.md`` and ``fidelity.json`` into a folder, made if absent."""
         folder.mkdir(parents=True, exist_ok=True)
         text, numbers = folder / "fidelity.md", folder / "fidelity.json"
-        fresh(text).write_text(self.markdown + "\n")
         content = {"program": f"lamarr_like {__version__}", **asdict(self)}
-        fresh(numbers).write_text(json.dumps(content, indent=1) + "\n")
-        return [text, numbers]
+        return [
+            write_text(text, self.markdown + "\n"),
+            write_text(numbers, json.dumps(content, indent=1) + "\n"),
+        ]

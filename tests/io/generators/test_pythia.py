@@ -182,3 +182,29 @@ def test_other_mistakes(tmp_path):
     card.write_text("Beams:idA = 2212\n")
     with pytest.raises(SourceError, match=r"bad\.cmnd"):
         list(open_source(f"pythia:{card}", n_events=1, seed=1))
+
+
+def test_a_generator_serves_the_next_source(monkeypatch):
+    """Starting one takes seconds; what it made before does not matter."""
+    from lamarr_like.io.generators import pythia
+
+    monkeypatch.setattr(pythia, "_IDLE", {})
+    started = []
+    new = pythia.new_pythia
+    monkeypatch.setattr(pythia, "new_pythia", lambda: started.append(0) or new())
+
+    def first(seed):
+        source = open_source("pythia:nondiffractive", n_events=10, seed=seed)
+        return source, next(iter(source)).particle["mc_px"]
+
+    one, px = first(1)
+    other, again = first(1)  # at the same time: one each
+    assert len(started) == 2
+    np.testing.assert_array_equal(again, px)
+    del one, other
+    assert first(2)[1].tolist() != px.tolist() and len(started) == 2
+    assert [len(idle) for idle in pythia._IDLE.values()] == [1]
+    np.testing.assert_array_equal(first(1)[1], px)
+    # Other settings, another generator.
+    next(iter(open_source("pythia:ccbar", n_events=1, seed=1)))
+    assert len(started) == 3
