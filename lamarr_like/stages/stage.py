@@ -59,7 +59,7 @@ def typed(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
 
 
 def as_stored(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
-    """Columns as a reader of the ntuple sees them: rounded to their declared types, as float64."""
+    """Columns as a reader of the ntuple sees them: rounded as declared, float64, shapes kept."""
     return {name: values.astype(np.float64) for name, values in typed(table, columns).items()}
 
 
@@ -273,7 +273,7 @@ class AbstractGeneratorStage(AbstractModelStage):
 
     @classmethod
     def learnt(cls, batch: EventBatch, rows: Mask, **options: Any) -> Columns:
-        """`targets` in the order in which they are drawn, by the `training_options`."""
+        """`targets` in the order in which they are drawn, shapes ``(rows.sum(),)``."""
         found = cls.targets(batch, rows)
         return {name: found[name] for name in cls.outputs}
 

@@ -120,7 +120,16 @@ def single_photons(
 
 
 def main_clusters(result: CaloResult, n_events: int, n_particles: int = 1) -> Ints:
-    """Row of the cluster that holds most of each particle, -1 for none, ``(events, particles)``."""
+    """Row of the cluster that holds most of each particle, -1 for none.
+
+    Args:
+        result: reconstructed calorimeters.
+        n_events: events of the batch.
+        n_particles: generated particles of each event.
+
+    Returns:
+        Rows of the table of clusters, shape ``(n_events, n_particles)``.
+    """
     link, cluster = result.link, result.cluster
     row = cluster.offsets[link.event_index] + link["cluster_id"]
     given = link["weight"] * cluster["energy"][row]

@@ -51,7 +51,7 @@ class TrackState(NamedTuple):
 
     def some(self, rows: Rows) -> TrackState:
         """Some of the states."""
-        return TrackState(*(values[rows] for values in self))
+        return TrackState._make(values[rows] for values in self)
 
 
 class Scales(NamedTuple):
@@ -78,7 +78,7 @@ class Scales(NamedTuple):
 
     def some(self, rows: Rows) -> Scales:
         """Those of some of the states."""
-        return Scales(*(values[rows] for values in self))
+        return Scales._make(values[rows] for values in self)
 
 
 def ideal_scales(state: TrackState, covariance: Floats, track_type: Integers) -> Scales:

@@ -225,7 +225,7 @@ def _always(truth: TrackState) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def reconstructed_state(batch: EventBatch, rows: Mask) -> TrackState:
     """Reconstructed states of some tracks, shapes ``(rows.sum(),)``."""
-    return TrackState(*(batch.track[c][rows].astype(np.float64) for c in _STATE))
+    return TrackState(**{c: batch.track[c][rows].astype(np.float64) for c in _STATE})
 
 
 def true_state(batch: EventBatch, rows: Mask) -> TrackState:
