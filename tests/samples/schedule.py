@@ -16,7 +16,7 @@ LONG = (
     "stages/identification/test_pid_stages.py",
     "validation/detector/test_figures.py",
     "validation/detector/test_check.py",
-    "validation/objects/test_engine.py",
+    "validation/objects/test_cuts.py",
     "validation/objects/test_compare.py",
     "runs/test_loop.py",
     "io/generators/test_embedding.py",
