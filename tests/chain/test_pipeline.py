@@ -241,7 +241,9 @@ PIPELINES = sorted(p for p in resources.shipped("pipelines").glob("*.yaml") if p
 def test_shipped_pipelines_are_sound(path):
     config = load_config(path.stem)
     assert config.name == path.stem
-    assert [s.stage for s in config.stages] == list(STAGES)
+    listed = [s.stage for s in config.stages]
+    assert listed == [name for name in STAGES if name in listed]
+    assert len(listed) == len(STAGES) or path.stem != "reference"
     assert parse_config(yaml.safe_load(path.read_text()), "again").stages == config.stages
 
 
