@@ -7,6 +7,8 @@ from family_toys import class_law
 from lamarr_like.engine.load import load_model
 from lamarr_like.errors import SchemaError, TrainingError
 from lamarr_like.nets import BoosterConfig, MlpConfig, fit_classifier
+from lamarr_like.nets.classifier import checked_rows, cross_entropy
+from lamarr_like.nets.sample import LabelledRows
 
 pytest.importorskip("tensorflow")
 
@@ -72,3 +74,40 @@ def test_labels_must_cover_the_classes():
     conditions, label, _ = class_law(500, 1)
     with pytest.raises(TrainingError, match="without a row: d"):
         fit_classifier(conditions, label, classes=("a", "b", "c", "d"), progress=False)
+
+
+def test_cross_entropy_by_hand():
+    p, label = np.array([[0.5, 0.5], [0.1, 0.9], [1.0, 0.0]]), np.array([0, 1, 1])
+    found = cross_entropy(p[:2], label[:2], np.array([1.0, 3.0]))
+    assert found == pytest.approx(-(np.log(0.5) + 3 * np.log(0.9)) / 4)
+    # A class that was thought impossible costs much, but not without end.
+    assert cross_entropy(p, label, np.array([0.0, 0.0, 2.0])) == pytest.approx(12 * np.log(10))
+
+
+def test_weights_have_a_mean_of_one_and_signs_stay():
+    conditions, label, _ = class_law(200, 1)
+    weights = np.where(np.arange(200) < 50, -2.0, 6.0)
+    columns, y, w = checked_rows(LabelledRows(conditions, label, ("a", "b", "c"), weights))
+    assert w.mean() == pytest.approx(1.0) and w / w[0] == pytest.approx(weights / -2.0)
+    assert y.dtype == np.int32 and np.array_equal(y, label)
+    assert np.array_equal(columns[0], conditions["x"]) and len(columns) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": 99}, "99 rows of 2 conditions: too few"),
+        ({"conditions": {}}, "200 rows of 0 conditions"),
+        ({"add": 1}, "labels run from 1 to 3 for 3 classes"),
+        ({"add": -1}, "labels run from -1 to 1"),
+        ({"weights": np.zeros(200)}, "sum to nothing positive"),
+        ({"conditions": {"x": np.zeros(199)}}, r"'x' has shape \(199,\)"),
+    ],
+)
+def test_rows_that_cannot_be_used(change, message):
+    n = change.get("rows", 200)
+    conditions, label, _ = class_law(n, 1)
+    conditions, label = change.get("conditions", conditions), label + change.get("add", 0)
+    rows = LabelledRows(conditions, label, ("a", "b", "c"), change.get("weights"))
+    with pytest.raises(TrainingError, match=message):
+        checked_rows(rows)

@@ -8,9 +8,13 @@ from scipy import stats
 from lamarr_like.engine.load import build_model
 from lamarr_like.errors import ArtefactError, SchemaError, TrainingError
 from lamarr_like.nets import ArmdnConfig, fit_generator
-from lamarr_like.statistics.two_sample import c2st
+from lamarr_like.nets.sample import VectorRows
+from lamarr_like.statistics.two_sample import Auc, c2st
 
 tf = pytest.importorskip("tensorflow")
+
+from lamarr_like.nets.armdn import ArmdnTrainer  # noqa: E402
+from lamarr_like.nets.generator import fit_rows  # noqa: E402
 
 QUICK = ArmdnConfig(
     hidden=24, depth=2, components=4, steps=1000, batch=512, warm_up=50, evaluations=1, ema=0.99
@@ -157,3 +161,57 @@ def test_unreadable_weights_are_refused(trained):
         build_model(config, trained.files, "here")
     with pytest.raises(ArtefactError, match="unknown kind"):
         build_model({**trained.config, "kind": "oracle"}, trained.files, "here")
+
+
+class Still(ArmdnTrainer):
+    """Steps that change nothing; it keeps the rows that it saw."""
+
+    seen: tuple = ()
+
+    def step(self, *batch):
+        Still.seen = (*Still.seen, np.array(batch[0]))
+        return 1.0
+
+
+def test_states_are_judged_by_the_same_rows_that_no_step_sees():
+    conditions, targets = vector_law(600, 1)
+    weights = np.where(np.arange(600) % 2, 0.5, 1.5)
+    judged = []
+
+    def metric(real, drawn, given, w):
+        judged.append((real, drawn, given, w))
+        return Auc(0.5, 0.1, len(w))
+
+    rows = VectorRows(conditions, targets, weights, frozenset({"count"}), metric=metric)
+    config = ArmdnConfig(hidden=8, depth=1, components=2, steps=40, batch=64, evaluations=2)
+    trained = fit_rows(Still, rows, config, progress=False)
+    (real, drawn, given, w), (again, redrawn, *_) = judged
+    held = np.isin(conditions["c"], given["c"])
+    assert held.sum() == len(w) == trained.figures["held_out_rows"]
+    assert trained.config["training"]["rows"] == 600 - held.sum()
+    for name, values in targets.items():
+        assert np.array_equal(real[name], values[held]) and np.array_equal(again[name], real[name])
+        assert np.array_equal(drawn[name], redrawn[name])
+    assert w == pytest.approx(weights[held])
+    # What is learnt from, as the network sees it, are the other rows: their number of values.
+    learnt = np.unique(np.concatenate(Still.seen)[:, 0])
+    assert len(learnt) <= 600 - held.sum()
+    x = trained.generator()
+    assert x.n_uniforms == sum(trained.config["noise"].values())
+
+
+def test_columns_of_integers_are_drawn_as_integers_unless_told():
+    conditions, targets = vector_law(300, 1)
+    config = ArmdnConfig(hidden=8, depth=1, components=2, steps=1, batch=64, evaluations=1)
+    metric = lambda *judged: Auc(0.5, 0.1, 10)  # noqa: E731
+    tf.config.run_functions_eagerly(True)
+    try:
+        for told, wanted in ((None, [True, False]), ((), [False, False]), (("a",), [False, True])):
+            some = {"count": targets["count"], "a": np.round(targets["a"])}
+            trained = fit_generator(
+                *(conditions, some, None, config), integers=told, metric=metric, progress=False
+            )
+            assert trained.config["integer"] == wanted
+            assert trained.config["outputs"] == ["count", "a"]
+    finally:
+        tf.config.run_functions_eagerly(False)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from lamarr_like import schema
 from lamarr_like.events import EventBatch, Table
+from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.gather import Gatherer, paired
+from lamarr_like.validation.report.tell_apart import TreeConfig
+from lamarr_like.validation.report.verdict import load_thresholds
 
 CODES = np.array([211, 211, 211, 211, 321, 321, 2212, 11, 13])
 AT = {11: 0, 13: 1, 211: 2, 321: 3, 2212: 4}
@@ -142,3 +147,15 @@ def samples(n_events, seed=1, **defects):
     detailed = gathered("detailed", detector(truth, 1000 + seed))
     fast = gathered("fast", detector(truth, 2000 + seed, **defects))
     return paired(detailed, fast)
+
+
+@cache
+def small_report():
+    """A report on few events with something of every kind but decays."""
+    config = ReportConfig(
+        species=("pi", "K"),
+        variables=("rich_dll_k", "pid_k"),
+        schemes=(("p",), ("p", "eta")),
+        trees=TreeConfig(rows=1000, trees=3, depth=2, folds=2),
+    )
+    return compare(*samples(120), load_thresholds(), config)

@@ -7,27 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_samples import samples
+from report_samples import small_report
 
 from lamarr_like.statistics.adaptive_bins import Bins
 from lamarr_like.statistics.influence import Cells, Chi2, Rows
 from lamarr_like.validation.report import tables
 from lamarr_like.validation.report.canvas import chi2_text, of_shares, storeys
-from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.efficiency import Binned
-from lamarr_like.validation.report.tell_apart import TreeConfig
-from lamarr_like.validation.report.verdict import load_thresholds
 
 
 @pytest.fixture(scope="module")
 def report():
-    config = ReportConfig(
-        species=("pi", "K"),
-        variables=("rich_dll_k", "pid_k"),
-        schemes=(("p",), ("p", "eta")),
-        trees=TreeConfig(rows=1000, trees=3, depth=2, folds=2),
-    )
-    return compare(*samples(120), load_thresholds(), config)
+    return small_report()
 
 
 def every(report):
