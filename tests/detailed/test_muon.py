@@ -25,7 +25,9 @@ from lamarr_like.detailed.parameters import DEFAULT
 from lamarr_like.errors import SchemaError
 from lamarr_like.events import EventBatch, Table
 from lamarr_like.io.sources import open_source
+from lamarr_like.statistics.matching import where
 from lamarr_like.validation.detector import muon_curves
+from lamarr_like.validation.detector.curves import share_curve
 
 QUIET = replace(DEFAULT, muon_stray=(0.0,) * 4, muon_noise=(0.0,) * 4)
 IDEAL = replace(QUIET, muon_efficiency=1.0)
@@ -477,13 +479,17 @@ def sample_with_columns(sample):
 def test_curves(hadron_gun, muon_gun):
     tracks = muon_curves.muon_tracks(sample_with_columns(hadron_gun))
     assert set(np.unique(tracks["species"])) == {211, 321, 2212}
-    curve = muon_curves.is_muon_curve(tracks, "pi")
-    assert curve.y[0] > curve.y[-1]
-    assert len(muon_curves.is_muon_curve(tracks, "mu").x) == 0
+    pions = where(tracks, tracks["species"] == 211)
+    shares = share_curve(pions["is_muon"], pions["p"], muon_curves.P_EDGES).y
+    assert shares[0] > shares[-1]
     mu = muon_curves.muon_tracks(sample_with_columns(muon_gun))
-    assert muon_curves.likelihood_curve(mu, "mu").y[-1] > 0.7
-    for species in muon_curves.PUBLISHED:
-        assert (muon_curves.occupancy_curve(tracks, species).y <= 1.0).all()
+    assert set(np.unique(mu["species"])) == {13}
+    mu = where(mu, mu["is_muon"])
+    above = share_curve(mu["dll"] > muon_curves.CUT, mu["p"], muon_curves.P_EDGES)
+    assert above.y[-1] > 0.7
+    for sample in (pions, mu):
+        shares = share_curve(sample["is_muon"], sample["n_tracks"], muon_curves.TRACKS_EDGES).y
+        assert (shares <= 1.0).all()
 
 
 def test_curves_name_missing_columns(muon_gun):

@@ -15,8 +15,8 @@ from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch
 from ...statistics.binned import bins_of, share_error
 from ...statistics.matching import where
-from ..bins import SPECIES
-from .maps import CUTS, SOURCE, Cut, Map, calibration_weights, load_map, spectrum_weights
+from ..bins import SPECIES, Cut, picked
+from .maps import CUTS, SOURCE, Map, calibration_weights, load_map, spectrum_weights
 from .results import NAN, Row, Section, Series, at_most, relative, series, worst
 from .sample import long_tracks
 
@@ -163,8 +163,8 @@ def calibration_section(batch: EventBatch) -> Section:
     views: list[Series] = []
     for cut in CUTS:
         measured = load_map(cut.key)
-        chosen = where(tracks, (tracks["species"] == cut.species) & cut.among(tracks))
-        cells = compare(chosen, cut.passes(chosen), measured)
+        chosen = where(tracks, cut.rows(tracks))
+        cells = compare(chosen, picked(chosen, cut.passes), measured)
         slope = occupancy_slope(cells, measured)
         rows += _rows(cut, cells, measured, slope, len(chosen["p"]))
         views += _series(cut, cells, measured, slope)

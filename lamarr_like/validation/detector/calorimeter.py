@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ...arrays import Floats
@@ -33,20 +31,22 @@ def calorimeter_rows(n: int, par: Parameters = DEFAULT) -> tuple[list[Row], list
     """
     photons = single_photons(n, (800.0, 6e4), par)
     pions = neutral_pions(n, (250.0, 1.2e4), par)
-    peak = pi0_peak(pions)
-    error = float(width_error(peak.width, float(peak.n)))
+    mass = pions.mass[pions.resolved]
+    n_found, width = len(mass), core_width(mass)
+    median = float(np.median(mass)) if n_found else NAN
+    error = float(width_error(width, float(n_found)))
     note = "no material and no other particles in front of the calorimeter"
     words = ("pi0 peak, resolved [MeV]", "pi0 width, resolved [MeV]")
     rows = [
         _stochastic(photons),
-        absolute(words[0], peak.median, 0.0, PI0_MASS, 2.0, n=peak.n, source="PDG"),
-        relative(words[1], peak.width, error, 8.0, 0.10, n=peak.n, source="[P] sec. 4", note=note),
+        absolute(words[0], median, 0.0, PI0_MASS, 2.0, n=n_found, source="PDG"),
+        relative(words[1], width, error, 8.0, 0.10, n=n_found, source="[P] sec. 4", note=note),
     ]
     curve = photon_resolution(photons, _ENERGY)
     root = np.sqrt(curve.x / 1e3)
     law = (np.hypot(STOCHASTIC / root, CONSTANT), _REFERENCE_ERROR / root)
-    found, merged = photon_efficiency(photons, _ET), merged_fraction(pions, _PT)
-    density = np.histogram(pions.mass[pions.resolved], _MASS, density=True)[0]
+    found, merged = share_curve(photons.found, photons.et, _ET), merged_fraction(pions, _PT)
+    density = np.histogram(mass, _MASS, density=True)[0]
     labels = ("photon resolution", "E [GeV]", "sigma(E)/E")
     views = [
         of_curve(labels, curve, *law, scale=1e-3, log_x=True),
@@ -105,26 +105,6 @@ def photon_resolution(photons: Photons, edges: Floats, region: int | None = None
     """Core width of the measured over the generated energy, in bins of the energy [MeV]."""
     mine = photons.found if region is None else photons.region == region
     return width_curve(photons.measured[mine] / photons.energy[mine], photons.energy[mine], edges)
-
-
-def photon_efficiency(photons: Photons, edges: Floats) -> Curve:
-    """Share of photons with a cluster, in bins of their transverse energy [MeV]."""
-    return share_curve(photons.found, photons.et, edges)
-
-
-class Pi0Peak(NamedTuple):
-    """Resolved pi0 peak [MeV]: median and core width, with the number of pions."""
-
-    median: float
-    width: float
-    n: int
-
-
-def pi0_peak(pions: Pi0) -> Pi0Peak:
-    """Peak of the resolved pi0."""
-    mass = pions.mass[pions.resolved]
-    median = float(np.median(mass)) if len(mass) else float("nan")
-    return Pi0Peak(median, core_width(mass), len(mass))
 
 
 def merged_fraction(pions: Pi0, edges: Floats) -> Curve:

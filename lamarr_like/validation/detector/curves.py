@@ -11,6 +11,7 @@ from ... import schema
 from ...arrays import Floats, Ints, Mask
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
+from ...stages.features import from_truth
 from ...statistics.binned import Curve, curve, gaussian_width, share_of
 
 NEEDED = {
@@ -78,12 +79,9 @@ class Linked(NamedTuple):
 def linked_long_tracks(batch: EventBatch) -> Linked:
     """Long tracks of generated particles other than electrons, which radiate."""
     track = batch.track
-    wanted = (track["track_type"] == _LONG) & (track["origin"] == 0)
-    wanted &= track["mcparticle_id"] >= 0
-    pdg = np.abs(batch.linked("mc_pdg_id", wanted))
-    rows = np.flatnonzero(wanted)[pdg != _ELECTRON]
-    wanted[:] = False
-    wanted[rows] = True
+    wanted = from_truth(batch) & (track["track_type"] == _LONG)
+    wanted[wanted] = np.abs(batch.linked("mc_pdg_id", wanted)) != _ELECTRON
+    rows = np.flatnonzero(wanted)
     px, py, pz, vx, vy, vz = (
         batch.linked(c, wanted).astype(np.float64)
         for c in ("mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz")
@@ -91,7 +89,7 @@ def linked_long_tracks(batch: EventBatch) -> Linked:
     dz = track["z"][rows] - vz
     return Linked(
         rows=rows,
-        pdg=pdg[pdg != _ELECTRON],
+        pdg=np.abs(batch.linked("mc_pdg_id", wanted)),
         p=momentum(px, py, pz),
         pt=np.hypot(px, py),
         eta=pseudorapidity(px, py, pz),
@@ -152,10 +150,11 @@ class Reconstructible(NamedTuple):
     n_spd_hits: Floats
 
 
-def reconstructible_long(batch: EventBatch) -> Reconstructible:
-    """All but electrons."""
+def reconstructible_long(batch: EventBatch, species: int = 0) -> Reconstructible:
+    """Those of an absolute PDG identifier; all but electrons where it is 0."""
     table = batch.particle
-    able = table["reconstructible_long"] & (np.abs(table["mc_pdg_id"]) != _ELECTRON)
+    pdg = np.abs(table["mc_pdg_id"])
+    able = table["reconstructible_long"] & (pdg == species if species else pdg != _ELECTRON)
     px, py, pz = (table[c][able].astype(np.float64) for c in ("mc_px", "mc_py", "mc_pz"))
     return Reconstructible(
         found=table["track_type"][able] == _LONG,

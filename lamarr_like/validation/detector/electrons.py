@@ -42,12 +42,9 @@ class Electrons(NamedTuple):
 def electron_tracks(batch: EventBatch) -> Electrons:
     """Long tracks of electrons of a detailed sample."""
     track = batch.track
-    long = (track["track_type"] == LONG) & (track["mcparticle_id"] >= 0)
-    mine = np.flatnonzero(long)
-    mine = mine[np.abs(batch.linked("mc_pdg_id", long)) == SPECIES["e"]]
-    chosen = np.zeros(len(track), np.bool_)
-    chosen[mine] = True
-    p = np.sqrt(sum(batch.linked(f"mc_p{c}", chosen).astype(np.float64) ** 2 for c in "xyz"))
+    mine = (track["track_type"] == LONG) & (track["mcparticle_id"] >= 0)
+    mine[mine] = np.abs(batch.linked("mc_pdg_id", mine)) == SPECIES["e"]
+    p = np.sqrt(sum(batch.linked(f"mc_p{c}", mine).astype(np.float64) ** 2 for c in "xyz"))
     residual = (track["p"][mine] + track["brem_energy"][mine]) / p - 1.0
     return Electrons(p, residual, track["has_brem"][mine])
 

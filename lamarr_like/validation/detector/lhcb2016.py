@@ -70,9 +70,8 @@ def _truth(pdg: np.ndarray, generated: list[np.ndarray], chances: list[np.ndarra
     """Columns of the truth from momenta [MeV] and origins [mm]."""
     px, py, pz, *origin = (c.astype(np.float64) for c in generated)
     return {
-        **{"pdg": np.abs(pdg).astype(np.int64), "p": momentum(px, py, pz)},
-        **{"eta": pseudorapidity(px, py, pz), "phi": np.arctan2(py, px)},
-        **{"vz": origin[2], "prompt": prompt(*origin)},
+        **_kinematics(pdg, px, py, pz),
+        **{"phi": np.arctan2(py, px), "vz": origin[2], "prompt": prompt(*origin)},
         **dict(zip(OUTCOMES, chances, strict=True)),
     }
 

@@ -7,51 +7,24 @@ neighbouring bins imply.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
 
-from ...arrays import Columns, Floats, Mask
+from ...arrays import Columns, Floats
 from ...statistics.binned import bins_of
 from ...statistics.matching import in_bin_weights
+from ..bins import Cut
 
 _P_GROUP = 4  # bins of momentum that share a shape in eta
 SOURCE = "PIDCalib 2016 (umd-lhcb/lhcb-ntuples-gen)"
 
-
-class Cut(NamedTuple):
-    """What a map tells the efficiency of.
-
-    Attributes:
-        key: of the map in the shipped file.
-        name: in words.
-        species: absolute PDG identifier.
-        passes: cut on the track columns ``pid_k``, ``pid_mu``, ``is_muon``.
-        among: which tracks it is a share of.
-    """
-
-    key: str
-    name: str
-    species: int
-    passes: Callable[[Columns], Mask]
-    among: Callable[[Columns], Mask]
-
-
-def _all(t: Columns) -> Mask:
-    return np.ones(len(t["p"]), np.bool_)
-
-
 CUTS = (
-    Cut("rdx_K", "K: DLLK > 4, not isMuon", 321, lambda t: (t["pid_k"] > 4) & ~t["is_muon"], _all),
-    Cut(
-        "rdx_Pi", "pi: DLLK < 2, not isMuon", 211, lambda t: (t["pid_k"] < 2) & ~t["is_muon"], _all
-    ),
-    Cut("jpsik_K", "K: DLLK > 4", 321, lambda t: t["pid_k"] > 4, _all),
-    Cut(
-        "jpsik_Mu", "mu: DLLmu > 2 of isMuon", 13, lambda t: t["pid_mu"] > 2, lambda t: t["is_muon"]
-    ),
+    Cut("K: DLLK > 4, not isMuon", lambda t: (t["pid_k"] > 4) & ~t["is_muon"], "K", key="rdx_K"),
+    Cut("pi: DLLK < 2, not isMuon", lambda t: (t["pid_k"] < 2) & ~t["is_muon"], "pi", key="rdx_Pi"),
+    Cut("K: DLLK > 4", lambda t: t["pid_k"] > 4, "K", key="jpsik_K"),
+    Cut("mu: DLLmu > 2 of isMuon", lambda t: t["pid_mu"] > 2, "mu", "is_muon", key="jpsik_Mu"),
 )
 """DLLK is the kaon's combined log likelihood less the pion's, DLLmu the muon's less the pion's."""
 

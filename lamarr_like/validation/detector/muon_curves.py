@@ -9,12 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from ... import schema
-from ...arrays import Columns, Floats
+from ...arrays import Columns
 from ...events import EventBatch
-from ...statistics.binned import Curve
 from ...statistics.matching import where
-from ..bins import SPECIES
-from .curves import share_curve
 from .sample import long_tracks
 
 NEEDED = {
@@ -35,7 +32,8 @@ MIN_P = 3000.0
 """Momentum [MeV] below which isMuon is never true."""
 CUT = 2.0
 """On MuonMuLL - MuonBgLL."""
-_TRACKS_EDGES = np.array([0, 20, 50, 80, 120, 160, 240, 400])
+TRACKS_EDGES = np.array([0, 20, 50, 80, 120, 160, 240, 400])
+"""Bins of the tracks of the event."""
 
 
 def muon_tracks(batch: EventBatch) -> Columns:
@@ -52,27 +50,3 @@ def muon_tracks(batch: EventBatch) -> Columns:
     tracks = long_tracks(batch, "in_muon", "is_muon", "muon_mu_ll", "muon_bg_ll")
     mu, background = (tracks.pop(c).astype(np.float64) for c in ("muon_mu_ll", "muon_bg_ll"))
     return where({**tracks, "dll": mu - background}, tracks["in_muon"])
-
-
-def is_muon_curve(tracks: Columns, species: str, edges: Floats = P_EDGES) -> Curve:
-    """Share of isMuon against momentum.
-
-    Args:
-        tracks: see `muon_tracks`.
-        species: key of `PUBLISHED`.
-        edges: bins of the momentum [MeV].
-    """
-    mine = where(tracks, tracks["species"] == SPECIES[species])
-    return share_curve(mine["is_muon"], mine["p"], edges)
-
-
-def occupancy_curve(tracks: Columns, species: str) -> Curve:
-    """Share of isMuon above 3 GeV against the tracks of the event, as `is_muon_curve`."""
-    mine = where(tracks, (tracks["species"] == SPECIES[species]) & (tracks["p"] > MIN_P))
-    return share_curve(mine["is_muon"], mine["n_tracks"], _TRACKS_EDGES)
-
-
-def likelihood_curve(tracks: Columns, species: str, edges: Floats = P_EDGES) -> Curve:
-    """Share of MuonMuLL - MuonBgLL > 2 among isMuon against momentum, as `is_muon_curve`."""
-    mine = where(tracks, (tracks["species"] == SPECIES[species]) & tracks["is_muon"])
-    return share_curve(mine["dll"] > CUT, mine["p"], edges)

@@ -14,6 +14,7 @@ from ...detailed.parameters import DEFAULT, Parameters
 from ...detailed.radiator import cherenkov_angle, radiators
 from ...events import EventBatch
 from ...statistics.distances import core_width
+from ...statistics.matching import where
 from ..bins import SPECIES
 from . import curves, muon_curves, tracking
 from .draw import draw_sections
@@ -173,12 +174,14 @@ def _muons(batch: EventBatch, par: Parameters) -> Iterator[Series]:
     tracks = muon_curves.muon_tracks(batch)
     for species in muon_curves.PUBLISHED:
         panel = "isMuon efficiency" if species == "mu" else "isMuon mis-identification"
-        curve = muon_curves.is_muon_curve(tracks, species)
+        mine = where(tracks, tracks["species"] == SPECIES[species])
+        hard, muons = where(mine, mine["p"] > muon_curves.MIN_P), where(mine, mine["is_muon"])
+        curve = curves.share_curve(mine["is_muon"], mine["p"], muon_curves.P_EDGES)
         label = f"{species}, published mean {muon_curves.PUBLISHED[species]:g}"
         yield of_curve((panel, "p [GeV]", "share"), curve, scale=1e-3, name=label, log_x=True)
-        curve = muon_curves.occupancy_curve(tracks, species)
+        curve = curves.share_curve(hard["is_muon"], hard["n_tracks"], muon_curves.TRACKS_EDGES)
         yield of_curve(("isMuon, p > 3 GeV", "nTracks", "share"), curve, name=species, log_y=True)
-        curve = muon_curves.likelihood_curve(tracks, species)
+        curve = curves.share_curve(muons["dll"] > muon_curves.CUT, muons["p"], muon_curves.P_EDGES)
         labels = ("MuLL - BgLL > 2 among isMuon", "p [GeV]", "share")
         yield of_curve(labels, curve, scale=1e-3, name=species, log_x=True)
     edges = np.linspace(-12.0, 12.0, 49)

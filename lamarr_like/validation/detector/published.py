@@ -6,7 +6,6 @@ over the momenta and pseudorapidities of LHCb's calibration samples, as the publ
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,13 +14,13 @@ from ...arrays import Columns, Floats
 from ...detailed.figures import Figure, published_figures
 from ...detailed.parameters import DEFAULT, Parameters
 from ...events import EventBatch
-from ...physics.kinematics import momentum, pseudorapidity
-from ...statistics.binned import effective, weighted_quantiles, weighted_share
+from ...statistics.binned import bins_of, effective, weighted_quantiles, weighted_share
 from ...statistics.matching import where
 from ..bins import SPECIES
 from . import muon_curves, tracking
 from .calibration import COLUMNS
 from .calorimeter import calorimeter_rows
+from .curves import reconstructible_long
 from .maps import load_map, spectrum_weights
 from .results import NAN, Row, Section, Series, absolute, at_least, at_most, relative, series
 from .sample import LONG, Sample, long_tracks, together
@@ -89,12 +88,9 @@ def _of_figure(figure: Figure) -> Row:
 
 def _muon_efficiency(batch: EventBatch) -> Row:
     """Long tracks among muons that cross the whole tracking system, as measured with J/psi."""
-    table = batch.particle
-    able = table["reconstructible_long"] & (np.abs(table["mc_pdg_id"]) == SPECIES["mu"])
-    px, py, pz = (table[c][able].astype(np.float64) for c in ("mc_px", "mc_py", "mc_pz"))
-    p, eta = momentum(px, py, pz), pseudorapidity(px, py, pz)
-    inside = (p > 5e3) & (p < 2e5) & (eta > 2.0) & (eta < 4.9)
-    found = (table["track_type"][able] == LONG)[inside].astype(np.float64)
+    able = reconstructible_long(batch, SPECIES["mu"])
+    inside = (able.p > 5e3) & (able.p < 2e5) & (able.eta > 2.0) & (able.eta < 4.9)
+    found = able.found[inside].astype(np.float64)
     share = weighted_share(found, np.ones(len(found)))
     words = "long efficiency of muons, 5-200 GeV, 2 < eta < 4.9"
     return at_least(words, *share, 0.96, n=len(found), source="[P] fig. 21 (> 0.96)")
@@ -179,10 +175,8 @@ def _muon_series(tracks: Columns) -> Iterator[Series]:
     edges = muon_curves.P_EDGES
     for name in muon_curves.PUBLISHED:
         chosen, weights = _muons(tracks, name)
-        shares = np.full((2, len(edges) - 1), np.nan)
-        for i, (low, high) in enumerate(itertools.pairwise(edges)):
-            inside = (chosen["p"] >= low) & (chosen["p"] < high)
-            passed = chosen["is_muon"][inside].astype(np.float64)
-            shares[:, i] = weighted_share(passed, weights[inside])
+        place, passed = bins_of(chosen["p"], edges), chosen["is_muon"].astype(np.float64)
+        inside = [place == i for i in range(len(edges) - 1)]
+        shares = np.transpose([weighted_share(passed[rows], weights[rows]) for rows in inside])
         labels = ("isMuon of muons" if name == "mu" else "isMuon of hadrons", "p [GeV]", "share")
         yield series(labels, edges / 1e3, shares[0], shares[1], name=name, log_x=True)

@@ -14,6 +14,7 @@ from ...errors import SchemaError, SourceError
 from ...events import EventBatch, concatenate
 from ...io.ntuple import read_events
 from ...io.ntuple_reader import read_provenance
+from ...stages.features import from_truth
 from .curves import NEEDED as CURVES
 from .results import SampleInfo
 
@@ -70,9 +71,8 @@ def together(samples: Sequence[Sample]) -> EventBatch:
 
 def real_long(batch: EventBatch) -> Mask:
     """Long tracks of generated particles, shape ``(n_tracks,)``."""
-    track = batch.track
-    wanted: Mask = (track["track_type"] == LONG) & (track["origin"] == 0)
-    return wanted & (track["mcparticle_id"] >= 0)
+    wanted: Mask = from_truth(batch) & (batch.track["track_type"] == LONG)
+    return wanted
 
 
 def long_tracks(batch: EventBatch, *columns: str) -> Columns:

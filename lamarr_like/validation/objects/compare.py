@@ -5,7 +5,7 @@ The fast chain runs on the generated events of the sample, so that both have the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -233,19 +233,26 @@ def read_detailed(
         SchemaError: naming the file and the columns that it lacks.
     """
     parts: list[EventBatch] = []
-    n = 0
-    for batch in read_events(path):
-        if not parts:
-            for page in pages:
-                check(batch, page, f"{path}: page {page!r}")
-        left = len(batch) if events is None else min(len(batch), events - n)
-        if left <= 0:
-            break
-        parts.append(batch.events(0, left))
-        n += left
-    if not n:
+    for batch in first_events(read_events(path), events):
+        for page in () if parts else pages:
+            check(batch, page, f"{path}: page {page!r}")
+        parts.append(batch)
+    if not sum(map(len, parts)):
         raise SourceError(f"{path}: holds no events")
     return concatenate(parts)
+
+
+def first_events(batches: Iterable[EventBatch], events: int | None) -> Iterator[EventBatch]:
+    """The first events of some batches, all where None."""
+    left = events
+    for batch in batches:
+        if left is None:
+            yield batch
+            continue
+        if left <= 0:
+            return
+        yield batch.events(0, min(left, len(batch)))
+        left -= len(batch)
 
 
 def truth_of(batch: EventBatch) -> EventBatch:

@@ -11,9 +11,8 @@ from ...arrays import Columns, Mask
 from ...events import EventBatch
 from ...statistics.binned import share_error
 from ...statistics.matching import cells, where
-from ..bins import SPECIES
+from ..bins import SPECIES, Cut, picked
 from . import declared
-from .declared import Cut, picked
 from .reports import PidReport
 from .results import TOLERANCE, Comparison, CutCurve, RatioResult, Share
 from .samples import Figures, figures
@@ -101,10 +100,7 @@ def _compare(cut: Cut, one: Columns, two: Columns) -> Comparison:
     """A cut on two samples."""
     shares = []
     for tracks in (one, two):
-        chosen = tracks["species"] == SPECIES[cut.species]
-        if cut.among is not None:
-            chosen = chosen & picked(tracks, cut.among)
-        shares.append(_share(picked(tracks, cut.passes)[chosen]))
+        shares.append(_share(picked(tracks, cut.passes)[cut.rows(tracks)]))
     return Comparison(cut.name, cut.species, *shares)
 
 

@@ -6,26 +6,15 @@ tells it in tables, `draw` on a page for each group.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
 
 from ...arrays import Columns, Mask
 from ...statistics.binned import Statistic, median_of, order_width, share_of
-from ..bins import SPECIES
+from ..bins import SPECIES, Cut, Pick, rows_of
 from ..detector import muon_curves
-
-Pick = str | Callable[[Columns], np.ndarray]
-"""A column by its name, or what is computed from columns; shape ``(n,)``."""
 
 OCCUPANCY = ("all", "low nSPDHits", "middle nSPDHits", "high nSPDHits")
 """All events, and the terciles of nSPDHits of the detailed sample."""
-
-
-def picked(columns: Columns, what: Pick) -> np.ndarray:
-    """A column, or what is computed from columns."""
-    return columns[what] if isinstance(what, str) else what(columns)
 
 
 @dataclass(frozen=True)
@@ -72,29 +61,7 @@ class Curve:
 
     def rows(self, columns: Columns) -> Mask:
         """Which rows count, shape ``(n,)``."""
-        rows = np.ones(len(columns[self.by]), np.bool_)
-        if self.among is not None:
-            rows &= picked(columns, self.among)
-        if self.species:
-            rows &= columns["species"] == SPECIES[self.species]
-        return rows
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A cut on one or more columns of a track.
-
-    Args:
-        name: in words.
-        passes: what passes.
-        species: key of `bins.SPECIES`.
-        among: tracks that it is a share of, all where None.
-    """
-
-    name: str
-    passes: Pick
-    species: str
-    among: Pick | None = None
+        return rows_of(columns, self.species, self.among)
 
 
 ET_EDGES = (50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 900.0, 1400.0, 2200.0, 4000.0)

@@ -22,9 +22,10 @@ from ...statistics.distances import floor, halves
 from ...statistics.mass_peak import WINDOWS, find_peak
 from ...statistics.two_sample import Auc, c2st
 from ...training.ecal import event_features
+from ..bins import picked
 from ..detector.muon_curves import MIN_P
 from . import declared, results
-from .declared import OCCUPANCY, Curve, picked
+from .declared import OCCUPANCY, Curve
 from .lines import NAN, Line, line, line_distance, spread
 from .reports import EcalReport, MuonReport
 from .results import DETAILED, FAST, FLOOR, HALVES

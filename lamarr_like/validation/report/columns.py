@@ -38,9 +38,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 P_RANGE, ETA_RANGE = (1e3, 5e5), (1.5, 5.5)
 """Generated particles and tracks outside are left out; momentum in MeV."""
-PAIR_ET = 200.0
-"""Least transverse energy [MeV] of both clusters of a pair."""
-MAX_MASS = 1000.0
 _LONG = schema.TRACK_TYPES["long"]
 
 

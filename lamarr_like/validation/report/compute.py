@@ -14,7 +14,7 @@ from ...statistics.adaptive_bins import SCHEMES
 from ...statistics.distances import halves
 from . import efficiency, tell_apart
 from .columns import SPECIES
-from .decays import DecayComparison, compare_decays, decay_measurements
+from .decays import DecayComparison, compare_decay, decay_measurements
 from .distributions import Distance, Width, distances, widths
 from .efficiency import VARIABLES, Ratio, WorkingPoint
 from .joint import Correlation, Sliced, correlations, sliced
@@ -195,7 +195,7 @@ def _part(one: Sample, two: Sample, config: ReportConfig) -> Part:
         widths=tuple(widths(one, two, config.species)),
         correlations=tuple(correlations(one, two, config.species, config.variables)),
         slices=tuple(sliced(one, two, config.species, config.seed)),
-        decays=tuple(compare_decays(one, two)),
+        decays=tuple(compare_decay(*d) for d in zip(one.decays, two.decays, strict=True)),
     )
 
 

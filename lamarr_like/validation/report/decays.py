@@ -9,11 +9,12 @@ import numpy as np
 
 from ...arrays import Columns
 from ...statistics.influence import Shares
+from ...statistics.matching import where
 from .decay_rows import DecayRows
 from .distributions import Distance, Width, distance, width_by
 from .efficiency import MIN_PARTICLES, Binned, Binner
 from .measure import of_width
-from .sample import Sample, effective, where
+from .sample import effective
 from .verdict import Measurement
 
 LEAST_TAU = 1e-3
@@ -80,21 +81,11 @@ class DecayComparison:
         return None
 
 
-def compare_decays(detailed: Sample, fast: Sample) -> Iterator[DecayComparison]:
-    """Compare every decay that was asked for.
-
-    Args:
-        detailed, fast: the samples, after `gather.paired`.
-    """
-    for pair in zip(detailed.decays, fast.decays, strict=True):
-        yield compare_decay(*pair)
-
-
 def compare_decay(one: DecayRows, two: DecayRows) -> DecayComparison:
     """Compare one decay.
 
     Args:
-        one, two: the same decay in the detailed and in the fast sample.
+        one, two: the same decay in the detailed and in the fast sample, after `gather.paired`.
     """
     sides = one.generated, two.generated
     inside = where(sides[0], sides[0]["accepted"]), where(sides[1], sides[1]["accepted"])

@@ -12,9 +12,10 @@ from ...arrays import Columns, Floats, Ints
 from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.distances import weighted_ks, weighted_wasserstein
 from ...statistics.influence import Chi2, common_units, quadratic_test
+from ...statistics.matching import where
 from .columns import PULLS, RESIDUALS, SPECIES
 from .efficiency import MIN_PARTICLES, TITLE
-from .sample import Sample, by_species, effective, where
+from .sample import Sample, by_species, effective
 
 SLOTS = 20
 """Bins of the chi2 of a distribution: quantiles of the detailed sample."""

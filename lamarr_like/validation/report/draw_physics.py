@@ -13,7 +13,7 @@ from .canvas import COLOURS, SAMPLES, Drawing, of_width, stairs, storeys, with_u
 from .columns import PULLS
 from .compute import Report
 from .distributions import Width, title
-from .physics import MassPeak, Page, PidCurve, page_title
+from .physics import MassPeak, Page, PidCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,8 +46,8 @@ def physics_drawings(report: Report) -> Iterator[Drawing]:
     for page in shown.pages:
         n = page.counts.sum(axis=(1, 2))
         caption = (
-            f"{page_title(page)} in nine boxes of P and eta, {n[0]:.0f} detailed (grey) and "
-            f"{n[1]:.0f} fast (blue) inside the axes."
+            f"{title(page.variable)} of true {page.species} in nine boxes of P and eta, "
+            f"{n[0]:.0f} detailed (grey) and {n[1]:.0f} fast (blue) inside the axes."
         )
         boxes = range(len(page.bins))
         draw = partial(sheet_of, boxes, partial(_box, page), columns=3, width=3.8, height=2.7)

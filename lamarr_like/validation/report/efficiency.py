@@ -13,8 +13,9 @@ from ...errors import SchemaError
 from ...schema import TRACK_TYPES, table_columns
 from ...statistics.adaptive_bins import SCHEMES, Bins, adaptive_bins
 from ...statistics.influence import Cells, Chi2, Shares
+from ...statistics.matching import where
 from .columns import SPECIES
-from .sample import Sample, by_species, effective, of_species, rows, where
+from .sample import Sample, by_species, effective, of_species, rows
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Cuts stand at these quantiles of the detailed tracks of the species."""

@@ -20,7 +20,7 @@ from ...events import EventBatch
 from ...io.ntuple_reader import TREE, branch_names, open_root, read_events
 from ...runs.loop import in_order
 from ...runs.recipe import Recipe
-from ..objects.compare import truth_of
+from ..objects.compare import first_events, truth_of
 from . import columns as columns_of
 from .columns import GROUPS, SPECIES
 from .decay_rows import decay_rows, joined, joined_rows
@@ -235,13 +235,13 @@ def read_samples(
             run = Recipe(name, folder, seed=seed, is_gun=is_gun)
         else:
             pool = Inline()
-        truth = _truth(_first(stream(detailed, True, decays), events), one)
+        truth = _truth(first_events(stream(detailed, True, decays), events), one)
         for batch in in_order(pool, run, truth, ahead):
             two.add(batch)
             progress(len(batch))
     else:
         for gatherer, paths in ((one, detailed), (two, fast)):
-            for batch in _first(stream(paths, decays=decays), events):
+            for batch in first_events(stream(paths, decays=decays), events):
                 gatherer.add(batch)
                 progress(len(batch))
     return paired(one.sample(), two.sample())
@@ -252,18 +252,6 @@ def _truth(batches: Iterable[EventBatch], gatherer: Gatherer) -> Iterator[EventB
     for batch in batches:
         gatherer.add(batch)
         yield truth_of(batch)
-
-
-def _first(batches: Iterable[EventBatch], events: int | None) -> Iterator[EventBatch]:
-    left = events
-    for batch in batches:
-        if left is None:
-            yield batch
-            continue
-        if left <= 0:
-            return
-        yield batch.events(0, min(left, len(batch)))
-        left -= len(batch)
 
 
 def paired(detailed: Sample, fast: Sample) -> tuple[Sample, Sample]:

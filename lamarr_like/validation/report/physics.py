@@ -10,9 +10,10 @@ import numpy as np
 from ...arrays import Columns, Floats
 from ...statistics.adaptive_bins import Bins, adaptive_bins
 from ...statistics.mass_peak import WINDOWS, Peak, find_peak
+from ...statistics.matching import where
 from .columns import SPECIES
-from .distributions import MIN_WIDTH, Width, title, width_by
-from .sample import Sample, effective, of_species, where
+from .distributions import MIN_WIDTH, Width, width_by
+from .sample import Sample, effective, of_species
 
 CURVES: dict[str, tuple[str, str, str]] = {
     "K beside pi, PIDK": ("K", "pi", "pid_k"),
@@ -195,11 +196,6 @@ def _pages(detailed: Sample, fast: Sample, species: Sequence[str]) -> Iterator[P
                 counts[i, box] = np.histogram(values, edges, weights=weight)[0]
                 squares[i, box] = np.histogram(values, edges, weights=weight**2)[0]
         yield Page(name, variable, bins, edges, counts, squares)
-
-
-def page_title(page: Page) -> str:
-    """Title of a page of distributions."""
-    return f"{title(page.variable)} of true {page.species}"
 
 
 def _peaks(detailed: Sample, fast: Sample) -> Iterator[MassPeak]:

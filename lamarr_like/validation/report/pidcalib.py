@@ -13,7 +13,8 @@ from ... import schema
 from ...arrays import Columns, Floats
 from ...errors import SourceError
 from ...io.ntuple_reader import open_root
-from ..detector.maps import CUTS, Cut, Map
+from ..bins import Cut, picked
+from ..detector.maps import CUTS, Map
 from ..sheets import sheet_of
 from .canvas import DETAILED, FAST, Drawing
 from .sample import Sample
@@ -128,8 +129,8 @@ def _counts(one: Measured, *samples: Columns) -> Counts:
     total, passing = [one.map.total], [one.map.passing]
     for track in samples:
         told = {**track, "is_muon": track["is_muon"] > 0.5}
-        chosen = (track["species"] == one.cut.species) & one.cut.among(told)
-        for held, mask in ((total, chosen), (passing, chosen & one.cut.passes(told))):
+        chosen = one.cut.rows(told)
+        for held, mask in ((total, chosen), (passing, chosen & picked(told, one.cut.passes))):
             values = [track[a][mask] for a in AXES]
             held.append(np.histogramdd(values, one.map[:3], weights=track["weight"][mask])[0])
     reached = (total[1] >= LEAST) & (total[2] >= LEAST) & (total[0] > 0.0)

@@ -11,6 +11,7 @@ import numpy as np
 from ...arrays import Columns, Keys, Mask
 from ...statistics.binned import effective as effective_number
 from ...statistics.influence import Rows
+from ...statistics.matching import where
 from .columns import GROUPS, PULLS, SPECIES
 from .decay_rows import DecayRows
 
@@ -87,11 +88,6 @@ class Sample:
         """
         signature = self.signature[chosen[self.event["unit"]]]
         return self.mapped(lambda c: where(c, chosen[c["unit"]]), name=name, signature=signature)
-
-
-def where(columns: Columns, mask: Mask) -> Columns:
-    """Rows where the mask is true."""
-    return {name: values[mask] for name, values in columns.items()}
 
 
 def rows(columns: Columns) -> Rows:

@@ -9,10 +9,11 @@ import numpy as np
 
 from ...arrays import Columns, Floats, Ints
 from ...statistics.adaptive_bins import adaptive_bins
+from ...statistics.matching import where
 from ...statistics.two_sample import Auc, cross_fit, features, weighted_auc
 from .columns import GROUPS, SPECIES
 from .distributions import title
-from .sample import Sample, where
+from .sample import Sample
 
 CONDITIONS = ("log_p", "eta", "nSPDHits", "charge", *(f"is_{name}" for name in SPECIES))
 """What the variables depend on and the trees are told."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ...arrays import Ints, Mask
+from ...arrays import Floats
 from ...events import EventBatch
 from ...stages import AbstractClassifierStage
+from ...statistics.matching import cells
 from ...training.sample import sample_rows
 from .results import BinFidelity
 
@@ -44,10 +47,10 @@ def calibration(
     p = stage.model.predict(conditions)
     spd = batch.event_column(stage.table, "n_spd_hits")[rows]
     spd_edges = np.quantile(spd, np.linspace(0.0, 1.0, SPD_BINS + 1))
-    place, inside = _bins(
-        (10.0 ** conditions["log_p"], conditions["eta"], spd),
-        (np.array(P_EDGES), np.array(ETA_EDGES), spd_edges),
-    )
+    binned = {"p": 10.0 ** conditions["log_p"], "eta": conditions["eta"], "spd": spd}
+    axes = {"p": P_EDGES, "eta": ETA_EDGES, "spd": spd_edges}
+    place = cells(binned, [(name, _closed(edges)) for name, edges in axes.items()])
+    inside = place >= 0
     n = np.bincount(place[inside])
     full = n >= min_rows
     if not full.any():
@@ -66,13 +69,6 @@ def calibration(
     return results
 
 
-def _bins(values: tuple[np.ndarray, ...], edges: tuple[np.ndarray, ...]) -> tuple[Ints, Mask]:
-    """Number of the bin of each row, and whether it lies in any; the last edges belong to bins."""
-    place = np.zeros(len(values[0]), np.int64)
-    inside = np.ones(len(place), bool)
-    for value, edge in zip(values, edges, strict=True):
-        slot = np.searchsorted(edge, value, side="right") - 1
-        slot[value == edge[-1]] = len(edge) - 2
-        inside &= (slot >= 0) & (slot < len(edge) - 1)
-        place = place * (len(edge) - 1) + np.clip(slot, 0, len(edge) - 2)
-    return place, inside
+def _closed(edges: Sequence[float] | Floats) -> Floats:
+    """Bins to the last of which its upper edge belongs, too."""
+    return np.append(edges[:-1], np.nextafter(edges[-1], np.inf))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ... import __version__
 from ...files.scratch import write_text
 from ...statistics.two_sample import Auc
+from ..numbers import table, write_json
 
 
 @dataclass(frozen=True)
@@ -70,30 +70,24 @@ class FidelityReport:
     @property
     def markdown(self) -> str:
         """Both tables as text."""
-        lines = [
-            f"{self.events} detailed events of {', '.join(self.samples)}",
-            "",
-            "| pipeline | stage | test | rows a side | AUC | floor |",
-            "|---|---|---|---|---|---|",
+        tests = [
+            (name, r.stage, r.test, r.auc.rows, *(_pm(a) for a in (r.auc, r.floor)))
+            for name, results in self.stages.items()
+            for r in results
         ]
-        for name, results in self.stages.items():
-            lines += [
-                f"| {name} | {r.stage} | {r.test} | {r.auc.rows} "
-                f"| {r.auc.value:.4f} +- {r.auc.error:.4f} "
-                f"| {r.floor.value:.4f} +- {r.floor.error:.4f} |"
-                for r in results
-            ]
-        lines += [
-            "",
-            "| pipeline | stage | outcome | bins | within 1 % or 2 sigma | worst, sigma |",
-            "|---|---|---|---|---|---|",
+        bins = [
+            (name, r.stage, r.outcome, r.bins, f"{r.good:.1%}", f"{r.worst:.1f}")
+            for name, rows in self.bins.items()
+            for r in rows
         ]
-        for name, rows in self.bins.items():
-            lines += [
-                f"| {name} | {r.stage} | {r.outcome} | {r.bins} | {r.good:.1%} | {r.worst:.1f} |"
-                for r in rows
+        head = ("outcome", "bins", "within 1 % or 2 sigma", "worst, sigma")
+        return "\n".join(
+            [
+                *(f"{self.events} detailed events of {', '.join(self.samples)}", ""),
+                *table(("pipeline", "stage", "test", "rows a side", "AUC", "floor"), tests),
+                *("", *table(("pipeline", "stage", *head), bins)),
             ]
-        return "\n".join(lines)
+        )
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``fidelity.md`` and ``fidelity.json`` into a folder, made if absent."""
@@ -102,5 +96,9 @@ class FidelityReport:
         content = {"program": f"lamarr_like {__version__}", **asdict(self)}
         return [
             write_text(text, self.markdown + "\n"),
-            write_text(numbers, json.dumps(content, indent=1) + "\n"),
+            write_json(numbers, content),
         ]
+
+
+def _pm(auc: Auc) -> str:
+    return f"{auc.value:.4f} +- {auc.error:.4f}"

@@ -20,13 +20,13 @@ from lamarr_like.errors import PipelineError, SchemaError, SourceError
 from lamarr_like.events import Table
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.statistics.distances import halves
+from lamarr_like.statistics.matching import where
 from lamarr_like.validation.report import command
 from lamarr_like.validation.report.columns import SPECIES
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.efficiency import WorkingPoint
 from lamarr_like.validation.report.gather import Gatherer, paired, read_samples
 from lamarr_like.validation.report.measure import JUDGED_SCHEMES
-from lamarr_like.validation.report.sample import where
 from lamarr_like.validation.report.tell_apart import TreeConfig
 from lamarr_like.validation.report.verdict import Measurement, Status, judge, load_thresholds
 
