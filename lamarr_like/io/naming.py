@@ -32,9 +32,14 @@ or one entry an event, lists of particles:
 both written with .to_parquet(path) or ak.to_parquet(array, path); lengths in mm, momenta in MeV"""
 
 
-@cache
 def _aliases() -> dict[str, Key]:
-    """Table and column of every name outside of a record; particles come first.
+    """Table and column of every name outside of a record."""
+    return _all_aliases(tuple(schema.COLUMNS))
+
+
+@cache
+def _all_aliases(declared: tuple[Key, ...]) -> dict[str, Key]:
+    """The same for the columns that are declared by now; particles come first.
 
     Without a prefix, ``mc_x`` and the like are the collision's, repeated for each particle.
     """
@@ -47,9 +52,14 @@ def _aliases() -> dict[str, Key]:
     return names
 
 
-@cache
 def _inside(table: str) -> dict[str, str]:
     """Column of every name in a record or a table of its own."""
+    return _all_inside(table, tuple(schema.COLUMNS))
+
+
+@cache
+def _all_inside(table: str, declared: tuple[Key, ...]) -> dict[str, str]:
+    """The same for the columns that are declared by now: plug-ins may come later."""
     names: dict[str, str] = {}
     for c in schema.table_columns(table):
         names |= {c.name: c.name, c.export: c.name, c.branch: c.name, f"{table}_{c.name}": c.name}

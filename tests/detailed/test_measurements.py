@@ -66,7 +66,8 @@ def test_the_inner_tracker_is_a_cross():
 def test_a_fit_starts_at_the_origin_of_the_line(followed):
     planes, sim = followed
     seeds = np.tile([10.0, 0.0, 0.0, 0.08, 0.0, -1.0 / 2e4], (N, 1))
-    fit = trackfit.fit(seeds, sim.value, sim.angle, sim.error, sim.hit, planes, CALM)
+    hits = sensors.Hits(sim.value, sim.angle, sim.error, sim.hit)
+    fit = trackfit.fit(seeds, hits, planes, CALM)
     good = fit.n_dof > 0
     assert good.mean() > 0.99
     np.testing.assert_array_equal(fit.n_hits.sum(axis=1), sim.hit.sum(axis=1))
@@ -78,8 +79,8 @@ def test_a_fit_starts_at_the_origin_of_the_line(followed):
     eigen = np.linalg.eigvalsh(fit.covariance[good])
     assert (eigen > 0).all()
     # Nothing measured, nothing fitted.
-    empty = np.zeros_like(sim.hit[:2])
-    none = trackfit.fit(seeds[:2], sim.value[:2], sim.angle[:2], sim.error[:2], empty, planes, CALM)
+    two = sensors.Hits(*(a[:2] for a in hits))._replace(hit=np.zeros_like(sim.hit[:2]))
+    none = trackfit.fit(seeds[:2], two, planes, CALM)
     assert (none.n_dof == -1).all()
 
 
@@ -118,10 +119,10 @@ RECONSTRUCTION = objects.reconstruction(DEFAULT)
 def test_a_slice_is_shared_out_and_lost_nowhere():
     grid = np.zeros(40 * 40)
     piece = np.array([1000.0, 100.0, 12.0, 60.0, 0.9])
-    shower.add_slice(3.0, -7.0, piece, -4000.0, -4000.0, 200.0, 40, 40, grid)
+    shower.add_slice(3.0, -7.0, piece, shower.Grid(-4000.0, -4000.0, 200.0, 40, 40), grid)
     assert (grid > 0).all() and grid.sum() == pytest.approx(1000.0, rel=0.02)
     fine = np.zeros(9)
-    shower.add_slice(0.0, 0.0, piece, -60.0, -60.0, 40.0, 3, 3, fine)
+    shower.add_slice(0.0, 0.0, piece, shower.Grid(-60.0, -60.0, 40.0, 3, 3), fine)
     np.testing.assert_allclose(fine.reshape(3, 3), fine.reshape(3, 3).T, rtol=1e-9)
     assert fine.argmax() == 4
     quarter = shower.corner(1e7, 1e7, 12.0, 60.0, 0.9)

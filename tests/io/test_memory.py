@@ -14,9 +14,11 @@ from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import SchemaError
 from lamarr_like.events import EventBatch, Table, concatenate
 from lamarr_like.io.memory import read_memory
+from lamarr_like.io.naming import may_hold_truth
 from lamarr_like.io.ntuple import EventWriter, read_events
 from lamarr_like.io.sources import open_source
 from lamarr_like.io.truth import PARTICLE_COLUMNS
+from lamarr_like.plugins import declare
 
 
 @pytest.fixture(scope="module")
@@ -364,3 +366,10 @@ def test_batches_and_their_frames(truth):
         EventBatch.from_pandas(event=event, particle=pd.DataFrame({"event_id": [3], "x": 1}))
     with pytest.raises(SchemaError, match="field 'GenPart_px' is no column of the event"):
         EventBatch.from_awkward(ak.Array({"GenPart_px": [[1.0], [2.0, 3.0]]}))
+
+
+def test_columns_declared_later_are_known(monkeypatch):
+    monkeypatch.setattr(schema, "COLUMNS", dict(schema.COLUMNS))
+    assert not may_hold_truth("GenPart_spin")
+    declare(schema.Column("particle", "spin", "", "float32", "its spin", "spin"))
+    assert may_hold_truth("GenPart_spin")

@@ -67,7 +67,10 @@ def notebook(markdown: str) -> dict[str, Any]:
     """The notebook of a tutorial (nbformat 4.5), its code run in the current folder."""
     import matplotlib
 
+    import matplotlib.pyplot as plt
+
     matplotlib.use("agg")
+    plt.close("all")  # what others left open is not the tutorial's
     names: dict[str, Any] = {}
     found = []
     for number, (kind, text) in enumerate(cells(markdown)):

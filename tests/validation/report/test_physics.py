@@ -9,7 +9,7 @@ import pytest
 from report_samples import samples
 
 from lamarr_like.validation.report.columns import SPECIES
-from lamarr_like.validation.report.physics import CURVES, PAGES, Page, page_title, physics
+from lamarr_like.validation.report.physics import CURVES, PAGES, physics
 from lamarr_like.validation.report.sample import where
 
 
@@ -92,8 +92,3 @@ def test_masses_are_per_event_and_of_hard_pairs(pair):
     assert 900 * pi0.detailed.yields == pytest.approx(6000, rel=0.05)
     nothing = replace(pair[1], pair={k: v[:0] for k, v in columns.items()})
     assert physics(one, nothing).peaks == ()
-
-
-def test_title_of_a_page():
-    page = Page("K", "rich_dll_k", None, np.zeros(0), np.zeros(0), np.zeros(0))
-    assert page_title(page) == "RichDLLk of true K"
