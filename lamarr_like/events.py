@@ -283,11 +283,12 @@ def grouped(
     """Cut flat tables into events by their column ``event_id``.
 
     Args:
-        tables: columns by table.
+        tables: columns by table, each of shape ``(n_rows,)``.
         where: what they are, for messages.
 
     Returns:
-        Columns of the event table, ``event_id`` among them, and the other tables without it.
+        Columns of the event table, ``event_id`` among them, of shape ``(n_events,)``, and the
+        other tables without it.
 
     Raises:
         SchemaError: as `EventBatch.from_pandas`.

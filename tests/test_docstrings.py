@@ -5,20 +5,36 @@ import inspect
 import pkgutil
 import re
 import types
+import warnings
 
 import pytest
 
-ROOMS = ("arrays", "detailed", "physics", "rng", "stages")
-"""Rooms of which all is told."""
+import lamarr_like
+
+ROOMS = tuple(m.name for m in pkgutil.iter_modules(lamarr_like.__path__) if m.name != "__main__")
 
 ARRAY = re.compile(r"\b(Floats|Floats32|Ints|Ints32|Integers|Keys|Mask|Rows|ndarray)\b")
 
 
+def imported(name):
+    """A module, None if it needs a library that is not here."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "lamarr_like":
+            raise
+        return None
+
+
 def modules(room):
-    first = importlib.import_module(f"lamarr_like.{room}")
-    yield first
-    for found in pkgutil.walk_packages(getattr(first, "__path__", ()), f"{first.__name__}."):
-        yield importlib.import_module(found.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = imported(f"lamarr_like.{room}")
+        if first is None:
+            pytest.skip(f"a library that {room} needs is not here")
+        inside = pkgutil.walk_packages(getattr(first, "__path__", ()), f"{first.__name__}.")
+        found = [imported(module.name) for module in inside]
+    return [first, *filter(None, found)]
 
 
 def is_told(text):

@@ -78,8 +78,8 @@ def object_rows(
     """Tracks and clusters of generated decays, and whether they make a candidate.
 
     Returns:
-        Rows as in `Combinations`, -1 for what was not reconstructed, and whether each decay is
-        whole, with no object used twice.
+        Rows as in `Combinations`, -1 for what was not reconstructed, shape ``(n, n_leaves, 2)``,
+        and whether each decay is whole, with no object used twice, shape ``(n,)``.
     """
     event = truth.event[generated.head]
     rows = np.full((len(event), len(request.decay.leaves), 2), -1)

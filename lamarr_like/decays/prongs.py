@@ -162,7 +162,7 @@ def stack(prongs: list[Prongs]) -> Prongs:
 
 
 def global_rows(batch: EventBatch, name: str, event: Ints, local: Ints) -> Ints:
-    """Rows of a table for positions in events, -1 where the position is -1."""
+    """Rows of a table for positions in events, -1 where that is -1; all of shape ``(n,)``."""
     rows = batch[name].offsets[event] + local
     found: Ints = np.where(local < 0, -1, rows).astype(np.int64)
     return found

@@ -40,7 +40,11 @@ class Filler:
         self.true = {leaf.branch: true[:, k] for k, leaf in enumerate(leaves)}
 
     def fill(self, category: Ints) -> Columns:
-        """All branches of all particles."""
+        """All branches of all particles, each of shape ``(n,)``.
+
+        Args:
+            category: of each candidate, shape ``(n,)``.
+        """
         out: Columns = {}
         head = self.request.decay.head
         origins = _mothers(head)
@@ -134,7 +138,12 @@ class Filler:
 
 
 def generated_quantities(truth: Truth, rows: Ints) -> Columns:
-    """Quantities of generated particles, NaN and 0 for row -1."""
+    """Quantities of generated particles, NaN and 0 for row -1.
+
+    Args:
+        truth: the particles.
+        rows: theirs, shape ``(n,)``; so is each quantity.
+    """
     p = np.concatenate([truth.momentum, np.full((1, 4), np.nan)])[rows]
     first = np.append(truth.origin, -1)[rows]
     position = truth.position(first)
@@ -151,7 +160,7 @@ def generated_quantities(truth: Truth, rows: Ints) -> Columns:
 
 
 def generated_end(truth: Truth, rows: Ints) -> Columns:
-    """Generated decay vertices and times."""
+    """Generated decay vertices [mm] and times [ns] of particles; all of shape ``(n,)``."""
     end = truth.end(rows)
     values = {f"mc_end_{a}": end[:, i] for i, a in enumerate("xyz")}
     return {**values, "mc_tau": truth.tau(rows)}

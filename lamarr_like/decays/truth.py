@@ -99,7 +99,11 @@ class Truth:
         return found
 
     def has_flavour(self, flavour: int) -> Mask:
-        """Whether each is a hadron with a quark of some flavour or stems from one."""
+        """Whether each is a hadron with a quark of some flavour or stems from one.
+
+        Returns:
+            Of all particles, shape ``(n,)``.
+        """
         code = np.abs(self.pdg_id) % 10_000
         heaviest = np.where(code >= 1000, code // 1000, code // 100)
         own = (np.abs(self.pdg_id) > 100) & (heaviest == flavour)

@@ -294,6 +294,6 @@ def no_fit(prongs: Prongs, position: Floats, covariance: Floats) -> VertexFit:
 
 
 def rows_of(fit: VertexFit, rows: Ints) -> VertexFit:
-    """Some of the candidates of a fit."""
+    """Some of the candidates of a fit, by their rows of shape ``(n,)``."""
     parts = {name: getattr(fit, name)[rows] for name in VertexFit._fields if name != "n_dof"}
     return VertexFit(n_dof=fit.n_dof, **parts)

@@ -25,7 +25,18 @@ MAX_TABLES = 16
 def read_scores(
     arrays: Mapping[str, np.ndarray], prefix: str, n: int, where: str, whole: Sequence[bool] = ()
 ) -> NormalScores:
-    """Tables of `n` columns, of which some may be whole numbers."""
+    """Tables of `n` columns, of which some may be whole numbers.
+
+    Args:
+        arrays: knots, shape ``(n, m)``, and limits, shape ``(n,)``, by name.
+        prefix: of their names.
+        n: number of columns.
+        where: what is read, for messages.
+        whole: whether each column is of whole numbers; none is if it is empty.
+
+    Raises:
+        ArtefactError: if they are of another shape or out of bounds.
+    """
     table = f"{where}: {prefix} in transforms.npz"
     knots, limits = (arrays[f"{prefix}_{name}"] for name in ("knots", "limits"))
     if knots.dtype.kind != "f" or limits.dtype.kind != "f" or limits.shape != (n,):
@@ -45,13 +56,19 @@ def read_scores(
 def read_transform(
     arrays: Mapping[str, np.ndarray], flags: Sequence[bool], where: str
 ) -> ConditionTransform:
-    """The transform of conditions, of which some are flags."""
+    """The transform of conditions, of which some are flags.
+
+    Args:
+        arrays: tables of the `k` conditions that are no flags, of the shapes of `read_scores`.
+        flags: whether each condition is a flag.
+        where: what is read, for messages.
+    """
     scores = read_scores(arrays, "conditions", len(flags) - sum(flags), where)
     return ConditionTransform(list(flags), scores)
 
 
 def read_arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:
-    """The tables in ``transforms.npz``."""
+    """The tables in ``transforms.npz``, of whatever shape is written there."""
     content = file_of(files, "transforms.npz", where)
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         entries = packed.infolist()

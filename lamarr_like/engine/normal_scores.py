@@ -141,7 +141,11 @@ class NormalScores:
 
 
 def is_flag(values: np.ndarray) -> bool:
-    """Whether a column holds only -1, 0 and 1 (one-hot, charge), so that it needs no transform."""
+    """Whether a column holds only -1, 0 and 1 (one-hot, charge), so that it needs no transform.
+
+    Args:
+        values: the column, shape ``(n,)``.
+    """
     return bool(np.isin(values, (-1, 0, 1)).all())
 
 

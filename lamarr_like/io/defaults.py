@@ -26,8 +26,9 @@ def with_defaults(
     at time 0, with the energy of the mass of their species; stable is what has no daughters.
 
     Args:
-        columns: columns of the table ``particle``; identifiers, momenta and vertices must be there.
-        offsets: rows of event i are ``offsets[i]:offsets[i + 1]``.
+        columns: columns of the table ``particle``; identifiers, momenta and vertices must be there;
+            each of shape ``(n,)``, as are those returned.
+        offsets: rows of event i are ``offsets[i]:offsets[i + 1]``, shape ``(n_events + 1,)``.
         where: what is looked at, for messages.
         vertex: the collisions, where they are known.
 
@@ -82,8 +83,8 @@ def collisions(columns: Mapping[str, np.ndarray], offsets: Ints) -> Table:
     else where the first particle of the collision without a mother was made.
 
     Args:
-        columns: columns of the table ``particle``, with defaults.
-        offsets: rows of event i are ``offsets[i]:offsets[i + 1]``.
+        columns: columns of the table ``particle``, with defaults, shape ``(n,)``.
+        offsets: rows of event i are ``offsets[i]:offsets[i + 1]``, shape ``(n_events + 1,)``.
     """
     n_events = len(offsets) - 1
     event = np.repeat(np.arange(n_events), np.diff(offsets))

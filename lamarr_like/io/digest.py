@@ -59,8 +59,8 @@ class ContentHash:
 
         Args:
             branch: its name; its type must not change.
-            values: flat values.
-            counts: values of each event, None for one an event.
+            values: flat values, shape ``(n,)``.
+            counts: values of each event, shape ``(n_events,)``, None for one an event.
         """
         # The type is hashed, too: 1 as an int32 is not 1 as a float32.
         little = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<")))

@@ -86,7 +86,7 @@ class RawTruth:
 
     @property
     def event_index(self) -> Ints:
-        """Position of the event of each row."""
+        """Position of the event of each row, shape ``(n,)``."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
 
@@ -225,7 +225,11 @@ def _first_of_each(event: Ints, mask: Mask) -> Ints:
 
 
 def in_reach(raw: RawTruth) -> Mask:
-    """Stable particles, of whatever species, that fly where the detector could see them."""
+    """Stable particles, of whatever species, that fly where the detector could see them.
+
+    Returns:
+        Whether each is one, shape ``(n,)``.
+    """
     keep = raw.stable & (raw.pz > 0)
     with np.errstate(over="ignore", invalid="ignore"):
         keep &= raw.px**2 + raw.py**2 < (np.tan(MAX_POLAR_ANGLE) * raw.pz) ** 2

@@ -18,7 +18,7 @@ _NOT_COUNTED = (
 
 
 def numbered(table: Table) -> Ints:
-    """Position of each row in its event."""
+    """Position of each row in its event, shape ``(n,)``."""
     return np.arange(len(table)) - np.repeat(table.offsets[:-1], table.counts)
 
 

@@ -83,7 +83,7 @@ def decayed(
 
 
 def lost_particles(raw: RawTruth, lost: Mask) -> Lost:
-    """Particles by event and species, for the rows where a mask is true."""
+    """Particles by event and species, for the rows where a mask of shape ``(n,)`` is true."""
     found: Lost = {}
     event = raw.event_index
     for row in np.flatnonzero(lost):

@@ -108,5 +108,5 @@ class MovingAverage:
             average.assign(decay * average + (1.0 - decay) * variable)
 
     def numpy(self) -> list[np.ndarray]:
-        """The averages as arrays, in the order of the variables."""
+        """The averages as arrays, in the order of the variables and of their shapes."""
         return [a.numpy() for a in self.averages]

@@ -97,7 +97,8 @@ class MixtureLaw:
             given: conditions.
             uniforms: uniform numbers that choose the components, one an output.
             errors: standardised errors about them, one an output.
-            arrays: weights, kernels then biases.
+            arrays: weights, kernels of shape ``(n_outputs, n_in, n_out)``, then biases of shape
+                ``(n_outputs, 1, n_out)``.
             free: mask of free outputs; may be empty.
         """
         layers, hidden = len(self.net.kernels), self.widths[1]

@@ -23,7 +23,10 @@ less is better."""
 
 
 def quick_c2st(real: Columns, fake: Columns, conditions: Columns, weights: np.ndarray) -> Auc:
-    """AUC of a two-fold classifier two-sample test with equality flags."""
+    """AUC of a two-fold classifier two-sample test with equality flags.
+
+    Columns and weights are of shape ``(n,)``.
+    """
     return c2st(
         real, fake, conditions, weights=weights, equalities=True, folds=2, trees=100, depth=5
     )
@@ -78,7 +81,7 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
 
 
 def checked_columns(columns: Mapping[str, np.ndarray], n: int, what: str) -> dict[str, Floats]:
-    """Float64 copies of training columns.
+    """Float64 copies of training columns, shape ``(n,)``.
 
     Raises:
         TrainingError: for another length than ``n`` or values that are not finite.
@@ -96,7 +99,7 @@ def checked_columns(columns: Mapping[str, np.ndarray], n: int, what: str) -> dic
 
 
 def checked_weights(weights: np.ndarray | None, n: int) -> Floats:
-    """Weights scaled to a mean of one; ones for None.
+    """Weights scaled to a mean of one; ones for None; shape ``(n,)``.
 
     Raises:
         TrainingError: if they do not fit or do not sum to something positive.
@@ -111,7 +114,7 @@ def checked_weights(weights: np.ndarray | None, n: int) -> Floats:
 
 
 def data_digest(*tables: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of the names and values of training columns."""
+    """SHA-256 of the names, types, shapes and values of training columns."""
     digest = hashlib.sha256()
     for table in tables:
         for name, column in table.items():
@@ -122,7 +125,7 @@ def data_digest(*tables: Mapping[str, np.ndarray]) -> str:
 
 
 def archive(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Arrays as the bytes of an ``.npz`` file."""
+    """Arrays of any shape as the bytes of an ``.npz`` file."""
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **dict(arrays))
     return stream.getvalue()

@@ -144,7 +144,12 @@ def weighted_median(values: Floats, weights: Floats) -> tuple[float, float]:
 
 
 def weighted_width(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Half the central 68.3 % interval and its error; NaN for fewer than 20 effective entries."""
+    """Half the central 68.3 % interval and its error; NaN for fewer than 20 effective entries.
+
+    Args:
+        values: shape ``(n,)``.
+        weights: shape ``(n,)``.
+    """
     n = effective(weights)
     if n < 20.0:
         return float("nan"), float("nan")
@@ -154,7 +159,12 @@ def weighted_width(values: Floats, weights: Floats) -> tuple[float, float]:
 
 
 def weighted_share(passed: Floats, weights: Floats) -> tuple[float, float]:
-    """Mean of flags or probabilities and its `share_error`; NaN for under 5 effective entries."""
+    """Mean of flags or probabilities and its `share_error`; NaN for under 5 effective entries.
+
+    Args:
+        passed: flags or probabilities, shape ``(n,)``.
+        weights: shape ``(n,)``.
+    """
     n = effective(weights)
     if n < 5.0:
         return float("nan"), float("nan")

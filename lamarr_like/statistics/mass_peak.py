@@ -34,7 +34,7 @@ class Window:
 
     @property
     def edges(self) -> Floats:
-        """Bins from one end of the sidebands to the other."""
+        """Bins from one end of the sidebands to the other [MeV], shape ``(n_bins + 1,)``."""
         return np.arange(self.below[0], self.above[1] + 0.5 * self.step, self.step)
 
 

@@ -17,7 +17,7 @@ _LEAST_ROWS = 10  # of ours, for a cell to count
 
 
 def where(columns: Columns, rows: Mask) -> Columns:
-    """The same columns for some of the rows."""
+    """The same columns for the rows where a mask of shape ``(n,)`` is true."""
     return {name: values[rows] for name, values in columns.items()}
 
 

@@ -95,7 +95,7 @@ def row_weights(batch: EventBatch, table: str, rows: Mask) -> Floats:
 def sample_rows(
     stage: type[AbstractModelStage], batch: EventBatch, long_only: bool = False
 ) -> Mask:
-    """Rows that a stage learns from, checked to be there.
+    """Mask of the rows that a stage learns from, checked to be there, shape ``(n,)``.
 
     Args:
         stage: the stage.

@@ -17,7 +17,7 @@ Pick = str | Callable[[Columns], np.ndarray]
 
 
 def picked(columns: Columns, what: Pick) -> np.ndarray:
-    """A column, or what is computed from columns."""
+    """A column, or what is computed from columns, shape ``(n,)``."""
     return columns[what] if isinstance(what, str) else what(columns)
 
 

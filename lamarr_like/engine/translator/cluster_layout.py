@@ -130,7 +130,17 @@ def _cell(x: Floats, y: Floats, unit: Floats) -> tuple[Floats, Floats]:
 
 
 def encoder_feed(block: Block, sources: Sources, places: Floats32) -> dict[str, np.ndarray]:
-    """Inputs of the encoder for a block."""
+    """Inputs of the encoder for a block.
+
+    Args:
+        block: the pieces.
+        sources: the sources.
+        places: `source_places`, shape ``(n, 7)``.
+
+    Returns:
+        ``features``, shape ``(size * length, n_features)``; ``place``, shape
+        ``(size, length, 7)``; ``mask``, shape ``(size, length)``.
+    """
     return {
         "features": block.spread(sources.features),
         "place": block.by_piece(places),
@@ -170,7 +180,7 @@ class Layout:
         self._slot = np.zeros(len(member), np.int64)
 
     def within(self, block: Block, width: int) -> tuple[Ints, Ints]:
-        """Clusters of a block, and their positions in ``(size * width)``."""
+        """Clusters of a block, their positions in ``(size * width)``; both of shape ``(k,)``."""
         at, slots = slots_of(block.pieces, self._bounds, width)
         return self._order[at], slots
 
@@ -180,7 +190,15 @@ class Layout:
         Args:
             block: the pieces.
             width: number of clusters that each is padded to.
-            places: `source_places`.
+            places: `source_places`, shape ``(n, 7)``.
+
+        Returns:
+            Of sources, ``source_place``, shape ``(size, length, 7)``, ``source_mask``, shape
+            ``(size, length)``, and ``outcome``, shape ``(size * length,)``; of clusters,
+            ``owner``, slot of each owner, shape ``(size * width,)``, ``features``, shape
+            ``(size * width, n_features)``, ``place``, shape ``(size, width, 7)``, and ``mask``,
+            shape ``(size, width)``; ``share``, what each absorbed source is of the energy of its
+            cluster, shape ``(size, width, length)``.
         """
         rows, slots = self.within(block, width)
         self._slot[block.rows] = block.slots

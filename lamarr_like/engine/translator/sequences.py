@@ -110,7 +110,7 @@ def _halved(order: Ints, bounds: Ints, x: Floats, y: Floats, longest: int) -> tu
 
 
 def padded_length(n: Integers) -> Ints:
-    """Smallest of `LENGTHS` that holds each number of elements."""
+    """Smallest of `LENGTHS` that holds each number of elements, of the shape of `n`."""
     return np.asarray(LENGTHS)[np.searchsorted(LENGTHS, n)]
 
 
@@ -152,7 +152,16 @@ class Block(NamedTuple):
 
 
 def slots_of(pieces: Ints, offsets: Ints, length: int) -> tuple[Ints, Ints]:
-    """Positions in the order, and in a block, of the elements of some pieces."""
+    """Positions in the order, and in a block, of the elements of some pieces.
+
+    Args:
+        pieces: the pieces, shape ``(size,)``.
+        offsets: where all pieces begin, and the last ends, shape ``(n_pieces + 1,)``.
+        length: what each is padded to.
+
+    Returns:
+        Both of shape ``(k,)``, piece after piece.
+    """
     counts = offsets[pieces + 1] - offsets[pieces]
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     place = np.repeat(offsets[pieces], counts) + within
@@ -160,14 +169,20 @@ def slots_of(pieces: Ints, offsets: Ints, length: int) -> tuple[Ints, Ints]:
 
 
 def scattered(values: np.ndarray, slots: Ints, size: int) -> np.ndarray:
-    """Rows at their slots, zeros elsewhere, ``(size, ...)``."""
+    """Rows at their slots, zeros elsewhere, shape ``(size, ...)``.
+
+    Args:
+        values: the rows, shape ``(k, ...)``.
+        slots: their slots, shape ``(k,)``.
+        size: number of slots.
+    """
     result = np.zeros((size, *values.shape[1:]), values.dtype)
     result[slots] = values
     return result
 
 
 def ones_at(slots: Ints, size: int) -> Floats32:
-    """Ones at the slots, zeros elsewhere, ``(size,)``."""
+    """Ones at the slots, zeros elsewhere, shape ``(size,)``."""
     result = np.zeros(size, np.float32)
     result[slots] = 1.0
     return result

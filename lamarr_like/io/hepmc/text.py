@@ -171,7 +171,7 @@ class Lines:
         self.event = np.cumsum(self.kind == ord("E")) - 1
 
     def where(self, kind: str) -> Ints:
-        """Numbers of the lines that begin with a letter."""
+        """Numbers of the lines that begin with a letter, shape ``(n,)``."""
         return np.flatnonzero(self.kind == ord(kind))
 
     def line(self, line: int) -> bytes:
@@ -192,7 +192,7 @@ class Lines:
         """Named columns of some lines of the same kind; further fields are ignored.
 
         Args:
-            lines: numbers of the lines.
+            lines: numbers of the lines, shape ``(n,)``; so is each column.
             names: names of the fields after the letter; ``"_"`` for those not needed.
             least: fewest fields that such a line may have, the letter included.
         """

@@ -63,6 +63,13 @@ class Prepared:
             block: pieces.
             width: clusters in a piece, padded.
             rows: clusters of all pieces that take part in the likelihood, padded.
+
+        Returns:
+            What `encoder_feed` gives after ``encoder_``, and `Layout.feed`, but for ``source_``,
+            after ``decoder_``, of the same shapes; ``able``, ``own`` and ``pointer`` of sources,
+            shape ``(size, length)``;
+            of the clusters in the likelihood ``at``, their slots, ``atom`` and ``weight``, shape
+            ``(rows,)``, and ``y``, shape ``(rows, n_outputs)``.
         """
         encoder = encoder_feed(block, self.sources, self.places)
         decoder = self.layout.feed(block, width, self.places)
@@ -144,7 +151,10 @@ def buckets_of(prepared: Prepared, config: TranslatorConfig) -> list[Bucket]:
 def batches_of(
     prepared: Prepared, buckets: list[Bucket], config: TranslatorConfig
 ) -> Iterator[tuple[dict[str, np.ndarray]]]:
-    """Batches of one bucket each, buckets as often as they have steps in an epoch."""
+    """Batches of one bucket each, buckets as often as they have steps in an epoch.
+
+    Arrays are of the shapes of `Prepared.batch`.
+    """
     rng = stream(config.seed, "order")
     share = np.array([len(b.pieces) / b.size for b in buckets])
     orders = [rng.permutation(b.pieces) for b in buckets]

@@ -89,7 +89,11 @@ class TranslatorTrainer:
         self._graph = tf.function(self._step)
 
     def step(self, batch: dict[str, np.ndarray]) -> tuple[float, float]:
-        """One update; returns cross entropy of an outcome and likelihood loss of a cluster."""
+        """One update; returns cross entropy of an outcome and likelihood loss of a cluster.
+
+        Args:
+            batch: arrays of the shapes of `Prepared.batch`.
+        """
         entropy, nll = self._graph(batch)
         return float(entropy), float(nll)
 
@@ -225,7 +229,12 @@ class HeadTrainer(ArmdnTrainer):
         super().__init__(self.sample, _head_config(config, config.head_steps))
 
     def batches(self) -> Iterator[tuple[np.ndarray, ...]]:
-        """Batches of clusters."""
+        """Batches of clusters.
+
+        Yields:
+            Features, shape ``(batch, n_features)``, class of atoms, shape ``(batch,)``, normal
+            scores, shape ``(batch, n_outputs)``, and weights, shape ``(batch,)``.
+        """
         sample, config = self.sample, self.config
         arrays = (sample.x, sample.atom, sample.y, sample.weights)
         return row_batches(arrays, config.batch, config.steps, config.seed)

@@ -79,6 +79,9 @@ def initial_weights(
 ) -> dict[str, np.ndarray]:
     """Initial weights by name, float32.
 
+    Dense kernels are of shape ``(n_in, n_out)``, their biases of shape ``(n_out,)``; those of pairs
+    have the channels first, shape ``(n_out, n_in)``.
+
     Args:
         config: settings.
         n_features: features of a source.

@@ -75,6 +75,10 @@ def compare(tracks: Columns, passed: Mask, measured: Map) -> Cells:
 def mean_difference(cells: Cells, where: Mask) -> tuple[float, float, float]:
     """Population-weighted mean absolute difference over some bins.
 
+    Args:
+        cells: the bins.
+        where: which count, shape ``(n_p, n_eta, n_tracks)``.
+
     Returns:
         The mean with the statistical part of each difference taken out of it, its error, and the
         mean without that correction.
@@ -94,7 +98,8 @@ def signed_slices(cells: Cells, axis: int) -> tuple[Floats, Floats, Floats, Floa
     """Efficiencies against one axis (0 for p, 1 for eta), standardised to the map's population.
 
     Returns:
-        Ours, its error, measured, its error; NaN where less than half of a slice is covered.
+        Ours, its error, measured, its error; NaN where less than half of a slice is covered;
+        each of shape ``(n_p,)`` or ``(n_eta,)``.
     """
     other = tuple(i for i in range(3) if i != axis)
     w = cells.population

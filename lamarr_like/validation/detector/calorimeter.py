@@ -102,12 +102,23 @@ def _terms(photons: Photons) -> tuple[Floats, Floats, Floats]:
 
 
 def photon_resolution(photons: Photons, edges: Floats, region: int | None = None) -> Curve:
-    """Core width of the measured over the generated energy, in bins of the energy [MeV]."""
+    """Core width of the measured over the generated energy, in bins of the energy [MeV].
+
+    Args:
+        photons: the photons.
+        edges: of the bins [MeV], shape ``(n_bins + 1,)``.
+        region: only those in it, None for all.
+    """
     mine = photons.found if region is None else photons.region == region
     return width_curve(photons.measured[mine] / photons.energy[mine], photons.energy[mine], edges)
 
 
 def merged_fraction(pions: Pi0, edges: Floats) -> Curve:
-    """Merged over merged and resolved pi0, in bins of the transverse momentum [MeV]."""
+    """Merged over merged and resolved pi0, in bins of the transverse momentum [MeV].
+
+    Args:
+        pions: the pi0.
+        edges: of the bins [MeV], shape ``(n_bins + 1,)``.
+    """
     seen = pions.merged | pions.resolved
     return share_curve(pions.merged[seen], pions.pt[seen], edges)

@@ -115,7 +115,7 @@ def _mask(batch: EventBatch, linked: Linked) -> Mask:
 
 
 def pulls(batch: EventBatch, linked: Linked) -> dict[str, Floats]:
-    """Residual over uncertainty of x, y, tx, ty and q/p of each linked track."""
+    """Residual over uncertainty of x, y, tx, ty and q/p of each linked track, shape ``(n,)``."""
     track, rows = batch.track, linked.rows
     residuals = {
         "x": linked.dx,
@@ -165,7 +165,11 @@ def reconstructible_long(batch: EventBatch, species: int = 0) -> Reconstructible
 
 
 def vertex_residuals(batch: EventBatch) -> tuple[Ints, dict[str, Floats]]:
-    """Tracks of each linked primary vertex and its distance to the collision [mm] by axis."""
+    """Tracks of each linked primary vertex and its distance to the collision [mm] by axis.
+
+    Returns:
+        All of shape ``(n,)``.
+    """
     reco = batch["reco_vertex"]
     linked = reco["mc_pv_id"] >= 0
     row = batch.vertex.offsets[reco.event_index[linked]] + reco["mc_pv_id"][linked]

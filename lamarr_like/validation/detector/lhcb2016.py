@@ -49,7 +49,10 @@ _COVARIANCES = (
 
 
 def prompt(vx: Floats, vy: Floats, vz: Floats) -> Mask:
-    """Whether origins [mm] lie in the luminous region, about its own middle in x and y."""
+    """Whether origins [mm] lie in the luminous region, about its own middle in x and y.
+
+    All are of shape ``(n,)``.
+    """
     near = np.hypot(vx - np.median(vx), vy - np.median(vy)) < _NEAR_R
     result: Mask = near & (np.abs(vz) < _NEAR_Z)
     return result

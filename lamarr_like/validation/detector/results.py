@@ -176,7 +176,10 @@ def series(
 def of_curve(
     labels: Labels, curve: Curve, *reference: Floats, scale: float = 1.0, **look: Unpack[Look]
 ) -> Series:
-    """A curve as a series, its edges times `scale`, beside a reference and maybe its error."""
+    """A curve as a series, its edges times `scale`, beside a reference and maybe its error.
+
+    The reference and its error are of the shape of the curve, ``(n,)``.
+    """
     bins = (curve.low * scale, curve.high * scale)
     return series(labels, bins, curve.y, curve.error, *reference, **look)
 
@@ -228,7 +231,7 @@ def worst(values: Sequence[float] | Floats, errors: Sequence[float] | Floats) ->
     """Position of the value furthest from 0 among those well measured, -1 for none.
 
     Well measured means an error of at most twice the median one, so that an almost empty bin does
-    not decide.
+    not decide. Values and errors are of shape ``(n,)``.
     """
     v, e = np.asarray(values, np.float64), np.asarray(errors, np.float64)
     good = np.isfinite(v) & np.isfinite(e)

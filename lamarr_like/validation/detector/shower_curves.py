@@ -99,5 +99,10 @@ def radius_90(showers: Showers) -> Floats:
 
 
 def shower_resolution(showers: Showers, edges: Floats) -> Curve:
-    """Relative width of the summed energy in bins of the energy [MeV]."""
+    """Relative width of the summed energy in bins of the energy [MeV].
+
+    Args:
+        showers: the showers.
+        edges: of the bins [MeV], shape ``(n_bins + 1,)``.
+    """
     return width_curve(showers.images.sum(axis=(1, 2)) / showers.energy, showers.energy, edges)

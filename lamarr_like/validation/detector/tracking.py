@@ -27,7 +27,7 @@ def momentum_resolution(batch: EventBatch, edges: Floats) -> Series:
 
     Args:
         batch: detailed events.
-        edges: of the bins [MeV].
+        edges: of the bins [MeV], shape ``(n_bins + 1,)``.
     """
     linked = curves.linked_long_tracks(batch)
     curve = curves.width_curve(batch.track["p"][linked.rows] / linked.p - 1.0, linked.p, edges)
@@ -43,7 +43,7 @@ def impact_parameter(batch: EventBatch, edges: Floats) -> Series:
 
     Args:
         batch: detailed events.
-        edges: of the bins [1/GeV].
+        edges: of the bins [1/GeV], shape ``(n_bins + 1,)``.
     """
     linked = curves.linked_long_tracks(batch)
     ip = curves.impact_parameters(batch, linked)
@@ -57,7 +57,7 @@ def primary_vertices(batch: EventBatch, edges: Floats) -> Iterator[Series]:
 
     Args:
         batch: detailed events.
-        edges: of the bins in numbers of tracks.
+        edges: of the bins in numbers of tracks, shape ``(n_bins + 1,)``.
     """
     n_tracks, residuals = curves.vertex_residuals(batch)
     for axis, residual in residuals.items():
@@ -75,9 +75,9 @@ def long_efficiency(
 
     Args:
         batch: detailed events.
-        p_edges: bins of the generated momentum [MeV].
-        eta_edges: bins of the generated pseudorapidity.
-        spd_edges: bins of the hits in the SPD.
+        p_edges: bins of the generated momentum [MeV], shape ``(n_bins + 1,)``.
+        eta_edges: bins of the generated pseudorapidity, shape ``(n_bins + 1,)``.
+        spd_edges: bins of the hits in the SPD, shape ``(n_bins + 1,)``.
     """
     able = curves.reconstructible_long(batch)
     every, hard = np.ones(len(able.p), np.bool_), able.p > 5e3
@@ -97,7 +97,7 @@ def ghosts(batch: EventBatch, edges: Floats) -> Iterator[Series]:
 
     Args:
         batch: detailed events.
-        edges: bins of the hits in the SPD.
+        edges: bins of the hits in the SPD, shape ``(n_bins + 1,)``.
     """
     track = batch.track
     long, ghost = track["track_type"] == LONG, track["origin"] == GHOST

@@ -214,7 +214,15 @@ def shapes(
     weights: Sequence[Floats],
     labels: Sequence[str | None] = (None, None),
 ) -> None:
-    """Histograms of both samples, each normalised to one, without numbers on the vertical axis."""
+    """Histograms of both samples, each normalised to one, without numbers on the vertical axis.
+
+    Args:
+        axes: where to draw.
+        edges: of the bins, shape ``(n_bins + 1,)``.
+        values: of each sample, shape ``(n,)``.
+        weights: of each sample, shape ``(n,)``.
+        labels: of both samples.
+    """
     pairs = zip(values, weights, strict=True)
     counts = [np.histogram(v, edges, weights=w / w.sum())[0] for v, w in pairs]
     stairs(axes, edges, counts, labels)
@@ -222,7 +230,14 @@ def shapes(
 
 
 def map_of(axes: Axes, bins: Bins, values: Floats, limit: float) -> None:
-    """Colour boxes of two axes by a value between -limit and limit, the number inside."""
+    """Colour boxes of two axes by a value between -limit and limit, the number inside.
+
+    Args:
+        axes: where to draw.
+        bins: the boxes.
+        values: of each box, NaN where it is not known, shape ``(n_bins,)``.
+        limit: where the colours end.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.patches import Rectangle

@@ -157,7 +157,11 @@ def _mixed(values: np.ndarray) -> Keys:
 
 
 def signatures(batch: EventBatch) -> Keys:
-    """From the number of the event and the momenta of its particles, as stored in float32."""
+    """From the number of the event and the momenta of its particles, as stored in float32.
+
+    Returns:
+        One of each event, shape ``(n_events,)``.
+    """
     particle = batch.particle
     bits = _mixed(particle["mc_px"].astype(np.float32))
     summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(bits, dtype=np.uint64)])
@@ -167,7 +171,7 @@ def signatures(batch: EventBatch) -> Keys:
 
 
 def fingerprints(batch: EventBatch) -> Keys:
-    """From the state of each track."""
+    """From the state of each track, shape ``(n_tracks,)``."""
     track = batch.track
     result = np.zeros(len(track), np.uint64)
     for name in ("x", "y", "z", "tx", "ty", "p"):

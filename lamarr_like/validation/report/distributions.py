@@ -227,7 +227,7 @@ def width_freedom(size: Floats) -> Floats:
     """Degrees of freedom of the error of a width: rows near its two ends, which give the density.
 
     Args:
-        size: effective number of rows.
+        size: effective number of rows, shape ``(n,)``; so is the result.
     """
     return np.array([2.0 * n * _step(n) if n > 0.0 else 0.0 for n in size])
 

@@ -78,7 +78,7 @@ class WorkingPoint:
         return f"{TITLE[self.variable]} {'>' if self.above else '<'} {self.cut:.4g}"
 
     def passes(self, columns: Mapping[str, np.ndarray]) -> Mask:
-        """Whether each row passes."""
+        """Whether each row passes, shape ``(n,)``."""
         values = columns[self.variable]
         result: Mask = values > self.cut if self.above else values < self.cut
         return result

@@ -91,7 +91,7 @@ class Sample:
 
 
 def rows(columns: Columns) -> Rows:
-    """Units and weights of a group of columns."""
+    """Units and weights of a group of columns, shape ``(n,)``."""
     return Rows(columns["unit"], columns["weight"])
 
 

@@ -127,8 +127,8 @@ def conditions(tracks: Columns, spd: Floats) -> Columns:
     """What the variables depend on, see `CONDITIONS`.
 
     Args:
-        tracks: columns of long tracks.
-        spd: edges of the steps of nSPDHits.
+        tracks: columns of long tracks, shape ``(n,)``; so are those returned.
+        spd: edges of the steps of nSPDHits, shape ``(n_edges,)``.
     """
     out = {"log_p": np.log10(tracks["p"]), "eta": tracks["eta"]}
     out["nSPDHits"] = np.searchsorted(spd, tracks["n_spd_hits"])
