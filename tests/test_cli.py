@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from chain_fakes import truth_events
+from chain_fakes import numbered, truth_events
 from places import TOP
 from typer.testing import CliRunner
 
@@ -178,15 +178,11 @@ def test_progress_is_told(models, tmp_path):
     assert summary.rate == 7 / summary.wall
 
 
-def _numbered(batch):
-    return batch.with_columns("event", mc_weight=batch.event["event_id"] * 2.0)
-
-
 def test_workers_keep_the_order():
     batch = truth_events(12)
     chunks = [batch.events(i, i + 2) for i in range(0, 12, 2)]
     with worker_pool(2) as pool:
-        out = concatenate(in_order(pool, _numbered, chunks, 2))
+        out = concatenate(in_order(pool, numbered, chunks, 2))
     np.testing.assert_array_equal(out.event["mc_weight"], batch.event["event_id"] * 2.0)
 
 

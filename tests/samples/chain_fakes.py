@@ -130,3 +130,7 @@ def fake_stage(name, **kwargs):
 def fake_stages():
     """The chain on fake models."""
     return [fake_stage(name) for name in CHAIN]
+
+
+def numbered(batch):
+    return batch.with_columns("event", mc_weight=batch.event["event_id"] * 2.0)

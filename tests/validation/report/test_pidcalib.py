@@ -54,8 +54,8 @@ def test_a_sample_agrees_with_a_map_of_itself(one, tmp_path):
     (tmp_path / "notes.root").write_text("no map: nothing in its name")
     maps = read_maps(tmp_path)
     assert [(m.name, m.cut.species) for m in maps] == [
-        ("JpsiK-Mu", 13),
-        ("kaons-rdx-K_2016", 321),
+        ("JpsiK-Mu", "mu"),
+        ("kaons-rdx-K_2016", "K"),
     ]
     counts = _counts(maps[1], one.track, with_columns("fast", 2).track)
     np.testing.assert_array_equal(counts.total[0], counts.total[1])
