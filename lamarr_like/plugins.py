@@ -37,6 +37,9 @@ MODEL_GROUP = "lamarr_like.models"
 FAMILY_GROUP = "lamarr_like.families"
 """Entry points of families that can be trained: `lamarr_like.nets.families.Family` each."""
 
+RESPONSE_GROUP = "lamarr_like.responses"
+"""Entry points of array-valued responses: `lamarr_like.responses.declared.Declared` each."""
+
 FIT_GROUP = "lamarr_like.fits"
 """Entry points of the trainings of stages: what `lamarr_like.training.fits.Fit` describes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +17,12 @@ from .generator import GeneratorSpec
 from .kinds import AbstractSpec, Model
 from .translator.spec import TranslatorSpec
 
-KINDS: dict[str, type[AbstractSpec]] = {
-    spec.kind: spec for spec in (ClassifierSpec, GeneratorSpec, TranslatorSpec)
+KINDS: dict[str, type[AbstractSpec] | str] = {
+    **{spec.kind: spec for spec in (ClassifierSpec, GeneratorSpec, TranslatorSpec)},
+    "response": "lamarr_like.responses.model:ResponseSpec",
 }
-"""Our kinds of models, by the ``kind`` in their ``config.json``."""
+"""Our kinds of models, by the ``kind`` in their ``config.json``; ``module:class`` where the class
+is in a room above."""
 
 _HEAD = Record({"kind": Text()}, ("kind",), open=True)
 
@@ -34,8 +37,12 @@ def find_kind(name: str, where: str) -> type[AbstractSpec]:
     Raises:
         ArtefactError: if there is none, or the plug-in cannot be imported or is none.
     """
-    if name in KINDS:
-        return KINDS[name]
+    ours = KINDS.get(name)
+    if isinstance(ours, str):
+        module, spec = ours.split(":")
+        ours = getattr(importlib.import_module(module), spec)
+    if ours is not None:
+        return ours
     found = plugins.load(plugins.MODEL_GROUP, name, ArtefactError)
     if found is None:
         known = ", ".join([*KINDS, *plugins.installed(plugins.MODEL_GROUP)])

@@ -97,6 +97,10 @@ class Network:
         model: serialised ONNX model whose inputs and outputs all have shape ``(rows, width)``.
         where: name for messages.
 
+    Attributes:
+        inputs, outputs: their names.
+        widths: of the outputs.
+
     Raises:
         ArtefactError: if ONNX Runtime refuses the model.
     """
@@ -107,12 +111,12 @@ class Network:
         for name, shape in (*self._run.inputs.items(), *self._run.outputs.items()):
             if len(shape) != 2 or isinstance(shape[0], int) or not isinstance(shape[1], int):
                 raise ArtefactError(f"{where}: {name!r} has the shape {shape}, not (rows, width)")
-        self._widths = [int(shape[1]) for shape in self._run.outputs.values()]
+        self.widths = [int(shape[1]) for shape in self._run.outputs.values()]
 
     def __call__(self, **inputs: Floats32) -> list[Floats32]:
         """Run on arrays of shape ``(n, width)``; one array of shape ``(n, width)`` an output."""
         n = len(next(iter(inputs.values())))
-        results = [np.empty((n, width), dtype=np.float32) for width in self._widths]
+        results = [np.empty((n, width), dtype=np.float32) for width in self.widths]
         for start, stop, size in _blocks(n):
             feed = {name: _padded(inputs[name][start:stop], size) for name in self.inputs}
             for result, block in zip(results, self._run(**feed), strict=True):

@@ -88,22 +88,25 @@ FAMILIES: Mapping[str, Family] = {
 """Our families by name."""
 
 
-def find_family(name: str, kind: str | None = None) -> Family:
+def find_family(
+    name: str, kind: str | None = None, among: Mapping[str, Family] = FAMILIES
+) -> Family:
     """A family by its name: ours, or that of a plug-in.
 
     Args:
         name: its name.
         kind: kind of model that it must make; None for any.
+        among: ours.
 
     Raises:
         TrainingError: if there is none, with a list of those that there are.
     """
-    found = FAMILIES.get(name) or plugins.load(plugins.FAMILY_GROUP, name, TrainingError)
+    found = among.get(name) or plugins.load(plugins.FAMILY_GROUP, name, TrainingError)
     if found is not None and not (isinstance(found, Family) and found.name == name):
         raise TrainingError(f"plug-in {name!r} is {found!r}, no Family of that name")
     if found is None or kind not in (None, found.kind):
         of = "" if kind is None else f" of {kind}s"
-        known = [k for k, family in FAMILIES.items() if kind in (None, family.kind)]
+        known = [k for k, family in among.items() if kind in (None, family.kind)]
         known += plugins.installed(plugins.FAMILY_GROUP)
         raise TrainingError(f"no family {name!r}{of}; there are {', '.join(known)}")
     return found

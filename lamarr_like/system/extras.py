@@ -9,6 +9,7 @@ from ..errors import MissingExtraError
 EXTRAS = {
     "batch": ("distributed", "dask_jobqueue"),
     "detailed": ("numba",),
+    "geant4": ("geant4_pybind",),
     "plot": ("matplotlib", "mplhep"),
     "report": ("jinja2", "matplotlib", "mplhep", "hist"),
     "train": ("tensorflow", "keras", "onnx", "sklearn"),

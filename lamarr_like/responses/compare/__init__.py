@@ -1,0 +1,1 @@
+"""Judgement of drawn responses beside detailed ones."""

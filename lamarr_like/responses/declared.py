@@ -1,0 +1,95 @@
+"""Responses that are known by name, and how their detailed samples are made.
+
+A response of a plug-in joins by an entry point that names a `Declared`::
+
+    [project.entry-points."lamarr_like.responses"]
+    preshower = "my_detector:PRESHOWER"
+
+One without a detailed simulation needs no code: its declaration is a YAML file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .. import plugins
+from ..arrays import Floats, Floats32, Keys
+from ..errors import SchemaError
+from . import ecal_shower
+from .response import Response, response_file
+
+
+class Simulate(Protocol):
+    """A detailed simulation, called in a process of its own."""
+
+    def __call__(self, conditions: Mapping[str, Floats], keys: Keys) -> Floats32:
+        """Arrays of some particles, shape ``(n, *shape)``.
+
+        Args:
+            conditions: shapes ``(n,)``.
+            keys: of the random numbers of each, shape ``(n,)``; an array depends on its own only.
+        """
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A response with its detailed simulation.
+
+    Args:
+        response: declaration.
+        particles: ``particles(n, seed, first)`` gives the conditions of a sample, by name.
+        simulate: its detailed simulation, a function of a module.
+        extra: extra of this package that it needs; empty for none.
+    """
+
+    response: Response
+    particles: Callable[[int, int, int], dict[str, Floats]]
+    simulate: Simulate
+    extra: str = ""
+
+
+RESPONSES: Mapping[str, Declared] = {
+    one.response.name: one
+    for one in (
+        Declared(
+            ecal_shower.ECAL_SHOWER, ecal_shower.particles, ecal_shower.simulate, extra="geant4"
+        ),
+    )
+}
+"""Our responses by name."""
+
+
+def find_declared(name: str) -> Declared:
+    """A response with its detailed simulation: ours, or that of a plug-in.
+
+    Raises:
+        SchemaError: if there is none, with a list of those that there are.
+    """
+    if name in RESPONSES:
+        return RESPONSES[name]
+    found = plugins.load(plugins.RESPONSE_GROUP, name, SchemaError)
+    if found is None:
+        raise SchemaError(f"no response {name!r}; there are {', '.join(known())}")
+    if not isinstance(found, Declared) or found.response.name != name:
+        raise SchemaError(f"plug-in {name!r} is {found!r}, no Declared response of that name")
+    return found
+
+
+def find_response(name: str) -> Response:
+    """A declaration by its name, or from a YAML file.
+
+    Raises:
+        SchemaError: if there is none.
+        SchemaError: if the file is none.
+    """
+    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
+        return response_file(name)
+    return find_declared(name).response
+
+
+def known() -> list[str]:
+    """Names of all responses."""
+    return [*RESPONSES, *plugins.installed(plugins.RESPONSE_GROUP)]

@@ -1,0 +1,35 @@
+"""Families of response generators: name, settings, and what fits them.
+
+A plug-in's family joins through the same entry points as those of the chain's models
+(`lamarr_like.nets.families`); its settings are of kind ``response``, and it is fitted to a
+`lamarr_like.responses.samples.ResponseSample`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..nets.families import Family, find_family
+from .config import LibraryConfig, SplittingConfig
+
+_ROOM = "lamarr_like.responses.training"
+
+RESPONSE_FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        Family(SplittingConfig, f"{_ROOM}.splitting:fit_splitting"),
+        Family(LibraryConfig, f"{_ROOM}.library:fit_library", extra=""),
+    )
+}
+"""Our families by name; the first one is taken where none is named."""
+
+DEFAULT = next(iter(RESPONSE_FAMILIES))
+
+
+def find_response_family(name: str) -> Family:
+    """A family by its name: ours, or that of a plug-in.
+
+    Raises:
+        TrainingError: if there is none, with a list of those that there are.
+    """
+    return find_family(name, "response", RESPONSE_FAMILIES)

@@ -1,0 +1,274 @@
+"""Blocks into cells: every block is halved, and what it holds shared, until single cells are left.
+
+A small network sees the block, where it lies from the middle, what it holds and the particle, and
+gives the law of the share of its first half: nothing, all, or a mixture of logistic laws of the
+log-odds.  Sparse blocks end early, so only what is not empty costs something.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arrays import Floats, Floats32, Ints, Keys, Mask
+from ..engine.onnx_session import Network
+from ..rng import mix
+from .blocks import Layout
+from .frame import Placement
+from .hits import Hits
+
+COMPONENTS = 3
+"""Logistic laws of a share."""
+
+OUTPUTS = 2 + 3 * COMPONENTS
+"""Logits of nothing and all, then logits, means and log widths of the laws."""
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Nodes(NamedTuple):
+    """Blocks of some particles.
+
+    Args:
+        row: number of the particle, shape ``(m,)``.
+        low, high: first cell and the one behind the last, in the frame, shape ``(m, rank)``.
+        value: what they hold, shape ``(m,)``.
+    """
+
+    row: Ints
+    low: Ints
+    high: Ints
+    value: Floats
+
+    def take(self, rows: Ints | Mask) -> Nodes:
+        """Some of them."""
+        return Nodes(self.row[rows], self.low[rows], self.high[rows], self.value[rows])
+
+
+class Split(NamedTuple):
+    """How blocks are halved.
+
+    Args:
+        axis: along which, shape ``(m,)``.
+        at: first cell of the second half, shape ``(m,)``.
+    """
+
+    axis: Ints
+    at: Ints
+
+
+def visible(placement: Placement, shape: tuple[int, ...]) -> tuple[Ints, Ints]:
+    """First cell of the array in the frame and the one behind the last, shape ``(n, rank)``."""
+    n, rank = placement.origin.shape
+    row = np.arange(n)
+    corners = []
+    for end in (np.zeros(rank), np.array(shape) - 1):
+        cell = np.broadcast_to(end.astype(np.int64), (n, rank)).copy()
+        corners.append(placement.to_frame(Hits(row, cell, np.zeros(n, np.float32))).cell)
+    return np.minimum(*corners), np.maximum(*corners) + 1
+
+
+def blocks_of(
+    layout: Layout, placement: Placement, energies: Floats, least: float
+) -> tuple[Nodes, Ints]:
+    """Blocks that hold something, cut to the array, and the number of each.
+
+    Args:
+        layout: of the response.
+        placement: of the particles.
+        energies: what each block holds, shape ``(n, n_blocks)``.
+        least: what a block must hold.
+    """
+    low, high = visible(placement, layout.response.shape)
+    row, block = np.nonzero(energies > least)
+    first = np.maximum(layout.low[block], low[row])
+    last = np.minimum(layout.high[block], high[row])
+    inside = (last > first).all(axis=1)
+    nodes = Nodes(row, first, last, energies[row, block]).take(inside)
+    return nodes, block[inside]
+
+
+def halves(nodes: Nodes) -> Split:
+    """The longest axis, in its middle."""
+    sides = nodes.high - nodes.low
+    axis = sides.argmax(axis=1)
+    every = np.arange(len(axis))
+    return Split(axis, nodes.low[every, axis] + sides[every, axis] // 2)
+
+
+def children(nodes: Nodes, split: Split, share: Floats, least: float) -> tuple[Nodes, Ints, Mask]:
+    """Halves that hold something, the node of each and whether it is the second half.
+
+    What a half would hold below `least` goes to the other one.
+
+    Args:
+        nodes: blocks of more than one cell.
+        split: how they are halved.
+        share: of the first half, shape ``(m,)``.
+        least: smallest value of a cell.
+    """
+    first = nodes.value * share
+    first = np.where(first < least, 0.0, first)
+    second = nodes.value - first
+    small = (second < least) & (first > 0)
+    first, second = np.where(small, nodes.value, first), np.where(small, 0.0, second)
+    every = np.arange(len(share))
+    high, low = nodes.high.copy(), nodes.low.copy()
+    high[every, split.axis], low[every, split.axis] = split.at, split.at
+    keep = (np.flatnonzero(first > 0), np.flatnonzero(second > 0))
+    parent = np.concatenate(keep)
+    found = Nodes(
+        nodes.row[parent],
+        np.concatenate([nodes.low[keep[0]], low[keep[1]]]),
+        np.concatenate([high[keep[0]], nodes.high[keep[1]]]),
+        np.concatenate([first[keep[0]], second[keep[1]]]),
+    )
+    return found, parent, np.arange(len(parent)) >= len(keep[0])
+
+
+def node_input(nodes: Nodes, split: Split, given: Floats, scale: int | None) -> Floats32:
+    """What the network sees of a block, shape ``(m, n_inputs)``.
+
+    Args:
+        nodes: blocks of more than one cell.
+        split: how they are halved.
+        given: normalised features of the particles, shape ``(n, n_given)``.
+        scale: number of the feature of the scale; None for none.
+    """
+    sides = nodes.high - nodes.low
+    middle = 0.5 * (nodes.low + nodes.high - 1)
+    rank = sides.shape[1]
+    far = np.sqrt((middle**2).sum(axis=1))
+    log_value = np.log(nodes.value)
+    columns = [
+        *(np.sign(middle[:, k]) * np.log1p(np.abs(middle[:, k])) for k in range(rank)),
+        np.log1p(far),
+        *(np.log2(sides[:, k]) for k in range(rank)),
+        *((split.axis == k) * 1.0 for k in range(rank)),
+        0.3 * log_value,
+        *given[nodes.row].T,
+    ]
+    if scale is not None:
+        columns.append(0.3 * log_value - given[nodes.row, scale])
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def drawn_share(law: Floats32, uniforms: Floats) -> Floats:
+    """Shares of the first halves, shape ``(m,)``.
+
+    Args:
+        law: output of the network, shape ``(m, OUTPUTS)``.
+        uniforms: shape ``(m, 3)``.
+    """
+    law = law.astype(np.float64)
+    weights = np.exp(np.clip(law[:, :2], -30, 30))
+    kind = uniforms[:, 0] * (1 + weights.sum(axis=1))
+    k = COMPONENTS
+    logits = law[:, 2 : 2 + k]
+    weight = np.exp(logits - logits.max(axis=1, keepdims=True))
+    summed = np.cumsum(weight, axis=1)
+    chosen = (uniforms[:, 1:2] * summed[:, -1:] > summed[:, :-1]).sum(axis=1)
+    every = np.arange(len(law))
+    mean, width = law[every, 2 + k + chosen], np.exp(law[every, 2 + 2 * k + chosen])
+    u = uniforms[:, 2]
+    odds = mean + width * (np.log(u) - np.log1p(-u))
+    share = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    nothing, every_thing = kind < weights[:, 0], kind > 1 + weights[:, 0]
+    return np.where(nothing, 0.0, np.where(every_thing, 1.0, share))
+
+
+def fill(
+    nodes: Nodes,
+    keys: Keys,
+    given: Floats,
+    network: Network | None,
+    *,
+    scale: int | None,
+    least: float,
+) -> Hits:
+    """Cells of blocks.
+
+    Args:
+        nodes: the blocks.
+        keys: of the random numbers of each block, shape ``(m,)``.
+        given: normalised features of the particles, shape ``(n, n_given)``.
+        network: gives `OUTPUTS` numbers for `node_input`; None where all blocks are cells.
+        scale: number of the feature of the scale; None for none.
+        least: smallest value of a cell.
+    """
+    done: list[Nodes] = []
+    while len(nodes.row):
+        single = ((nodes.high - nodes.low) == 1).all(axis=1)
+        done.append(nodes.take(single))
+        nodes, keys = nodes.take(~single), keys[~single]
+        if not len(nodes.row) or network is None:
+            break
+        split = halves(nodes)
+        law = network(node=node_input(nodes, split, given, scale))[0]
+        share = drawn_share(law, _uniforms(keys))
+        nodes, parent, second = children(nodes, split, share, least)
+        with np.errstate(over="ignore"):
+            keys = mix(keys[parent] + (second.astype(np.uint64) + np.uint64(5)) * _STEP)
+    cells = [np.concatenate(parts) for parts in zip(*done, strict=True)]
+    order = np.argsort(cells[0], kind="stable")
+    return Hits(cells[0][order], cells[1][order], cells[3][order].astype(np.float32))
+
+
+def _uniforms(keys: Keys) -> Floats:
+    """Three numbers in (0, 1) for each key."""
+    with np.errstate(over="ignore"):
+        bits = mix(keys[:, None] + np.arange(1, 4, dtype=np.uint64) * _STEP)
+    found: Floats = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return found
+
+
+def splits_of(
+    layout: Layout, placement: Placement, hits: Hits, given: Floats, scale: int | None
+) -> tuple[Floats32, Floats]:
+    """What the network is trained on: blocks of a sample, and the shares of their first halves.
+
+    Args:
+        layout: of the response.
+        placement: of the particles.
+        hits: their arrays, in the frame.
+        given: normalised features, shape ``(n, n_given)``.
+        scale: number of the feature of the scale; None for none.
+
+    Returns:
+        Inputs, shape ``(m, n_inputs)``, and shares, shape ``(m,)``.
+    """
+    energies = layout.energies(hits, len(given))
+    nodes, block = blocks_of(layout, placement, energies, 0.0)
+    number = np.full(energies.shape, -1, dtype=np.int64)
+    number[nodes.row, block] = np.arange(len(block))
+    node = number[hits.row, layout.block_of(hits.cell)]
+    cell, value = hits.cell[node >= 0], hits.value[node >= 0].astype(np.float64)
+    node = node[node >= 0]
+    inputs, shares = [], []
+    while len(node):
+        several = ((nodes.high - nodes.low) > 1).any(axis=1)
+        renumbered = np.cumsum(several) - 1
+        kept = several[node]
+        cell, value, node = cell[kept], value[kept], renumbered[node[kept]]
+        nodes = nodes.take(several)
+        if not len(node):
+            break
+        split = halves(nodes)
+        second = cell[np.arange(len(node)), split.axis[node]] >= split.at[node]
+        n = len(nodes.row)
+        sums = np.bincount(node * 2 + second, weights=value, minlength=2 * n).reshape(n, 2)
+        filled = np.bincount(node * 2 + second, minlength=2 * n).reshape(n, 2) > 0
+        share = sums[:, 0] / sums.sum(axis=1)
+        share[~filled[:, 0]], share[~filled[:, 1]] = 0.0, 1.0
+        inputs.append(node_input(nodes, split, given, scale))
+        shares.append(share)
+        nodes, parent, later = children(nodes, split, share, 0.0)
+        place = np.full((n, 2), -1, dtype=np.int64)
+        place[parent, later.astype(int)] = np.arange(len(parent))
+        node = place[node, second.astype(int)]
+        kept = node >= 0
+        cell, value, node = cell[kept], value[kept], node[kept]
+    if not inputs:
+        return np.zeros((0, 0), np.float32), np.zeros(0)
+    return np.concatenate(inputs), np.concatenate(shares)

@@ -1,0 +1,158 @@
+"""The frame of a response in which models see it: moved to the middle and folded by symmetries.
+
+Where a response is declared to move with its particle by whole cells, to be mirrored or to have its
+axes exchanged with it, every particle is brought to the one cell, side and order that models are
+trained on, and what they draw is brought back.  A model then has an eighth of the conditions to
+learn, for cells in a plane, and obeys the symmetries exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Floats, Ints, Mask
+from .hits import Hits, hits_of
+from .response import Response
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How each of some particles was brought to the common frame.
+
+    Args:
+        given: features in that frame, and behind them how far the expected middle of the response
+            is from the middle of its cell along each axis that shifts; shape ``(n, n_given)``.
+        origin: cell that became the one in the middle, shape ``(n, rank)``.
+        sign: -1 where an axis is mirrored, else 1, shape ``(n, rank)``.
+        swapped: whether the axes are exchanged, shape ``(n,)``.
+        axes: the two that may be.
+    """
+
+    given: Floats
+    origin: Ints
+    sign: Ints
+    swapped: Mask
+    axes: tuple[int, int]
+
+    def to_frame(self, hits: Hits) -> Hits:
+        """Cells counted from the one in the middle."""
+        return hits._replace(
+            cell=self._swap(hits.row, (hits.cell - self.origin[hits.row]) * self.sign[hits.row])
+        )
+
+    def to_array(self, hits: Hits) -> Hits:
+        """The opposite of `to_frame`."""
+        cell = self._swap(hits.row, hits.cell)
+        return hits._replace(cell=cell * self.sign[hits.row] + self.origin[hits.row])
+
+    def _swap(self, row: Ints, cell: Ints) -> Ints:
+        swapped = self.swapped[row]
+        if not swapped.any():
+            return cell
+        a, b = self.axes
+        result = cell.copy()
+        result[swapped, a], result[swapped, b] = cell[swapped, b], cell[swapped, a]
+        return result
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What brings particles of a response to the common frame.
+
+    Args:
+        response: its declaration.
+        depth: for each shift, how far along the particle's path the response sits: at unit
+            logarithmic scale, and its slope with that logarithm; shape ``(n_shifts, 2)``.
+    """
+
+    response: Response
+    depth: Floats
+
+    @classmethod
+    def fit(cls, response: Response, seen: Floats, arrays: np.ndarray) -> Frame:
+        """From a sample: where the mean of the response lies along the path of its particle.
+
+        Args:
+            response: declaration.
+            seen: features, shape ``(n, n_features)``.
+            arrays: of shape ``(n, *shape)``.
+        """
+        hits = hits_of(arrays)
+        sums = np.maximum(hits.sums(len(seen)), 1e-30)
+        depth = np.zeros((len(response.shifts), 2))
+        for k, shift in enumerate(response.shifts):
+            if not shift.slope:
+                continue
+            axis = response.axis(shift.axis)
+            weights = hits.value * response.axes[axis].centres[hits.cell[:, axis]]
+            mean = np.bincount(hits.row, weights=weights, minlength=len(seen)) / sums
+            moved = mean - seen[:, response.feature(shift.feature)]
+            slope = seen[:, response.feature(shift.slope)]
+            columns = np.stack([slope, slope * _log_scale(response, seen)], axis=1)
+            depth[k] = np.linalg.lstsq(columns, moved, rcond=None)[0]
+        return cls(response, depth)
+
+    def place(self, seen: Floats) -> Placement:
+        """The placement of some particles.
+
+        Args:
+            seen: their features, shape ``(n, n_features)``.
+        """
+        response = self.response
+        n, rank = len(seen), len(response.axes)
+        given = seen.copy()
+        origin = np.zeros((n, rank), dtype=np.int64)
+        sign = np.ones((n, rank), dtype=np.int64)
+        offset: dict[int, Floats] = {}
+        for shift, depth in zip(response.shifts, self.depth, strict=True):
+            k, place = response.axis(shift.axis), response.feature(shift.feature)
+            axis = response.axes[k]
+            middle = seen[:, place].copy()
+            if shift.slope:
+                along = depth[0] + depth[1] * _log_scale(response, seen)
+                middle += seen[:, response.feature(shift.slope)] * along
+            origin[:, k] = np.floor((middle - axis.start) / axis.pitch).astype(np.int64)
+            centre = axis.start + (origin[:, k] + 0.5) * axis.pitch
+            given[:, place] -= centre
+            offset[k] = middle - centre
+        for mirror in response.mirrors:
+            k = response.axis(mirror.axis)
+            names = [response.feature(name) for name in mirror.negates]
+            decides = offset[k] if k in offset else given[:, names[0]]
+            turned = decides < 0
+            given[np.ix_(turned, names)] *= -1
+            sign[turned, k] = -1
+            if k in offset:
+                offset[k] = np.abs(offset[k])
+            else:
+                origin[turned, k] = response.axes[k].size - 1
+        swapped = np.zeros(n, dtype=bool)
+        axes = (0, 0)
+        for exchange in response.exchanges:
+            axes = (response.axis(exchange.axes[0]), response.axis(exchange.axes[1]))
+            pairs = [(response.feature(a), response.feature(b)) for a, b in exchange.pairs]
+            a, b = (offset[k] if k in offset else given[:, pairs[0][i]] for i, k in enumerate(axes))
+            swapped = b > a
+            for i, j in pairs:
+                given[swapped, i], given[swapped, j] = given[swapped, j], given[swapped, i]
+            if axes[0] in offset and axes[1] in offset:
+                offset[axes[0]], offset[axes[1]] = np.maximum(a, b), np.minimum(a, b)
+        given = np.concatenate([given, *(v[:, None] for v in offset.values())], axis=1)
+        return Placement(given, origin, sign, swapped, axes)
+
+    @property
+    def n_given(self) -> int:
+        """Number of columns of `Placement.given`."""
+        return len(self.response.features) + len(self.response.shifts)
+
+    @property
+    def middle(self) -> tuple[int, ...]:
+        """Cell along each axis that the frame's origin stands for, where arrays are drawn whole."""
+        moved = {self.response.axis(shift.axis) for shift in self.response.shifts}
+        return tuple(n // 2 if k in moved else 0 for k, n in enumerate(self.response.shape))
+
+
+def _log_scale(response: Response, seen: Floats) -> Floats:
+    return seen[:, response.feature(response.scale)] if response.scale else np.zeros(len(seen))

@@ -1,0 +1,143 @@
+"""Draws from a library: the stored shower of the most similar particle, scaled to its energy.
+
+A frozen library of showers that are scaled and moved is how Bock et al. (Nucl. Instrum. Meth. 186
+(1981) 533) and ATLAS (Barberio and Straessner, ATL-PHYS-PUB-2007-013) simulated calorimeters fast.
+Here similarity counts what changes the response most (see `lamarr_like.responses.training.library`)
+and moving and mirroring are exact (`lamarr_like.responses.frame`), so a small library goes far.  It
+knows no array that it has not stored: many draws repeat each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Floats, Ints, Keys
+from ..errors import ArtefactError
+from .frame import Placement
+from .hits import Hits
+
+LOG_STEP = 1 / 12
+"""Step of the stored logarithms: a cell's energy is kept to 4 %, spread evenly when drawn."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """Stored arrays.
+
+    Args:
+        given: features of their particles in the frame, shape ``(m, n_given)``.
+        weights: by which features are multiplied where similarity is measured, ``(n_given,)``.
+        start: first hit of each array and the one behind the last, shape ``(m + 1,)``.
+        cell: cells of the hits in the frame, shape ``(h, rank)``.
+        level: logarithms of their values in steps of `LOG_STEP` above `least`, shape ``(h,)``.
+        total: sum of each array, shape ``(m,)``.
+        least: value of level 0.
+        neighbours: among how many of the most similar one is chosen.
+    """
+
+    given: Floats
+    weights: Floats
+    start: Ints
+    cell: Ints
+    level: Ints
+    total: Floats
+    least: float
+    neighbours: int
+
+    def draw(self, placement: Placement, keys: Keys, scale: int | None) -> Hits:
+        """Hits in the frame.
+
+        Args:
+            placement: of the particles.
+            keys: of the random numbers of each.
+            scale: number of the feature of the scale; None for none.
+        """
+        from ..rng import mix
+
+        tree = self._tree
+        k = min(self.neighbours, len(self.given))
+        _, near = tree.query(placement.given * self.weights, k=k)
+        n = len(keys)
+        near = near.reshape(n, k)
+        chosen = near[np.arange(n), (_unit(keys) * k).astype(np.int64)]
+        count = np.diff(self.start)[chosen]
+        row = np.repeat(np.arange(n), count)
+        place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        hit = place + np.repeat(self.start[chosen], count)
+        with np.errstate(over="ignore"):
+            u = _unit(mix(keys[row] + (place.astype(np.uint64) + np.uint64(1)) * _STEP))
+        value = self.least * np.exp((self.level[hit] + u - 0.5) * LOG_STEP)
+        total = self.total[chosen]
+        if scale is not None:
+            total = total * np.exp(placement.given[:, scale] - self.given[chosen, scale])
+        sums = np.bincount(row, weights=value, minlength=n)
+        value = value * (total / np.maximum(sums, 1e-30))[row]
+        return Hits(row, self.cell[hit], value.astype(np.float32))
+
+    @property
+    def _tree(self):  # type: ignore[no-untyped-def]
+        if "_kept" not in self.__dict__:
+            from scipy.spatial import cKDTree
+
+            object.__setattr__(self, "_kept", cKDTree(self.given * self.weights))
+        return self.__dict__["_kept"]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Arrays for an ``.npz`` file, as small as they can be."""
+        return {
+            "library_given": self.given.astype(np.float32),
+            "library_weights": self.weights,
+            "library_count": np.diff(self.start).astype(np.uint32),
+            "library_cell": self.cell.astype(
+                np.int16 if np.abs(self.cell).max() > 127 else np.int8
+            ),
+            "library_level": self.level.astype(np.uint8),
+            "library_total": self.total.astype(np.float32),
+        }
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], least: float, neighbours: int, where: str
+    ) -> Library:
+        """The opposite of `to_arrays`.
+
+        Raises:
+            ArtefactError: if the tables do not fit to each other.
+        """
+        start = np.concatenate([[0], np.cumsum(arrays["library_count"].astype(np.int64))])
+        given = arrays["library_given"].astype(np.float64)
+        cell, level = arrays["library_cell"].astype(np.int64), arrays["library_level"]
+        m = len(given)
+        if not (
+            m
+            and len(start) == m + 1
+            and len(cell) == len(level) == start[-1]
+            and arrays["library_total"].shape == (m,)
+            and arrays["library_weights"].shape == (given.shape[1],)
+            and np.isfinite(given).all()
+            and np.isfinite(arrays["library_weights"]).all()
+            and np.isfinite(arrays["library_total"]).all()
+        ):
+            raise ArtefactError(f"{where}: the tables of the library do not fit each other")
+        return cls(
+            given,
+            arrays["library_weights"].astype(np.float64),
+            start,
+            cell,
+            level.astype(np.int64),
+            arrays["library_total"].astype(np.float64),
+            least,
+            neighbours,
+        )
+
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _unit(keys: Keys) -> Floats:
+    """One number in (0, 1) for each key."""
+    found: Floats = ((keys >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return found

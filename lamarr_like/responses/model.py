@@ -1,0 +1,342 @@
+"""Trained generators of a response at run time, whatever their family.
+
+All share the frame of `lamarr_like.responses.frame`.  What differs is how an array in it is drawn:
+from a `lamarr_like.responses.library`, or as codes of blocks by a network, once or in steps, which
+`lamarr_like.responses.filling` makes into cells.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..arrays import Floats, Floats32, Keys, ReadColumns
+from ..engine.kinds import AbstractSpec
+from ..engine.model_config import NAMES
+from ..engine.model_tables import file_of, read_arrays
+from ..engine.onnx_session import Network
+from ..errors import ArtefactError, SchemaError
+from ..files.forms import Anything, Form, Items, Number, Place, Record, Text
+from ..rng import mix, stream_keys
+from .blocks import Layout, Shells
+from .codes import Codes, scaled
+from .filling import OUTPUTS, blocks_of, fill
+from .frame import Frame, Placement
+from .hits import Hits
+from .library import Library
+from .response import Response, read_response
+
+BATCH = 2048
+"""Particles drawn at a time."""
+
+MOST_NOISE = 2048
+MOST_STEPS = 1000
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Method(ABC):
+    """How arrays are drawn in the common frame."""
+
+    @abstractmethod
+    def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
+        """Hits in the frame.
+
+        Args:
+            placement: of the particles.
+            keys: of the random numbers of each.
+            steps: of families that have such a dial, 0 for their own.
+        """
+
+
+class ResponseModel:
+    """Draws arrays for particles.
+
+    Args:
+        frame: common frame.
+        method: how arrays are drawn in it.
+        where: name for messages.
+
+    Attributes:
+        response: declaration.
+        conditions: names of its conditions.
+    """
+
+    def __init__(self, frame: Frame, method: Method, where: str) -> None:
+        self.response: Response = frame.response
+        self.conditions = tuple(c.name for c in frame.response.conditions)
+        self._frame, self._method, self._where = frame, method, where
+
+    def draw(self, conditions: ReadColumns, seed: int, *, steps: int = 0) -> Floats32:
+        """Arrays, shape ``(n, *shape)``: that of particle ``i`` depends on seed and ``i`` only.
+
+        Args:
+            conditions: shapes ``(n,)``.
+            seed: of the draw.
+            steps: of families that have such a dial, 0 for their own.
+
+        Raises:
+            SchemaError: if a condition is missing, not finite or out of range.
+        """
+        n = len(next(iter(self.response.checked(conditions, self._where).values())))
+        keys = stream_keys(seed, f"{self.response.name} drawn", np.arange(n))
+        arrays = np.zeros((n, *self.response.shape), np.float32)
+        for first in range(0, n, BATCH):
+            rows = slice(first, first + BATCH)
+            part = {name: np.asarray(conditions[name])[rows] for name in self.conditions}
+            hits = self.hits(part, keys[rows], steps=steps)
+            arrays[rows] = hits.dense(len(keys[rows]), self.response.shape)
+        return arrays
+
+    def hits(self, conditions: ReadColumns, keys: Keys, *, steps: int = 0) -> Hits:
+        """The cells that are not empty, for particles with keys of their own.
+
+        Args:
+            conditions: shapes ``(n,)``.
+            keys: of the random numbers of each, shape ``(n,)``; see `lamarr_like.rng`.
+            steps: as for `draw`.
+
+        Raises:
+            SchemaError: as `draw`, or if the keys are not as many.
+        """
+        seen = self.response.seen(conditions, self._where)
+        if len(keys) != len(seen):
+            raise SchemaError(f"{self._where}: {len(keys)} keys for {len(seen)} particles")
+        if not len(seen):
+            rank = len(self.response.shape)
+            return Hits(np.zeros(0, int), np.zeros((0, rank), int), np.zeros(0, np.float32))
+        placement = self._frame.place(seen)
+        hits = placement.to_array(self._method.draw(placement, keys, steps))
+        inside = (hits.cell >= 0) & (hits.cell < np.array(self.response.shape))
+        value = np.rint(hits.value) if self.response.values == "counts" else hits.value
+        kept = inside.all(axis=1) & (value >= self.response.threshold) & (value > 0)
+        return Hits(hits.row[kept], hits.cell[kept], value[kept])
+
+    def rehearse(self) -> None:
+        """Draw for one particle in the middle of the declared ranges."""
+        row = {}
+        for c in self.response.conditions:
+            low, high = (b if np.isfinite(b) else 1.0 for b in (c.low, c.high))
+            row[c.name] = np.array([0.5 * (low + high)])
+        self.hits(row, np.array([1], np.uint64), steps=1)
+
+
+class LibraryMethod(Method):
+    """Stored arrays.
+
+    Args:
+        library: of them.
+        scale: number of the feature of the scale; None for none.
+    """
+
+    def __init__(self, library: Library, scale: int | None) -> None:
+        self.library, self.scale = library, scale
+
+    def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
+        """See `Method.draw`."""
+        return self.library.draw(placement, keys, self.scale)
+
+
+class CodesMethod(Method):
+    """Codes of blocks by a network, then their cells by another.
+
+    Args:
+        layout: blocks.
+        codes: scores of codes.
+        mean, sd: by which what is given is normalised, shape ``(n_given,)``.
+        network: of the codes.
+        filling: of the cells; None where all blocks are cells.
+        noise: how many uniform and normal numbers a draw needs.
+        steps: of the way from noise to codes; 0 where the network gives them at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: Layout,
+        codes: Codes,
+        mean: Floats,
+        sd: Floats,
+        network: Network,
+        filling: Network | None,
+        noise: tuple[int, int],
+        steps: int,
+    ) -> None:
+        response = layout.response
+        self.layout, self.codes, self.mean, self.sd = layout, codes, mean, sd
+        self.network, self.filling, self.noise, self.steps = network, filling, noise, steps
+        self.scale = response.feature(response.scale) if response.scale else None
+
+    def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
+        """See `Method.draw`."""
+        given = (placement.given - self.mean) / self.sd
+        scores = self.scores(given.astype(np.float32), keys, steps).astype(np.float64)
+        shares = scaled(self.layout, self.codes.shares(scores), placement.given, back=True)
+        least = self.layout.response.threshold
+        nodes, block = blocks_of(self.layout, placement, self.layout.blocks(shares), least)
+        with np.errstate(over="ignore"):
+            of_nodes = mix(keys[nodes.row] + (block.astype(np.uint64) + np.uint64(1)) * _STEP)
+        return fill(nodes, of_nodes, given, self.filling, scale=self.scale, least=least)
+
+    def scores(self, given: Floats32, keys: Keys, steps: int) -> Floats32:
+        """Normal scores of the codes, shape ``(n, n_codes)``."""
+        uniforms, normals = _noise(keys, self.noise)
+        if not self.steps:
+            feed = {"conditions": given, "uniforms": uniforms, "normals": normals}
+            return self.network(**{name: feed[name] for name in self.network.inputs})[0]
+        state, n = normals, steps or self.steps
+        for i in range(n):
+            state = self._step(state, given, i / n, (i + 1) / n)
+        return state
+
+    def _step(self, state: Floats32, given: Floats32, start: float, stop: float) -> Floats32:
+        """Along the flow from noise to codes, by the midpoint rule."""
+
+        def direction(at: Floats32, time: float) -> Floats32:
+            times = np.full((len(at), 1), time, np.float32)
+            return self.network(conditions=given, state=at, time=times)[0]
+
+        half = np.float32(0.5 * (stop - start))
+        middle = state + half * direction(state, start)
+        return state + 2 * half * direction(middle, 0.5 * (start + stop))
+
+
+def _noise(keys: Keys, numbers: tuple[int, int]) -> tuple[Floats32, Floats32]:
+    """So many uniform and normal numbers for each key."""
+    with np.errstate(over="ignore"):
+        counter = np.arange(1, sum(numbers) + 1, dtype=np.uint64) * _STEP
+        bits = mix(mix(keys ^ _STEP)[:, None] + counter)
+    u = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return u[:, : numbers[0]].astype(np.float32), ndtri(u[:, numbers[0] :]).astype(np.float32)
+
+
+_COUNT = Number(0, MOST_NOISE, whole=True)
+
+
+@dataclass(frozen=True)
+class ResponseSpec(AbstractSpec):
+    """Configuration of a `ResponseModel`.
+
+    Args:
+        conditions: names, in the order of the declaration.
+        response: the declaration.
+        method: ``library`` or ``codes``.
+        shells: how blocks grow (codes).
+        noise: uniform and normal numbers of a draw (codes).
+        steps: of families that draw in steps, else 0 (codes).
+        least: value of level 0 (library).
+        neighbours: among how many similar particles one is chosen (library).
+    """
+
+    kind: ClassVar[str] = "response"
+    forms: ClassVar[Mapping[str, Form]] = {
+        "conditions": NAMES,
+        "response": Anything(),
+        "method": Text(("library", "codes")),
+        "shells": Record(
+            {
+                "core": Number(0, 20, whole=True),
+                "widths": Items(Number(1, 1000, whole=True), most=10),
+                "slices": Number(1, 1000, whole=True),
+            },
+            ("core", "widths", "slices"),
+        ),
+        "noise": Record({"uniforms": _COUNT, "normals": _COUNT}, ("uniforms", "normals")),
+        "steps": Number(0, MOST_STEPS, whole=True),
+        "least": Number(1e-30, 1e30),
+        "neighbours": Number(1, 1000, whole=True),
+    }
+    optional: ClassVar[frozenset[str]] = frozenset(
+        {"shells", "noise", "steps", "least", "neighbours"}
+    )
+
+    conditions: tuple[str, ...]
+    response: Mapping[str, Any]
+    method: str
+    shells: Mapping[str, Any] | None = None
+    noise: Mapping[str, int] | None = None
+    steps: int = 0
+    least: float = 0.0
+    neighbours: int = 1
+
+    def check(self, at: Place) -> None:
+        """What the method needs is there."""
+        needs = {"library": ("least",), "codes": ("shells", "noise")}[self.method]
+        for name in needs:
+            if not getattr(self, name):
+                at.refuse(f"lacks {name}, which method {self.method} needs")
+
+    def build(self, files: Mapping[str, bytes], where: str) -> ResponseModel:
+        """See `AbstractSpec.build`."""
+        try:
+            response = read_response(self.response, f"{where}/config.json: response")
+        except SchemaError as error:
+            raise ArtefactError(str(error)) from error
+        arrays = read_arrays(files, where)
+        frame = Frame(response, _table(arrays, "depth", (len(response.shifts), 2), where))
+        if self.conditions != tuple(c.name for c in response.conditions):
+            raise ArtefactError(f"{where}: its conditions are not those of its response")
+        scale = response.feature(response.scale) if response.scale else None
+        if self.method == "library":
+            library = Library.from_arrays(arrays, self.least, self.neighbours, where)
+            if library.given.shape[1] != frame.n_given or library.cell.shape[1:] != (
+                len(response.axes),
+            ):
+                raise ArtefactError(f"{where}: its library is of another response")
+            return ResponseModel(frame, LibraryMethod(library, scale), where)
+        return ResponseModel(frame, self._codes(frame, arrays, files, where), where)
+
+    def _codes(
+        self, frame: Frame, arrays: Mapping[str, np.ndarray], files: Mapping[str, bytes], where: str
+    ) -> CodesMethod:
+        assert self.shells is not None and self.noise is not None
+        shells = Shells(self.shells["core"], tuple(self.shells["widths"]), self.shells["slices"])
+        layout = Layout(frame.response, shells)
+        n, n_given = layout.n_codes, frame.n_given
+        knots = arrays["code_knots"]
+        if knots.ndim != 2 or len(knots) != n or knots.shape[1] < 2:
+            raise ArtefactError(f"{where}: code_knots are no tables of {n} codes")
+        tables = {
+            "code_knots": _table(arrays, "code_knots", knots.shape, where),
+            "code_empty": _table(arrays, "code_empty", (n,), where),
+            "code_full": _table(arrays, "code_full", (n,), where),
+        }
+        filling = None
+        if "filling.onnx" in files:
+            filling = Network(file_of(files, "filling.onnx", where), f"{where}/filling.onnx")
+            if filling.widths != [OUTPUTS]:
+                raise ArtefactError(f"{where}/filling.onnx does not give {OUTPUTS} numbers")
+        network = Network(file_of(files, "codes.onnx", where), f"{where}/codes.onnx")
+        if network.widths != [n]:
+            raise ArtefactError(f"{where}/codes.onnx does not give {n} codes")
+        return CodesMethod(
+            layout=layout,
+            codes=Codes.from_arrays(tables),
+            mean=_table(arrays, "given_mean", (n_given,), where),
+            sd=_table(arrays, "given_sd", (n_given,), where),
+            network=network,
+            filling=filling,
+            noise=(self.noise["uniforms"], self.noise["normals"]),
+            steps=self.steps,
+        )
+
+
+def _table(
+    arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...], where: str
+) -> Floats:
+    """A table of finite numbers of some shape.
+
+    Raises:
+        ArtefactError: if it is missing or another.
+    """
+    if name not in arrays:
+        raise ArtefactError(f"{where}: transforms.npz lacks {name}")
+    found = arrays[name]
+    if found.dtype.kind != "f" or found.shape != shape or not np.isfinite(found).all():
+        raise ArtefactError(f"{where}: {name} in transforms.npz are no finite numbers of {shape}")
+    return found.astype(np.float64)

@@ -1,0 +1,149 @@
+"""Training of families that draw codes of blocks: what all of them share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import keras
+import numpy as np
+
+from ...arrays import Floats, Floats32
+from ...errors import TrainingError
+from ...nets.layers import use_threads
+from ...nets.loop import Judge, row_batches, run
+from ...nets.sample import archive, data_digest, split, stream
+from ...nets.trained import TrainedModel, training_record
+from ..blocks import Layout, Shells
+from ..codes import Codes, scaled
+from ..config import CodesConfig
+from ..frame import Frame
+from ..samples import ResponseSample
+from .filling import fit_filling
+from .judge import HeldOut, base_spec
+
+C = TypeVar("C", bound=CodesConfig)
+
+LEAST_ROWS = 100
+
+
+class CodeSample(NamedTuple):
+    """What a family of codes learns from.
+
+    Args:
+        layout: blocks.
+        codes: scores of codes.
+        given: what is known of each particle, normalised, shape ``(n, n_given)``.
+        scores: normal scores of its codes, shape ``(n, n_codes)``.
+    """
+
+    layout: Layout
+    codes: Codes
+    given: Floats32
+    scores: Floats32
+
+
+class CodesTrainer(Protocol):
+    """What a family of codes has to offer; its file is ``codes.onnx``."""
+
+    def step(self, *batch: Any) -> Any:
+        """One update on a batch of what is given and scores; returns its loss, or several."""
+
+    def files(self) -> dict[str, bytes]:
+        """The sampling graph, with averaged weights."""
+
+    @property
+    def noise(self) -> tuple[int, int]:
+        """Uniform and normal numbers that a draw needs."""
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the products of one draw of the codes."""
+
+    @property
+    def draw_steps(self) -> int:
+        """Steps from noise to codes; 0 where the graph gives them at once."""
+
+
+def fit_codes(
+    trainer_of: Callable[[CodeSample, C], CodesTrainer],
+    sample: ResponseSample,
+    config: C,
+    *,
+    progress: bool = True,
+) -> TrainedModel:
+    """Train a family of codes.
+
+    Args:
+        trainer_of: makes the family's trainer.
+        sample: detailed arrays.
+        config: settings.
+        progress: show progress bars.
+
+    Raises:
+        TrainingError: if the sample cannot be used.
+    """
+    started = time.perf_counter()
+    filled = int((sample.hits.sums(len(sample)) > 0).sum())
+    if filled < LEAST_ROWS:
+        raise TrainingError(
+            f"{sample.where}: {filled} arrays that are not empty; {LEAST_ROWS} are the least"
+        )
+    use_threads(config.threads)
+    keras.utils.set_random_seed(config.seed)
+    held = split(len(sample), config.holdout, config.seed)
+    learnt = sample.take(~held)
+    response = sample.response
+    frame = Frame.fit(response, learnt.seen, learnt.arrays)
+    layout = Layout(response, Shells(config.core, tuple(config.widths), config.slices))
+    placement = frame.place(learnt.seen)
+    hits = placement.to_frame(learnt.hits)
+    mean = placement.given.mean(axis=0)
+    sd = np.where(placement.given.std(axis=0) > 1e-9, placement.given.std(axis=0), 1.0)
+    given = (placement.given - mean) / sd
+    shares = scaled(layout, layout.shares(layout.energies(hits, len(learnt))), placement.given)
+    codes = Codes.fit(shares)
+    scores = codes.scores(shares, stream(config.seed, "atoms").random(shares.shape))
+    scale = response.feature(response.scale) if response.scale else None
+    fixed = {
+        "transforms.npz": archive(
+            {"depth": frame.depth, "given_mean": mean, "given_sd": sd, **codes.to_arrays()}
+        )
+    }
+    network = fit_filling(layout, placement, hits, given, scale, config, progress=progress)
+    if network is not None:
+        fixed["filling.onnx"] = network
+    prepared = CodeSample(layout, codes, given.astype(np.float32), scores.astype(np.float32))
+    trainer = trainer_of(prepared, config)
+    spec = base_spec(response, config) | {
+        "method": "codes",
+        "shells": layout.to_json(),
+        "noise": {"uniforms": trainer.noise[0], "normals": trainer.noise[1]},
+        "steps": trainer.draw_steps,
+    }
+    judge = Judge(HeldOut(spec, fixed, sample.take(held), config))
+    batches = row_batches(
+        [prepared.given, prepared.scores], config.batch, config.steps, config.seed
+    )
+    history = run(trainer, batches, config, judge, progress=progress)
+    spec |= training_record(
+        config,
+        rows=len(learnt),
+        digest=data_digest(sample.conditions, {"arrays": sample.arrays}),
+        weighted=False,
+        history=history,
+        started=started,
+    )
+    spec["figures"] = {
+        "held_out_rows": int(held.sum()),
+        "held_out_c2st": round(judge.figure, 5),
+        "mflop_of_codes": round(trainer.flops / 1e6, 4),
+    }
+    return TrainedModel(spec, {**judge.kept, **fixed})
+
+
+def normalised(values: Floats) -> tuple[Floats, Floats, Floats32]:
+    """Mean, standard deviation and normalised values of columns."""
+    mean, sd = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
+    return mean, sd, ((values - mean) / sd).astype(np.float32)
