@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import OutputError
+from ..numbers import report_folder
 from ..sheets import sheet_of, write_sheet
 from .results import Section, Series
 
@@ -33,8 +33,7 @@ def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
         OutputError: if the folder cannot be written.
     """
     files: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with report_folder(folder):
         for section in sections:
             panels = list(dict.fromkeys(s.panel for s in section.series))
             size = _COLUMNS * _ROWS
@@ -43,8 +42,6 @@ def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
                 files.append(folder / f"{name}.png")
                 shown = panels[start : start + size]
                 write_sheet(partial(_page, section, shown), files[-1])
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error})") from None
     return files
 
 

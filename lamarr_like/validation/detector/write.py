@@ -6,10 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
-from ...errors import OutputError
-from ...files.scratch import write_text
-from ..numbers import number, plain, table, write_json
+from ..numbers import number, plain, table, write_tables
 from .judgement import Judgement, judgements
 from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Row, Section
 
@@ -17,19 +14,12 @@ _MARKS = {PASS: "pass", MISSED: "**missed**", NOT_JUDGED: "-"}
 
 
 def write_report(report: CheckReport, folder: Path) -> list[Path]:
-    """Write ``detailed_check.json`` and ``detailed_check.md``; returns both.
+    """Write ``detailed_check.md`` and ``detailed_check.json``; returns both.
 
     Raises:
         OutputError: if the folder cannot be written.
     """
-    numbers, text = (folder / f"detailed_check.{ending}" for ending in ("json", "md"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(numbers, as_json(report))
-        write_text(text, as_markdown(report))
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error})") from None
-    return [numbers, text]
+    return [*write_tables(folder, "detailed_check", as_json(report), as_markdown(report))]
 
 
 def as_json(report: CheckReport) -> dict[str, Any]:
@@ -43,7 +33,6 @@ def as_json(report: CheckReport) -> dict[str, Any]:
         for j in judgements(report)
     ]
     content = {
-        "program": f"lamarr_like {__version__}",
         "samples": report.samples,
         "verdicts": {name: report.verdicts[name] for name in _MARKS},
         "targets": targets,

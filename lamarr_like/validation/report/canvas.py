@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -37,22 +37,6 @@ UNIT = {
     **{"brem_energy": "MeV", "sigma_qop": "1/MeV"},
 }
 """Units of variables."""
-
-
-class Drawing(NamedTuple):
-    """A figure of the report.
-
-    Attributes:
-        name: of its files.
-        section: where it stands.
-        caption: what it shows, with the sizes of the samples.
-        draw: draws it, in the style of the report.
-    """
-
-    name: str
-    section: str
-    caption: str
-    draw: Callable[[], Figure]
 
 
 class Beside(NamedTuple):

@@ -149,10 +149,10 @@ def run(
     """
     from ...io.ntuple_reader import of_gun
     from ...system.processes import one_thread
+    from ..verdict import load_thresholds
     from .compute import ReportConfig, compare
     from .gather import read_samples
     from .pidcalib import overlays, read_maps
-    from .verdict import load_thresholds
     from .workers import executor
     from .write import write_report
 

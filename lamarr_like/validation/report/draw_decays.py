@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...arrays import Columns
+from ..page import Drawing
 from ..sheets import new_sheet, sheet_of
-from .canvas import SAMPLES, Drawing, both, of_shares, shapes, storeys
+from .canvas import SAMPLES, both, of_shares, shapes, storeys
 from .compute import Report
 from .decays import DecayComparison, decay_title, known, plain
 from .efficiency import MIN_PARTICLES, Binned

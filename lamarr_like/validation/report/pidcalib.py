@@ -15,8 +15,9 @@ from ...errors import SourceError
 from ...io.ntuple_reader import open_root
 from ..bins import Cut, picked
 from ..detector.maps import CUTS, Map
+from ..page import Drawing
 from ..sheets import sheet_of
-from .canvas import DETAILED, FAST, Drawing
+from .canvas import DETAILED, FAST
 from .sample import Sample
 
 if TYPE_CHECKING:
