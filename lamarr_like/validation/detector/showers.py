@@ -9,8 +9,9 @@ import numpy as np
 
 from ...arrays import Floats
 from ...detailed.parameters import DEFAULT, Parameters
+from ..series import Series, of_curve, series
 from . import shower_curves as showers
-from .results import NAN, Row, Section, Series, absolute, of_curve, relative, series, worst
+from .results import NAN, Row, Section, absolute, relative, worst
 from .shower_curves import Showers
 
 SOURCE = "Geant4 11.4.1 shashlik"

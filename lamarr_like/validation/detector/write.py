@@ -1,15 +1,19 @@
-"""Reports of the reference detector as JSON and Markdown."""
+"""Reports of the reference detector: JSON, Markdown, and the curves of each section."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..numbers import number, plain, table, write_tables
-from .judgement import Judgement, judgements
-from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Row, Section
+from ..numbers import number, plain, report_folder, table, write_tables
+from ..series import panels_of, series_sheet
+from ..sheets import write_sheet
+from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Judgement, Row, Section, judgements
 
+_COLUMNS, _ROWS = 4, 4
 _MARKS = {PASS: "pass", MISSED: "**missed**", NOT_JUDGED: "-"}
 
 
@@ -20,6 +24,29 @@ def write_report(report: CheckReport, folder: Path) -> list[Path]:
         OutputError: if the folder cannot be written.
     """
     return [*write_tables(folder, "detailed_check", as_json(report), as_markdown(report))]
+
+
+def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
+    """Write the curves of each section as ``SECTION.png``, ``SECTION-2.png``, ...; returns them.
+
+    Args:
+        sections: what to draw.
+        folder: where to write; made if need be.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
+    files: list[Path] = []
+    with report_folder(folder):
+        for section in sections:
+            panels, size = panels_of(section.series), _COLUMNS * _ROWS
+            title = f"{section.title} (points and lines: detailed; black: reference)"
+            for page, start in enumerate(range(0, len(panels), size), 1):
+                name = section.key if page == 1 else f"{section.key}-{page}"
+                files.append(folder / f"{name}.png")
+                shown = panels[start : start + size]
+                write_sheet(partial(series_sheet, title, shown, _COLUMNS), files[-1])
+    return files
 
 
 def as_json(report: CheckReport) -> dict[str, Any]:

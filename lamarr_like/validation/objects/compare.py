@@ -93,7 +93,7 @@ class ObjectsReport:
             "",
             "The floor is the same figure between two halves of the detailed sample.",
         ]
-        for key, (title, _) in DRAWN.items():
+        for key, (title, *_) in DRAWN.items():
             if (report := getattr(self, key)) is not None:
                 lines += ["", f"## {title}", "", report.markdown.rstrip()]
         return "\n".join(lines) + "\n"
