@@ -15,6 +15,7 @@ from ...files.scratch import whole
 from ...statistics.adaptive_bins import Bins
 from ...statistics.influence import Shares
 from ...system.extras import need
+from ...system.processes import Inline
 from ..numbers import PROGRAM, report_folder, write_json
 from ..page import Drawing, Image, draw_all, write_page
 from .canvas import SAMPLES
@@ -26,7 +27,6 @@ from .efficiency import Binned, Ratio
 from .measure import box_texts
 from .page import HEADING, facts, sections
 from .sample import Sample
-from .workers import Inline
 
 if TYPE_CHECKING:
     import hist

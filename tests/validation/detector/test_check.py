@@ -34,7 +34,7 @@ from lamarr_like.validation.detector import (
 )
 from lamarr_like.validation.detector.command import detailed_check
 from lamarr_like.validation.detector.results import INF, MISSED, NAN, NOT_JUDGED, PASS, Row
-from lamarr_like.validation.detector.shower_curves import Showers
+from lamarr_like.validation.detector.showers import Showers
 
 DATA = SHARED / "data"
 MAPS = DATA / "pidcalib"
