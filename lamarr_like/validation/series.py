@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 NAN = float("nan")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9")
+"""Of series of one panel: those of Okabe and Ito, which differ in lightness."""
 _LETTERS = 55  # of a title above one panel
+_MOST_TICKS = 7
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Series:
         low, high: edges of the bins; equal ones for what has no width.
         ours, error: values; NaN where there are none.
         reference, reference_error: the same of the reference; empty for none.
-        name: label in the legend, empty for none.
+        name, beside: labels of ours and of the reference in the legend, empty for none.
         style: one of `STYLES`.
         log_x, log_y: whether an axis is logarithmic.
         top: upper end of the y axis, which then begins at 0; NaN to let the values decide.
@@ -51,6 +54,7 @@ class Series:
     reference: Floats
     reference_error: Floats
     name: str = ""
+    beside: str = ""
     style: str = "points"
     log_x: bool = False
     log_y: bool = False
@@ -65,6 +69,7 @@ class Look(TypedDict, total=False):
     """Last fields of a `Series`."""
 
     name: str
+    beside: str
     style: str
     log_x: bool
     log_y: bool
@@ -135,53 +140,71 @@ def series_sheet(title: str, panels: Sequence[Sequence[Series]], columns: int) -
 
 
 def draw_panel(ax: Axes, shown: Sequence[Series]) -> None:
-    """Draw the series of one panel."""
-    ours = [s for s in shown if s.style != "line"]
-    for number, series in enumerate(ours):
-        _draw(ax, series, f"C{number % 10}", alone=len(ours) == 1)
-    for series in shown:
-        if series.style == "line":
-            ax.plot(series.low, series.ours, "k--", lw=1, label=series.name or None)
+    """Draw the series of one panel; a reference that is the only one is grey or black."""
+    beside = sum(len(one.reference) > 0 for one in shown)
+    for number, one in enumerate(s for s in shown if s.style != "line"):
+        # Points that agree would hide each other.
+        aside = 0.08 * (number + 1) if beside == 1 else 0.08 * bool(len(one.reference))
+        _draw(ax, one, COLOURS[number % len(COLOURS)], aside, alone=beside == 1)
+    for one in shown:
+        if one.style == "line":
+            ax.plot(one.low, one.ours, "k--", lw=1, label=one.name or None)
     _finish(ax, shown[0])
 
 
-def _draw(ax: Axes, series: Series, colour: str, *, alone: bool) -> None:
-    label, dark = series.name or None, "k" if alone else colour
+def _draw(ax: Axes, series: Series, colour: str, aside: float, *, alone: bool) -> None:
+    label, beside, dark = series.name or None, series.beside or None, "k" if alone else colour
     if series.style == "steps":
         edges = np.append(series.low, series.high[-1:])
-        ax.stairs(series.ours, edges, color=colour, label=label)
         if len(series.reference):
-            ax.stairs(series.reference, edges, color=dark, ls=":", lw=1.3)
+            grey: dict[str, Any] = {"fill": True, "color": "0.8"}
+            steps = grey if alone else {"color": dark, "ls": ":", "lw": 1.3}
+            ax.stairs(series.reference, edges, label=beside, **steps)
+        ax.stairs(series.ours, edges, color=colour, label=label)
         return
-    middle, half = 0.5 * (series.low + series.high), 0.5 * (series.high - series.low)
+    low, high = series.low, series.high
+    middle = np.sqrt(low * high) if series.log_x and (low > 0.0).all() else 0.5 * (low + high)
     if series.style in ("dots", "curve"):
-        look: dict[str, Any] = {"ls": "", "marker": ".", "ms": 2, "alpha": 0.3}
-        look = look if series.style == "dots" else {}
+        dots: dict[str, Any] = {"ls": "", "marker": ".", "ms": 2, "alpha": 0.3}
+        look = dots if series.style == "dots" else {}
         ax.plot(middle, series.ours, color=colour, label=label, **look)
         return
-    looks: tuple[dict[str, Any], dict[str, Any]] = (
-        {"fmt": "o", "ms": 3.5, "color": colour, "label": label},
-        {"fmt": "s", "ms": 3, "color": dark, "mfc": "none", "zorder": 1},
-    )
-    pairs = ((series.ours, series.error), (series.reference, series.reference_error))
-    for (values, error), points in zip(pairs, looks, strict=True):
+    half = np.stack([middle - low, high - middle])
+    hollow: dict[str, Any] = {"fmt": "s", "fillstyle": "none", "color": dark, "label": beside}
+    filled: dict[str, Any] = {"fmt": "o", "color": colour, "label": label}
+    for values, error, shift, points in (
+        (series.reference, series.reference_error, 0.0, hollow),
+        (series.ours, series.error, aside, filled),
+    ):
         if len(values):
             known = np.isfinite(values)
-            across = half[known] if half.any() else None
-            ax.errorbar(middle[known], values[known], error[known], across, lw=1, **points)
+            x, across = (middle + shift * (high - low))[known], half[:, known]
+            bars = across if across.any() and not shift else None
+            ax.errorbar(x, values[known], error[known], bars, ms=4, lw=1, **points)
 
 
 def _finish(ax: Axes, series: Series) -> None:
-    from matplotlib.ticker import NullFormatter
-
     ax.set_title(series.panel)
     ax.set(xlabel=series.x, ylabel=series.y)
     if np.isfinite(series.top):
         ax.set_ylim(0.0, series.top)
     if series.log_x and (series.low > 0.0).all():
-        ax.set_xscale("log")
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        log_axis(ax, float(series.low.min(initial=1.0)), float(series.high.max(initial=1.0)))
     if series.log_y and (series.ours > 0.0).any():
         ax.set_yscale("log")
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=7)
+
+
+def log_axis(ax: Axes, low: float, high: float) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers if they are few."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1.0)
+    ticks = np.outer(powers, (1.0, 3.0)).ravel()
+    ticks = ticks[(ticks >= low) & (ticks <= high)]
+    if 1 < len(ticks) <= _MOST_TICKS:
+        ax.set_xticks(ticks)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...statistics.mass_peak import WINDOWS
 from ..numbers import number
-from ..series import Labels, Series, panels_of, series, series_sheet
+from ..series import NAN, Labels, Look, Series, panels_of, series, series_sheet
 from ..sheets import write_sheet
 from .declared import LINES, MUONS, OCCUPANCY, SPECTRA
 from .lines import Line
@@ -38,33 +38,35 @@ def _ecal(report: EcalReport) -> Iterator[Series]:
 def _histograms(
     labels: Labels, edges: Iterable[float], values: dict[str, tuple[float, ...]], names: list[str]
 ) -> Iterator[Series]:
-    """A histogram of each fast sample, the detailed one beside the first of them."""
-    bins, beside = np.array(tuple(edges)), np.array(values[DETAILED])
-    fast = [sample for sample in values if sample != DETAILED]
-    for i, (sample, name) in enumerate(zip(fast, names, strict=True)):
-        reference = None if i else beside
-        found = np.array(values[sample])
-        yield series(labels, bins, found, reference=reference, name=name, style="steps")
+    """A histogram of each fast sample, the detailed one, which is the first, beside one of them."""
+    bins, top = np.array(tuple(edges)), 1.4 * max(map(max, values.values()))
+    detailed, *fast = (np.array(counts) for counts in values.values())
+    for i, (found, name) in enumerate(zip(fast, names[1:], strict=True)):
+        look: Look = {"name": name, "beside": names[0], "style": "steps", "top": max(top, 1e-9)}
+        reference = None if i else detailed
+        yield series(labels, bins, found, reference=reference, **look)
 
 
 def _spectrum(one: SpectrumResult, versions: tuple[str, ...]) -> Iterator[Series]:
-    floor, names = number(one.distances[FLOOR].ks, 2), []
+    floor, names = number(one.distances[FLOOR].ks, 2), [DETAILED]
     for name in versions:
         names.append(f"{name}, KS {number(one.distances[name].ks, 2)} (floor {floor})")
     labels = (f"{one.quantity}, {one.occupancy}", SPECTRA[one.quantity].label, "entries per event")
-    return _histograms(labels, one.edges, one.histograms, names)
+    shown = {sample: one.histograms[sample] for sample in (DETAILED, *versions)}
+    return _histograms(labels, one.edges, shown, names)
 
 
-def _lines(
-    labels: Labels, lines: dict[str, Line], versions: tuple[str, ...], unit: float = 1.0
-) -> Iterator[Series]:
+def _lines(labels: Labels, lines: dict[str, Line], versions: tuple[str, ...]) -> Iterator[Series]:
     """The same curve of the detailed and of fast samples, on a logarithmic axis."""
-    detailed = lines[DETAILED]
-    beside = (np.array(detailed.value), np.array(detailed.error))
-    for i, name in enumerate(versions):
-        one = lines[name]
-        found = (np.array(one.value), np.array(one.error), *(() if i else beside))
-        yield series(labels, np.array(one.edges) / unit, *found, name=name, log_x=True)
+    detailed, *fast = (lines[sample] for sample in (DETAILED, *versions))
+    known = [v for one in (detailed, *fast) for v in one.value if np.isfinite(v)]
+    # What is near one is looked at closely.
+    top = 1.2 * max(known) if known and min(known) < 0.8 and max(known) > 0.0 else NAN
+    for i, (one, name) in enumerate(zip(fast, versions, strict=True)):
+        shown = (one,) if i else (one, detailed)
+        found = [np.array(values) for line in shown for values in (line.value, line.error)]
+        look: Look = {"name": name, "beside": DETAILED, "log_x": True, "top": top}
+        yield series(labels, np.array(one.edges), *found, **look)
 
 
 def _masses(one: PeakResult, versions: tuple[str, ...]) -> Iterator[Series]:
@@ -77,23 +79,26 @@ def _masses(one: PeakResult, versions: tuple[str, ...]) -> Iterator[Series]:
     x = f"mass of unmatched pairs, ET > {window.least_et:g} MeV [MeV]"
     labels = (f"{one.name} region", x, "entries per event")
     shown = {sample: one.histograms[sample] for sample in (DETAILED, *versions)}
-    yield from _histograms(labels, one.edges, shown, names[1:])
-    top = 1.2 * max(map(max, shown.values()))
-    for edge, name in zip((window.low, window.high), (names[0], ""), strict=True):
+    yield from _histograms(labels, one.edges, shown, names)
+    top = max(map(max, shown.values()))
+    for edge in (window.low, window.high):
         at = np.full(2, edge)
-        yield series(labels, (at, at), np.array([0.0, top]), name=name, style="line")
+        yield series(labels, (at, at), np.array([0.0, top]), style="line")
 
 
 def _tests(report: EcalReport) -> Iterator[Series]:
-    """AUC of each version beside the floor."""
-    labels = ("event-level two-sample test", "version", "AUC")
+    """AUC of each version, and the floor."""
+    labels = ("event-level two-sample test", "sample", "AUC")
+    ends = np.array([0.0, max(len(report.tests), 1)])
     for i, test in enumerate(report.tests):
         name = f"{test.version}: {number(test.auc.value, 3)} +- {number(test.auc.error, 2)}"
-        edges, (auc, floor) = np.array([i, i + 1.0]), (test.auc, test.floor)
-        values = (np.array([v]) for v in (auc.value, auc.error, floor.value, floor.error))
-        yield series(labels, edges, *values, name=name)
-    ends = np.array([0.0, max(len(report.tests), 1)])
-    yield series(labels, (ends, ends), np.full(2, 0.6), name="0.60", style="line")
+        auc = (np.array([test.auc.value]), np.array([test.auc.error]))
+        yield series(labels, np.array([i, i + 1.0]), *auc, name=name, top=1.4)
+    lines = {"0.60": 0.6} | {
+        f"floor {number(t.floor.value, 3)}": t.floor.value for t in report.tests
+    }
+    for name, value in lines.items():
+        yield series(labels, (ends, ends), np.full(2, value), name=name, style="line")
 
 
 def _muons(report: MuonReport) -> Iterator[Series]:
@@ -111,7 +116,9 @@ def _pid(report: PidReport) -> Iterator[Series]:
             np.array([getattr(s, k) for s in one]) for one in shares for k in ("value", "error")
         )
         edges = np.array(curve.edges) / 1e3
-        yield series((curve.name, "p [GeV]", "share"), edges, *found, name=FAST, log_x=True)
+        yield series(
+            (curve.name, "p [GeV]", "share"), edges, *found, name=FAST, beside=DETAILED, log_x=True
+        )
 
 
 PAGES: dict[str, tuple[str, Callable[[Any], Iterator[Series]], int]] = {

@@ -78,10 +78,11 @@ def binned(passed):
 
 
 def test_points_of_shares():
-    shown = of_shares(binned(np.arange(80) % 4 < 2))
-    assert shown.edges.tolist() == [2.0, 10.0, 100.0]  # GeV
-    assert shown.values[0].tolist() == [1.0, 1.0] and shown.values[1].tolist() == [0.5, 0.5]
-    assert (shown.errors[0] > 0.0).all() and (shown.errors[0] < shown.errors[1]).all()
+    above, below = of_shares(binned(np.arange(80) % 4 < 2))
+    assert (above.low.tolist(), above.high.tolist()) == ([2.0, 10.0], [10.0, 100.0])  # GeV
+    assert above.reference.tolist() == [1.0, 1.0] and above.ours.tolist() == [0.5, 0.5]
+    assert (above.reference_error > 0.0).all() and (above.reference_error < above.error).all()
+    assert below.ours.tolist() == [0.5, 0.5] and above.log_x and below.log_x
     assert chi2_text(Chi2(0.0, 0, float("nan"))) == "too few to judge"
 
 
