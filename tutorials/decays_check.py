@@ -22,7 +22,7 @@ from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.validation.report.decays import DecayComparison, compare_decay, decay_measurements
 from lamarr_like.validation.report.draw_decays import decay_summary
 from lamarr_like.validation.report.gather import read_samples
-from lamarr_like.validation.report.verdict import Check, judge, load_thresholds
+from lamarr_like.validation.verdict import Check, judge, load_thresholds
 from lamarr_like.runs.simulate import RunConfig, simulate_detailed
 from lamarr_like.statistics.distances import halves
 

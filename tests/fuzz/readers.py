@@ -40,7 +40,7 @@ from lamarr_like.files.find import shipped
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
 from lamarr_like.io.sources import open_source
 from lamarr_like.training.foreign import read_foreign, read_mapping
-from lamarr_like.validation.report.verdict import load_thresholds
+from lamarr_like.validation.verdict import load_thresholds
 
 PIPELINE = b"""schema_version: 1
 name: tiny
