@@ -107,7 +107,7 @@ class Layout:
         """
         flat = hits.row * self.n_codes + self.block_of(hits.cell)
         found = np.bincount(flat, weights=hits.value, minlength=n * self.n_codes)
-        return found.reshape(n, self.n_codes)
+        return found.reshape(n, self.n_codes).astype(np.float64)
 
     def shares(self, energies: Floats) -> Floats:
         """Sum and shares, shape ``(n, n_codes)``; NaN where there is nothing left to share."""

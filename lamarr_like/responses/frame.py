@@ -122,7 +122,8 @@ class Frame:
             names = [response.feature(name) for name in mirror.negates]
             decides = offset[k] if k in offset else given[:, names[0]]
             turned = decides < 0
-            given[np.ix_(turned, names)] *= -1
+            for name in names:
+            given[turned, name] *= -1
             sign[turned, k] = -1
             if k in offset:
                 offset[k] = np.abs(offset[k])
