@@ -92,6 +92,9 @@ class Frame:
             slope = seen[:, response.feature(shift.slope)]
             columns = np.stack([slope, slope * _log_scale(response, seen)], axis=1)
             depth[k] = np.linalg.lstsq(columns, moved, rcond=None)[0]
+        if response.exchanges:
+            tilted = [k for k, shift in enumerate(response.shifts) if shift.slope]
+            depth[tilted] = depth[tilted].mean(axis=0)
         return cls(response, depth)
 
     def place(self, seen: Floats) -> Placement:
@@ -123,7 +126,7 @@ class Frame:
             decides = offset[k] if k in offset else given[:, names[0]]
             turned = decides < 0
             for name in names:
-            given[turned, name] *= -1
+                given[turned, name] *= -1
             sign[turned, k] = -1
             if k in offset:
                 offset[k] = np.abs(offset[k])

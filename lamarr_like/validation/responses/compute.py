@@ -33,6 +33,9 @@ BINS = 6
 BATCHES = (1, 100, 10_000)
 """Particles at a time for which the time is taken."""
 
+TREES = 200
+"""Of the classifier of features."""
+
 _LEAST = 50
 _KOLMOGOROV = (0.8687, 0.2603)
 """Mean and standard deviation of Kolmogorov's law."""
@@ -224,7 +227,7 @@ def _beside(
         net = images_auc(detailed, other, seed=seed)
     return Compared(
         rows=[_row(name, real[name], fake[name]) for name in real],
-        trees=c2st(real, fake, given, seed=seed),
+        trees=c2st(real, fake, given, trees=TREES, seed=seed),
         images=net,
         correlation=_correlation(real, fake),
     )
@@ -268,7 +271,7 @@ def _cross(
         for c in (real, fake)
     ]
     part = np.random.default_rng(seed).permutation(len(seen)) % 2
-    options = {"trees": 100, "depth": 5, "folds": 2, "threads": 1, "seed": seed}
+    options = {"trees": TREES // 2, "depth": 5, "folds": 2, "threads": 1, "seed": seed}
     ones = np.ones(len(seen))
     for name, trained in (("detailed", 0), ("drawn", 1)):
         found = []
