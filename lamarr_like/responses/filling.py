@@ -170,7 +170,8 @@ def drawn_share(law: Floats32, uniforms: Floats) -> Floats:
     summed = np.cumsum(weight, axis=1)
     chosen = (uniforms[:, 1:2] * summed[:, -1:] > summed[:, :-1]).sum(axis=1)
     every = np.arange(len(law))
-    mean, width = law[every, 2 + k + chosen], np.exp(law[every, 2 + 2 * k + chosen])
+    mean = law[every, 2 + k + chosen]
+    width = np.exp(np.clip(law[every, 2 + 2 * k + chosen], -30, 30))
     u = uniforms[:, 2]
     odds = mean + width * (np.log(u) - np.log1p(-u))
     share = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))

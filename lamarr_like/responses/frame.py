@@ -16,6 +16,9 @@ from ..arrays import Floats, Ints, Mask
 from .hits import Hits, hits_of
 from .response import Response
 
+_FAR = 1e9
+"""Cells beyond which nothing is told apart."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -94,7 +97,8 @@ class Frame:
             depth[k] = np.linalg.lstsq(columns, moved, rcond=None)[0]
         if response.exchanges:
             tilted = [k for k, shift in enumerate(response.shifts) if shift.slope]
-            depth[tilted] = depth[tilted].mean(axis=0)
+            if tilted:
+                depth[tilted] = depth[tilted].mean(axis=0)
         return cls(response, depth)
 
     def place(self, seen: Floats) -> Placement:
@@ -116,7 +120,8 @@ class Frame:
             if shift.slope:
                 along = depth[0] + depth[1] * _log_scale(response, seen)
                 middle += seen[:, response.feature(shift.slope)] * along
-            origin[:, k] = np.floor((middle - axis.start) / axis.pitch).astype(np.int64)
+            cell = np.clip((middle - axis.start) / axis.pitch, -_FAR, _FAR)
+            origin[:, k] = np.floor(cell).astype(np.int64)
             centre = axis.start + (origin[:, k] + 0.5) * axis.pitch
             given[:, place] -= centre
             offset[k] = middle - centre

