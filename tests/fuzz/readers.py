@@ -485,7 +485,8 @@ def _changed_tables(data: bytes, rng: random.Random) -> bytes:
         tables = dict(archive)
     key = rng.choice(sorted(tables))
     old = tables[key]
-    wrong = (old[:0], old[..., None], np.zeros(3), np.full_like(old, np.nan), old[..., :1])
+    wrong = (old[:0], old[..., None], np.zeros(3), np.full(old.shape, np.nan), old[..., :1])
+    wrong += (np.full(old.shape, 1e38), np.full(old.shape, -(2**40)))
     tables[key] = rng.choice((*wrong, old.astype("U5")))
     out = io.BytesIO()
     np.savez(out, **tables)

@@ -25,7 +25,7 @@ from .judge import HeldOut, base_spec
 
 C = TypeVar("C", bound=CodesConfig)
 
-LEAST_ROWS = 100
+LEAST_ROWS = 200
 
 
 class CodeSample(NamedTuple):

@@ -79,11 +79,12 @@ def fit_library(
         history=[],
         started=started,
     )
-    spec["figures"] = {
-        "held_out_rows": int(held.sum()),
-        "held_out_c2st": round(figure.value, 5),
-        "held_out_c2st_error": round(figure.error, 5),
-    }
+    spec["figures"] = {"held_out_rows": int(held.sum())}
+    if np.isfinite(figure.value):
+        spec["figures"] |= {
+            "held_out_c2st": round(figure.value, 5),
+            "held_out_c2st_error": round(figure.error, 5),
+        }
     return TrainedModel(spec, files)
 
 
