@@ -17,6 +17,8 @@ from lamarr_like.responses.model import ResponseModel
 
 pytest.importorskip("tensorflow")
 
+from lamarr_like.responses.training import codes
+
 FAMILY = pytest.mark.parametrize("family", RESPONSE_FAMILIES.values(), ids=RESPONSE_FAMILIES)
 CODES = [f for f in RESPONSE_FAMILIES.values() if issubclass(f.settings, CodesConfig)]
 
@@ -24,9 +26,9 @@ SMALL = {
     "core": 1,
     "widths": (2,),
     "hidden": 32,
-    "depth": 2,
+    "depth": 1,
     "critic_hidden": 32,
-    "critic_depth": 2,
+    "critic_depth": 1,
     "critic_steps": 1,
     "components": 2,
     "couplings": 2,
@@ -57,8 +59,22 @@ def small(family, **further):
 
 @cache
 def trained(family):
-    """A short training, done once."""
-    return family.fit(blobs(4000, seed=1), small(family), progress=False)
+    """A short training, done once; the network that fills blocks is trained once for all."""
+    with pytest.MonkeyPatch.context() as patched:
+        if family in CODES:
+            patched.setattr(codes, "fit_filling", filling)
+        return family.fit(blobs(4000, seed=1), small(family), progress=False)
+
+
+FIT_FILLING, FILLING = codes.fit_filling, {}
+
+
+def filling(*arguments, **options):
+    """What it learns from is the same for all families."""
+    given = arguments[3].tobytes()
+    if given not in FILLING:
+        FILLING[given] = FIT_FILLING(*arguments, **options)
+    return FILLING[given]
 
 
 @cache
