@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from blobs import BLOBS, blobs
+from spots import SPOTS, spots
 
 from lamarr_like.engine.load import load_model
 from lamarr_like.errors import TrainingError
@@ -63,7 +63,7 @@ def trained(family):
     with pytest.MonkeyPatch.context() as patched:
         if family in CODES:
             patched.setattr(codes, "fit_filling", filling)
-        return family.fit(blobs(4000, seed=1), small(family), progress=False)
+        return family.fit(spots(4000, seed=1), small(family), progress=False)
 
 
 FIT_FILLING, FILLING = codes.fit_filling, {}
@@ -80,13 +80,13 @@ def filling(*arguments, **options):
 @cache
 def drawn(family):
     """A sample that it has not seen, and arrays drawn for its particles."""
-    sample = blobs(3000, seed=2)
+    sample = spots(3000, seed=2)
     return sample, trained(family).model().draw(sample.conditions, seed=5)
 
 
 def moments(arrays):
     """Sum, middle and width along x, shapes (n,); NaN where there is nothing."""
-    x = BLOBS.axes[0].centres
+    x = SPOTS.axes[0].centres
     total = arrays.sum(axis=(1, 2), dtype=np.float64)
     along = arrays.sum(axis=2, dtype=np.float64) / np.where(total > 0, total, np.nan)[:, None]
     middle = along @ x
@@ -108,7 +108,7 @@ def test_settings_are_plain_and_come_back(family):
 def test_arrays_have_the_shape_and_the_range_of_the_response(family):
     sample, arrays = drawn(family)
     assert arrays.shape == sample.arrays.shape and arrays.dtype == np.float32
-    assert ((arrays == 0) | (arrays >= BLOBS.threshold)).all()
+    assert ((arrays == 0) | (arrays >= SPOTS.threshold)).all()
     assert np.isfinite(arrays).all() and (arrays.sum(axis=(1, 2)) > 0).all()
 
 
@@ -141,10 +141,10 @@ def test_same_seed_same_bits_in_any_batch(family):
 @FAMILY
 def test_saved_and_loaded_it_draws_the_same(family, tmp_path):
     sample, arrays = drawn(family)
-    names = {"stage": "blobs", "sample": family.name, "version": "v1"}
-    folder = trained(family).save(tmp_path, **names, card="# Blobs\n")
+    names = {"stage": "spots", "sample": family.name, "version": "v1"}
+    folder = trained(family).save(tmp_path, **names, card="# Spots\n")
     model = load_model(folder)
-    assert isinstance(model, ResponseModel) and model.response == BLOBS
+    assert isinstance(model, ResponseModel) and model.response == SPOTS
     first = {name: values[:50] for name, values in sample.conditions.items()}
     assert model.draw(first, seed=5).tobytes() == arrays[:50].tobytes()
 
@@ -161,4 +161,4 @@ def test_steps_are_a_dial_of_diffusion_only(family):
 @pytest.mark.parametrize("family", CODES, ids=[f.name for f in CODES])
 def test_a_sample_of_next_to_nothing_is_refused(family):
     with pytest.raises(TrainingError, match="50 arrays that are not empty; 100 are the least"):
-        family.fit(blobs(50, seed=1), small(family), progress=False)
+        family.fit(spots(50, seed=1), small(family), progress=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from blobs import BLOBS, blobs
+from spots import SPOTS, spots
 
 from lamarr_like.responses.compare.features import features
 from lamarr_like.responses.ecal_shower import ECAL_SHOWER, particles
@@ -71,9 +71,9 @@ def test_mirrored_arrays_have_the_same():
 
 
 def test_without_slopes_they_are_widths_and_skews():
-    sample = blobs(300, seed=3)
+    sample = spots(300, seed=3)
     found = metrics_of(sample, frame_of(sample))
-    known = features(BLOBS, sample.seen, sample.hits)
+    known = features(SPOTS, sample.seen, sample.hits)
     assert found.shape == (300, 9)
     widths = np.sort(np.stack([known["width_x"], known["width_y"]]), axis=0).sum(axis=0)
     mine = found[:, 3] + found[:, 6]

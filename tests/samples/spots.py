@@ -1,4 +1,4 @@
-"""Blobs of 8 x 8 cells: a response of a known law that families of responses are tested on."""
+"""Spots of 8 x 8 cells: a response of a known law that families of responses are tested on."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from lamarr_like.responses.response import (
 from lamarr_like.responses.samples import ResponseSample, checked_sample
 
 POINTS = 40
-"""Points that the sum of a blob is spread over."""
+"""Points that the sum of a spot is spread over."""
 
-BLOBS = Response(
-    name="blobs",
-    title="round blobs of some width",
+SPOTS = Response(
+    name="spots",
+    title="round spots of some width",
     axes=(Axis("x", "mm", 8, 1.0, -4.0), Axis("y", "mm", 8, 1.0, -4.0)),
     conditions=(
         Condition("energy", "MeV", "expected sum", 10, 1000),
         Condition("x", "mm", "middle", -1.5, 1.5),
         Condition("y", "mm", "middle", -1.5, 1.5),
-        Condition("spread", "mm", "width of the blob", 0.5, 1.5),
+        Condition("spread", "mm", "width of the spot", 0.5, 1.5),
     ),
     features=(
         Feature("log_energy", "log", ("energy",)),
@@ -43,7 +43,7 @@ BLOBS = Response(
 )
 
 
-def blobs(n: int, seed: int) -> ResponseSample:
+def spots(n: int, seed: int) -> ResponseSample:
     """A sample: the sum is spread by a tenth, and over points that lie normally about the middle.
 
     Points outside of the cells are lost.
@@ -65,5 +65,5 @@ def blobs(n: int, seed: int) -> ResponseSample:
     row = np.broadcast_to(np.arange(n)[:, None], inside.shape)[inside]
     arrays = np.zeros((n, 8, 8))
     np.add.at(arrays, (row, *cell[inside].T), value[inside])
-    arrays[arrays < BLOBS.threshold] = 0.0
-    return checked_sample(BLOBS, conditions, arrays, "blobs")
+    arrays[arrays < SPOTS.threshold] = 0.0
+    return checked_sample(SPOTS, conditions, arrays, "spots")
