@@ -13,12 +13,15 @@ from .decays.command import decays
 from .distributed.command import batch
 from .engine.command import inspect
 from .errors import DecayError, LamarrLikeError
+from .responses.command import draw, list_responses, sample
+from .responses.command import train as train_response
 from .runs.command import detailed, identify, simulate
 from .system.extras import extra_of, missing
 from .system.signals import interrupted, stoppable
 from .validation.detector.command import detailed_check
 from .validation.objects.command import objects
 from .validation.report.command import validate
+from .validation.responses.command import compare
 from .validation.stages.command import fidelity, train
 
 app = typer.Typer(
@@ -31,6 +34,16 @@ for _verb in (
     *(decays, detailed_check, validate, batch, new_stage),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
+
+response = typer.Typer(
+    no_args_is_help=True, help="Responses as arrays: calorimeter cells and the like."
+)
+for _name, _part in (
+    *(("list", list_responses), ("sample", sample), ("train", train_response)),
+    *(("draw", draw), ("compare", compare)),
+):
+    response.command(_name)(_part)
+app.add_typer(response, name="response")
 
 
 def _version(asked: bool) -> None:

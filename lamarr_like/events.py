@@ -170,12 +170,12 @@ class EventBatch:
         """A column of the event table repeated for each row of another table."""
         return np.repeat(self.event[column], self[name].counts)
 
-    def linked(self, column: str, rows: slice | Mask = slice(None)) -> np.ndarray:
+    def linked(self, column: str, rows: slice | Mask | Ints = slice(None)) -> np.ndarray:
         """A particle column for each track (through ``mcparticle_id``, which must not be -1).
 
         Args:
             column: name of a column of the particle table.
-            rows: tracks asked for.
+            rows: tracks asked for, a mask or their numbers.
         """
         track = self.track
         row = self.particle.offsets[track.event_index[rows]] + track["mcparticle_id"][rows]

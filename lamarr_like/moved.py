@@ -26,11 +26,12 @@ MOVED = {
     "report.efficiency": "validation.report.efficiency",
     "report.gather": "validation.report.gather",
     "report.influence": "statistics.influence",
-    "report.verdict": "validation.report.verdict",
+    "report.verdict": "validation.verdict",
     "resources": "files.find",
     "simulate": "runs.simulate",
     "stages.vertex_pull": "stages.vertices.vertex_pull",
     "validation.metrics": "statistics.distances",
+    "validation.report.verdict": "validation.verdict",
 }
 """New name of each module by its old one, both inside of the package."""
 

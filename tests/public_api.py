@@ -121,7 +121,11 @@ def _commands() -> Iterator[str]:
     from lamarr_like.cli import app
 
     top = typer.main.get_command(app)
-    for words, command in [((), top), *(((n,), c) for n, c in sorted(top.commands.items()))]:
+    found = [((), top), *(((n,), c) for n, c in sorted(top.commands.items()))]
+    for (group,), command in found[1:]:
+        inner = getattr(command, "commands", {})
+        found += [((group, name), one) for name, one in sorted(inner.items())]
+    for words, command in found:
         name = " ".join(["lamarr-like", *words])
         yield f"$ {name}"
         for parameter in command.params:

@@ -17,14 +17,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lamarr_like.decays.request import DecayRequest
 from lamarr_like.chain.pipeline import Pipeline
+from lamarr_like.decays.request import DecayRequest
+from lamarr_like.runs.simulate import RunConfig, simulate_detailed
+from lamarr_like.statistics.distances import halves
 from lamarr_like.validation.report.decays import DecayComparison, compare_decay, decay_measurements
 from lamarr_like.validation.report.draw_decays import decay_summary
 from lamarr_like.validation.report.gather import read_samples
-from lamarr_like.validation.report.verdict import Check, judge, load_thresholds
-from lamarr_like.runs.simulate import RunConfig, simulate_detailed
-from lamarr_like.statistics.distances import halves
+from lamarr_like.validation.verdict import Check, judge, load_thresholds
 
 DECAYS = {
     "D0": ("D0 -> K- pi+", ""),

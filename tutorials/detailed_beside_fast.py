@@ -16,9 +16,9 @@ import mplhep
 import numpy as np
 
 from lamarr_like import EventBatch, Pipeline
+from lamarr_like.chain.pipeline import TRUTH
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import read_events
-from lamarr_like.chain.pipeline import TRUTH
 from lamarr_like.statistics.distances import core_width
 
 EDGES = np.geomspace(2.0, 100.0, 13)

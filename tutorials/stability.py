@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lamarr_like.events import EventBatch, concatenate
 from lamarr_like.chain.pipeline import load_stage
-from lamarr_like.validation.report.efficiency import Ratio, WorkingPoint, cut_ratios
-from lamarr_like.validation.report.gather import Gatherer, paired
+from lamarr_like.events import EventBatch, concatenate
 from lamarr_like.stages import AbstractModelStage
 from lamarr_like.stages.features import from_truth
 from lamarr_like.training.sample import read_sample
 from lamarr_like.training.train import Request, card, fit_stage
+from lamarr_like.validation.report.efficiency import Ratio, WorkingPoint, cut_ratios
+from lamarr_like.validation.report.gather import Gatherer, paired
 
 Mask = NDArray[np.bool_]
 

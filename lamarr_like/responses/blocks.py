@@ -17,13 +17,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import Floats, Ints
+from ..errors import SchemaError
 from .hits import Hits
 from .response import Response
+
+MOST_BLOCKS = 4096
+"""Most blocks of a layout, and of a step on the way to it."""
 
 Interval = tuple[int, int]
 """First cell and the one behind the last."""
@@ -59,6 +64,9 @@ class Layout:
         response: its declaration.
         shells: how blocks grow.
 
+    Raises:
+        SchemaError: if there would be more than `MOST_BLOCKS`.
+
     Attributes:
         low, high: first cell of each block along each axis and the one behind the last, shape
             ``(n_blocks, rank)``.
@@ -69,8 +77,12 @@ class Layout:
     def __init__(self, response: Response, shells: Shells) -> None:
         self.response, self.shells = response, shells
         moving = {response.axis(shift.axis) for shift in response.shifts}
+        around = _shells(response, shells)
+        fixed = [a.size for k, a in enumerate(response.axes) if k not in moving]
+        cuts = prod(min(size, shells.slices) for size in fixed)
+        _few(cuts * sum(map(len, around)))
         tree = [
-            [[_box(cut, block, moving) for block in shell] for shell in _shells(response, shells)]
+            [[_box(cut, block, moving) for block in shell] for shell in around]
             for cut in product(*_slices(response, moving, shells.slices))
         ]
         boxes = [box for cut in tree for shell in cut for box in shell]
@@ -107,7 +119,7 @@ class Layout:
         """
         flat = hits.row * self.n_codes + self.block_of(hits.cell)
         found = np.bincount(flat, weights=hits.value, minlength=n * self.n_codes)
-        return found.reshape(n, self.n_codes)
+        return found.reshape(n, self.n_codes).astype(np.float64)
 
     def shares(self, energies: Floats) -> Floats:
         """Sum and shares, shape ``(n, n_codes)``; NaN where there is nothing left to share."""
@@ -162,6 +174,7 @@ def _shells(response: Response, shells: Shells) -> list[list[tuple[Interval, ...
     if not sizes:
         return [[()]]
     rank, core = len(sizes), shells.core
+    _few((2 * core + 1) ** rank)
     cells = product(range(-core, core + 1), repeat=rank)
     singles = sorted(cells, key=lambda c: (sum(i * i for i in c), c))
     found = [[tuple((i, i + 1) for i in cell) for cell in singles]]
@@ -169,6 +182,7 @@ def _shells(response: Response, shells: Shells) -> list[list[tuple[Interval, ...
     for width in (*shells.widths, None):
         outer = 2 * max(sizes) if width is None else inner + width
         pieces = 1 if width is None else 2 * ((2 * inner + 1) // (2 * width)) + 1
+        _few((pieces + 2) ** rank)
         edges = np.linspace(-inner, inner + 1, pieces + 1).round().astype(int)
         middle = [(int(a), int(b)) for a, b in pairwise(edges)]
         sides = [(-outer, -inner), *middle, (inner + 1, outer + 1)]
@@ -176,6 +190,11 @@ def _shells(response: Response, shells: Shells) -> list[list[tuple[Interval, ...
         found.append([b for b in product(sides, repeat=rank) if ends & set(b)])
         inner = outer
     return found
+
+
+def _few(n: int) -> None:
+    if n > MOST_BLOCKS:
+        raise SchemaError(f"{n} blocks; {MOST_BLOCKS} are the most: fewer slices, wider shells")
 
 
 def _box(

@@ -17,6 +17,9 @@ from ..arrays import Floats
 from .blocks import Layout
 
 KNOTS = 400
+MOST_LOG = 300.0
+"""Greatest logarithm of a sum, greatest log-odds of a share."""
+
 _REACH = 4.5
 
 
@@ -132,6 +135,6 @@ def scaled(layout: Layout, shares: Floats, given: Floats, back: bool = False) ->
     if not response.scale:
         return shares
     found = shares.copy()
-    factor = np.exp(given[:, response.feature(response.scale)])
+    factor = np.exp(np.minimum(given[:, response.feature(response.scale)], MOST_LOG))
     found[:, 0] = found[:, 0] * factor if back else found[:, 0] / factor
     return found

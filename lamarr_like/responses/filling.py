@@ -84,7 +84,7 @@ def blocks_of(
     row, block = np.nonzero(energies > least)
     first = np.maximum(layout.low[block], low[row])
     last = np.minimum(layout.high[block], high[row])
-    inside = (last > first).all(axis=1)
+    inside: Mask = (last > first).all(axis=1)
     nodes = Nodes(row, first, last, energies[row, block]).take(inside)
     return nodes, block[inside]
 
@@ -170,7 +170,8 @@ def drawn_share(law: Floats32, uniforms: Floats) -> Floats:
     summed = np.cumsum(weight, axis=1)
     chosen = (uniforms[:, 1:2] * summed[:, -1:] > summed[:, :-1]).sum(axis=1)
     every = np.arange(len(law))
-    mean, width = law[every, 2 + k + chosen], np.exp(law[every, 2 + 2 * k + chosen])
+    mean = law[every, 2 + k + chosen]
+    width = np.exp(np.clip(law[every, 2 + 2 * k + chosen], -30, 30))
     u = uniforms[:, 2]
     odds = mean + width * (np.log(u) - np.log1p(-u))
     share = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
@@ -247,7 +248,7 @@ def splits_of(
     node = node[node >= 0]
     inputs, shares = [], []
     while len(node):
-        several = ((nodes.high - nodes.low) > 1).any(axis=1)
+        several: Mask = ((nodes.high - nodes.low) > 1).any(axis=1)
         renumbered = np.cumsum(several) - 1
         kept = several[node]
         cell, value, node = cell[kept], value[kept], renumbered[node[kept]]

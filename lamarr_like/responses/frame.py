@@ -16,6 +16,9 @@ from ..arrays import Floats, Ints, Mask
 from .hits import Hits, hits_of
 from .response import Response
 
+_FAR = 1e9
+"""Cells beyond which nothing is told apart."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -92,6 +95,10 @@ class Frame:
             slope = seen[:, response.feature(shift.slope)]
             columns = np.stack([slope, slope * _log_scale(response, seen)], axis=1)
             depth[k] = np.linalg.lstsq(columns, moved, rcond=None)[0]
+        if response.exchanges:
+            tilted = [k for k, shift in enumerate(response.shifts) if shift.slope]
+            if tilted:
+                depth[tilted] = depth[tilted].mean(axis=0)
         return cls(response, depth)
 
     def place(self, seen: Floats) -> Placement:
@@ -113,7 +120,8 @@ class Frame:
             if shift.slope:
                 along = depth[0] + depth[1] * _log_scale(response, seen)
                 middle += seen[:, response.feature(shift.slope)] * along
-            origin[:, k] = np.floor((middle - axis.start) / axis.pitch).astype(np.int64)
+            cell = np.clip((middle - axis.start) / axis.pitch, -_FAR, _FAR)
+            origin[:, k] = np.floor(cell).astype(np.int64)
             centre = axis.start + (origin[:, k] + 0.5) * axis.pitch
             given[:, place] -= centre
             offset[k] = middle - centre
@@ -122,7 +130,8 @@ class Frame:
             names = [response.feature(name) for name in mirror.negates]
             decides = offset[k] if k in offset else given[:, names[0]]
             turned = decides < 0
-            given[np.ix_(turned, names)] *= -1
+            for name in names:
+                given[turned, name] *= -1
             sign[turned, k] = -1
             if k in offset:
                 offset[k] = np.abs(offset[k])

@@ -16,11 +16,14 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Keys
 from ..errors import ArtefactError
+from .codes import MOST_LOG
 from .frame import Placement
 from .hits import Hits
 
 LOG_STEP = 1 / 12
 """Step of the stored logarithms: a cell's energy is kept to 4 %, spread evenly when drawn."""
+
+_LEVELS, _LARGEST = 255, 1e30
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Library:
         value = self.least * np.exp((self.level[hit] + u - 0.5) * LOG_STEP)
         total = self.total[chosen]
         if scale is not None:
-            total = total * np.exp(placement.given[:, scale] - self.given[chosen, scale])
+            more = placement.given[:, scale] - self.given[chosen, scale]
+            total = total * np.exp(np.clip(more, -MOST_LOG, MOST_LOG))
         sums = np.bincount(row, weights=value, minlength=n)
         value = value * (total / np.maximum(sums, 1e-30))[row]
         return Hits(row, self.cell[hit], value.astype(np.float32))
@@ -100,35 +104,54 @@ class Library:
 
     @classmethod
     def from_arrays(
-        cls, arrays: Mapping[str, np.ndarray], least: float, neighbours: int, where: str
+        cls,
+        arrays: Mapping[str, np.ndarray],
+        least: float,
+        neighbours: int,
+        where: str,
+        most: int = 1 << 30,
     ) -> Library:
         """The opposite of `to_arrays`.
+
+        Args:
+            arrays: tables of a stranger.
+            least, neighbours: as of the class.
+            where: name for messages.
+            most: hits of an array.
 
         Raises:
             ArtefactError: if the tables do not fit to each other.
         """
-        start = np.concatenate([[0], np.cumsum(arrays["library_count"].astype(np.int64))])
-        given = arrays["library_given"].astype(np.float64)
-        cell, level = arrays["library_cell"].astype(np.int64), arrays["library_level"]
+        names = ("given", "weights", "count", "cell", "level", "total")
+        given, weights, count, cell, level, total = (arrays[f"library_{n}"] for n in names)
+        kinds = "".join(table.dtype.kind for table in (given, weights, count, cell, level, total))
+        if kinds not in ("ffuiuf", "ffuuuf") or (given.ndim, count.ndim, cell.ndim) != (2, 1, 2):
+            raise ArtefactError(f"{where}: the tables of the library are of other kinds")
+        start = np.concatenate([[0], np.cumsum(count.astype(np.int64))])
+        given, cell = given.astype(np.float64), cell.astype(np.int64)
         m = len(given)
+        # Written so that NaN fails.
         if not (
             m
             and len(start) == m + 1
+            and count.max() <= most
+            and level.ndim == 1
+            and level.max(initial=0) <= _LEVELS
+            and (np.abs(total) <= _LARGEST).all()
+            and (np.abs(given) <= _LARGEST).all()
+            and (np.abs(weights) <= _LARGEST).all()
             and len(cell) == len(level) == start[-1]
-            and arrays["library_total"].shape == (m,)
-            and arrays["library_weights"].shape == (given.shape[1],)
-            and np.isfinite(given).all()
-            and np.isfinite(arrays["library_weights"]).all()
-            and np.isfinite(arrays["library_total"]).all()
+            and total.shape == (m,)
+            and weights.shape == (given.shape[1],)
         ):
             raise ArtefactError(f"{where}: the tables of the library do not fit each other")
         return cls(
             given,
-            arrays["library_weights"].astype(np.float64),
+            weights.astype(np.float64),
             start,
             cell,
             level.astype(np.int64),
-            arrays["library_total"].astype(np.float64),
+            total.astype(np.float64),
             least,
             neighbours,
         )

@@ -24,7 +24,7 @@ from ..errors import ArtefactError, SchemaError
 from ..files.forms import Anything, Form, Items, Number, Place, Record, Text
 from ..rng import mix, stream_keys
 from .blocks import Layout, Shells
-from .codes import Codes, scaled
+from .codes import MOST_LOG, Codes, scaled
 from .filling import OUTPUTS, blocks_of, fill
 from .frame import Frame, Placement
 from .hits import Hits
@@ -38,6 +38,7 @@ MOST_NOISE = 2048
 MOST_STEPS = 1000
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+_FAR = 1e6
 
 
 class Method(ABC):
@@ -174,7 +175,7 @@ class CodesMethod(Method):
 
     def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
         """See `Method.draw`."""
-        given = (placement.given - self.mean) / self.sd
+        given = np.clip((placement.given - self.mean) / self.sd, -_FAR, _FAR)
         scores = self.scores(given.astype(np.float32), keys, steps).astype(np.float64)
         shares = scaled(self.layout, self.codes.shares(scores), placement.given, back=True)
         least = self.layout.response.threshold
@@ -283,7 +284,9 @@ class ResponseSpec(AbstractSpec):
             raise ArtefactError(f"{where}: its conditions are not those of its response")
         scale = response.feature(response.scale) if response.scale else None
         if self.method == "library":
-            library = Library.from_arrays(arrays, self.least, self.neighbours, where)
+            library = Library.from_arrays(
+                arrays, self.least, self.neighbours, where, most=response.cells
+            )
             if library.given.shape[1] != frame.n_given or library.cell.shape[1:] != (
                 len(response.axes),
             ):
@@ -296,7 +299,10 @@ class ResponseSpec(AbstractSpec):
     ) -> CodesMethod:
         assert self.shells is not None and self.noise is not None
         shells = Shells(self.shells["core"], tuple(self.shells["widths"]), self.shells["slices"])
-        layout = Layout(frame.response, shells)
+        try:
+            layout = Layout(frame.response, shells)
+        except SchemaError as error:
+            raise ArtefactError(f"{where}: {error}") from error
         n, n_given = layout.n_codes, frame.n_given
         knots = arrays["code_knots"]
         if knots.ndim != 2 or len(knots) != n or knots.shape[1] < 2:
@@ -306,6 +312,12 @@ class ResponseSpec(AbstractSpec):
             "code_empty": _table(arrays, "code_empty", (n,), where),
             "code_full": _table(arrays, "code_full", (n,), where),
         }
+        knots, empty, full = tables["code_knots"], tables["code_empty"], tables["code_full"]
+        if (
+            np.abs(knots).max() > MOST_LOG
+            or not ((empty >= 0) & (full >= 0) & (empty + full <= 1 + 1e-9)).all()
+        ):
+            raise ArtefactError(f"{where}: the tables of the codes are out of bounds")
         filling = None
         if "filling.onnx" in files:
             filling = Network(file_of(files, "filling.onnx", where), f"{where}/filling.onnx")
@@ -318,7 +330,7 @@ class ResponseSpec(AbstractSpec):
             layout=layout,
             codes=Codes.from_arrays(tables),
             mean=_table(arrays, "given_mean", (n_given,), where),
-            sd=_table(arrays, "given_sd", (n_given,), where),
+            sd=np.maximum(_table(arrays, "given_sd", (n_given,), where), 1e-12),
             network=network,
             filling=filling,
             noise=(self.noise["uniforms"], self.noise["normals"]),

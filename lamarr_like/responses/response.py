@@ -51,7 +51,8 @@ class Axis:
     @cached_property
     def centres(self) -> Floats:
         """Middles of the cells, shape ``(size,)``."""
-        return self.start + (np.arange(self.size) + 0.5) * self.pitch
+        found: Floats = self.start + (np.arange(self.size) + 0.5) * self.pitch
+        return found
 
 
 @dataclass(frozen=True)
@@ -385,7 +386,7 @@ def response_file(path: Path | str) -> Response:
     Raises:
         SchemaError: if it cannot be read or is none.
     """
-    raw = read_bytes(Path(path), SchemaError, most=_MOST_BYTES)
+    raw = read_bytes(Path(path), _MOST_BYTES, SchemaError)
     return read_response(parse_yaml(raw, str(path), SchemaError), str(path))
 
 

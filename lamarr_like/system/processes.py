@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from types import FrameType
@@ -60,6 +60,21 @@ def worker_pool(n: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Inline(Executor):
+    """Does everything at once in this process."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """The result is there when this returns; errors are raised here."""
+        future: Future[_T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def executor(n: int) -> AbstractContextManager[Executor]:
+    """Processes of their own, see `worker_pool`, or this one if `n` is 1."""
+    return Inline() if n <= 1 else worker_pool(n)
 
 
 def _begin() -> None:

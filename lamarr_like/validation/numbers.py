@@ -1,17 +1,23 @@
-"""Numbers of reports as text, as Markdown tables and as JSON."""
+"""Numbers of reports as text, as Markdown tables and as JSON, and the folder of a report."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import __version__
+from ..errors import OutputError
 from ..files.scratch import write_text
+
+PROGRAM = f"lamarr_like {__version__}"
+"""By this text in its JSON a report is known as ours."""
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -75,3 +81,33 @@ def write_json(
     between = (",", ":") if indent is None else None
     text = json.dumps(plain(content, digits), allow_nan=False, indent=indent, separators=between)
     return write_text(path, text + "\n")
+
+
+@contextmanager
+def report_folder(folder: Path) -> Iterator[None]:
+    """Make the folder of a report; what the system refuses inside of it is an `OutputError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error})") from None
+
+
+def write_tables(
+    folder: Path, name: str, content: Mapping[str, Any], markdown: str
+) -> tuple[Path, Path]:
+    """Write ``NAME.md`` and ``NAME.json`` into a folder, made if absent; returns both.
+
+    Args:
+        folder: the folder.
+        name: of the files.
+        content: for the JSON, see `plain`; the program is added.
+        markdown: the tables.
+
+    Raises:
+        OutputError: if they cannot be written.
+    """
+    text, numbers = (folder / f"{name}.{ending}" for ending in ("md", "json"))
+    with report_folder(folder):
+        write_json(numbers, {"program": PROGRAM, **content})
+        return write_text(text, markdown), numbers

@@ -20,7 +20,7 @@ from lamarr_like.statistics.distances import halves
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.gather import Gatherer, paired, stream
 from lamarr_like.validation.report.measure import JUDGED_SCHEMES
-from lamarr_like.validation.report.verdict import Status, load_thresholds
+from lamarr_like.validation.verdict import Status, load_thresholds
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from lamarr_like.errors import (
     SourceError,
 )
 from lamarr_like.training.foreign import read_mapping
-from lamarr_like.validation.report.verdict import load_thresholds
+from lamarr_like.validation.verdict import load_thresholds
 
 pytestmark = pytest.mark.usefixtures("no_hang")
 

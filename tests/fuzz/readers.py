@@ -21,6 +21,8 @@ import uproot
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "samples"))
 
+import yaml
+from blobs import BLOBS, blobs
 from chain_fakes import fake_stages, truth_events
 from hepmc_samples import write_sample
 from tiny_models import write_models
@@ -39,8 +41,14 @@ from lamarr_like.errors import LamarrLikeError
 from lamarr_like.files.find import shipped
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
 from lamarr_like.io.sources import open_source
+from lamarr_like.responses.config import LibraryConfig
+from lamarr_like.responses.model import ResponseModel
+from lamarr_like.responses.response import response_file
+from lamarr_like.responses.samples import read_sample
+from lamarr_like.responses.samples import write_sample as write_arrays
+from lamarr_like.responses.training.library import fit_library
 from lamarr_like.training.foreign import read_foreign, read_mapping
-from lamarr_like.validation.report.verdict import load_thresholds
+from lamarr_like.validation.verdict import load_thresholds
 
 PIPELINE = b"""schema_version: 1
 name: tiny
@@ -192,6 +200,35 @@ def _model(data: bytes, folder: Path) -> None:
     load_model(home)
 
 
+def _response_yaml(data: bytes, folder: Path) -> None:
+    (folder / "r.yaml").write_bytes(data)
+    response_file(folder / "r.yaml")
+
+
+def _response_sample(data: bytes, folder: Path) -> None:
+    (folder / "s.npz").write_bytes(data)
+    sample = read_sample(folder / "s.npz")
+    assert np.isfinite(sample.arrays).all() and np.isfinite(sample.seen).all()
+
+
+def _response_model(data: bytes, folder: Path) -> None:
+    """A generator of arrays; what loads must draw, or refuse to."""
+    home = folder / "blobs-tiny-1"
+    home.mkdir(parents=True)
+    files = unpack(data)
+    sums = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in files.items())
+    (home / "SHA256SUMS").write_text(sums, encoding="utf-8", errors="replace")
+    for name, content in files.items():
+        try:
+            (home / name).write_bytes(content)
+        except (OSError, ValueError):
+            continue
+    model = load_model(home)
+    if isinstance(model, ResponseModel):
+        drawn = model.draw(blobs(3).conditions, 1)
+        assert np.isfinite(drawn).all() and (drawn >= 0).all()
+
+
 UNIT = Unit(3, "gun:pi+", (), 10, 30, 50)
 PART = b"what a part holds"
 IDENTITY = {"seed": 7, "sources": [{"text": "gun:pi+"}], "inputs": [["a", "0" * 64, 3]]}
@@ -282,6 +319,9 @@ READERS = {
     "ntuple json": _json,
     "occupancy model": _model,
     "translator model": _model,
+    "response yaml": _response_yaml,
+    "response sample": _response_sample,
+    "library model": _response_model,
     "decay descriptor": _decay,
     "generator model": _model,
     "classifier model": _model,
@@ -335,7 +375,13 @@ def samples(folder: Path) -> dict[str, bytes]:
         file.mktree("t", {k: v.dtype for k, v in table.items()})
         file["t"].extend({k: v.to_numpy() for k, v in table.items()})
     found["foreign root"] = (folder / "foreign.root").read_bytes()
+    found["response yaml"] = yaml.safe_dump(BLOBS.to_json()).encode()
+    write_arrays(blobs(4), folder / "s.npz")
+    found["response sample"] = (folder / "s.npz").read_bytes()
+    library = fit_library(blobs(120), LibraryConfig(size=20), progress=False)
+    names = {"stage": "blobs", "sample": "library", "version": "1", "card": "c"}
     for kind, home in (
+        ("library model", library.save(folder / "models", **names)),
         ("generator model", folder / "models" / "resolution-tiny-1"),
         ("classifier model", folder / "models" / "acceptance-tiny-1"),
         ("occupancy model", folder / "models" / "occupancy-tiny-1"),

@@ -11,7 +11,7 @@ from lamarr_like.events import EventBatch, Table
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.gather import Gatherer, paired
 from lamarr_like.validation.report.tell_apart import TreeConfig
-from lamarr_like.validation.report.verdict import load_thresholds
+from lamarr_like.validation.verdict import load_thresholds
 
 CODES = np.array([211, 211, 211, 211, 321, 321, 2212, 11, 13])
 AT = {11: 0, 13: 1, 211: 2, 321: 3, 2212: 4}

@@ -7,8 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from lamarr_like.errors import LamarrLikeError
+from lamarr_like.system.processes import Inline, executor
 from lamarr_like.validation.objects.command import objects
-from lamarr_like.validation.report.workers import Inline, executor
 from lamarr_like.validation.stages.command import fidelity
 
 

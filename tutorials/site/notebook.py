@@ -66,7 +66,6 @@ def run(source: str, names: dict[str, Any]) -> list[dict[str, Any]]:
 def notebook(markdown: str) -> dict[str, Any]:
     """The notebook of a tutorial (nbformat 4.5), its code run in the current folder."""
     import matplotlib
-
     import matplotlib.pyplot as plt
 
     matplotlib.use("agg")

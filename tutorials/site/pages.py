@@ -17,10 +17,11 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 
 import rooms
-from lamarr_like.files import citation
+
 from lamarr_like import schema
-from lamarr_like.decays import branches
 from lamarr_like.chain.pipeline import TRUTH
+from lamarr_like.decays import branches
+from lamarr_like.files import citation
 from lamarr_like.stages import STAGES
 
 TOP = Path(__file__).resolve().parents[2]
@@ -139,11 +140,13 @@ def commands() -> str:
     """The command line, from the signatures of its functions."""
     from lamarr_like.cli import app
 
-    found = {c.name or c.callback.__name__: c.callback for c in app.registered_commands}
+    found = dict(verbs(app))
     common = app.registered_callback.callback
     lines = ["# Command line", "", str(app.info.help), ""]
     lines += markdown_table(OPTION_HEAD, [o.row for o in parameters(common)])
-    rows = [(f"[`{name}`](#{name})", first_line(call)) for name, call in found.items()]
+    rows = [
+        (f"[`{name}`](#{name.replace(' ', '-')})", first_line(call)) for name, call in found.items()
+    ]
     lines += ["", *markdown_table(("command", "what it does"), rows)]
     for name, call in found.items():
         given = parameters(call)
@@ -155,6 +158,15 @@ def commands() -> str:
             lines += [*markdown_table(("argument", "meaning"), rows), ""]
         lines += markdown_table(OPTION_HEAD, [p.row for p in given if not p.is_argument])
     return "\n".join(lines) + "\n"
+
+
+def verbs(app: Any) -> Iterator[tuple[str, Any]]:
+    """Verbs and what they call, those of groups after their group's name."""
+    for command in app.registered_commands:
+        yield command.name or command.callback.__name__, command.callback
+    for group in app.registered_groups:
+        for name, call in verbs(group.typer_instance):
+            yield f"{group.name} {name}", call
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,8 @@ def _detector(g4: Any) -> Any:
         def Construct(self) -> Any:  # noqa: N802
             find = g4.G4NistManager.Instance().FindOrBuildMaterial
             vacuum, lead, plastic = map(find, ("G4_Galactic", "G4_Pb", "G4_POLYSTYRENE"))
-            kept = self.kept = []  # Geant4 keeps no reference that Python sees
+            kept: list[Any] = []
+            self.kept = kept  # Geant4 keeps no reference that Python sees
 
             def volume(name: str, material: Any, x: float, y: float, z: float) -> Any:
                 box = g4.G4Box(name, x, y, z)

@@ -10,7 +10,7 @@ import numpy as np
 from ...engine.load import build_model
 from ...nets.config import AbstractConfig
 from ...statistics.two_sample import Auc, c2st
-from ..compare.features import features
+from ..features import features
 from ..hits import hits_of
 from ..model import ResponseModel
 from ..response import Response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Floats32
-from ..compare.features import about_impact, axis_moments
+from ..features import about_impact, axis_moments
 from ..frame import Placement
 from ..hits import Hits
 from ..response import Response
@@ -17,7 +17,7 @@ _FARTHEST = 5.0
 def metrics(response: Response, placement: Placement, hits: Hits) -> Floats32:
     """Normalised metrics, shape ``(n, k)``.
 
-    Those of `lamarr_like.responses.compare.features` along the slope of the particle and across,
+    Those of `lamarr_like.responses.features` along the slope of the particle and across,
     widths and asymmetries, and the distance of centroid and impact; for a response without two
     slopes widths and skews along the axes.  In the frame, where mirrored arrays are alike.
 
@@ -41,4 +41,5 @@ def metrics(response: Response, placement: Placement, hits: Hits) -> Floats32:
     table = np.stack(list(found.values()), axis=1)
     spread = table.std(axis=0)
     table = (table - table.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
-    return np.clip(table, -_FARTHEST, _FARTHEST).astype(np.float32)
+    normalised: Floats32 = np.clip(table, -_FARTHEST, _FARTHEST).astype(np.float32)
+    return normalised

@@ -89,7 +89,7 @@ class VaeTrainer:
     @property
     def flops(self) -> int:
         """Floating-point operations of the products of one draw of the codes."""
-        choice = 2 * len(self.stored_given) * self.n_given
+        choice: int = 2 * self.side**2 * self.n_given
         return self.decoder.flops + self.post.flops + choice
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]

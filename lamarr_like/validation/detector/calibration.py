@@ -16,8 +16,9 @@ from ...events import EventBatch
 from ...statistics.binned import bins_of, share_error
 from ...statistics.matching import where
 from ..bins import SPECIES, Cut, picked
+from ..series import Series, series
 from .maps import CUTS, SOURCE, Map, calibration_weights, load_map, spectrum_weights
-from .results import NAN, Row, Section, Series, at_most, relative, series, worst
+from .results import NAN, Row, Section, at_most, relative, worst
 from .sample import long_tracks
 
 P_RANGE = (3e3, 1e5)

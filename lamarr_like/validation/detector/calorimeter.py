@@ -9,8 +9,9 @@ from ...detailed.calorimeter.alone import PI0_MASS, Photons, Pi0, neutral_pions,
 from ...detailed.parameters import DEFAULT, Parameters
 from ...statistics.binned import Curve, bins_of, width_error
 from ...statistics.distances import core_width
+from ..series import Series, of_curve, series
 from .curves import share_curve, width_curve
-from .results import NAN, Row, Series, absolute, of_curve, relative, series
+from .results import NAN, Row, absolute, relative
 
 STOCHASTIC, CONSTANT = 0.09, 0.008
 """Published terms of the resolution, [P] sec. 4: of 1/sqrt(E/GeV), and constant."""

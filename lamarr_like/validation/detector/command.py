@@ -41,10 +41,9 @@ def detailed_check(
     need("detailed")
     need("plot", "matplotlib", "mplhep")
     from .check import CheckConfig, check_detector
-    from .draw import draw_sections
     from .pages import draw_pages
     from .sample import together
-    from .write import write_report
+    from .write import draw_sections, write_report
 
     drawn = [path.name for path in output.glob("*.png")]
     inputs = samples if data is None else [*samples, data]
@@ -60,8 +59,7 @@ def detailed_check(
 
 def _tell(report: CheckReport) -> None:
     """Verdicts by section, what misses, and the targets."""
-    from .judgement import judgements
-    from .results import MISSED, NOT_JUDGED, PASS
+    from .results import MISSED, NOT_JUDGED, PASS, judgements
     from .write import accepted, with_error
 
     for section in report.sections:

@@ -55,7 +55,7 @@ def share_curve(
 
 
 class Linked(NamedTuple):
-    """Long tracks of generated particles beside their truth, arrays of shape ``(n,)``.
+    """Tracks of generated particles beside their truth, arrays of shape ``(n,)``.
 
     Attributes:
         rows: rows of the track table.
@@ -78,10 +78,14 @@ class Linked(NamedTuple):
 
 def linked_long_tracks(batch: EventBatch) -> Linked:
     """Long tracks of generated particles other than electrons, which radiate."""
-    track = batch.track
-    wanted = from_truth(batch) & (track["track_type"] == _LONG)
+    wanted = from_truth(batch) & (batch.track["track_type"] == _LONG)
     wanted[wanted] = np.abs(batch.linked("mc_pdg_id", wanted)) != _ELECTRON
-    rows = np.flatnonzero(wanted)
+    return linked_tracks(batch, wanted)
+
+
+def linked_tracks(batch: EventBatch, wanted: Mask) -> Linked:
+    """Tracks of generated particles beside their truth, mask of shape ``(n_tracks,)``."""
+    track, rows = batch.track, np.flatnonzero(wanted)
     px, py, pz, vx, vy, vz = (
         batch.linked(c, wanted).astype(np.float64)
         for c in ("mc_px", "mc_py", "mc_pz", "mc_vx", "mc_vy", "mc_vz")
@@ -103,15 +107,9 @@ def linked_long_tracks(batch: EventBatch) -> Linked:
 def impact_parameters(batch: EventBatch, linked: Linked) -> Floats:
     """Distance in x to the true line [mm] at the z of the origin, shape ``(n,)``."""
     track, rows = batch.track, linked.rows
-    back = batch.linked("mc_vz", _mask(batch, linked)) - track["z"][rows]
+    back = batch.linked("mc_vz", linked.rows) - track["z"][rows]
     ip: Floats = linked.dx + (track["tx"][rows] - linked.tx) * back
     return ip
-
-
-def _mask(batch: EventBatch, linked: Linked) -> Mask:
-    wanted = np.zeros(len(batch.track), np.bool_)
-    wanted[linked.rows] = True
-    return wanted
 
 
 def pulls(batch: EventBatch, linked: Linked) -> dict[str, Floats]:
@@ -132,7 +130,7 @@ def pulls(batch: EventBatch, linked: Linked) -> dict[str, Floats]:
 
 def charges(batch: EventBatch, linked: Linked) -> Floats:
     """Generated charge of each linked track, shape ``(n,)``."""
-    return batch.linked("mc_charge", _mask(batch, linked)).astype(np.float64)
+    return batch.linked("mc_charge", linked.rows).astype(np.float64)
 
 
 class Reconstructible(NamedTuple):

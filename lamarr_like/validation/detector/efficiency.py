@@ -13,8 +13,9 @@ from ...arrays import Columns
 from ...statistics.binned import weighted_share
 from ...statistics.matching import Matched, where
 from ..bins import SPECIES
+from ..series import Series, series
 from .lhcb2016 import CELLS, ETA_EDGES, OUTCOMES, P_EDGES, SOURCE
-from .results import NAN, Row, Section, Series, at_most, series, worst
+from .results import NAN, Row, Section, at_most, worst
 
 LIMIT = 0.03
 """Largest difference that is accepted."""

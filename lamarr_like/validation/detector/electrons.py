@@ -13,7 +13,8 @@ from ...errors import SourceError
 from ...events import EventBatch
 from ...statistics.binned import bins_of, weighted_quantiles
 from ..bins import SPECIES
-from .results import NAN, Row, Section, Series, series
+from ..series import Series, series
+from .results import NAN, Row, Section
 from .sample import LONG
 
 SOURCE = "RapidSim histsE.root (LHCb)"

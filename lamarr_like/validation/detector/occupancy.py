@@ -8,8 +8,9 @@ import numpy as np
 
 from ...arrays import Floats
 from ...statistics.binned import bins_of
+from ..series import Series, series
 from .maps import SOURCE, load_map
-from .results import INF, NAN, Row, Section, Series, series
+from .results import INF, NAN, Row, Section
 from .sample import Sample
 
 TRACKS, SPD_HITS = (150.0, 100.0, 200.0), (275.0, 250.0, 300.0)

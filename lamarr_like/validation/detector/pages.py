@@ -16,11 +16,12 @@ from ...events import EventBatch
 from ...statistics.distances import core_width
 from ...statistics.matching import where
 from ..bins import SPECIES
+from ..series import Labels, Series, of_curve, series
 from . import curves, muon_curves, tracking
-from .draw import draw_sections
 from .published import KAON_ID
-from .results import Labels, Section, Series, of_curve, series
+from .results import Section
 from .sample import LONG
+from .write import draw_sections
 
 _P_EDGES = 1e3 * np.array([2, 5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 130, 160, 240])  # MeV
 _RICH_EDGES = 1e3 * np.array([2, 5, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 60, 70, 80, 100])

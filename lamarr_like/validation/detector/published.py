@@ -17,12 +17,13 @@ from ...events import EventBatch
 from ...statistics.binned import bins_of, effective, weighted_quantiles, weighted_share
 from ...statistics.matching import where
 from ..bins import SPECIES
+from ..series import Series, series
 from . import muon_curves, tracking
 from .calibration import COLUMNS
 from .calorimeter import calorimeter_rows
 from .curves import reconstructible_long
 from .maps import load_map, spectrum_weights
-from .results import NAN, Row, Section, Series, absolute, at_least, at_most, relative, series
+from .results import NAN, Row, Section, absolute, at_least, at_most, relative
 from .sample import LONG, Sample, long_tracks, together
 
 BAND = 0.10

@@ -16,8 +16,9 @@ from ...statistics.binned import (
 )
 from ...statistics.matching import Matched, Statistic
 from ..bins import SPECIES
+from ..series import Series, series
 from .lhcb2016 import CELLS, P_EDGES, SOURCE
-from .results import NAN, Row, Section, Series, relative, series, worst
+from .results import NAN, Row, Section, relative, worst
 
 WIDTHS = ("dp/p", "dx", "dy", "dtx", "dty")
 VARIANCES = ("var x", "var y", "var tx", "var ty", "var qop")

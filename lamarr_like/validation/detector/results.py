@@ -1,4 +1,4 @@
-"""What a comparison of the reference detector gives: judged numbers and curves."""
+"""What a comparison of the reference detector gives: numbers, curves, and judged targets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 
 from ...arrays import Floats
-from ...statistics.binned import Curve
+from ..series import Series
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -100,91 +100,6 @@ def at_least(quantity: str, ours: float, error: float, limit: float, **more: Unp
 
 
 @dataclass(frozen=True)
-class Series:
-    """A quantity in bins of another, ours beside the reference; arrays of shape ``(n,)``.
-
-    Args:
-        panel: title of the panel that shows it; series of one panel share its axes.
-        x, y: labels of the axes.
-        low, high: edges of the bins; equal ones for what has no width.
-        ours, error: values; NaN where there are none.
-        reference, reference_error: the same of the reference; empty for none.
-        name: label in the legend, empty for none.
-        style: one of `STYLES`.
-        log_x, log_y: whether an axis is logarithmic.
-        top: upper end of the y axis, which then begins at 0; NaN to let the values decide.
-    """
-
-    panel: str
-    x: str
-    y: str
-    low: Floats
-    high: Floats
-    ours: Floats
-    error: Floats
-    reference: Floats
-    reference_error: Floats
-    name: str = ""
-    style: str = "points"
-    log_x: bool = False
-    log_y: bool = False
-    top: float = NAN
-
-
-STYLES = ("points", "steps", "curve", "dots", "line")
-"""Points with errors, a histogram, a line, entries one by one, dashes for what is expected."""
-
-
-class Look(TypedDict, total=False):
-    """Last fields of a `Series`."""
-
-    name: str
-    style: str
-    log_x: bool
-    log_y: bool
-    top: float
-
-
-Labels = tuple[str, str, str]
-"""Panel, x axis, y axis."""
-
-
-def series(
-    labels: Labels,
-    bins: Floats | tuple[Floats, Floats],
-    ours: Floats,
-    error: Floats | None = None,
-    reference: Floats | None = None,
-    reference_error: Floats | None = None,
-    **look: Unpack[Look],
-) -> Series:
-    """A series; errors that are not given are 0.
-
-    Args:
-        labels: panel and axes.
-        bins: edges, shape ``(n + 1,)``, or lower and upper edges, each of shape ``(n,)``.
-        ours, error, reference, reference_error: as in `Series`.
-        look: last fields of a `Series`.
-    """
-    low, high = bins if isinstance(bins, tuple) else (bins[:-1], bins[1:])
-    theirs = np.zeros(0) if reference is None else reference
-    first = np.zeros(len(ours)) if error is None else error
-    second = np.zeros(len(theirs)) if reference_error is None else reference_error
-    return Series(*labels, low, high, ours, first, theirs, second, **look)
-
-
-def of_curve(
-    labels: Labels, curve: Curve, *reference: Floats, scale: float = 1.0, **look: Unpack[Look]
-) -> Series:
-    """A curve as a series, its edges times `scale`, beside a reference and maybe its error.
-
-    The reference and its error are of the shape of the curve, ``(n,)``.
-    """
-    bins = (curve.low * scale, curve.high * scale)
-    return series(labels, bins, curve.y, curve.error, *reference, **look)
-
-
-@dataclass(frozen=True)
 class Section:
     """One comparison.
 
@@ -239,3 +154,75 @@ def worst(values: Sequence[float] | Floats, errors: Sequence[float] | Floats) ->
         return -1
     good &= e <= 2.0 * np.median(e[good])
     return int(np.where(good, np.abs(v), -1.0).argmax())
+
+
+TARGETS = (
+    (
+        *("calibration", ("",), "PIDCalib maps K, pi, mu"),
+        "mean absolute difference at most 0.03, at most 0.06 in any slice of p from 3 to 100 GeV, "
+        "slope with nTracks within 30 %",
+    ),
+    (
+        *("efficiency", ("",), "acceptance and efficiency against LHCb 2016"),
+        "within 0.03, 2 < eta < 4.8, 3 < p < 100 GeV, by species",
+    ),
+    ("tracks", ("core width",), "dp/p, dx, dy, dtx, dty core widths against p", "within 15 %"),
+    ("tracks", ("var ",), "covariance diagonal medians against p", "within 25 %"),
+    ("published", ("",), "published figures", "within 10 % or the quoted spread"),
+    (
+        *("showers", ("",), "ECAL profile and resolution against Geant4"),
+        "within 5 %, 3 x 3 containment within 0.02",
+    ),
+)
+"""Section, words of which one is in the quantity of a row, comparison, and what is asked for."""
+
+
+class Judgement(NamedTuple):
+    """One target and how it is met.
+
+    Attributes:
+        comparison, target: in words.
+        passed, missed: rows that do and do not meet it; those not judged are not counted.
+        worst: the row furthest outside of what is accepted, in accepted half-widths; None for none.
+    """
+
+    comparison: str
+    target: str
+    passed: int
+    missed: int
+    worst: Row | None
+
+    @property
+    def verdict(self) -> str:
+        """`PASS` if all rows pass, `MISSED` if one misses, `NOT_JUDGED` without any."""
+        if self.missed:
+            return MISSED
+        return PASS if self.passed else NOT_JUDGED
+
+
+def judgements(report: CheckReport) -> list[Judgement]:
+    """All targets."""
+    rows = {section.key: section.rows for section in report.sections}
+    out = []
+    for key, words, comparison, target in TARGETS:
+        mine = [r for r in rows.get(key, ()) if any(word in r.quantity for word in words)]
+        missed = [r for r in mine if r.verdict == MISSED]
+        passed = sum(r.verdict == PASS for r in mine)
+        worst = max(missed, key=excess, default=None)
+        out.append(Judgement(comparison, target, passed, len(missed), worst))
+    return out
+
+
+def excess(row: Row) -> float:
+    """Distance to what is accepted over the room that was left, 0 inside.
+
+    The room is half of the accepted range, for a limit the limit itself or, near 1, what is left
+    to 1.
+    """
+    outside = max(row.low - row.ours, row.ours - row.high, 0.0)
+    if math.isfinite(row.low) and math.isfinite(row.high):
+        room = 0.5 * (row.high - row.low)
+    else:
+        limit = row.low if math.isfinite(row.low) else row.high
+        room = 1.0 - limit if 0.5 < limit < 1.0 else abs(limit)
+    return outside / max(room, 1e-12)

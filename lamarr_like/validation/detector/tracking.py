@@ -8,8 +8,8 @@ import numpy as np
 
 from ...arrays import Floats, Mask
 from ...events import EventBatch
+from ..series import Series, of_curve
 from . import curves
-from .results import Series, of_curve
 from .sample import LONG
 
 GHOST, GHOST_CUT = 2, 0.4

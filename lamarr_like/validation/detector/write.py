@@ -1,35 +1,52 @@
-"""Reports of the reference detector as JSON and Markdown."""
+"""Reports of the reference detector: JSON, Markdown, and the curves of each section."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
-from ...errors import OutputError
-from ...files.scratch import write_text
-from ..numbers import number, plain, table, write_json
-from .judgement import Judgement, judgements
-from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Row, Section
+from ..numbers import number, plain, report_folder, table, write_tables
+from ..series import panels_of, series_sheet
+from ..sheets import write_sheet
+from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Judgement, Row, Section, judgements
 
+_COLUMNS, _ROWS = 4, 4
 _MARKS = {PASS: "pass", MISSED: "**missed**", NOT_JUDGED: "-"}
 
 
 def write_report(report: CheckReport, folder: Path) -> list[Path]:
-    """Write ``detailed_check.json`` and ``detailed_check.md``; returns both.
+    """Write ``detailed_check.md`` and ``detailed_check.json``; returns both.
 
     Raises:
         OutputError: if the folder cannot be written.
     """
-    numbers, text = (folder / f"detailed_check.{ending}" for ending in ("json", "md"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(numbers, as_json(report))
-        write_text(text, as_markdown(report))
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error})") from None
-    return [numbers, text]
+    return [*write_tables(folder, "detailed_check", as_json(report), as_markdown(report))]
+
+
+def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
+    """Write the curves of each section as ``SECTION.png``, ``SECTION-2.png``, ...; returns them.
+
+    Args:
+        sections: what to draw.
+        folder: where to write; made if need be.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
+    files: list[Path] = []
+    with report_folder(folder):
+        for section in sections:
+            panels, size = panels_of(section.series), _COLUMNS * _ROWS
+            title = f"{section.title} (points and lines: detailed; black: reference)"
+            for page, start in enumerate(range(0, len(panels), size), 1):
+                name = section.key if page == 1 else f"{section.key}-{page}"
+                files.append(folder / f"{name}.png")
+                shown = panels[start : start + size]
+                write_sheet(partial(series_sheet, title, shown, _COLUMNS), files[-1])
+    return files
 
 
 def as_json(report: CheckReport) -> dict[str, Any]:
@@ -43,7 +60,6 @@ def as_json(report: CheckReport) -> dict[str, Any]:
         for j in judgements(report)
     ]
     content = {
-        "program": f"lamarr_like {__version__}",
         "samples": report.samples,
         "verdicts": {name: report.verdicts[name] for name in _MARKS},
         "targets": targets,

@@ -10,14 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
-from ...errors import OutputError, PipelineError, SourceError
+from ...errors import PipelineError, SourceError
 from ...events import EventBatch, Table, concatenate
-from ...files.scratch import write_text
 from ...io.ntuple_reader import of_gun, read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
-from ..numbers import write_json
+from ..numbers import report_folder, write_tables
 from .cuts import floor_report, pid_report
 from .declared import NEEDED
 from .draw import PAGES as DRAWN
@@ -95,7 +93,7 @@ class ObjectsReport:
             "",
             "The floor is the same figure between two halves of the detailed sample.",
         ]
-        for key, (title, _) in DRAWN.items():
+        for key, (title, *_) in DRAWN.items():
             if (report := getattr(self, key)) is not None:
                 lines += ["", f"## {title}", "", report.markdown.rstrip()]
         return "\n".join(lines) + "\n"
@@ -106,18 +104,14 @@ class ObjectsReport:
         Raises:
             OutputError: if the folder cannot be written.
         """
-        text, numbers = folder / "objects.md", folder / "objects.json"
-        files = [text, numbers]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_text(text, self.markdown)
-            write_json(numbers, {"program": f"lamarr_like {__version__}", **asdict(self)})
-            for key in DRAWN:
-                if (report := getattr(self, key)) is not None:
-                    files.append(draw_part(key, report, folder / f"{key}.png"))
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error})") from None
-        return files
+        text, numbers = write_tables(folder, "objects", asdict(self), self.markdown)
+        with report_folder(folder):
+            drawn = [
+                draw_part(key, report, folder / f"{key}.png")
+                for key in DRAWN
+                if (report := getattr(self, key)) is not None
+            ]
+        return [text, numbers, *drawn]
 
 
 def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> ObjectsReport:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
-
-from ...statistics.two_sample import Auc
-from ..numbers import number, table
-from .lines import LineDistance, Spread
+from ..tables import lines_of, table_of
 from .results import (
     DETAILED,
     FAST,
@@ -25,7 +20,39 @@ from .results import (
     SpectrumResult,
 )
 
-D = TypeVar("D")
+TESTS = (
+    *("event-level C2ST = {0.version}", "events = {0.auc.rows}"),
+    "AUC = {0.auc.value:.4g} +- {0.auc.error:.2g}",
+    "floor = {0.floor.value:.4g} +- {0.floor.error:.2g}",
+)
+SPECTRA = (
+    "distribution = {0.quantity}",
+    "nSPDHits = {0.occupancy}",
+    "detailed mean = {0.distances[FIRST].mean[0]:.4g}",
+)
+SPREAD = ("mean = {0.mean[1]:.4g}", "KS = {0.ks:.3g}", "W1/sigma = {0.wasserstein:.3g}")
+PEAKS = (
+    *("peak = {0.name}", "nSPDHits = {0.occupancy}", "sample = {sample}"),
+    "yield per event = {1.yields:.4g} +- {1.yield_error:.2g}",
+    "position, MeV = {1.mean:.4g} +- {1.mean_error:.2g}",
+    "width, MeV = {1.width:.4g} +- {1.width_error:.2g}",
+)
+LINES = ("curve = {0.name}", "bins = {0.distances[FIRST].bins}")
+MUONS = (
+    *("species = {0.species}", "share = {0.quantity}", "tracks = {0.tracks[0]}"),
+    *(f"{name} = {{0.shares[{name}]:.4g}}" for name in (DETAILED, FAST)),
+)
+DISTANCE = ("ratio = {0.ratio:.4g}", "largest = {0.largest:.3g}", "chi2/bin = {0.chi2:.3g}")
+RATIOS = (
+    *("species = {0.species}", "variable = {0.variable}", "quantile = {0.quantile:.0%}"),
+    *("cut = {0.cut:.3g}", "detailed = {0.detailed.value:.4f}", "fast = {0.fast.value:.4f}"),
+    *("bins = {0.bins}", "good = {0.good:.1%}", "worst, sigma = {0.worst:.1f}"),
+)
+CUTS = (
+    *("species = {0.species}", "detailed = {0.detailed.value:.5f} +- {0.detailed.error:.5f}"),
+    "fast = {0.fast.value:.5f} +- {0.fast.error:.5f}",
+    *("ratio = {0.ratio:.3f} +- {0.ratio_error:.3f}", "good = {good}"),
+)
 
 
 @dataclass(frozen=True)
@@ -53,38 +80,15 @@ class EcalReport:
     @property
     def markdown(self) -> str:
         """Four tables as text."""
-        return "\n".join(
-            [*self._tests(), "", *self._spectra(), "", *self._peaks(), "", *self._lines(), ""]
+        names = (*self.versions, FLOOR)
+        peaks = [(p, k, {"sample": name}) for p in self.peaks for name, k in p.peaks.items()]
+        tables = (
+            lines_of(TESTS, self.tests),
+            _compared(SPECTRA, self.spectra, SPREAD, names),
+            table_of("", PEAKS, peaks).markdown,
+            _compared(LINES, self.lines, DISTANCE, names),
         )
-
-    def _tests(self) -> list[str]:
-        rows = [(t.version, t.auc.rows, _auc(t.auc), _auc(t.floor)) for t in self.tests]
-        return table(("event-level C2ST", "events", "AUC", "floor"), rows)
-
-    def _spectra(self) -> list[str]:
-        names, first = (*self.versions, FLOOR), self.versions[0]
-        rows = [
-            ((s.quantity, s.occupancy, number(s.distances[first].mean[0])), s.distances)
-            for s in self.spectra
-        ]
-        return _compared(("distribution", "nSPDHits", "detailed mean"), rows, names, _SPREAD)
-
-    def _peaks(self) -> list[str]:
-        rows = [
-            (
-                *(p.name, p.occupancy, name, _pm(k.yields, k.yield_error)),
-                *(_pm(k.mean, k.mean_error), _pm(k.width, k.width_error)),
-            )
-            for p in self.peaks
-            for name, k in p.peaks.items()
-        ]
-        measured = ("yield per event", "position, MeV", "width, MeV")
-        return table(("peak", "nSPDHits", "sample", *measured), rows)
-
-    def _lines(self) -> list[str]:
-        names, first = (*self.versions, FLOOR), self.versions[0]
-        rows = [((one.name, one.distances[first].bins), one.distances) for one in self.lines]
-        return _compared(("curve", "bins"), rows, names, _LINE)
+        return "\n".join(line for table in tables for line in (*table, ""))
 
 
 @dataclass(frozen=True)
@@ -110,30 +114,13 @@ class PidReport:
     @property
     def markdown(self) -> str:
         """Three tables as text."""
-        head = "species | variable | quantile | cut | detailed | fast | bins | good | worst, sigma"
-        rows = [
-            (
-                *(r.species, r.variable, f"{r.quantile:.0%}", f"{r.cut:.3g}"),
-                *(f"{r.detailed.value:.4f}", f"{r.fast.value:.4f}"),
-                *(r.bins, f"{r.good:.1%}", f"{r.worst:.1f}"),
-            )
-            for r in self.ratios
-        ]
-        lines = [*table(head.split(" | "), rows), ""]
+        lines = [*lines_of(RATIOS, self.ratios), ""]
         lines += [f"All cuts: {self.good:.1%} of the bins are good.", ""]
-        for title, cuts in (
-            ("misidentification", [c.whole for c in self.curves]),
-            ("joint cut", self.joint),
-        ):
-            head = f"{title} | species | detailed | fast | ratio | good"
-            lines += [*table(head.split(" | "), [_cells(one) for one in cuts]), ""]
+        alone = [c.whole for c in self.curves]
+        for title, cuts in (("misidentification", alone), ("joint cut", self.joint)):
+            rows = [(one, None, {"good": "yes" if one.good else "no"}) for one in cuts]
+            lines += [*table_of("", (f"{title} = {{0.name}}", *CUTS), rows).markdown, ""]
         return "\n".join(lines)
-
-
-def _cells(one: Comparison) -> tuple[str, ...]:
-    shares = (f"{s.value:.5f} +- {s.error:.5f}" for s in (one.detailed, one.fast))
-    ratio = f"{one.ratio:.3f} +- {one.ratio_error:.3f}"
-    return (one.name, one.species, *shares, ratio, "yes" if one.good else "no")
 
 
 @dataclass(frozen=True)
@@ -145,45 +132,15 @@ class MuonReport:
     @property
     def markdown(self) -> str:
         """One table as text."""
-        head = ("species", "share", "tracks", DETAILED, FAST)
-        rows = []
-        for r in self.results:
-            shares = (number(r.shares[k]) for k in (DETAILED, FAST))
-            rows.append(((r.species, r.quantity, r.tracks[0], *shares), r.distances))
-        return "\n".join([*_compared(head, rows, (FAST, FLOOR), _LINE), ""])
-
-
-_SPREAD: dict[str, Callable[[Spread], str]] = {
-    "mean": lambda d: number(d.mean[1]),
-    "KS": lambda d: number(d.ks, 3),
-    "W1/sigma": lambda d: number(d.wasserstein, 3),
-}
-_LINE: dict[str, Callable[[LineDistance], str]] = {
-    "ratio": lambda d: number(d.ratio),
-    "largest": lambda d: number(d.largest, 3),
-    "chi2/bin": lambda d: number(d.chi2, 3),
-}
+        return "\n".join([*_compared(MUONS, self.results, DISTANCE, (FAST, FLOOR)), ""])
 
 
 def _compared(
-    head: Sequence[str],
-    rows: Sequence[tuple[Sequence[object], dict[str, D]]],
-    names: Sequence[str],
-    figures: dict[str, Callable[[D], str]],
+    columns: Sequence[str], results: Sequence[object], distance: Sequence[str], names: Sequence[str]
 ) -> list[str]:
-    """A table whose rows end in the figures of the distances of each name."""
-    first, *more = figures
-    titles = [title for name in names for title in (f"{name}: {first}", *more)]
-    cells = [
-        (*one, *(tell(distances[name]) for name in names for tell in figures.values()))
-        for one, distances in rows
-    ]
-    return table((*head, *titles), cells)
-
-
-def _auc(auc: Auc) -> str:
-    return _pm(auc.value, auc.error)
-
-
-def _pm(value: float, error: float) -> str:
-    return f"{number(value)} +- {number(error, 2)}" if np.isfinite(value) else "-"
+    """A table of results, `columns`, whose rows end in the distances of each name."""
+    told = [column.replace("FIRST", names[0]) for column in columns]
+    for name in names:
+        first, *rest = (column.replace("{0.", f"{{0.distances[{name}].") for column in distance)
+        told += [f"{name}: {first}", *rest]
+    return lines_of(told, results)

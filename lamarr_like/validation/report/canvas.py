@@ -1,9 +1,10 @@
-"""What all figures share: colours, axes, points, histograms, and maps of boxes."""
+"""What all figures share: colours, axes, ratios, histograms, and maps of boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
 from ...statistics.binned import wald_error
 from ...statistics.influence import Chi2
+from ..series import Series, draw_panel, log_axis, series
 from .distributions import Width
 from .efficiency import Binned
 
@@ -39,40 +41,8 @@ UNIT = {
 """Units of variables."""
 
 
-class Drawing(NamedTuple):
-    """A figure of the report.
-
-    Attributes:
-        name: of its files.
-        section: where it stands.
-        caption: what it shows, with the sizes of the samples.
-        draw: draws it, in the style of the report.
-    """
-
-    name: str
-    section: str
-    caption: str
-    draw: Callable[[], Figure]
-
-
-class Beside(NamedTuple):
-    """A figure of both samples in bins of one quantity, and their ratio.
-
-    Attributes:
-        axis: key of `AXIS_TITLE`.
-        edges: of the bins in the unit of the axis, shape ``(n_bins + 1,)``.
-        values, errors: detailed and fast, shape ``(n_bins,)`` each.
-        ratio, ratio_error: fast over detailed, NaN where not judged, shape ``(n_bins,)``.
-        text: what is said of the ratio.
-    """
-
-    axis: str
-    edges: Floats
-    values: tuple[Floats, Floats]
-    errors: tuple[Floats, Floats]
-    ratio: Floats
-    ratio_error: Floats
-    text: str
+Storeys = tuple[Series, Series]
+"""Both samples in bins of one quantity, and below them their ratio."""
 
 
 def with_unit(name: str, variable: str) -> str:
@@ -87,34 +57,40 @@ def chi2_text(chi2: Chi2, digits: int = 1) -> str:
     return f"chi2 {chi2.value:.{digits}f} / {chi2.bins}, p = {chi2.p:.2g}"
 
 
-def of_shares(binned: Binned) -> Beside:
-    """Efficiencies in bins of one axis."""
+def of_shares(binned: Binned) -> Storeys:
+    """Efficiencies in bins of one axis; ratios where they are judged."""
     s, axis = binned.shares, binned.bins.axes[0]
     edges = binned.bins.edges * SCALE.get(axis, 1.0)
     if axis == "tau":  # decay times reach down to nothing, their axis is logarithmic
         edges[0] = max(edges[0], 0.02 * edges[1])
-    pairs = ((s.detailed, s.n_detailed), (s.fast, s.n_fast))
-    one, two = (wald_error(share, n, 1e-6) for share, n in pairs)
+    pairs = ((s.fast, s.n_fast), (s.detailed, s.n_detailed))
+    values = [v for share, n in pairs for v in (share, wald_error(share, n, 1e-6))]
     good = s.judged & np.isfinite(s.ratio)
-    ratio, error = (np.where(good, v, np.nan) for v in (s.ratio, s.ratio_error))
-    return Beside(
-        axis, edges, (s.detailed, s.fast), (one, two), ratio, error, chi2_text(binned.chi2)
-    )
+    ratio = [np.where(good, v, np.nan) for v in (s.ratio, s.ratio_error)]
+    return _storeys(axis, edges, values, ratio, chi2_text(binned.chi2))
 
 
-def of_width(width: Width) -> Beside:
+def of_width(width: Width) -> Storeys:
     """Widths in bins, without that of all rows, which is said of the ratio."""
-    return Beside(
-        *(width.axis, width.edges * SCALE.get(width.axis, 1.0)),
-        values=(width.detailed[1:], width.fast[1:]),
-        errors=(width.detailed_error[1:], width.fast_error[1:]),
-        ratio=width.ratio[1:],
-        ratio_error=width.ratio_error[1:],
-        text=f"all: {width.ratio[0]:.3f} +- {width.ratio_error[0]:.3f}",
-    )
+    edges = width.edges * SCALE.get(width.axis, 1.0)
+    values = (width.fast, width.fast_error, width.detailed, width.detailed_error)
+    inside, ratio = [v[1:] for v in values], (width.ratio, width.ratio_error)
+    text = f"all: {ratio[0][0]:.3f} +- {ratio[1][0]:.3f}"
+    return _storeys(width.axis, edges, inside, [v[1:] for v in ratio], text)
 
 
-def storeys(cell: Figure | SubFigure, shown: Beside, what: str, title: str = "") -> None:
+def _storeys(
+    axis: str, edges: Floats, values: Sequence[Floats], ratio: Sequence[Floats], text: str
+) -> Storeys:
+    log = axis in ("p", "tau") and edges[0] > 0.0
+    top = 1.25 * max(_largest(v + error, 1e-9) for v, error in (values[:2], values[2:]))
+    labels = (text, AXIS_TITLE[axis], "fast / detailed")
+    above = series(("", labels[1], ""), edges, *values, log_x=log, top=top)
+    above = replace(above, beside=SAMPLES[0], name=SAMPLES[1])
+    return above, series(labels, edges, *ratio, log_x=log)
+
+
+def storeys(cell: Figure | SubFigure, shown: Storeys, what: str, title: str = "") -> None:
     """Draw both samples above their ratio, with a band of 2 % about one.
 
     Args:
@@ -124,66 +100,17 @@ def storeys(cell: Figure | SubFigure, shown: Beside, what: str, title: str = "")
         title: of the whole.
     """
     upper, lower = cell.subplots(2, 1, height_ratios=(2, 1), sharex=True)
-    both(upper, shown, what)
-    upper.set_xlabel("")
-    upper.set_title(title)
-    _points(lower, shown, shown.ratio, shown.ratio_error, fast=True, shift=False)
+    above, below = shown
+    draw_panel(upper, [replace(above, panel=title, x="", y=what)])
+    draw_panel(lower, [below])
     lower.axhline(1.0, color="0.5", linewidth=0.8)
     lower.axhspan(0.98, 1.02, color="0.9", zorder=0)
-    reach = min(1.1 * _largest(np.abs(shown.ratio - 1.0) + shown.ratio_error, 0.05), 1.0)
-    lower.set(ylabel="fast / detailed", ylim=(1.0 - reach, 1.0 + reach), title=shown.text)
-    _set_range(lower, shown.axis, shown.edges)
-
-
-def both(axes: Axes, shown: Beside, what: str) -> None:
-    """Draw both samples side by side; `what` is the title of the vertical axis."""
-    for fast in (False, True):
-        _points(axes, shown, shown.values[fast], shown.errors[fast], fast=fast, shift=True)
-    top = 1.25 * _largest(np.array(shown.values) + np.array(shown.errors), 1e-9)
-    axes.set(ylabel=what, ylim=(0.0, top))
-    _set_range(axes, shown.axis, shown.edges)
-    axes.legend()
+    reach = min(1.1 * _largest(np.abs(below.ours - 1.0) + below.error, 0.05), 1.0)
+    lower.set_ylim(1.0 - reach, 1.0 + reach)
 
 
 def _largest(values: Floats, least: float) -> float:
     return float(np.max(values, initial=least, where=np.isfinite(values)))
-
-
-def _points(
-    axes: Axes, shown: Beside, values: Floats, error: Floats, *, fast: bool, shift: bool
-) -> None:
-    """Points in the middle of bins; the fast ones a little aside so that both are seen."""
-    edges = shown.edges
-    middle = 0.5 * (edges[1:] + edges[:-1])
-    if edges[0] > 0.0 and edges[-1] / edges[0] > 20.0:
-        middle = np.sqrt(edges[1:] * edges[:-1])
-    aside = fast and shift
-    axes.errorbar(
-        middle + (0.08 * np.diff(edges) if aside else 0.0),
-        values,
-        yerr=error,
-        xerr=None if aside else [middle - edges[:-1], edges[1:] - middle],
-        fmt="o" if fast else "s",
-        color=COLOURS[fast],
-        markersize=4 if fast else 5,
-        fillstyle="full" if fast else "none",
-        linewidth=1,
-        label=SAMPLES[fast],
-    )
-
-
-def _set_range(axes: Axes, axis: str, edges: Floats) -> None:
-    """Title, scale and ticks of the horizontal axis."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    axes.set_xlabel(AXIS_TITLE[axis])
-    if axis not in ("p", "tau") or not edges[0] > 0.0:
-        return
-    axes.set_xscale("log")
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    if axis == "p":
-        axes.set_xticks([t for t in (1, 3, 10, 30, 100, 300) if edges[0] <= t <= edges[-1]])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 
 
 def stairs(
@@ -256,5 +183,7 @@ def map_of(axes: Axes, bins: Bins, values: Floats, limit: float) -> None:
                 ha="center", va="center", fontsize=6, color="white" if dark else "black",
             )  # fmt: skip
     (x0, y0), (x1, y1) = boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)
-    axes.set(xlim=(x0, x1), ylim=(y0, y1), ylabel=AXIS_TITLE[bins.axes[1]])
-    _set_range(axes, bins.axes[0], np.array([x0, x1]))
+    labels = {f"{axis}label": AXIS_TITLE[a] for axis, a in zip("xy", bins.axes, strict=True)}
+    axes.set(xlim=(x0, x1), ylim=(y0, y1), **labels)
+    if bins.axes[0] == "p":
+        log_axis(axes, x0, x1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ... import schema
-from ...arrays import Columns, Ints, Keys, Mask
+from ...arrays import Columns, Keys
 from ...events import EventBatch
 from ...physics.kinematics import momentum, pseudorapidity
 from ...rng import mix
 from ...stages.features import from_truth
-from ..detector.curves import vertex_residuals
+from ..detector.curves import Linked, linked_tracks, vertex_residuals
 from ..objects.samples import photon_pairs
 
 SPECIES = {"pi": 211, "K": 321, "p": 2212, "mu": 13, "e": 11}
@@ -73,12 +73,11 @@ def particles(batch: EventBatch) -> Columns:
 def tracks(batch: EventBatch) -> Columns:
     """Long tracks of the particles looked at, with residuals and pulls."""
     track, kinematics = batch.track, _kinematics(batch)
-    able = kinematics.pop("able")
     mine = from_truth(batch) & (track["track_type"] == _LONG)
     row = batch.particle.offsets[track.event_index[mine]] + track["mcparticle_id"][mine]
-    mine[mine], row = able[row], row[able[row]]
-    out = {name: values[row] for name, values in kinematics.items()}
-    out["unit"] = track.event_index[mine]
+    mine[mine] = kinematics["able"][row]
+    true = linked_tracks(batch, mine)
+    out = {"species": true.pdg, "p": true.p, "eta": true.eta, "unit": track.event_index[mine]}
     out["n_spd_hits"] = batch.event_column("track", "n_spd_hits")[mine].astype(np.float64)
     if "n_tracks" in batch.event:
         out["n_tracks"] = batch.event_column("track", "n_tracks")[mine].astype(np.float64)
@@ -90,41 +89,27 @@ def tracks(batch: EventBatch) -> Columns:
         out["out_of_range"] = track["out_of_range"][mine].astype(bool)
     if "weight" in track:
         out["weight"] = track["weight"][mine].astype(np.float64)
-    out |= _residuals(batch, mine, row, out["p"])
+    out |= _residuals(batch, true)
     for names in GROUPS.values():
         out |= {n: track[n][mine].astype(np.float32) for n in names if n in track}
     return out
 
 
-def _residuals(batch: EventBatch, mine: Mask, row: Ints, p: np.ndarray) -> Columns:
+def _residuals(batch: EventBatch, true: Linked) -> Columns:
     """Residuals to the generated line at the z of the state; their sigmas and pulls."""
-    track, truth = batch.track, batch.particle
-    px, py, pz, vx, vy, vz = (
-        truth[f"mc_{c}"][row].astype(np.float64) for c in ("px", "py", "pz", "vx", "vy", "vz")
-    )
-    x, y, z, tx, ty, q, reco = (
-        track[c][mine].astype(np.float64) for c in ("x", "y", "z", "tx", "ty", "charge", "p")
-    )
-    charge = np.sign(truth["mc_pdg_id"][row]) * np.where(
-        np.isin(np.abs(truth["mc_pdg_id"][row]), (SPECIES["e"], SPECIES["mu"])), -1.0, 1.0
-    )
+    track, rows = batch.track, true.rows
+    tx, ty, q, reco = (track[c][rows].astype(np.float64) for c in ("tx", "ty", "charge", "p"))
+    sign = np.sign(batch.linked("mc_pdg_id", rows))
+    charge = sign * np.where(np.isin(true.pdg, (SPECIES["e"], SPECIES["mu"])), -1.0, 1.0)
+    found = {"dx": true.dx, "dy": true.dy, "dtx": tx - true.tx, "dty": ty - true.ty}
+    residuals = (*found.values(), q / reco - charge / true.p)
+    found["dp"] = reco / true.p - 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        dz = z - vz
-        found = {
-            "dx": x - vx - px / pz * dz,
-            "dy": y - vy - py / pz * dz,
-            "dtx": tx - px / pz,
-            "dty": ty - py / pz,
-            "dp": reco / p - 1.0,
-        }
         diagonal = [f"cov{i}{i}" for i in range(5)]
         if all(c in track for c in diagonal):
-            residuals = [found["dx"], found["dy"], found["dtx"], found["dty"]]
-            residuals.append(q / reco - charge / p)
-            for name, sigma, column, residual in zip(
-                PULLS, SIGMAS, diagonal, residuals, strict=True
-            ):
-                found[sigma] = np.sqrt(np.maximum(track[column][mine], 0.0))
+            names = zip(PULLS, SIGMAS, diagonal, residuals, strict=True)
+            for name, sigma, column, residual in names:
+                found[sigma] = np.sqrt(np.maximum(track[column][rows], 0.0))
                 found[name] = residual / found[sigma]
     return {name: np.nan_to_num(values) for name, values in found.items()}
 

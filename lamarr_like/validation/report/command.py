@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from ...errors import SchemaError
-from ...system.command_line import Force, tell_shorter
+from ...system.command_line import Events, Force, Models, tell_shorter
+from ...system.command_line import Pipeline as PipelineName
 from ...system.progress import progress
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ Thresholds = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--verdict", help="YAML file of thresholds in place of the shipped one."),
 ]
-Models = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(help="Folder of your own models, searched before those that ship."),
-]
 Decays = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
@@ -48,7 +45,6 @@ Decays = Annotated[
         " may be given more than once."
     ),
 ]
-Events = Annotated[Optional[int], typer.Option("-n", "--events", min=1, help="How many events.")]  # noqa: UP045
 Calibration = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(help="Folder of measured PIDCalib maps (TH3 total and passing) to overlay."),
@@ -59,7 +55,7 @@ def validate(
     detailed: Detailed,
     output: Output,
     fast: Fast = None,
-    pipeline: Annotated[str, typer.Option(help="Shipped pipeline or YAML file.")] = "reference",
+    pipeline: PipelineName = "reference",
     species: Species = None,
     cut: Cuts = None,
     verdict: Thresholds = None,
@@ -86,11 +82,6 @@ def validate(
         trees=TreeConfig(threads=threads, seed=seed),
         seed=seed,
     )
-    from ...files.places import chain_files
-
-    given = [one for one in (verdict, pidcalib) if one is not None]
-    read = [*detailed, *(fast or ()), *given, *chain_files(pipeline, models)]
-    _check_begin(output, read, force)
     source: list[Path] | Pipeline
     if fast:
         source = list(fast)
@@ -148,17 +139,16 @@ def run(
             the folder holds something else than a report.
     """
     from ...io.ntuple_reader import of_gun
-    from ...system.processes import one_thread
+    from ...system.processes import executor, one_thread
+    from ..verdict import load_thresholds
     from .compute import ReportConfig, compare
     from .gather import read_samples
     from .pidcalib import overlays, read_maps
-    from .verdict import load_thresholds
-    from .workers import executor
     from .write import write_report
 
     config = config or ReportConfig()
-    read = [one for one in (thresholds, pidcalib) if one is not None]
-    _check_begin(output, [*detailed, *_files(fast), *read], force)
+    given = [one for one in (thresholds, pidcalib) if one is not None]
+    _check_begin(output, [*detailed, *given, *_files(fast)], force)
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
     total = _total(detailed, fast, events)
@@ -186,9 +176,13 @@ def run(
     return report.verdict.exit_status
 
 
-def _files(fast: Sequence[Path] | Pipeline) -> Sequence[Path]:
-    """Files of the fast sample; none where a chain makes it."""
-    return fast if isinstance(fast, Sequence) else ()
+def _files(fast: Sequence[Path] | Pipeline) -> Iterable[Path]:
+    """Files of the fast sample, or those of the chain that makes it."""
+    from ...files.places import chain_files
+
+    if isinstance(fast, Sequence):
+        return fast
+    return () if fast.recipe is None else chain_files(*fast.recipe)
 
 
 def _check_begin(output: Path, inputs: Sequence[Path], force: bool) -> None:
@@ -236,7 +230,7 @@ def _total(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, events: in
     from ...io.ntuple_reader import TREE, open_root
 
     total = 0
-    for paths in (detailed, _files(fast)):
+    for paths in (detailed, fast if isinstance(fast, Sequence) else ()):
         own = 0
         for path in paths:
             with open_root(path) as file:

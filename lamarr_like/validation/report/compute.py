@@ -12,6 +12,8 @@ import numpy as np
 from ...errors import SchemaError
 from ...statistics.adaptive_bins import SCHEMES
 from ...statistics.distances import halves
+from ...system.processes import Inline
+from ..verdict import Verdict, VerdictConfig, judge
 from . import efficiency, tell_apart
 from .columns import SPECIES
 from .decays import DecayComparison, compare_decay, decay_measurements
@@ -22,8 +24,6 @@ from .measure import duplicates, measurements
 from .physics import Physics, physics
 from .sample import Sample
 from .tell_apart import Telling, TreeConfig
-from .verdict import Verdict, VerdictConfig, judge
-from .workers import Inline
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import numpy as np
 from ...arrays import Columns
 from ...statistics.influence import Shares
 from ...statistics.matching import where
+from ..verdict import Measurement
 from .decay_rows import DecayRows
 from .distributions import Distance, Width, distance, width_by
 from .efficiency import MIN_PARTICLES, Binned, Binner
 from .measure import of_width
 from .sample import effective
-from .verdict import Measurement
 
 LEAST_TAU = 1e-3
 """Middle true decay time [ps] of a decay of which the efficiency is binned in it."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..page import Drawing
 from ..sheets import new_sheet, sheet_of
 from .canvas import (
     DETAILED,
     FAST,
-    Drawing,
     chi2_text,
     map_of,
     of_shares,

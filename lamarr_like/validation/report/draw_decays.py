@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...arrays import Columns
+from ..page import Drawing
+from ..series import draw_panel
 from ..sheets import new_sheet, sheet_of
-from .canvas import SAMPLES, Drawing, both, of_shares, shapes, storeys
+from .canvas import SAMPLES, of_shares, shapes, storeys
 from .compute import Report
 from .decays import DecayComparison, decay_title, known, plain
 from .efficiency import MIN_PARTICLES, Binned
@@ -81,7 +84,8 @@ def decay_summary(one: DecayComparison, detailed: DecayRows, fast: DecayRows) ->
     columns = (*head, "IP", "log_ip_chi2", "log_fd_chi2", "dTAU", "pull_TAU")
     panels: list[_Panel] = _panels((detailed.candidate, fast.candidate), one, columns)
     if one.by_tau is not None:
-        panels.append(partial(both, shown=of_shares(one.by_tau), what=_EFFICIENCY))
+        above = replace(of_shares(one.by_tau)[0], y=_EFFICIENCY)
+        panels.append(partial(draw_panel, shown=[above]))
     return sheet_of(panels, _panel, columns=4)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..page import Drawing
 from ..sheets import new_sheet, sheet_of
-from .canvas import COLOURS, SAMPLES, Drawing, of_width, stairs, storeys, with_unit
+from .canvas import COLOURS, SAMPLES, of_width, stairs, storeys, with_unit
 from .columns import PULLS
 from .compute import Report
 from .distributions import Width, title

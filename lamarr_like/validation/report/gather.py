@@ -20,12 +20,12 @@ from ...events import EventBatch
 from ...io.ntuple_reader import TREE, branch_names, open_root, read_events
 from ...runs.loop import in_order
 from ...runs.recipe import Recipe
+from ...system.processes import Inline
 from ..objects.compare import first_events, truth_of
 from . import columns as columns_of
 from .columns import GROUPS, SPECIES
 from .decay_rows import decay_rows, joined, joined_rows
 from .sample import TABLES, Sample, of_species
-from .workers import Inline
 
 _REQUIRED = {
     "event": ("event_id", "n_spd_hits"),

@@ -10,13 +10,13 @@ import numpy as np
 from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
 from ...statistics.influence import Shares
+from ..verdict import ALL, Measurement
 from .columns import PULLS
 from .distributions import Distance, Width, title, width_freedom
 from .efficiency import Ratio
 from .joint import Correlation
 from .sample import Sample
 from .tell_apart import Telling
-from .verdict import ALL, Measurement
 
 JUDGED_SCHEMES = (("p",), ("eta",), ("n_spd_hits",), ("p", "eta"))
 """Bins that the verdict looks at, beside all rows in one; the others are shown only."""

@@ -1,106 +1,43 @@
-"""The HTML page: tables of the report beside its figures, in one file."""
+"""What stands on the page of ``validate``: its sections, and what was compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import NamedTuple
+from pathlib import Path
 
-from ...system.extras import need
+from ...errors import PipelineError
+from ...files.yaml_json import read_yaml
+from ..page import Section, verdict_table
+from ..tables import Table
 from . import tables
 from .compute import Report
-from .tables import MARKS, Table
+
+HEADING = "Is the fast sample the detailed sample?"
 
 
-class Image(NamedTuple):
-    """A figure of the page.
-
-    Attributes:
-        name: of its files in ``plots/``.
-        section: where it stands.
-        caption: below it.
-        width, height: pixels.
-        data: the PNG in base64; empty if it only lies beside the page.
-    """
-
-    name: str
-    section: str
-    caption: str
-    width: int
-    height: int
-    data: str
+def sections(report: Report) -> list[Section]:
+    """All sections, in the order of ``sections.yaml``, which has their titles and notes."""
+    held: Mapping[str, Sequence[Table]] = {
+        "verdict": [verdict_table(report.verdict)],
+        "tracking": [tables.ratios(report, cuts=False)],
+        "identification": [tables.ratios(report, cuts=True)],
+        "distributions": tables.distances(report),
+        "classifier": tables.tellings(report),
+        "decays": tables.decay_tables(report),
+    }
+    texts, _ = read_yaml(Path(str(files(__package__) / "sections.yaml")), PipelineError)
+    return [Section(key, **text, tables=held.get(key, ())) for key, text in texts.items()]
 
 
-class Section(NamedTuple):
-    """A section of the page; the template has what is to be noted in each.
-
-    Attributes:
-        id: for links and notes.
-        title: above it.
-        tables: the first things in it.
-        figures: those that are shown.
-        others: names of those that lie beside the page.
-    """
-
-    id: str
-    title: str
-    tables: Sequence[Table]
-    figures: Sequence[Image]
-    others: Sequence[str]
-
-
-def page(report: Report, images: Iterable[Image]) -> str:
-    """The page as text.
-
-    Args:
-        report: the numbers.
-        images: its figures.
-    """
-    need("report", "jinja2")
-    from jinja2 import Environment
-
-    source = files(__package__).joinpath("page.html.j2").read_text()
-    template = Environment(autoescape=True).from_string(source)
-    return template.render(
-        status=report.verdict.status.value,
-        kind=MARKS[report.verdict.status],
-        lines=report.verdict.lines,
-        facts=_facts(report),
-        sections=_sections(report, list(images)),
-    )
-
-
-def _facts(report: Report) -> list[tuple[str, str]]:
-    rows = []
+def facts(report: Report) -> Iterator[tuple[str, str]]:
+    """Name and text of what is to be known of the samples."""
     for s in (report.detailed, report.fast):
         text = f"{s.n_events} events, {len(s.track['unit'])} long tracks of known species"
         if s.out_of_range is not None:
             text += f", {s.out_of_range} of them outside the training sample of the models"
-        rows.append((f"{s.name} sample", text))
-    rows.append(("events of both", f"{report.common}: the same generated particles in both"))
-    rows += [(str(k), str(v)) for k, v in report.provenance.items()]
+        yield f"{s.name} sample", text
+    yield "events of both", f"{report.common}: the same generated particles in both"
+    yield from ((str(k), str(v)) for k, v in report.provenance.items())
     if report.missing:
-        rows.append(("not compared", f"the fast sample lacks {', '.join(report.missing)}"))
-    return rows
-
-
-def _sections(report: Report, images: list[Image]) -> list[Section]:
-    """Sections with something in them."""
-    parts: list[tuple[str, str, Sequence[Table]]] = [
-        ("verdict", "Verdict", [tables.checks(report)]),
-        ("tracking", "Acceptance and tracking", [tables.ratios(report, cuts=False)]),
-        ("identification", "Cuts on identification", [tables.ratios(report, cuts=True)]),
-        ("distributions", "Distributions and correlations", tables.distances(report)),
-        ("classifier", "Can a classifier tell?", tables.tellings(report)),
-        ("physics", "Physics", []),
-        ("decays", "Decays", tables.decay_tables(report)),
-        ("pages", "Distributions in boxes of P and eta", []),
-        ("pidcalib", "Measured calibration data", []),
-    ]
-    found = []
-    for name, heading, mine in parts:
-        figures = [i for i in images if i.section == name]
-        if figures or any(t.rows for t in mine):
-            shown, others = [i for i in figures if i.data], [i.name for i in figures if not i.data]
-            found.append(Section(name, heading, mine, shown, others))
-    return found
+        yield "not compared", f"the fast sample lacks {', '.join(report.missing)}"

@@ -15,8 +15,9 @@ from ...errors import SourceError
 from ...io.ntuple_reader import open_root
 from ..bins import Cut, picked
 from ..detector.maps import CUTS, Map
+from ..page import Drawing
+from ..series import draw_panel, series
 from ..sheets import sheet_of
-from .canvas import DETAILED, FAST, Drawing
 from .sample import Sample
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 AXES = ("reco_p", "reco_eta", "n_tracks")
 TITLES = ("reconstructed P [GeV]", "reconstructed eta", "nTracks")
-STYLES = (("*", "#d55e00", "data"), ("s", DETAILED, "detailed"), ("o", FAST, "fast"))
 LEAST = 5.0
 """Tracks of both samples below which a bin is left out."""
 
@@ -160,14 +160,7 @@ def _panel(one: Measured, counts: Counts, axes: Axes, axis: int) -> None:
     others = tuple(i for i in range(3) if i != axis)
     edges = one.map[axis] * (1e-3 if axis == 0 else 1.0)
     edges = np.minimum(edges, 1000.0 if axis == 2 else np.inf)
-    middle = 0.5 * (edges[1:] + edges[:-1])
-    for i, (style, colour, label) in enumerate(STYLES):
-        share, error = _projected(counts, i, others)
-        known = np.isfinite(share)
-        axes.errorbar(
-            *(middle[known], share[known], error[known]),
-            xerr=0.5 * np.diff(edges)[known], fmt=style, color=colour,
-            fillstyle="none" if i == 1 else "full", linewidth=1, label=label,
-        )  # fmt: skip
-    axes.set(xlabel=TITLES[axis], ylabel=f"share, {one.cut.name}", ylim=(0.0, 1.05))
-    axes.legend()
+    data, detailed, fast = (_projected(counts, i, others) for i in range(3))
+    labels = ("", TITLES[axis], f"share, {one.cut.name}")
+    both = series(labels, edges, *fast, *detailed, name="fast", beside="detailed")
+    draw_panel(axes, [series(labels, edges, *data, name="data", top=1.05), both])

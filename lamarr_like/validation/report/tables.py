@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...statistics.influence import trials
+from ..tables import Row, Table, beside, table_of
 from .compute import Report
 from .decays import decay_title
 from .distributions import title
 from .efficiency import Ratio
-from .verdict import Status
 
-MARKS = {Status.passed: "pass", Status.failed: "fail", Status.unknown: "unknown"}
-"""Classes of the style sheet."""
-
-
-class Table(NamedTuple):
-    """A table of the page.
-
-    Attributes:
-        title: above it.
-        head: titles of the columns.
-        rows: cells as text.
-        text: how many columns from the left hold words.
-        marks: class of the style sheet by content of the cell.
-    """
-
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    text: int = 1
-    marks: Mapping[str, str] = {}
-
-
-# Columns are told as "title = format": {0} is what the row is about, {1} the same of the floor, and
-# names are worked out for the row.
-CHECKS = (
-    *("check = {0.group}", "subject = {0.subject}{star}", "outcome = {0.status.value}"),
-    *("looked at = {0.judged}", "most significant deviation = {0.worst}"),
-    *("off by = {0.deviation:.3g}", "+- = {0.sigma:.3g}", "allowed = {0.tolerance:.3g}"),
-    *("p = {0.p:.3g}", "would see = {0.sensitivity:.3g}", "in bins = {0.in_bins:.3g}"),
-)
 RATIOS = (
     *("species = {0.species}", "cut = {0.label}", "kind = {0.kind}"),
     *("detailed = {0.whole.detailed[0]:.4f}", "fast = {0.whole.fast[0]:.4f}"),
@@ -93,74 +61,21 @@ WIDTHS = (
 SHAPES = ("decay = {0.species}", "quantity = {name}", *_DISTANCE)
 
 
-class _Nothing:
-    """Stands for a floor that is not there: whatever is asked of it is a dash."""
-
-    def __getattr__(self, name: str) -> _Nothing:
-        return self
-
-    def __getitem__(self, place: int) -> _Nothing:
-        return self
-
-    def __format__(self, wanted: str) -> str:
-        return "-"
-
-
-_Row = tuple[Any, Any, dict[str, Any]]
-
-
-def _table(
-    name: str,
-    columns: Sequence[str],
-    text: int,
-    rows: Iterable[_Row],
-    marks: Mapping[str, str] | None = None,
-) -> Table:
-    """A table with a dash where there is no number."""
-    head, formats = zip(*(column.split(" = ") for column in columns), strict=True)
-    cells = [
-        [f.format(one, _Nothing() if other is None else other, **names) for f in formats]
-        for one, other, names in rows
-    ]
-    dashed = [["-" if c in ("nan", "inf", "-inf") else c for c in row] for row in cells]
-    return Table(name, head, dashed, text, marks or {})
-
-
-def _beside(items: Iterable[Any], others: Iterable[Any], *key: str) -> Iterator[tuple[Any, Any]]:
-    """Each item with the next other one of equal attributes, None where there is none."""
-
-    def of(one: Any) -> Hashable:
-        return tuple(getattr(one, name) for name in key)
-
-    held = defaultdict(list)
-    for other in others:
-        held[of(other)].append(other)
-    for item in items:
-        yield item, held[of(item)].pop(0) if held[of(item)] else None
-
-
 def _floor(report: Report, name: str) -> tuple[Any, ...]:
     return () if report.floor is None else getattr(report.floor, name)
-
-
-def checks(report: Report) -> Table:
-    """Everything that was judged."""
-    rows = [(c, None, {"star": " *" if c.needed else ""}) for c in report.verdict.checks]
-    note = f"Thresholds: {report.verdict.thresholds}; * needed for a verdict"
-    return _table(note, CHECKS, 5, rows, {s.value: mark for s, mark in MARKS.items()})
 
 
 def ratios(report: Report, cuts: bool) -> Table:
     """Efficiency ratios: of cuts on identification, or of acceptance and tracking."""
     key = ("species", "variable", "kind")
     rows = []
-    for r, other in _beside(report.whole.ratios, _floor(report, "ratios"), *key):
+    for r, other in beside(report.whole.ratios, _floor(report, "ratios"), *key):
         ps = [b.chi2.p for b in r.schemes.values() if math.isfinite(b.chi2.p)]
         least = trials(min(ps), len(ps)) if ps else math.nan
         texts = {"p": _chi2(r, "p"), "floor": _chi2(other, "p"), "flat": _chi2(r, "p", "eta")}
         if (r.group == "identification") is cuts:
             rows.append((r, other, {**texts, "least": least}))
-    return _table("", RATIOS, 3, rows)
+    return table_of("", RATIOS, rows, 3)
 
 
 def _chi2(ratio: Ratio | None, *axes: str) -> str:
@@ -171,7 +86,7 @@ def _chi2(ratio: Ratio | None, *axes: str) -> str:
 def distances(report: Report) -> list[Table]:
     """Distributions, correlations and joint vectors."""
     rows = []
-    both = _beside(report.whole.distances, _floor(report, "distances"), "species", "variable")
+    both = beside(report.whole.distances, _floor(report, "distances"), "species", "variable")
     for d, other in both:
         per_bin = d.chi2.value / d.chi2.bins if d.chi2.bins else math.nan
         rows.append((d, other, {"name": title(d.variable), "per_bin": per_bin}))
@@ -183,21 +98,21 @@ def distances(report: Report) -> list[Table]:
         names = {"one": title(c.pair[0]), "other": title(c.pair[1])}
         worst.append((c, None, {**names, "difference": c.fast - c.detailed}))
     slices = []
-    for s, other in _beside(report.whole.slices, _floor(report, "slices"), "species", "group"):
+    for s, other in beside(report.whole.slices, _floor(report, "slices"), "species", "group"):
         parts = sorted(zip(s.direction, s.variables, strict=True), key=lambda p: -abs(p[0]))
         along = " ".join(f"{c:+.2f} {title(name)}" for c, name in parts[:3])
         slices.append((s, other, {"along": along}))
     return [
-        _table("", DISTANCES, 2, rows),
-        _table("Correlations, the most significant differences", CORRELATIONS, 3, worst),
-        _table("Joint vectors on random directions", SLICES, 3, slices),
+        table_of("", DISTANCES, rows, 2),
+        table_of("Correlations, the most significant differences", CORRELATIONS, worst, 3),
+        table_of("Joint vectors on random directions", SLICES, slices, 3),
     ]
 
 
 def tellings(report: Report) -> list[Table]:
     """What the classifiers tell, and where they tell most."""
-    rows: list[_Row] = []
-    places: list[_Row] = []
+    rows: list[Row] = []
+    places: list[Row] = []
     for t in report.tellings:
         used = ", ".join(f"{name} {share:.0%}" for name, share in t.used[:4])
         rows.append((t, None, {"used": used}))
@@ -205,15 +120,15 @@ def tellings(report: Report) -> list[Table]:
             names = {"group": t.group, "low": r.p[0] / 1e3, "high": r.p[1] / 1e3}
             places.append((r, None, names))
     where = "The worst box of momentum and pseudorapidity"
-    return [_table("", TELLINGS, 1, rows), _table(where, REGIONS, 1, places)]
+    return [table_of("", TELLINGS, rows, 1), table_of(where, REGIONS, places, 1)]
 
 
 def decay_tables(report: Report) -> list[Table]:
     """Yields, widths and distributions of the decays that were asked for."""
-    yields: list[_Row] = []
-    widths: list[_Row] = []
-    shapes: list[_Row] = []
-    for one, floor in _beside(report.whole.decays, _floor(report, "decays"), "name"):
+    yields: list[Row] = []
+    widths: list[Row] = []
+    shapes: list[Row] = []
+    for one, floor in beside(report.whole.decays, _floor(report, "decays"), "name"):
         for what, name in (
             ("candidates an event", "per_event"),
             ("candidates a generated decay", "of_all"),
@@ -222,10 +137,10 @@ def decay_tables(report: Report) -> list[Table]:
             names = {"decay": one.name, "what": what}
             yields.append((getattr(one, name), getattr(floor, name, None), names))
         for rows, kind in ((widths, "widths"), (shapes, "distances")):
-            both = _beside(getattr(one, kind), getattr(floor, kind, ()), "variable")
+            both = beside(getattr(one, kind), getattr(floor, kind, ()), "variable")
             rows += [(w, other, {"name": decay_title(w.variable)}) for w, other in both]
     return [
-        _table("Yields", YIELDS, 2, yields),
-        _table("Widths of residuals and pulls", WIDTHS, 2, widths),
-        _table("Distributions of candidates", SHAPES, 2, shapes),
+        table_of("Yields", YIELDS, yields, 2),
+        table_of("Widths of residuals and pulls", WIDTHS, widths, 2),
+        table_of("Distributions of candidates", SHAPES, shapes, 2),
     ]

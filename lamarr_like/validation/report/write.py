@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
@@ -12,24 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ... import __version__
-from ...errors import OutputError
-from ...files.scratch import whole, write_text
+from ...files.scratch import whole
 from ...statistics.adaptive_bins import Bins
 from ...statistics.influence import Shares
 from ...system.extras import need
-from ..numbers import write_json
-from ..sheets import DPI, write_sheet
-from .canvas import SAMPLES, Drawing
+from ...system.processes import Inline
+from ..numbers import PROGRAM, report_folder, write_json
+from ..page import Drawing, Image, draw_all, write_page
+from .canvas import SAMPLES
 from .columns import SPECIES
 from .compute import Part, Report
 from .decays import DecayComparison
 from .draw import drawings
 from .efficiency import Binned, Ratio
 from .measure import box_texts
-from .page import Image, page
+from .page import HEADING, facts, sections
 from .sample import Sample
-from .workers import Inline
 
 if TYPE_CHECKING:
     import hist
@@ -38,8 +35,6 @@ REPORT_SCHEMA = 1
 """Version of the layout of ``report.json``; it grows when a name changes or goes."""
 DIGITS = 5
 """Significant digits of its numbers."""
-EMBEDDED = 9_000_000
-"""Bytes of PNG that the page carries at the most; further figures lie beside it."""
 
 
 def write_report(
@@ -70,47 +65,26 @@ def write_report(
         OutputError: if the folder cannot be written.
     """
     need("report")
-    files = [folder / n for n in ("index.html", "report.json", "histograms.root")]
-    plots = folder / "plots"
-    try:
-        plots.mkdir(parents=True, exist_ok=True)
+    main, histograms, plots = folder / "report.json", folder / "histograms.root", folder / "plots"
+    with report_folder(folder):
         say("figures")
         share = partial(_images, report, plots, every, workers=workers)
         parts = [(pool or Inline()).submit(share, k) for k in range(workers)]
         say("numbers")
-        write_json(files[1], numbers(report), digits=DIGITS, indent=None)
-        write_histograms(report, files[2])
-        further = [_image(drawing, plots) for drawing in extra]
+        write_json(main, numbers(report), digits=DIGITS, indent=None)
+        write_histograms(report, histograms)
+        further = draw_all(extra, plots)
         drawn = chain.from_iterable(zip_longest(*(part.result() for part in parts)))
         images = [*filter(None, drawn), *further]
-        files += [plots / f"{image.name}.{e}" for image in images for e in ("png", "pdf")]
-        write_text(files[0], page(report, _embedded(images)))
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error})") from None
-    return files
+        told = (HEADING, sections(report), images, report.verdict, facts(report))
+        page = write_page(folder / "index.html", *told)
+    files = [plots / f"{image.name}.{e}" for image in images for e in ("png", "pdf")]
+    return [page, main, histograms, *files]
 
 
 def _images(report: Report, folder: Path, every: bool, first: int, workers: int) -> list[Image]:
     """Draw every so many-th figure of a report."""
-    chosen = islice(drawings(report, every), first, None, workers)
-    return [_image(drawing, folder) for drawing in chosen]
-
-
-def _image(drawing: Drawing, folder: Path) -> Image:
-    """Write a figure as PNG and PDF."""
-    png, pdf = (folder / f"{drawing.name}.{ending}" for ending in ("png", "pdf"))
-    width, height = write_sheet(drawing.draw, png, pdf).get_size_inches() * DPI
-    return Image(
-        *(drawing.name, drawing.section, drawing.caption, int(width), int(height)),
-        data=base64.b64encode(png.read_bytes()).decode(),
-    )
-
-
-def _embedded(images: list[Image]) -> list[Image]:
-    """The same without the data of those beyond the size of the page."""
-    sizes = np.cumsum([len(image.data) for image in images])
-    pairs = zip(images, sizes, strict=True)
-    return [i if size <= EMBEDDED else i._replace(data="") for i, size in pairs]
+    return draw_all(islice(drawings(report, every), first, None, workers), folder)
 
 
 # --- report.json
@@ -121,19 +95,12 @@ def numbers(report: Report) -> dict[str, Any]:
     verdict, shown = report.verdict, report.physics
     return {
         "schema_version": REPORT_SCHEMA,
-        "program": f"lamarr_like {__version__}",
+        "program": PROGRAM,
         "provenance": report.provenance,
         "samples": {s.name: _sizes(s) for s in (report.detailed, report.fast)},
         "common_events": report.common,
         "not_compared": report.missing,
-        "verdict": {
-            "status": verdict.status.value,
-            "exit_status": verdict.exit_status,
-            "lines": verdict.lines,
-            "false_alarm": verdict.false_alarm,
-            "thresholds": verdict.thresholds,
-            "checks": verdict.checks,
-        },
+        "verdict": verdict.numbers,
         "comparison": _part(report.whole),
         "floor": None if report.floor is None else _part(report.floor),
         "classifier": report.tellings,

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ... import __version__
-from ...files.scratch import write_text
 from ...statistics.two_sample import Auc
-from ..numbers import table, write_json
+from ..numbers import write_tables
+from ..tables import table_of
+
+TESTS = (
+    *("pipeline = {pipeline}", "stage = {0.stage}", "test = {0.test}"),
+    *("rows a side = {0.auc.rows}", "AUC = {0.auc.value:.4f} +- {0.auc.error:.4f}"),
+    "floor = {0.floor.value:.4f} +- {0.floor.error:.4f}",
+)
+BINS = (
+    *("pipeline = {pipeline}", "stage = {0.stage}", "outcome = {0.outcome}", "bins = {0.bins}"),
+    *("within 1 % or 2 sigma = {0.good:.1%}", "worst, sigma = {0.worst:.1f}"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,35 +79,18 @@ class FidelityReport:
     @property
     def markdown(self) -> str:
         """Both tables as text."""
-        tests = [
-            (name, r.stage, r.test, r.auc.rows, *(_pm(a) for a in (r.auc, r.floor)))
-            for name, results in self.stages.items()
-            for r in results
-        ]
-        bins = [
-            (name, r.stage, r.outcome, r.bins, f"{r.good:.1%}", f"{r.worst:.1f}")
-            for name, rows in self.bins.items()
-            for r in rows
-        ]
-        head = ("outcome", "bins", "within 1 % or 2 sigma", "worst, sigma")
-        return "\n".join(
-            [
-                *(f"{self.events} detailed events of {', '.join(self.samples)}", ""),
-                *table(("pipeline", "stage", "test", "rows a side", "AUC", "floor"), tests),
-                *("", *table(("pipeline", "stage", *head), bins)),
-            ]
+        tests, bins = (
+            [(r, None, {"pipeline": name}) for name, found in parts.items() for r in found]
+            for parts in (self.stages, self.bins)
         )
+        head = f"{self.events} detailed events of {', '.join(self.samples)}"
+        tables = (table_of("", TESTS, tests).markdown, table_of("", BINS, bins).markdown)
+        return "\n".join([head, "", *tables[0], "", *tables[1]])
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write ``fidelity.md`` and ``fidelity.json`` into a folder, made if absent."""
-        folder.mkdir(parents=True, exist_ok=True)
-        text, numbers = folder / "fidelity.md", folder / "fidelity.json"
-        content = {"program": f"lamarr_like {__version__}", **asdict(self)}
-        return [
-            write_text(text, self.markdown + "\n"),
-            write_json(numbers, content),
-        ]
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Write ``fidelity.md`` and ``fidelity.json`` into a folder, made if absent.
 
-
-def _pm(auc: Auc) -> str:
-    return f"{auc.value:.4f} +- {auc.error:.4f}"
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        return write_tables(folder, "fidelity", asdict(self), self.markdown + "\n")

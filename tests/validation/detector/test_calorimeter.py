@@ -8,7 +8,7 @@ from lamarr_like.detailed.calorimeter import alone
 from lamarr_like.errors import SourceError
 from lamarr_like.events import EventBatch, Table
 from lamarr_like.statistics.distances import core_width
-from lamarr_like.validation.detector import calorimeter, shower_curves
+from lamarr_like.validation.detector import calorimeter, showers
 from lamarr_like.validation.detector.electrons import electron_tracks
 
 DATA = SHARED / "data"
@@ -18,17 +18,17 @@ GEANT4 = DATA / "geant4_showers"
 @pytest.mark.skipif(not GEANT4.is_dir(), reason="no Geant4 showers here")
 @pytest.mark.parametrize(("name", "is_photon"), [("gamma", True), ("electron", False)])
 def test_showers_look_like_those_of_geant4(name, is_photon):
-    every = shower_curves.geant4_showers(GEANT4 / f"{name}.npz")
-    geant4 = shower_curves.Showers(*(a[:3000] for a in every))
-    own = shower_curves.own_showers(geant4, is_photon)
+    every = showers.geant4_showers(GEANT4 / f"{name}.npz")
+    geant4 = showers.Showers(*(a[:3000] for a in every))
+    own = showers.own_showers(geant4, is_photon)
     edges = np.array([0.0, 5, 10, 20, 40, 80, 130])
-    expected = shower_curves.lateral_profile(geant4, edges)
-    assert shower_curves.lateral_profile(own, edges) == pytest.approx(expected, rel=0.12)
-    radius = [shower_curves.radius_90(s) for s in (geant4, own)]
+    expected = showers.lateral_profile(geant4, edges)
+    assert showers.lateral_profile(own, edges) == pytest.approx(expected, rel=0.12)
+    radius = [showers.radius_90(s) for s in (geant4, own)]
     assert radius[1].mean() == pytest.approx(radius[0].mean(), rel=0.05)
     assert np.std(radius[1]) == pytest.approx(np.std(radius[0]), rel=0.35)
     bins = 1e3 * np.array([1, 3, 8, 20, 60.0])
-    width = [shower_curves.shower_resolution(s, bins).y for s in (geant4, own)]
+    width = [showers.shower_resolution(s, bins).y for s in (geant4, own)]
     assert width[1] == pytest.approx(width[0], rel=0.15)
 
 
@@ -92,7 +92,7 @@ def test_electron_residuals_add_bremsstrahlung():
 
 def test_files_that_are_not_showers(tmp_path):
     with pytest.raises(SourceError, match=r"gamma\.npz"):
-        shower_curves.geant4_showers(tmp_path / "gamma.npz")
+        showers.geant4_showers(tmp_path / "gamma.npz")
     np.savez(tmp_path / "bad.npz", images=np.zeros((1, 30, 30)))
     with pytest.raises(SourceError, match=r"bad\.npz"):
-        shower_curves.geant4_showers(tmp_path / "bad.npz")
+        showers.geant4_showers(tmp_path / "bad.npz")

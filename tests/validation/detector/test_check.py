@@ -23,10 +23,8 @@ from lamarr_like.validation.bins import SPECIES
 from lamarr_like.validation.detector import (
     calibration,
     check,
-    draw,
     efficiency,
     electrons,
-    judgement,
     lhcb2016,
     maps,
     residuals,
@@ -36,7 +34,7 @@ from lamarr_like.validation.detector import (
 )
 from lamarr_like.validation.detector.command import detailed_check
 from lamarr_like.validation.detector.results import INF, MISSED, NAN, NOT_JUDGED, PASS, Row
-from lamarr_like.validation.detector.shower_curves import Showers
+from lamarr_like.validation.detector.showers import Showers
 
 DATA = SHARED / "data"
 MAPS = DATA / "pidcalib"
@@ -91,15 +89,15 @@ def test_targets_are_judged_by_their_rows():
         results.Section("tracks", "", (good, bad, worse, Row("ndf", 1.0))),
         results.Section("showers", "", skipped="no data"),
     )
-    judged = judgement.judgements(results.CheckReport((), sections))
+    judged = results.judgements(results.CheckReport((), sections))
     found = {j.comparison.split()[0]: j for j in judged}
     assert len(judged) == 6
     assert [found["dp/p,"].verdict, found["covariance"].verdict] == [PASS, MISSED]
     assert found["ECAL"].verdict == NOT_JUDGED
     assert found["covariance"].worst is bad
-    assert judgement.excess(bad) == pytest.approx(3.0)
-    assert judgement.excess(results.at_least("q", 0.94, 0.0, 0.96)) == pytest.approx(0.5)
-    assert judgement.excess(results.at_most("q", 0.09, 0.0, 0.03)) == pytest.approx(2.0)
+    assert results.excess(bad) == pytest.approx(3.0)
+    assert results.excess(results.at_least("q", 0.94, 0.0, 0.96)) == pytest.approx(0.5)
+    assert results.excess(results.at_most("q", 0.09, 0.0, 0.03)) == pytest.approx(2.0)
 
 
 def test_worst_looks_at_well_measured_values():
@@ -322,7 +320,7 @@ def test_sections_without_foreign_data(report):
 
 
 def test_files_of_a_report(report, tmp_path):
-    files = [*write.write_report(report, tmp_path), *draw.draw_sections(report.sections, tmp_path)]
+    files = [*write.write_report(report, tmp_path), *write.draw_sections(report.sections, tmp_path)]
     assert {f.name for f in files} >= {"detailed_check.json", "published.png", "occupancy.png"}
     content = json.loads((tmp_path / "detailed_check.json").read_text())
     assert content["verdicts"][PASS] == report.verdicts[PASS]
@@ -337,7 +335,7 @@ def test_files_of_a_report(report, tmp_path):
         if path.suffix == ".png":
             assert path.read_bytes().startswith(PNG)
     (tmp_path / "file").write_text("")
-    for writer, what in ((write.write_report, report), (draw.draw_sections, report.sections)):
+    for writer, what in ((write.write_report, report), (write.draw_sections, report.sections)):
         with pytest.raises(OutputError, match="cannot be written"):
             writer(what, tmp_path / "file")
 

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 
 from lamarr_like.errors import OutputError
-from lamarr_like.validation.detector import curves, draw, results, write
+from lamarr_like.validation import series
+from lamarr_like.validation.detector import curves, results, write
 
 LABELS = ("panel", "x", "y")
 EDGES = np.array([1.0, 2.0, 4.0, 8.0])
 
 
 def test_a_series_fills_in_what_is_not_given():
-    one = results.series(LABELS, EDGES, np.ones(3))
+    one = series.series(LABELS, EDGES, np.ones(3))
     assert one.low.tolist() == [1.0, 2.0, 4.0]
     assert one.high.tolist() == [2.0, 4.0, 8.0]
     assert one.error.tolist() == [0.0] * 3
     assert len(one.reference) == len(one.reference_error) == 0
-    beside = results.series(LABELS, EDGES, np.ones(3), 0.1 * np.ones(3), np.full(3, 2.0), name="a")
+    beside = series.series(LABELS, EDGES, np.ones(3), 0.1 * np.ones(3), np.full(3, 2.0), name="a")
     assert beside.reference_error.tolist() == [0.0] * 3
     assert (beside.name, beside.style) == ("a", "points")
 
@@ -26,7 +27,7 @@ def test_a_series_fills_in_what_is_not_given():
 def test_a_curve_becomes_a_series_in_other_units():
     by = np.repeat([1500.0, 3000.0], [100, 30])
     curve = curves.share_curve(by > 2000.0, by, 1e3 * EDGES)
-    one = results.of_curve(LABELS, curve, np.full(2, 0.5), np.full(2, 0.1), scale=1e-3, log_x=True)
+    one = series.of_curve(LABELS, curve, np.full(2, 0.5), np.full(2, 0.1), scale=1e-3, log_x=True)
     assert one.low == pytest.approx([1.0, 2.0])
     assert one.high == pytest.approx([2.0, 4.0])
     assert one.ours.tolist() == [0.0, 1.0]
@@ -39,21 +40,21 @@ def _section(panels=1):
     """A section with every style in each panel, and gaps in one of them."""
     values = np.array([0.5, np.nan, 2.0])
     shown = [
-        results.series((f"panel {i}", "x", "y"), EDGES, values, reference=values, style=style)
+        series.series((f"panel {i}", "x", "y"), EDGES, values, reference=values, style=style)
         for i in range(panels)
-        for style in results.STYLES
+        for style in series.STYLES
     ]
     return results.Section("key", "A title that is longer than one panel is wide", series=shown)
 
 
 def test_every_style_is_drawn_on_as_many_pages_as_there_is_room_on(tmp_path):
     pytest.importorskip("mplhep")
-    files = draw.draw_sections([_section(17)], tmp_path / "new")
+    files = write.draw_sections([_section(17)], tmp_path / "new")
     assert [f.name for f in files] == ["key.png", "key-2.png"]
     assert all(f.read_bytes().startswith(b"\x89PNG") for f in files)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
-        draw.draw_sections([_section()], tmp_path / "file")
+        write.draw_sections([_section()], tmp_path / "file")
 
 
 def test_what_is_not_finite_is_null_in_json():

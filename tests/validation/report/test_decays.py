@@ -25,7 +25,7 @@ from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.decays import compare_decay, decay_measurements
 from lamarr_like.validation.report.gather import Gatherer, needed_columns, paired, read_samples
 from lamarr_like.validation.report.tables import decay_tables
-from lamarr_like.validation.report.verdict import Status, judge, load_thresholds
+from lamarr_like.validation.verdict import Status, judge, load_thresholds
 
 BPLUS = "B+ -> (J/psi(1S) -> mu+ mu-) K+"
 KSTG = "radiative: B0 -> (K*(892)0 -> K+ pi-) gamma"

@@ -8,10 +8,17 @@ from dataclasses import replace
 import pytest
 from report_samples import small_report
 
-from lamarr_like.validation.report.page import Image, page
-from lamarr_like.validation.report.verdict import Status
+from lamarr_like.validation.page import Image, page_text
+from lamarr_like.validation.report.page import HEADING, facts
+from lamarr_like.validation.report.page import sections as sections_of
+from lamarr_like.validation.verdict import Status
 
 pytest.importorskip("jinja2")
+
+
+def page(report, images):
+    told = (HEADING, sections_of(report), images, report.verdict, facts(report))
+    return page_text(*told)
 
 
 def sections(text):
@@ -34,7 +41,7 @@ def test_sections_without_anything_are_left_out():
 
 def test_figures_are_inside_or_named():
     images = [image("one", "physics"), image("two", "physics", ""), image("three", "tracking")]
-    text = page(small_report(), iter(images))
+    text = page(small_report(), images)
     assert re.findall(r'<img alt="(\w+)"', text) == ["three", "one"]
     assert 'src="data:image/png;base64,QUJD" width="30" height="20"' in text
     assert "caption of one" in text and "caption of two" not in text

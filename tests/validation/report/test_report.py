@@ -28,7 +28,7 @@ from lamarr_like.validation.report.efficiency import WorkingPoint
 from lamarr_like.validation.report.gather import Gatherer, paired, read_samples
 from lamarr_like.validation.report.measure import JUDGED_SCHEMES
 from lamarr_like.validation.report.tell_apart import TreeConfig
-from lamarr_like.validation.report.verdict import Measurement, Status, judge, load_thresholds
+from lamarr_like.validation.verdict import Measurement, Status, judge, load_thresholds
 
 QUICK = ReportConfig(
     species=("pi", "K"),

@@ -11,6 +11,7 @@ from report_samples import small_report
 
 from lamarr_like.statistics.adaptive_bins import Bins
 from lamarr_like.statistics.influence import Cells, Chi2, Rows
+from lamarr_like.validation.page import verdict_table
 from lamarr_like.validation.report import tables
 from lamarr_like.validation.report.canvas import chi2_text, of_shares, storeys
 from lamarr_like.validation.report.efficiency import Binned
@@ -23,7 +24,7 @@ def report():
 
 def every(report):
     return [
-        *(tables.checks(report), tables.ratios(report, False), tables.ratios(report, True)),
+        *(verdict_table(report.verdict), tables.ratios(report, False), tables.ratios(report, True)),
         *(*tables.distances(report), *tables.tellings(report), *tables.decay_tables(report)),
     ]
 
@@ -62,7 +63,7 @@ def test_cuts_and_steps_are_told_once_each(report):
 
 
 def test_needed_checks_have_a_star(report):
-    rows = tables.checks(report).rows
+    rows = verdict_table(report.verdict).rows
     stars = {(r[0], r[1].removesuffix(" *")) for r in rows if r[1].endswith(" *")}
     assert stars == {(c.group, c.subject) for c in report.verdict.checks if c.needed}
 
@@ -77,10 +78,11 @@ def binned(passed):
 
 
 def test_points_of_shares():
-    shown = of_shares(binned(np.arange(80) % 4 < 2))
-    assert shown.edges.tolist() == [2.0, 10.0, 100.0]  # GeV
-    assert shown.values[0].tolist() == [1.0, 1.0] and shown.values[1].tolist() == [0.5, 0.5]
-    assert (shown.errors[0] > 0.0).all() and (shown.errors[0] < shown.errors[1]).all()
+    above, below = of_shares(binned(np.arange(80) % 4 < 2))
+    assert (above.low.tolist(), above.high.tolist()) == ([2.0, 10.0], [10.0, 100.0])  # GeV
+    assert above.reference.tolist() == [1.0, 1.0] and above.ours.tolist() == [0.5, 0.5]
+    assert (above.reference_error > 0.0).all() and (above.reference_error < above.error).all()
+    assert below.ours.tolist() == [0.5, 0.5] and above.log_x and below.log_x
     assert chi2_text(Chi2(0.0, 0, float("nan"))) == "too few to judge"
 
 

@@ -1,5 +1,7 @@
 """The verdict: measurements against declared thresholds, pass, fail or cannot tell.
 
+Of any comparison: its kinds of checks and its shipped thresholds are told to `load_thresholds`.
+
 A measurement is a set of deviations with standard deviations.  Its check fails if the smallest
 p-value for "the deviation is within the tolerance" is too small for the number of deviations looked
 at (Bonferroni).  The probability of a false alarm of the whole verdict is shared by the checks, and
@@ -18,20 +20,19 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ...arrays import Floats
-from ...errors import PipelineError
-from ...files.find import shipped
-from ...files.forms import Entries, Items, Number, Record, Text, check, check_version
-from ...files.yaml_json import read_yaml
-from ...statistics.influence import LEAST_UNITS
+from ..arrays import Floats
+from ..errors import PipelineError
+from ..files.find import shipped
+from ..files.forms import Entries, Items, Number, Record, Text, check, check_version
+from ..files.yaml_json import read_yaml
+from ..statistics.influence import LEAST_UNITS
 
 VERDICT_SCHEMA = 1
 GROUPS = (
     *("acceptance", "tracking", "identification", "distributions", "resolution", "pulls"),
     *("correlations", "classifier", "duplicates", "decays"),
 )
-"""Kinds of checks, in the order in which they are shown."""
-
+"""Kinds of checks of ``validate``, in the order in which they are shown."""
 
 ALL = "all"
 """Place of a deviation of all rows together."""
@@ -57,14 +58,6 @@ _TOLERANCES = ("relative", "absolute", "limit")
 _THRESHOLD = Record(
     {**dict.fromkeys(_TOLERANCES, Number(0.0)), "needs": Items(Text(), most=1000)}, _TOLERANCES
 )
-_FORM = Record(
-    {
-        "schema_version": Number(whole=True),
-        "false_alarm": Number(1e-9, 1.0 - 1e-9),
-        "checks": Entries(_THRESHOLD, GROUPS, least=1),
-    },
-    ("schema_version", "false_alarm", "checks"),
-)
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,7 @@ class Measurement:
     """Deviations of one quantity, arrays of shape ``(n,)``.
 
     Args:
-        group: one of `GROUPS`.
+        group: kind of check, such as one of `GROUPS`.
         subject: species, table or group of variables.
         label: what was measured.
         deviation: fast less detailed, NaN where not judged.
@@ -121,7 +114,8 @@ class VerdictConfig:
     Args:
         name: name of the file.
         false_alarm: probability that the verdict fails for two samples of one law.
-        checks: thresholds by kind of checks; kinds not in it are not judged.
+        checks: thresholds by kind of checks, in the order in which they are shown; kinds not in it
+            are not judged.
     """
 
     name: str
@@ -180,6 +174,13 @@ class Verdict:
         """0 for pass, 1 for fail, 2 for cannot tell."""
         return EXIT[self.status]
 
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """What ``report.json`` has of it."""
+        told = {"status": self.status.value, "exit_status": self.exit_status, "lines": self.lines}
+        rest = ("false_alarm", "thresholds", "checks")
+        return {**told, **{name: getattr(self, name) for name in rest}}
+
     def of(self, status: Status) -> list[Check]:
         """Checks with an outcome, the most significant first."""
         found = [c for c in self.checks if c.status is status]
@@ -209,21 +210,37 @@ def _told(check: Check) -> str:
     )
 
 
-def load_thresholds(path: Path | None = None) -> VerdictConfig:
-    """Read a file of thresholds, the shipped one where None.
+def load_thresholds(
+    path: Path | None = None, kinds: Sequence[str] = GROUPS, name: str = "verdict.yaml"
+) -> VerdictConfig:
+    """Read a file of thresholds.
+
+    Args:
+        path: the file, the shipped one where None.
+        kinds: kinds of checks that it may have, in the order in which they are shown.
+        name: of the shipped file.
 
     Raises:
         PipelineError: naming the file and the item that is wrong.
     """
-    file = shipped("pipelines") / "verdict.yaml" if path is None else path
+    file = shipped("pipelines") / name if path is None else path
     found, _ = read_yaml(file, PipelineError)
     check_version(found, "schema_version", VERDICT_SCHEMA, str(file), PipelineError)
-    found = check(found, _FORM, str(file), PipelineError)
+    form = Record(
+        {
+            "schema_version": Number(whole=True),
+            "false_alarm": Number(1e-9, 1.0 - 1e-9),
+            "checks": Entries(_THRESHOLD, tuple(kinds), least=1),
+        },
+        ("schema_version", "false_alarm", "checks"),
+    )
+    found = check(found, form, str(file), PipelineError)
+    asked = {kind: found["checks"][kind] for kind in kinds if kind in found["checks"]}
     checks = {
-        name: Threshold(
+        kind: Threshold(
             needs=tuple(one.get("needs", ())), **{k: float(one[k]) for k in _TOLERANCES}
         )
-        for name, one in found["checks"].items()
+        for kind, one in asked.items()
     }
     return VerdictConfig(file.name, found["false_alarm"], checks)
 
@@ -242,7 +259,8 @@ def judge(measurements: Iterable[Measurement], config: VerdictConfig) -> Verdict
         if one.group in config.checks:
             parts.setdefault((one.group, one.subject), []).append(one)
     alpha = config.false_alarm / max(len(parts), 1)
-    order = sorted(parts, key=lambda key: GROUPS.index(key[0]))
+    kinds = list(config.checks)
+    order = sorted(parts, key=lambda key: kinds.index(key[0]))
     checks = tuple(_check(key, parts[key], config.checks[key[0]], alpha) for key in order)
     failed = any(c.status is Status.failed for c in checks)
     unknown = any(c.status is Status.unknown and c.needed for c in checks)

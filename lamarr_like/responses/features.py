@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...arrays import Floats, Ints
-from ..hits import Hits
-from ..response import Response
+from ..arrays import Floats, Ints
+from .hits import Hits
+from .response import Response
 
 RINGS = (1, 2, 4)
 """Distances from the strongest cell, in cells, within which the share of the sum is taken."""
@@ -81,7 +81,7 @@ def axis_moments(
     for axis, place in zip(response.axes, places, strict=True):
         middle = total(share * place)
         away = place - middle[row]
-        width = np.sqrt(total(share * away**2))
+        width: Floats = np.sqrt(total(share * away**2))
         found[f"centroid_{axis.name}"] = middle
         found[f"width_{axis.name}"] = width
         found[f"skew_{axis.name}"] = total(share * away**3) / np.maximum(width, 1e-9) ** 3
@@ -108,7 +108,7 @@ def about_impact(
     for shift in response.shifts:
         k = response.axis(shift.axis)
         away[k] = places[k] - seen[row, response.feature(shift.feature)]
-        mean = np.bincount(row, weights=share * away[k], minlength=n)
+        mean = np.bincount(row, weights=share * away[k], minlength=n).astype(np.float64)
         found[f"from_impact_{shift.axis}"] = mean
     if len(tilted) != 2:
         return found
@@ -120,7 +120,7 @@ def about_impact(
     for name, distance in (("longitudinal", along), ("transverse", across)):
         mean = np.bincount(row, weights=share * distance, minlength=n)
         square = np.bincount(row, weights=share * distance**2, minlength=n)
-        sides = np.bincount(row, weights=share * np.sign(distance), minlength=n)
+        sides = np.bincount(row, weights=share * np.sign(distance), minlength=n).astype(np.float64)
         found[f"{name}_width"] = np.sqrt(np.maximum(square - mean**2, 0))
         found[f"{name}_asymmetry"] = sides
     return found

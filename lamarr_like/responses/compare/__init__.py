@@ -1,1 +1,0 @@
-"""Judgement of drawn responses beside detailed ones."""

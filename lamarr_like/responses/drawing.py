@@ -1,0 +1,96 @@
+"""Drawn samples: particles from a file, arrays from a generator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..arrays import Floats, ReadColumns
+from ..errors import SchemaError
+from .model import ResponseModel
+from .response import Response
+from .samples import ResponseSample, checked_sample, read_sample
+
+MOST_ROWS = 10_000_000
+"""Most particles of a table."""
+
+
+def particles(path: Path, response: Response, n: int | None = None) -> dict[str, Floats]:
+    """Conditions of the particles in a sample or a Parquet table, shapes ``(n,)``.
+
+    Args:
+        path: ``.npz`` or ``.parquet``.
+        response: what they are for.
+        n: the first so many; all if None.
+
+    Raises:
+        SchemaError: if it cannot be read, or a condition is missing or out of range.
+    """
+    if path.suffix == ".parquet":
+        found: Mapping[str, np.ndarray] = _table(path, response)
+    else:
+        found = read_sample(path, response).conditions
+    checked = response.checked(found, str(path))
+    return {name: values[:n] for name, values in checked.items()}
+
+
+def _table(path: Path, response: Response) -> dict[str, np.ndarray]:
+    from pyarrow import parquet
+
+    names = [c.name for c in response.conditions]
+    try:
+        with parquet.ParquetFile(path) as file:
+            if file.metadata.num_rows > MOST_ROWS:
+                raise SchemaError(f"{path}: {file.metadata.num_rows} rows; {MOST_ROWS} are most")
+            there = [name for name in names if name in file.schema_arrow.names]
+            table = file.read(columns=there)
+    except SchemaError:
+        raise
+    except Exception as error:  # pyarrow raises many kinds
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SchemaError(f"{path} cannot be read as a Parquet table ({reason})") from error
+    columns = {}
+    for name in there:
+        column = table.column(name)
+        if column.null_count:
+            raise SchemaError(f"{path}: condition {name!r} has {column.null_count} empty rows")
+        columns[name] = column.to_numpy()
+    return columns
+
+
+def draw_sample(
+    generator: ResponseModel,
+    conditions: ReadColumns,
+    seed: int,
+    *,
+    steps: int = 0,
+    model: str = "",
+) -> ResponseSample:
+    """Draw a sample.
+
+    Args:
+        generator: what draws.
+        conditions: of the particles, shapes ``(n,)``.
+        seed: of the draw.
+        steps: of families that have such a dial, 0 for their own.
+        model: name of the generator, for the record.
+
+    Raises:
+        SchemaError: if the conditions do not fit.
+    """
+    started = time.process_time()
+    arrays = generator.draw(conditions, seed, steps=steps)
+    seconds = time.process_time() - started
+    record = {
+        "made_by": "generator",
+        "program": f"lamarr_like {__version__}",
+        "model": model,
+        "seed": seed,
+        "steps": steps,
+        "ms_per_particle": round(1e3 * seconds / max(len(arrays), 1), 4),
+    }
+    return checked_sample(generator.response, conditions, arrays, "drawn sample", record)

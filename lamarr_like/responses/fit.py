@@ -1,0 +1,141 @@
+"""Trains a generator of a response and writes it as an artefact."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..engine.artefact import artefact_name
+from ..errors import ArtefactError, TrainingError
+from ..nets.config import AbstractConfig
+from ..nets.families import Family
+from ..system.extras import need
+from .families import DEFAULT, find_response_family
+from .samples import ResponseSample
+
+_TRIAL = (40, 80)
+"""Steps of two short trainings whose times tell what one step costs."""
+
+
+class Request(NamedTuple):
+    """What is to be trained.
+
+    Attributes:
+        family: of generators; the default one if empty.
+        minutes: about how long; 0 for the steps.
+        steps: of the training; 0 for the recipe's.
+        part: share of the sample, from and to.
+        seed: of the training.
+        version: in the name of the artefact.
+    """
+
+    family: str = ""
+    minutes: float = 0.0
+    steps: int = 0
+    part: tuple[float, float] = (0.0, 1.0)
+    seed: int = 1
+    version: str = "1"
+
+
+def fit(
+    sample: ResponseSample,
+    request: Request,
+    output: Path | str,
+    *,
+    command: str = "",
+    force: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Train and write ``<response>-<family>-<version>``; returns its folder.
+
+    Args:
+        sample: detailed arrays.
+        request: what to train.
+        output: folder of models.
+        command: how this was asked for, for the card.
+        force: replace a model of that name.
+        progress: show progress bars.
+
+    Raises:
+        TrainingError: if the sample cannot be used.
+        ArtefactError: if there is a model of that name.
+    """
+    family = find_response_family(request.family or DEFAULT)
+    if family.extra:
+        need(family.extra)
+    folder = Path(output) / artefact_name(sample.response.name, family.name, request.version)
+    if folder.exists() and not force:
+        raise ArtefactError(f"{folder} exists; replace it with --force, or name another version")
+    low, high = request.part
+    if not 0.0 <= low < high <= 1.0:
+        raise TrainingError(f"--part {low} {high}: must be from 0 to 1, the first the smaller")
+    rows = slice(int(low * len(sample)), int(high * len(sample)))
+    part = sample.take(rows)
+    settings = _settings(family, part, request)
+    trained = family.fit(part, settings, progress=progress)
+    return trained.save(
+        output,
+        stage=sample.response.name,
+        sample=family.name,
+        version=request.version,
+        card=card(sample, family.name, trained.config, command),
+        provenance={"sample": dict(sample.record), "command": command},
+        overwrite=force,
+    )
+
+
+def _settings(family: Family, sample: ResponseSample, request: Request) -> AbstractConfig:
+    """Settings with the steps that were asked for, or as many as the minutes allow."""
+    settings = family.configured(seed=request.seed)
+    if request.steps:
+        return settings.with_steps(request.steps)
+    if not request.minutes or not hasattr(settings, "steps"):
+        return settings
+    seconds = []
+    for steps in _TRIAL:
+        started = time.perf_counter()
+        family.fit(sample, settings.with_steps(steps), progress=False)
+        seconds.append(time.perf_counter() - started)
+    each = max((seconds[1] - seconds[0]) / (_TRIAL[1] - _TRIAL[0]), 1e-4)
+    begun = seconds[0] - _TRIAL[0] * each
+    steps = int((60 * request.minutes - begun) / each)
+    if steps < 1:
+        raise TrainingError(
+            f"{request.minutes:g} minutes are too few: {begun / 60:.1f} go before the first step"
+        )
+    return settings.with_steps(steps)
+
+
+def card(sample: ResponseSample, family: str, config: Mapping[str, Any], command: str) -> str:
+    """Text of ``card.md``."""
+    response = sample.response
+    ranges = "\n".join(
+        f"- `{c.name}`: {c.meaning}, {c.low:g} to {c.high:g} {c.unit}".rstrip()
+        for c in response.conditions
+    )
+    figures = "\n".join(f"| {k.replace('_', ' ')} | {v} |" for k, v in config["figures"].items())
+    record = sample.record
+    return f"""# {response.name}, family {family}
+
+{response.title[:1].upper()}{response.title[1:]}. Arrays of {" x ".join(map(str, response.shape))}
+cells [{response.unit}], drawn for given particles; of the reference detector, not of LHCb.
+
+## Use
+`lamarr-like response draw {response.name}-{family}-1 --like PARTICLES -o drawn.npz`. Declared for
+
+{ranges}
+
+Other particles are refused. Compare with a detailed sample before use:
+`lamarr-like response compare`.
+
+## Training
+On {config["training"]["rows"]} of {len(sample)} arrays made by {record.get("made_by", "others")}
+(seed {record.get("seed", "unknown")}), in {config["training"]["minutes"]} minutes:
+`{command or "Python"}`.
+
+| figure on held-out arrays | value |
+|---|---|
+{figures}
+"""

@@ -1,0 +1,1 @@
+"""Drawn responses beside detailed ones: how like they are, and what each costs."""

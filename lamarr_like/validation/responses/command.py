@@ -1,0 +1,80 @@
+"""The verb ``response compare`` of the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ...system.command_line import Force, Seed, command_line
+
+Sample = Annotated[Path, typer.Argument(help="Sample (.npz).", show_default=False)]
+
+
+def compare(
+    detailed: Annotated[Path, typer.Argument(help="Detailed sample (.npz).", show_default=False)],
+    drawn: Annotated[
+        Path, typer.Argument(help="Drawn sample of the same particles.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")],
+    again: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Second detailed draw of the same particles: the floor."),
+    ] = None,
+    training: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="What the generator was trained on, to see what it knows by heart."),
+    ] = None,
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Name or folder of the generator, to take its time."),
+    ] = None,
+    models: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder of your own models, searched before those that ship."),
+    ] = None,
+    thresholds: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Thresholds in YAML, in place of those that ship."),
+    ] = None,
+    trees_only: Annotated[
+        bool, typer.Option("--trees-only", help="No network on the arrays (no TensorFlow).")
+    ] = False,
+    seed: Seed = 1,
+    force: Force = False,
+) -> None:
+    """Compare a drawn response with a detailed one; exit status as of validate."""
+    from ...files.places import check_report
+    from ...responses.command import load
+    from ...responses.samples import read_sample
+    from ...system.extras import need
+    from ..verdict import load_thresholds
+    from .compute import KINDS
+    from .compute import compare as run
+    from .write import write_report
+
+    need("report")
+    if not trees_only:
+        need("train", "tensorflow", "keras")
+    read = [p for p in (detailed, drawn, again, training, thresholds) if p is not None]
+    check_report(output, "report.json", ["index.html", "plots"], read, force=force)
+    config = load_thresholds(thresholds, KINDS, "responses.yaml")
+    real = read_sample(detailed)
+    fake = read_sample(drawn, real.response)
+    second = None if again is None else read_sample(again, real.response)
+    comparison = run(
+        real,
+        fake,
+        config,
+        again=second,
+        training=None if training is None else read_sample(training, real.response),
+        model=None if model is None else load(model, models),
+        images=not trees_only,
+        seed=seed,
+    )
+    for path in write_report(comparison, real, fake, second, output, command_line()):
+        typer.echo(f"wrote {path}")
+    for line in comparison.verdict.lines:
+        typer.echo(line)
+    raise typer.Exit(comparison.verdict.exit_status)

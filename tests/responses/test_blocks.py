@@ -1,0 +1,134 @@
+"""Blocks and their codes: every cell once, sums kept, there and back."""
+
+import numpy as np
+import pytest
+from blobs import BLOBS, blobs
+from scipy import stats
+
+from lamarr_like.responses.blocks import Layout, Shells
+from lamarr_like.responses.codes import Codes, scaled
+from lamarr_like.responses.ecal_shower import ECAL_SHOWER
+from lamarr_like.responses.frame import Frame
+from lamarr_like.responses.hits import Hits, hits_of
+from lamarr_like.responses.response import Axis, Condition, Feature, Response, Shift
+
+
+def solid():
+    """Three axes, of which the last one stays."""
+    return Response(
+        name="solid",
+        title="solid",
+        axes=(Axis("x", "", 8, 1, -4), Axis("y", "", 8, 1, -4), Axis("z", "", 6, 1, 0)),
+        conditions=tuple(Condition(n, "", n) for n in "xy"),
+        features=tuple(Feature(n, "value", (n,)) for n in "xy"),
+        unit="",
+        shifts=(Shift("x", "x"), Shift("y", "y")),
+    )
+
+
+def fixed():
+    """One axis that stays."""
+    return Response(
+        name="fixed",
+        title="fixed",
+        axes=(Axis("z", "", 7, 1, 0),),
+        conditions=(Condition("a", "", "a"),),
+        features=(Feature("a", "value", ("a",)),),
+        unit="",
+    )
+
+
+LAYOUTS = {
+    "blobs": Layout(BLOBS, Shells(1, (2,))),
+    "ecal": Layout(ECAL_SHOWER, Shells()),
+    "solid": Layout(solid(), Shells(1, (2,), 3)),
+    "fixed": Layout(fixed(), Shells(slices=4)),
+    "no core": Layout(BLOBS, Shells(0, ())),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_cell_is_in_one_block(name):
+    layout = LAYOUTS[name]
+    volume = (layout.high - layout.low).prod(axis=1).sum()
+    whole = (layout.high.max(axis=0) - layout.low.min(axis=0)).prod()
+    assert volume == whole
+    for k in range(layout.n_codes):
+        corners = np.stack([layout.low[k], layout.high[k] - 1])
+        assert (layout.block_of(corners) == k).all()
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_shares_come_back_to_energies(name):
+    layout, rng = LAYOUTS[name], np.random.default_rng(3)
+    energies = rng.exponential(size=(200, layout.n_codes)) * (
+        rng.random((200, layout.n_codes)) < 0.5
+    )
+    energies[0] = 0
+    shares = layout.shares(energies)
+    inner = shares[:, 1:]
+    assert ((inner >= 0) & (inner <= 1) | np.isnan(inner)).all()
+    back = layout.blocks(np.nan_to_num(shares, nan=0.5))
+    assert np.allclose(back, energies, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_any_shares_keep_the_sum(name):
+    layout, rng = LAYOUTS[name], np.random.default_rng(4)
+    shares = rng.random((50, layout.n_codes))
+    blocks = layout.blocks(shares)
+    assert (blocks >= 0).all() and np.allclose(blocks.sum(axis=1), shares[:, 0])
+
+
+def test_blocks_grow_away_from_single_cells():
+    layout = LAYOUTS["ecal"]
+    size = (layout.high - layout.low).prod(axis=1)
+    far = np.abs(0.5 * (layout.low + layout.high - 1)).max(axis=1)
+    assert (size[far <= 2] == 1).all() and (size[:25] == 1).all()
+    assert stats.spearmanr(far, size).statistic > 0.9
+
+
+@pytest.fixture(scope="module")
+def coded():
+    sample = blobs(1500)
+    frame = Frame.fit(BLOBS, sample.seen, sample.arrays)
+    placement = frame.place(sample.seen)
+    layout = LAYOUTS["blobs"]
+    energies = layout.energies(placement.to_frame(sample.hits), len(sample))
+    return layout, scaled(layout, layout.shares(energies), placement.given), placement.given
+
+
+def test_energies_are_sums_of_hits(coded):
+    layout, shares, given = coded
+    sums = scaled(layout, shares, given, back=True)[:, 0]
+    assert np.allclose(sums, blobs(1500).arrays.sum(axis=(1, 2)), rtol=1e-5)
+
+
+def test_scores_are_normal_and_come_back(coded):
+    layout, shares, _ = coded
+    codes = Codes.fit(shares)
+    scores = codes.scores(shares, np.random.default_rng(1).random(shares.shape))
+    p = [stats.kstest(scores[:, k], "norm").pvalue for k in range(layout.n_codes)]
+    assert min(p) > 1e-3 / layout.n_codes
+    back, known = codes.shares(scores), ~np.isnan(shares)
+    assert np.array_equal((back == 0)[known], (shares <= 0)[known])
+    assert np.array_equal((back == 1)[known][1:], (shares == 1)[known][1:])
+    assert np.quantile(np.abs(back - shares)[known], 0.99) < 1e-3
+
+
+def test_codes_are_kept_in_arrays(coded):
+    _, shares, _ = coded
+    codes = Codes.fit(shares)
+    again = Codes.from_arrays(codes.to_arrays())
+    scores = np.random.default_rng(2).normal(size=shares.shape)
+    assert np.allclose(again.shares(scores), codes.shares(scores), rtol=1e-5, atol=1e-7)
+
+
+def test_hits_and_arrays():
+    arrays = np.zeros((3, 4, 5), np.float32)
+    arrays[1, 2, 3], arrays[2, 0, 0] = 2.5, 1.0
+    hits = hits_of(arrays)
+    assert np.array_equal(hits.dense(3, (4, 5)), arrays)
+    assert hits.sums(3).tolist() == [0.0, 2.5, 1.0]
+    beyond = Hits(np.array([0]), np.array([[4, 0]]), np.ones(1, np.float32))
+    assert not beyond.dense(1, (4, 5)).any()

@@ -1,0 +1,106 @@
+"""Blocks into cells: nothing lost, nothing outside, the same whatever shares the call."""
+
+import numpy as np
+import pytest
+from blobs import BLOBS, blobs
+
+from lamarr_like.engine.onnx_session import Network
+from lamarr_like.nets.onnx_graph import Graph
+from lamarr_like.responses import filling
+from lamarr_like.responses.blocks import Layout, Shells
+from lamarr_like.responses.frame import Frame
+from lamarr_like.rng import stream_keys
+
+LAYOUT = Layout(BLOBS, Shells(1, (2,)))
+SCALE = BLOBS.feature("log_energy")
+
+
+@pytest.fixture(scope="module")
+def made():
+    sample = blobs(300)
+    frame = Frame.fit(BLOBS, sample.seen, sample.arrays)
+    return sample, frame.place(sample.seen)
+
+
+@pytest.fixture(scope="module")
+def even(made):
+    """A network for which halves are equal on the mean, and empty now and then."""
+    sample, placement = made
+    hits = placement.to_frame(sample.hits)
+    inputs, _ = filling.splits_of(LAYOUT, placement, hits, placement.given, SCALE)
+    law = np.zeros(filling.OUTPUTS)
+    law[:2] = -1.0
+    law[-filling.COMPONENTS :] = -0.5
+    weight = np.zeros((inputs.shape[1], filling.OUTPUTS))
+    graph = Graph()
+    graph.output("law", graph.dense(graph.input("node", len(weight)), weight, law), len(law))
+    return Network(graph.build())
+
+
+def blocks(made):
+    sample, placement = made
+    hits = placement.to_frame(sample.hits)
+    energies = LAYOUT.energies(hits, len(sample))
+    return filling.blocks_of(LAYOUT, placement, energies, BLOBS.threshold)
+
+
+def filled(made, even, rows=slice(None)):
+    nodes, block = blocks(made)
+    keys = stream_keys(1, "t", nodes.row, block)
+    nodes, keys = nodes.take(np.arange(len(nodes.row))[rows]), keys[rows]
+    return nodes, filling.fill(nodes, keys, made[1].given, even, scale=SCALE, least=BLOBS.threshold)
+
+
+def test_what_blocks_hold_is_in_cells_of_the_array(made, even):
+    nodes, hits = filled(made, even)
+    n = len(made[0])
+    held = np.bincount(nodes.row, weights=nodes.value, minlength=n)
+    assert np.allclose(hits.sums(n), held, rtol=1e-5)
+    cells = made[1].to_array(hits).cell
+    assert ((cells >= 0) & (cells < 12)).all()
+    flat = np.ravel_multi_index((hits.row, *(hits.cell.T + 40)), (n, 100, 100))
+    assert len(np.unique(flat)) == len(flat)
+    assert (hits.value >= BLOBS.threshold * 0.999).all()
+
+
+def test_blocks_are_filled_alike_whatever_shares_the_call(made, even):
+    _, whole = filled(made, even)
+    nodes, part = filled(made, even, slice(0, 40))
+    last = nodes.row[-1]
+    for row in range(last):
+        one, two = whole.row == row, part.row == row
+        assert np.array_equal(whole.cell[one], part.cell[two])
+        assert np.array_equal(whole.value[one], part.value[two])
+
+
+def test_shares_of_a_sample_are_those_of_its_halves(made):
+    sample, placement = made
+    hits = placement.to_frame(sample.hits)
+    inputs, shares = filling.splits_of(LAYOUT, placement, hits, placement.given, SCALE)
+    assert len(inputs) == len(shares) and np.isfinite(inputs).all()
+    assert ((shares >= 0) & (shares <= 1)).all()
+    nodes, _ = blocks(made)
+    assert len(shares) >= (((nodes.high - nodes.low) > 1).any(axis=1)).sum()
+
+
+def test_shares_follow_their_law():
+    law = np.zeros((20_000, filling.OUTPUTS), np.float32)
+    law[:, 0], law[:, 1] = np.log(2.0), np.log(1.0)  # nothing, all, else: 2 : 1 : 1
+    law[:, 2:5] = (-20, 0, -20)
+    law[:, 6], law[:, 9] = 0.7, np.log(0.3)
+    u = np.random.default_rng(1).random((len(law), 3))
+    share = filling.drawn_share(law, u)
+    assert abs((share == 0).mean() - 0.5) < 0.015
+    assert abs((share == 1).mean() - 0.25) < 0.015
+    inner = share[(share > 0) & (share < 1)]
+    odds = np.log(inner / (1 - inner))
+    assert abs(odds.mean() - 0.7) < 0.03
+    assert abs(odds.std() - 0.3 * np.pi / np.sqrt(3)) < 0.02
+
+
+def test_visible_is_the_array(made):
+    sample, placement = made
+    low, high = filling.visible(placement, BLOBS.shape)
+    cells = placement.to_frame(sample.hits)
+    assert (cells.cell >= low[cells.row]).all() and (cells.cell < high[cells.row]).all()
+    assert ((high - low) == 12).all()
