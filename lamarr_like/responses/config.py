@@ -53,6 +53,11 @@ class CodesConfig(NetConfig):
     filling_batch: int = 4096
     judged: int = 3000
 
+    @property
+    def needs_metrics(self) -> bool:
+        """Whether the metrics of arrays are part of what the family learns from."""
+        return False
+
 
 @dataclass(frozen=True)
 class SplittingConfig(CodesConfig):
@@ -72,3 +77,118 @@ class SplittingConfig(CodesConfig):
     components: int = 6
     clip: float = 1.0
     weight_decay: float = 0.1
+
+
+@dataclass(frozen=True)
+class AdversarialConfig(CodesConfig):
+    """What the settings of families with a critic have.
+
+    Args:
+        hidden, depth: width and number of the hidden layers of a network.
+        critic_hidden, critic_depth: those of the critic.
+        critic_steps: updates of the critic in a step.
+        penalty: weight of the gradient penalty.
+    """
+
+    hidden: int = 128
+    depth: int = 4
+    learning_rate: float = 5e-4
+    critic_hidden: int = 128
+    critic_depth: int = 3
+    critic_steps: int = 2
+    penalty: float = 10.0
+
+
+@dataclass(frozen=True)
+class GanConfig(AdversarialConfig):
+    """Settings of the adversarial family.
+
+    Args:
+        latent: normal numbers of a draw beyond one for each code.
+        energy: weight of the energy score beside the critic.
+        regressor: show the critic what a regressor says of the metrics.
+        regressor_rate: peak learning rate of the regressor.
+        metric_weight: how much a metric counts, in units of a code.
+    """
+
+    family: ClassVar[str] = "gan"
+
+    latent: int = 16
+    energy: float = 0.0
+    regressor: bool = True
+    regressor_rate: float = 2e-3
+    metric_weight: float = 1.0
+
+    @property
+    def needs_metrics(self) -> bool:
+        """See `CodesConfig.needs_metrics`."""
+        return self.regressor
+
+
+@dataclass(frozen=True)
+class VaeConfig(AdversarialConfig):
+    """Settings of the family of autoencoders.
+
+    Args:
+        latent: numbers that the encoder makes of an array.
+        noise: normal numbers that the decoder is given beside them.
+        divergence: weight of the divergence of the latent law from a normal one.
+        adversarial: weight of the critic beside the reconstruction.
+        post_hidden, post_weight: width of the post-processor, and weight of the spectrum beside
+            its changes.
+        stored: particles whose latent numbers are kept, a square number.
+        similar: width of the kernel in what is given, in units of its spread.
+        bandwidth: least width of the kernel in latent numbers.
+    """
+
+    family: ClassVar[str] = "vae"
+
+    latent: int = 24
+    noise: int = 40
+    divergence: float = 0.05
+    adversarial: float = 0.1
+    post_hidden: int = 64
+    post_weight: float = 10.0
+    stored: int = 1024
+    similar: float = 0.5
+    bandwidth: float = 0.1
+
+
+@dataclass(frozen=True)
+class FlowConfig(CodesConfig):
+    """Settings of the flow family.
+
+    Args:
+        couplings: coupling layers.
+        bins: of a spline.
+        hidden, depth: width and number of the hidden layers of a coupling's network.
+        clip: largest norm of the gradient.
+        weight_decay: decoupled weight decay, in units of the learning rate.
+    """
+
+    family: ClassVar[str] = "flow"
+
+    couplings: int = 6
+    bins: int = 6
+    hidden: int = 96
+    depth: int = 2
+    clip: float = 1.0
+    weight_decay: float = 0.1
+
+
+@dataclass(frozen=True)
+class DiffusionConfig(CodesConfig):
+    """Settings of the diffusion family.
+
+    Args:
+        hidden, depth: width and number of the hidden layers.
+        draw_steps: steps from noise to codes, where a draw does not say how many.
+        clip: largest norm of the gradient.
+    """
+
+    family: ClassVar[str] = "diffusion"
+
+    hidden: int = 256
+    depth: int = 4
+    draw_steps: int = 16
+    clip: float = 1.0

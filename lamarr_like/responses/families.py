@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..nets.families import Family, find_family
-from .config import LibraryConfig, SplittingConfig
+from .config import (
+    DiffusionConfig,
+    FlowConfig,
+    GanConfig,
+    LibraryConfig,
+    SplittingConfig,
+    VaeConfig,
+)
 
 _ROOM = "lamarr_like.responses.training"
 
@@ -19,6 +26,10 @@ RESPONSE_FAMILIES: Mapping[str, Family] = {
     for family in (
         Family(SplittingConfig, f"{_ROOM}.splitting:fit_splitting"),
         Family(LibraryConfig, f"{_ROOM}.library:fit_library", extra=""),
+        Family(GanConfig, f"{_ROOM}.gan:fit_gan"),
+        Family(VaeConfig, f"{_ROOM}.vae:fit_vae"),
+        Family(FlowConfig, f"{_ROOM}.flow:fit_flow"),
+        Family(DiffusionConfig, f"{_ROOM}.diffusion:fit_diffusion"),
     )
 }
 """Our families by name; the first one is taken where none is named."""

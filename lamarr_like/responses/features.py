@@ -48,6 +48,35 @@ def features(response: Response, seen: Floats, hits: Hits) -> dict[str, Floats]:
         "hits": count,
     }
     places = [axis.centres[hits.cell[:, k]] for k, axis in enumerate(response.axes)]
+    found |= axis_moments(response, row, share, places, n)
+    found |= about_impact(response, seen, row, share, places, n)
+    found |= _core(hits.cell, row, value, share, n)
+    for level in LEVELS:
+        found[f"cells_above_{level:g}"] = total((share > level) * 1.0)
+    log_value = np.log(np.maximum(value, 1e-30))
+    mean = total(log_value) / np.maximum(count, 1)
+    found["cell_log_mean"] = mean
+    found["cell_log_sd"] = np.sqrt(total((log_value - mean[row]) ** 2) / np.maximum(count, 1))
+    return {name: np.where(filled, values, EMPTY) for name, values in found.items()}
+
+
+def axis_moments(
+    response: Response, row: Ints, share: Floats, places: list[Floats], n: int
+) -> dict[str, Floats]:
+    """Centroid, width and skew along each axis and correlations of two, shapes ``(n,)``.
+
+    Args:
+        response: declaration.
+        row: particle of each hit, shape ``(m,)``.
+        share: of its array's sum, shape ``(m,)``.
+        places: of the hits along each axis, shapes ``(m,)``.
+        n: number of particles.
+    """
+
+    def total(weights: Floats) -> Floats:
+        return np.bincount(row, weights=weights, minlength=n).astype(np.float64)
+
+    found: dict[str, Floats] = {}
     middles = []
     for axis, place in zip(response.axes, places, strict=True):
         middle = total(share * place)
@@ -61,21 +90,18 @@ def features(response: Response, seen: Floats, hits: Hits) -> dict[str, Floats]:
         for b in range(a):
             names = f"{response.axes[b].name}_{response.axes[a].name}"
             found[f"correlation_{names}"] = total(share * middles[a] * middles[b])
-    found |= _about_impact(response, seen, row, share, places, n)
-    found |= _core(hits.cell, row, value, share, n)
-    for level in LEVELS:
-        found[f"cells_above_{level:g}"] = total((share > level) * 1.0)
-    log_value = np.log(np.maximum(value, 1e-30))
-    mean = total(log_value) / np.maximum(count, 1)
-    found["cell_log_mean"] = mean
-    found["cell_log_sd"] = np.sqrt(total((log_value - mean[row]) ** 2) / np.maximum(count, 1))
-    return {name: np.where(filled, values, EMPTY) for name, values in found.items()}
+    return found
 
 
-def _about_impact(
+def about_impact(
     response: Response, seen: Floats, row: Ints, share: Floats, places: list[Floats], n: int
 ) -> dict[str, Floats]:
-    """Centroid, width and asymmetry along the slope of the particle and across, from its impact."""
+    """Centroid, width and asymmetry along the slope of the particle and across, from its impact.
+
+    Args:
+        response, row, share, places, n: as for `axis_moments`.
+        seen: features of the particles, shape ``(n, n_features)`` or wider.
+    """
     tilted = [shift for shift in response.shifts if shift.slope]
     found: dict[str, Floats] = {}
     away = {}

@@ -22,6 +22,7 @@ from ..frame import Frame
 from ..samples import ResponseSample
 from .filling import fit_filling
 from .judge import HeldOut, base_spec
+from .metrics import metrics
 
 C = TypeVar("C", bound=CodesConfig)
 
@@ -36,19 +37,21 @@ class CodeSample(NamedTuple):
         codes: scores of codes.
         given: what is known of each particle, normalised, shape ``(n, n_given)``.
         scores: normal scores of its codes, shape ``(n, n_codes)``.
+        metrics: normalised metrics of its array, shape ``(n, k)``, where the settings ask for them.
     """
 
     layout: Layout
     codes: Codes
     given: Floats32
     scores: Floats32
+    metrics: Floats32 | None = None
 
 
 class CodesTrainer(Protocol):
     """What a family of codes has to offer; its file is ``codes.onnx``."""
 
     def step(self, *batch: Any) -> Any:
-        """One update on a batch of what is given and scores; returns its loss, or several."""
+        """One update on a batch of what is given, scores and, if any, metrics; its loss."""
 
     def files(self) -> dict[str, bytes]:
         """The sampling graph, with averaged weights."""
@@ -114,7 +117,13 @@ def fit_codes(
     network = fit_filling(layout, placement, hits, given, scale, config, progress=progress)
     if network is not None:
         fixed["filling.onnx"] = network
-    prepared = CodeSample(layout, codes, given.astype(np.float32), scores.astype(np.float32))
+    prepared = CodeSample(
+        layout,
+        codes,
+        given.astype(np.float32),
+        scores.astype(np.float32),
+        metrics(response, placement, hits) if config.needs_metrics else None,
+    )
     trainer = trainer_of(prepared, config)
     spec = base_spec(response, config) | {
         "method": "codes",
@@ -123,9 +132,8 @@ def fit_codes(
         "steps": trainer.draw_steps,
     }
     judge = Judge(HeldOut(spec, fixed, sample.take(held), config))
-    batches = row_batches(
-        [prepared.given, prepared.scores], config.batch, config.steps, config.seed
-    )
+    columns = [c for c in (prepared.given, prepared.scores, prepared.metrics) if c is not None]
+    batches = row_batches(columns, config.batch, config.steps, config.seed)
     history = run(trainer, batches, config, judge, progress=progress)
     spec |= training_record(
         config,

@@ -1,0 +1,134 @@
+"""The adversarial family: a generator of codes against a critic that is shown their metrics, too.
+
+A Wasserstein GAN with a gradient penalty (Gulrajani et al., arXiv:1704.00028) as those of LHCb's
+and ATLAS's calorimeters.  With the auxiliary regressor of Rogachev and Ratnikov (arXiv:2207.06329):
+a network learns on detailed arrays what their metrics are for given codes, asymmetries and widths
+along the slope of the particle and across (`lamarr_like.responses.training.metrics`), and what it
+says of real and of generated codes is shown to the critic beside them.  The penalty counts the
+metrics as coordinates of their own, so a critic may be as steep in them as in any code.  The energy
+score of two draws (Gneiting and Raftery 2007), where it is asked for, keeps them from being alike.
+
+What is generated are the codes of blocks about the particle (`lamarr_like.responses.blocks`),
+voxels as those of AtlFast3; cells are filled afterwards by the network that all families share
+(`lamarr_like.responses.filling`).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ...nets.gan import energy_score
+from ...nets.layers import MovingAverage, adam
+from ...nets.onnx_graph import Graph
+from ...nets.sample import stream
+from ...nets.trained import TrainedModel
+from ..config import GanConfig
+from ..samples import ResponseSample
+from .codes import CodeSample, fit_codes
+from .critic import Critic
+from .residual import ResidualMlp, add_residual
+
+
+def fit_gan(sample: ResponseSample, settings: GanConfig, *, progress: bool = True) -> TrainedModel:
+    """Train it; see `lamarr_like.responses.training.codes.fit_codes`."""
+    return fit_codes(GanTrainer, sample, settings, progress=progress)
+
+
+class GanTrainer:
+    """Trains generator, critic and regressor.
+
+    Args:
+        sample: prepared sample, with metrics where the settings ask for the regressor.
+        config: settings.
+    """
+
+    draw_steps = 0
+
+    def __init__(self, sample: CodeSample, config: GanConfig) -> None:
+        rng = stream(config.seed, "weights")
+        self.config = config
+        self.n_given, self.n_codes = sample.given.shape[1], sample.scores.shape[1]
+        self.latent = self.n_codes + config.latent
+        shape = {"hidden": config.hidden, "depth": config.depth}
+        self.net = ResidualMlp(rng, self.n_given + self.latent, self.n_codes, **shape)
+        self.optimizer = adam(
+            config.learning_rate, config.warm_up, config.steps, beta_1=0.0, beta_2=0.9
+        )
+        self.optimizer.build(self.net.variables)
+        self.average = MovingAverage(self.net.variables, config.ema)
+        n_metrics = 0
+        self.regressor: ResidualMlp | None = None
+        if sample.metrics is not None:
+            n_metrics = sample.metrics.shape[1]
+            self.regressor = ResidualMlp(rng, self.n_given + self.n_codes, n_metrics, **shape)
+            self.regression = adam(config.regressor_rate, config.warm_up, config.steps)
+            self.regression.build(self.regressor.variables)
+        self.critic = Critic(rng, self.n_given, self.n_codes + n_metrics, config)
+        self.count = tf.Variable(0, dtype=tf.int32)
+
+    @property
+    def noise(self) -> tuple[int, int]:
+        """Uniform and normal numbers that a draw needs."""
+        return (0, self.latent)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the products of one draw of the codes."""
+        return self.net.flops
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def step(
+        self, given: tf.Tensor, scores: tf.Tensor, metrics: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """One update of each network on a batch; returns the critic's distance."""
+        n, rounds = tf.shape(scores)[0], self.config.critic_steps
+        self.count.assign_add(1)
+        seed = tf.stack([self.config.seed, self.count])
+        z = tf.random.stateless_normal((rounds + 2, n, self.latent), seed=seed)
+        u = tf.random.stateless_uniform(
+            (rounds, n, 1), seed=tf.stack([self.config.seed + 1, self.count])
+        )
+        if self.regressor is not None:
+            self._regress(self.regressor, given, scores, metrics)
+        distance = tf.zeros(())
+        seen = self._shown(given, scores)
+        for i in range(rounds):
+            drawn = self._shown(given, self._codes(given, z[i]))
+            distance = self.critic.update(given, seen, drawn, u[i])
+        with tf.GradientTape() as tape:
+            codes = self._codes(given, z[-1])
+            loss = -tf.reduce_mean(self.critic(given, self._shown(given, codes)))
+            if self.config.energy > 0:
+                other = self._codes(given, z[-2])
+                ones = tf.ones((n,))
+                loss += self.config.energy * energy_score(scores, codes, other, ones)
+        self.optimizer.apply(tape.gradient(loss, self.net.variables), self.net.variables)
+        self.average.update()
+        return distance
+
+    def _codes(self, given: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """Codes drawn for some noise: independent until the network has learnt otherwise."""
+        return z[:, : self.n_codes] + self.net(given, z)
+
+    def _shown(self, given: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
+        """What the critic is shown: codes, and what the regressor says of them."""
+        if self.regressor is None:
+            return codes
+        return tf.concat([codes, self.config.metric_weight * self.regressor(given, codes)], axis=1)
+
+    def _regress(
+        self, net: ResidualMlp, given: tf.Tensor, scores: tf.Tensor, metrics: tf.Tensor
+    ) -> None:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(net(given, scores) - metrics))
+        self.regression.apply(tape.gradient(loss, net.variables), net.variables)
+
+    def files(self) -> dict[str, bytes]:
+        """The generator as a graph, with the averaged weights."""
+        graph = Graph()
+        given = graph.input("conditions", self.n_given)
+        z = graph.input("normals", self.latent)
+        added = add_residual(graph, graph.concat(given, z), self.average.numpy())
+        codes = graph.op("Add", graph.slice(z, 0, self.n_codes), added)
+        graph.output("scores", graph.clip(codes, -6.0, 6.0), self.n_codes)
+        return {"codes.onnx": graph.build()}
