@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from ...statistics.binned import share_error
+from ...statistics.lines import Line, LineDistance, Spread
 from ...statistics.mass_peak import Peak
 from ...statistics.two_sample import Auc
-from .lines import Line, LineDistance, Spread
 
 D = TypeVar("D")
 
