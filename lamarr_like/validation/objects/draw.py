@@ -58,10 +58,11 @@ def _spectrum(one: SpectrumResult, versions: tuple[str, ...]) -> Iterator[Series
 
 def _lines(labels: Labels, lines: dict[str, Line], versions: tuple[str, ...]) -> Iterator[Series]:
     """The same curve of the detailed and of fast samples, on a logarithmic axis."""
-    detailed, *fast = (lines[sample] for sample in (DETAILED, *versions))
-    known = [v for one in (detailed, *fast) for v in one.value if np.isfinite(v)]
+    detailed, *fast = all_of = [lines[sample] for sample in (DETAILED, *versions)]
+    values, errors = (np.array([getattr(k, w) for k in all_of]) for w in ("value", "error"))
     # What is near one is looked at closely.
-    top = 1.2 * max(known) if known and min(known) < 0.8 and max(known) > 0.0 else NAN
+    closely = not np.nanmin(values, initial=1.0) < 0.8
+    top = NAN if closely else 1.1 * float(np.nanmax(values + errors, initial=1e-9))
     for i, (one, name) in enumerate(zip(fast, versions, strict=True)):
         shown = (one,) if i else (one, detailed)
         found = [np.array(values) for line in shown for values in (line.value, line.error)]
