@@ -1,4 +1,4 @@
-"""Pages of plots of objects, detailed (black) and fast on top of each other."""
+"""Pages of plots of objects, detailed (black, grey) and fast on top of each other."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def draw_part(key: str, report: EcalReport | PidReport | MuonReport, path: Path)
 
     def draw() -> Figure:
         panels = panels_of(part(report))
-        return series_sheet(f"{title}; black: detailed", panels, columns)
+        return series_sheet(f"{title}; black, grey: detailed", panels, columns)
 
     write_sheet(draw, path)
     return path
