@@ -97,7 +97,7 @@ def width_ratio(
     """Half the central 68 % of two samples, and their ratio, whose error knows of common events.
 
     Args:
-        values, weights, units: as in `compare_laws`.
+        values, weights, units: of shapes ``(n,)`` and ``(m,)``, as in `compare_laws`.
 
     Returns:
         The two widths, their errors, the second over the first and its error; NaN where a width
@@ -185,7 +185,7 @@ def correlation_difference(
     Bernoulli 3 (1997) 55).
 
     Args:
-        scores: `normal_scores` of both variables in each sample.
+        scores: `normal_scores` of both variables in each sample, of shapes ``(n,)`` and ``(m,)``.
         weights, units: as in `compare_laws`.
 
     Returns:
