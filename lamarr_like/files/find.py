@@ -72,6 +72,6 @@ def find_pipeline(name: str) -> Path:
         if path.suffix in (".yaml", ".yml") and path.is_file():
             return path
     # Beside the pipelines lie the thresholds of the validation report.
-    stems = {p.stem for p in folder.glob("*.yaml")} - {"verdict"}
+    stems = {p.stem for p in folder.glob("*.yaml") if not p.stem.startswith("verdict")}
     known = ", ".join(sorted(stems)) or "none"
     raise PipelineError(f"no pipeline {name!r}: give a YAML file or one of: {known}")

@@ -77,6 +77,21 @@ def cell_weights(cells: Ints, reference: Floats, at_least: int = _LEAST_ROWS) ->
     return np.where(cells >= 0, each[np.maximum(cells, 0)], 0.0)
 
 
+def balanced(weights: Sequence[Floats], cells: Sequence[Ints], n_cells: int) -> list[Floats]:
+    """Weights of which two samples have the same sum in each cell, that of their mean.
+
+    Args:
+        weights: of both samples, of shapes ``(n,)`` and ``(m,)``; so are those returned.
+        cells: cell of each row, of the same shapes.
+        n_cells: how many there are.
+    """
+    sums = [np.bincount(c, w, n_cells) for c, w in zip(cells, weights, strict=True)]
+    mean = 0.5 * (sums[0] / max(sums[0].sum(), 1e-300) + sums[1] / max(sums[1].sum(), 1e-300))
+    both = (sums[0] > 0.0) & (sums[1] > 0.0)
+    factors = [np.where(both, mean * len(weights[0]) / np.where(both, s, 1.0), 0.0) for s in sums]
+    return [w * f[c] for w, f, c in zip(weights, factors, cells, strict=True)]
+
+
 class Matched:
     """Particles of some species of two samples, the first with the population of the second.
 

@@ -6,7 +6,7 @@ means that they cannot; the same number between two halves of the real sample is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -83,6 +83,23 @@ def features(
         columns += [(a.astype(np.float32) == b.astype(np.float32)) * 1.0 for a, b in pairs]
         columns += [(a == 0) * 1.0 for a in values]
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def feature_names(
+    outputs: Sequence[str],
+    conditions: Sequence[str],
+    *,
+    equalities: bool = False,
+    differences: bool = False,
+) -> list[str]:
+    """Names of the columns of `features`, of names of outputs and conditions."""
+    names = [*outputs, *conditions]
+    pairs = [(a, b) for i, a in enumerate(outputs) for b in outputs[:i]]
+    if differences:
+        names += [f"{a} - {b}" for a, b in pairs]
+    if equalities:
+        names += [f"{a} = {b}" for a, b in pairs] + [f"{a} = 0" for a in outputs]
+    return names
 
 
 def c2st(

@@ -25,11 +25,6 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if math.isfinite(value) else "-"
 
 
-def fixed(value: float, digits: int = 4) -> str:
-    """A number with some digits after the point; a dash where there is none."""
-    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
-
-
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Lines of a table in Markdown; bars inside of cells are escaped.
 

@@ -2,7 +2,7 @@
 
 A command writes one so, into a folder of its own::
 
-    verdict = judge(measurements, load_thresholds(path, KINDS, "responses.yaml"))
+    verdict = judge(measurements, load_thresholds(path, KINDS, "verdict-NAME.yaml"))
     drawings = [Drawing("shape-pi", "shapes", "Mean response of 500 pions.", draw)]
     sections = [
         Section("verdict", "Verdict", "How it was judged.", [verdict_table(verdict)]),

@@ -188,8 +188,8 @@ def _finish(ax: Axes, series: Series) -> None:
     ax.set(xlabel=series.x, ylabel=series.y)
     if np.isfinite(series.top):
         ax.set_ylim(0.0, series.top)
-    if series.log_x and (series.low > 0.0).all():
-        log_axis(ax, float(series.low.min(initial=1.0)), float(series.high.max(initial=1.0)))
+    if series.log_x and len(series.low) and (series.low > 0.0).all():
+        log_axis(ax, float(series.low.min()), float(series.high.max()))
     if series.log_y and (series.ours > 0.0).any():
         ax.set_yscale("log")
     if ax.get_legend_handles_labels()[1]:

@@ -218,7 +218,7 @@ def load_thresholds(
     Args:
         path: the file, the shipped one where None.
         kinds: kinds of checks that it may have, in the order in which they are shown.
-        name: of the shipped file.
+        name: of the shipped file in ``pipelines``, which begins with ``verdict``.
 
     Raises:
         PipelineError: naming the file and the item that is wrong.

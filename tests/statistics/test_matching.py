@@ -80,3 +80,15 @@ def test_matched_samples_have_one_population():
     shares = pair.against("eta", np.array([2.0, 3.5, 5.0]), "passed", binned.weighted_share)
     assert (np.abs(shares[0] - shares[2]) < 5 * np.hypot(shares[1], shares[3])).all()
     assert shares[0] == pytest.approx([0.275, 0.425], abs=0.02)
+
+
+def test_balanced_samples_have_equal_cells():
+    rng = np.random.default_rng(6)
+    weights = [rng.uniform(0.5, 2.0, n) for n in (300, 200)]
+    cells = [rng.integers(0, 4, n) for n in (300, 200)]
+    cells[1][cells[1] == 3] = 0  # one sample has none of them
+    one, two = (
+        np.bincount(c, w, 4)
+        for c, w in zip(cells, matching.balanced(weights, cells, 4), strict=True)
+    )
+    assert one == pytest.approx(two) and (one[:3] > 0.0).all() and one[3] == 0.0

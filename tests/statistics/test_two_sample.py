@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lamarr_like.errors import SchemaError
-from lamarr_like.statistics.two_sample import c2st, features, weighted_auc
+from lamarr_like.statistics.two_sample import c2st, feature_names, features, weighted_auc
 
 
 def sample(n, seed, shift=0.0):
@@ -53,6 +53,10 @@ def test_features_are_counted():
     assert features(y, c).shape == (3, 4)
     assert features(y, c, differences=True).shape == (3, 7)
     assert features(y, c, differences=True, equalities=True).shape == (3, 13)
+    names = feature_names("abc", "d", differences=True, equalities=True)
+    assert len(set(names)) == 13 and names[4:] == [
+        *("b - a", "c - a", "c - b", "b = a", "c = a", "c = b", "a = 0", "b = 0", "c = 0")
+    ]
 
 
 def test_auc_agrees_with_the_definition():

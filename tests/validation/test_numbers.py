@@ -11,7 +11,7 @@ import pytest
 
 from lamarr_like.physics.particles import TRACKED_SPECIES
 from lamarr_like.validation.bins import SPECIES
-from lamarr_like.validation.numbers import fixed, number, plain, table, write_json
+from lamarr_like.validation.numbers import number, plain, table, write_json
 
 
 class Pair(NamedTuple):
@@ -27,9 +27,8 @@ class Held:
 
 def test_what_is_no_number_is_a_dash():
     assert number(1.23456) == "1.235" and number(0.00012345, 2) == "0.00012"
-    assert fixed(1.23456) == "1.2346" and fixed(-0.5, 1) == "-0.5"
     for value in (float("nan"), float("inf"), -float("inf")):
-        assert number(value) == fixed(value) == "-"
+        assert number(value) == "-"
 
 
 def test_tables_keep_their_columns():

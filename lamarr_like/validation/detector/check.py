@@ -10,12 +10,11 @@ from ...detailed.parameters import DEFAULT, Parameters
 from ...errors import SourceError
 from ...events import EventBatch
 from .calibration import calibration_section
-from .efficiency import efficiency_section
 from .electrons import electron_section
 from .lhcb2016 import FILES, own_residuals, own_truth, read_published
 from .occupancy import occupancy_section
+from .parametrisation import efficiency_section, residual_section
 from .published import published_section
-from .residuals import residual_section
 from .results import CheckReport, Section
 from .sample import Sample, read_sample, together
 from .showers import shower_section

@@ -40,7 +40,7 @@ def draw_sections(sections: Sequence[Section], folder: Path) -> list[Path]:
     with report_folder(folder):
         for section in sections:
             panels, size = panels_of(section.series), _COLUMNS * _ROWS
-            title = f"{section.title} (points and lines: detailed; black: reference)"
+            title = f"{section.title} (points and lines: detailed; black, grey: reference)"
             for page, start in enumerate(range(0, len(panels), size), 1):
                 name = section.key if page == 1 else f"{section.key}-{page}"
                 files.append(folder / f"{name}.png")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
 from ...errors import PipelineError, SourceError
-from ...events import EventBatch, Table, concatenate
+from ...events import EventBatch, Table, concatenate, rebatch
 from ...io.ntuple_reader import of_gun, read_events
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
 from ..numbers import report_folder, write_tables
@@ -197,12 +197,7 @@ def _compare_ecal(
 
 def _staged(stage: AbstractStage, batch: EventBatch, seed: int) -> EventBatch:
     """A stage run anew on events that have what it requires, in chunks."""
-    return concatenate([stage(chunk, seed) for chunk in _chunks(batch)])
-
-
-def _chunks(batch: EventBatch) -> Iterator[EventBatch]:
-    for start in range(0, len(batch), CHUNK):
-        yield batch.events(start, min(start + CHUNK, len(batch)))
+    return concatenate([stage(chunk, seed) for chunk in rebatch([batch], CHUNK)])
 
 
 def _baseline(model: str, models: Path | None) -> tuple[AbstractModelStage, dict[str, str]]:
@@ -273,7 +268,7 @@ def run_fast(
         say: called with a line of text after each chunk.
     """
     parts: list[EventBatch] = []
-    for chunk in _chunks(truth):
+    for chunk in rebatch([truth], CHUNK):
         parts.append(chain(chunk, seed=seed, is_gun=is_gun))
         say(f"fast chain: {sum(map(len, parts))} of {len(truth)} events")
     return concatenate(parts)

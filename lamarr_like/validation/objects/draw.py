@@ -1,4 +1,4 @@
-"""Pages of plots of objects, detailed (black) and fast on top of each other."""
+"""Pages of plots of objects, detailed (black, grey) and fast on top of each other."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...statistics.lines import Line
 from ...statistics.mass_peak import WINDOWS
 from ..numbers import number
 from ..series import NAN, Labels, Look, Series, panels_of, series, series_sheet
 from ..sheets import write_sheet
 from .declared import LINES, MUONS, OCCUPANCY, SPECTRA
-from .lines import Line
 from .reports import EcalReport, MuonReport, PidReport
 from .results import DETAILED, FAST, FLOOR, PeakResult, SpectrumResult
 
@@ -58,10 +58,11 @@ def _spectrum(one: SpectrumResult, versions: tuple[str, ...]) -> Iterator[Series
 
 def _lines(labels: Labels, lines: dict[str, Line], versions: tuple[str, ...]) -> Iterator[Series]:
     """The same curve of the detailed and of fast samples, on a logarithmic axis."""
-    detailed, *fast = (lines[sample] for sample in (DETAILED, *versions))
-    known = [v for one in (detailed, *fast) for v in one.value if np.isfinite(v)]
+    detailed, *fast = all_of = [lines[sample] for sample in (DETAILED, *versions)]
+    values, errors = (np.array([getattr(k, w) for k in all_of]) for w in ("value", "error"))
     # What is near one is looked at closely.
-    top = 1.2 * max(known) if known and min(known) < 0.8 and max(known) > 0.0 else NAN
+    closely = not np.nanmin(values, initial=1.0) < 0.8
+    top = NAN if closely else 1.1 * float(np.nanmax(values + errors, initial=1e-9))
     for i, (one, name) in enumerate(zip(fast, versions, strict=True)):
         shown = (one,) if i else (one, detailed)
         found = [np.array(values) for line in shown for values in (line.value, line.error)]
@@ -142,7 +143,7 @@ def draw_part(key: str, report: EcalReport | PidReport | MuonReport, path: Path)
 
     def draw() -> Figure:
         panels = panels_of(part(report))
-        return series_sheet(f"{title}; black: detailed", panels, columns)
+        return series_sheet(f"{title}; black, grey: detailed", panels, columns)
 
     write_sheet(draw, path)
     return path

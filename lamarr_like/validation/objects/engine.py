@@ -19,6 +19,7 @@ from ...events import EventBatch
 from ...stages import Propagation
 from ...stages.calorimeter.sources import source_rows
 from ...statistics.distances import floor, halves
+from ...statistics.lines import NAN, Line, line, line_distance, spread
 from ...statistics.mass_peak import WINDOWS, find_peak
 from ...statistics.two_sample import Auc, c2st
 from ...training.ecal import event_features
@@ -26,7 +27,6 @@ from ..bins import picked
 from ..detector.muon_curves import MIN_P
 from . import declared, results
 from .declared import OCCUPANCY, Curve
-from .lines import NAN, Line, line, line_distance, spread
 from .reports import EcalReport, MuonReport
 from .results import DETAILED, FAST, FLOOR, HALVES
 from .samples import Figures, check, figures

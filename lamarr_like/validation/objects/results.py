@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from ...statistics.binned import share_error
+from ...statistics.lines import Line, LineDistance, Spread
 from ...statistics.mass_peak import Peak
 from ...statistics.two_sample import Auc
-from .lines import Line, LineDistance, Spread
-
-D = TypeVar("D")
 
 DETAILED, FAST, FLOOR = "detailed", "fast", "floor"
 """The detailed sample, the only fast one, and the comparison of two halves of the detailed one."""

@@ -11,10 +11,10 @@ import numpy as np
 from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
 from ...statistics.binned import wald_error
+from ...statistics.binned_shares import Binned
 from ...statistics.influence import Chi2
-from ..series import Series, draw_panel, log_axis, series
+from ..series import Labels, Look, Series, draw_panel, log_axis, series
 from .distributions import Width
-from .efficiency import Binned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,46 +113,44 @@ def _largest(values: Floats, least: float) -> float:
     return float(np.max(values, initial=least, where=np.isfinite(values)))
 
 
-def stairs(
+def histograms(
     axes: Axes,
+    labels: Labels,
     edges: Floats,
     counts: Sequence[Floats] | Floats,
-    labels: Sequence[str | None] = (None, None),
+    names: Sequence[str] = ("", ""),
 ) -> None:
     """Histograms of both samples, the detailed one filled.
 
     Args:
         axes: where to draw.
+        labels: title and axes.
         edges: of the bins, shape ``(n_bins + 1,)``.
         counts: detailed and fast, shape ``(n_bins,)`` each.
-        labels: of both.
+        names: of both in the legend.
     """
-    for i, (fill, width, alpha) in enumerate(((True, 0.0, 0.45), (False, 1.2, 1.0))):
-        axes.stairs(
-            counts[i], edges, fill=fill, color=COLOURS[i],
-            linewidth=width, alpha=alpha, label=labels[i],
-        )  # fmt: skip
+    look: Look = {"beside": names[0], "name": names[1], "style": "steps"}
+    draw_panel(axes, [series(labels, edges, counts[1], reference=counts[0], **look)])
 
 
 def shapes(
     axes: Axes,
+    labels: Labels,
     edges: Floats,
     values: Sequence[np.ndarray],
     weights: Sequence[Floats],
-    labels: Sequence[str | None] = (None, None),
+    names: Sequence[str] = ("", ""),
 ) -> None:
     """Histograms of both samples, each normalised to one, without numbers on the vertical axis.
 
     Args:
-        axes: where to draw.
-        edges: of the bins, shape ``(n_bins + 1,)``.
+        axes, labels, edges, names: as of `histograms`.
         values: of each sample, shape ``(n,)``.
         weights: of each sample, shape ``(n,)``.
-        labels: of both samples.
     """
     pairs = zip(values, weights, strict=True)
     counts = [np.histogram(v, edges, weights=w / w.sum())[0] for v, w in pairs]
-    stairs(axes, edges, counts, labels)
+    histograms(axes, labels, edges, counts, names)
     axes.set_yticks([])
 
 

@@ -126,9 +126,9 @@ def _overlay(sides: Sequence[tuple[Any, np.ndarray]], axes: Axes, row: Distance)
     values, weights = ([c[k][mine] for c, mine in sides] for k in (row.variable, "weight"))
     low, high = np.quantile(np.concatenate(values), [0.005, 0.995])
     edges = np.linspace(low, high if high > low else low + 1.0, 41)
-    shapes(axes, edges, values, weights)
-    axes.set_xlabel(with_unit(title(row.variable), row.variable))
-    axes.set_title(f"KS {row.ks:.3f}, W {row.wasserstein:.3f}")
+    title_of = f"KS {row.ks:.3f}, W {row.wasserstein:.3f}"
+    labels = (title_of, with_unit(title(row.variable), row.variable), "")
+    shapes(axes, labels, edges, values, weights)
 
 
 def _correlations(report: Report) -> Iterator[Drawing]:

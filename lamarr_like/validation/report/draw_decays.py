@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...arrays import Columns
+from ...statistics.binned_shares import Binned
 from ..page import Drawing
 from ..series import draw_panel
 from ..sheets import new_sheet, sheet_of
 from .canvas import SAMPLES, of_shares, shapes, storeys
 from .compute import Report
 from .decays import DecayComparison, decay_title, known, plain
-from .efficiency import MIN_PARTICLES, Binned
+from .efficiency import MIN_PARTICLES
 from .sample import effective
 
 if TYPE_CHECKING:
@@ -133,15 +134,12 @@ def _overlay(sides: _Pair, variable: str, label: str, text: str, legend: bool, a
         x = np.linspace(-5.0, 5.0, 200)
         normal = np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi) * (edges[1] - edges[0])
         axes.plot(x, normal, "--", color="0.2", linewidth=0.8)
-    names = [f"{name}, {len(w)}" for name, w in zip(SAMPLES, weights, strict=True)]
-    shapes(axes, edges, values, weights, names)
     if powers:
         label = label.removeprefix("lg ").removeprefix("(").replace(")", "", 1)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"$10^{{{x:.0f}}}$"))
-    axes.set(xlabel=label, title=text)
-    if legend:
-        axes.legend()
+    names = [f"{name}, {len(w)}" for name, w in zip(SAMPLES, weights, strict=True)]
+    shapes(axes, (text, label, ""), edges, values, weights, names if legend else ("", ""))
 
 
 def _edges(values: Sequence[np.ndarray], tail: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..page import Drawing
 from ..sheets import new_sheet, sheet_of
-from .canvas import COLOURS, SAMPLES, of_width, stairs, storeys, with_unit
+from .canvas import COLOURS, SAMPLES, histograms, of_width, storeys, with_unit
 from .columns import PULLS
 from .compute import Report
 from .distributions import Width, title
@@ -77,22 +77,19 @@ def _curve(axes: Axes, curve: PidCurve) -> None:
 
 
 def _peak(axes: Axes, peak: MassPeak) -> None:
-    labels = [f"{s}, {n} events" for s, n in zip(SAMPLES, peak.events, strict=True)]
-    stairs(axes, peak.edges, peak.counts, labels)
+    names = [f"{s}, {n} events" for s, n in zip(SAMPLES, peak.events, strict=True)]
     texts = [
         f"{p.mean:.1f} +- {p.mean_error:.1f} MeV" if np.isfinite(p.mean) else "no peak found"
         for p in (peak.detailed, peak.fast)
     ]
-    axes.set(xlabel="mass of two clusters [MeV]", ylabel="pairs an event")
-    axes.set_title(f"{peak.name}: {texts[0]}; {texts[1]}")
-    axes.legend()
+    labels = (f"{peak.name}: {'; '.join(texts)}", "mass of two clusters [MeV]", "pairs an event")
+    histograms(axes, labels, peak.edges, peak.counts, names)
 
 
 def _box(page: Page, axes: Axes, i: int) -> None:
     n = page.counts[:, i].sum(axis=1)
-    stairs(axes, page.edges, page.counts[:, i] / np.maximum(n, 1e-9)[:, None])
     (p0, p1), (e0, e1) = page.bins.seen[i]
     place = f"P {p0 / 1e3:.3g}-{p1 / 1e3:.3g} GeV, eta {e0:.2f}-{e1:.2f}"
-    axes.set_title(f"{place}\n{n[0]:.0f} detailed, {n[1]:.0f} fast")
-    axes.set_xlabel(title(page.variable))
+    labels = (f"{place}\n{n[0]:.0f} detailed, {n[1]:.0f} fast", title(page.variable), "")
+    histograms(axes, labels, page.edges, page.counts[:, i] / np.maximum(n, 1e-9)[:, None])
     axes.set_yticks([])

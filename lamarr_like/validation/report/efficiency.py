@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +11,12 @@ import numpy as np
 from ...arrays import Columns, Mask
 from ...errors import SchemaError
 from ...schema import TRACK_TYPES, table_columns
-from ...statistics.adaptive_bins import SCHEMES, Bins, adaptive_bins
-from ...statistics.influence import Cells, Chi2, Shares
+from ...statistics.adaptive_bins import SCHEMES
+from ...statistics.binned_shares import Binned, Binner
+from ...statistics.influence import Shares
 from ...statistics.matching import where
 from .columns import SPECIES
-from .sample import Sample, by_species, effective, of_species, rows
+from .sample import Sample, by_species, effective, of_species
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Cuts stand at these quantiles of the detailed tracks of the species."""
@@ -85,21 +86,6 @@ class WorkingPoint:
 
 
 @dataclass(frozen=True)
-class Binned:
-    """Shares in the bins of one scheme.
-
-    Args:
-        bins: the bins.
-        shares: detailed and fast.
-        chi2: over all judged bins.
-    """
-
-    bins: Bins
-    shares: Shares
-    chi2: Chi2
-
-
-@dataclass(frozen=True)
 class Ratio:
     """Efficiency ratio of one cut and species.
 
@@ -120,42 +106,6 @@ class Ratio:
     variable: str
     whole: Shares
     schemes: dict[tuple[str, ...], Binned]
-
-
-class Binner:
-    """Cells of two sets of rows in every scheme, made once for all cuts.
-
-    Args:
-        one, two: detailed and fast rows.
-        schemes: axes of the bins.
-        least: effective number of detailed rows in a bin.
-    """
-
-    def __init__(
-        self, one: Columns, two: Columns, schemes: Iterable[tuple[str, ...]], least: float = 200.0
-    ) -> None:
-        pair = rows(one), rows(two)
-        self.sides = one, two
-        self.whole = Cells(*pair, (np.zeros_like(pair[0].unit), np.zeros_like(pair[1].unit)), 1)
-        self.schemes: dict[tuple[str, ...], tuple[Bins, Cells]] = {}
-        for axes in schemes:
-            bins = adaptive_bins(axes, one, one["weight"], least=least)
-            cells = Cells(*pair, (bins.place(one), bins.place(two)), len(bins))
-            self.schemes[axes] = bins, cells
-
-    def compare(
-        self, one: np.ndarray, two: np.ndarray
-    ) -> tuple[Shares, dict[tuple[str, ...], Binned]]:
-        """Shares of rows that pass: of all together and in the bins of each scheme.
-
-        Args:
-            one, two: whether each row passes, or a bounded quantity; shapes ``(n,)`` and ``(m,)``.
-        """
-        found = {}
-        for axes, (bins, cells) in self.schemes.items():
-            shares = cells.compare(one, two)
-            found[axes] = Binned(bins, shares, shares.chi2())
-        return self.whole.compare(one, two, covariance=False), found
 
 
 def _enough(one: Columns, two: Columns) -> bool:

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from ...arrays import Columns, Floats
 from ...statistics.distances import weighted_wasserstein
-from ...statistics.influence import common_units
+from ...statistics.paired import correlation_difference, normal_scores
 from .columns import GROUPS, SPECIES
 from .distributions import MIN_WIDTH
 from .efficiency import VARIABLES
@@ -84,51 +83,18 @@ def correlations(
 ) -> Iterator[Correlation]:
     """Correlation of the normal scores of each pair of variables, by species.
 
-    Each sample is ranked by itself, so that only the dependence counts.  The variance follows from
-    the terms ``z1 z2 - r (z1^2 + z2^2) / 2`` (Klaassen and Wellner, Bernoulli 3 (1997) 55).
+    Each sample is ranked by itself, so that only the dependence counts.
     """
     common = [v for v in variables if v in detailed.track and v in fast.track]
     for name, *parts in by_species(detailed.track, fast.track, species, MIN_WIDTH):
-        scores = [{v: _scores(c[v].astype(np.float64), c["weight"]) for v in common} for c in parts]
+        weights, units = [c["weight"] for c in parts], (parts[0]["unit"], parts[1]["unit"])
+        scores = [
+            {v: normal_scores(c[v].astype(np.float64), c["weight"]) for v in common} for c in parts
+        ]
         told = [v for v in common if all(s[v].std() > 0.05 for s in scores)]
-        *units, n = common_units(*(c["unit"] for c in parts))
         for pair in itertools.combinations(told, 2):
-            values, terms = [], []
-            for score, columns, u in zip(scores, parts, units, strict=True):
-                r, psi = _correlation(score[pair[0]], score[pair[1]], columns["weight"])
-                values.append(r)
-                terms.append(np.bincount(u, psi, n))
-            square = (terms[1] - terms[0]) ** 2
-            size = float(square.sum()) ** 2 / max(float((square**2).sum()), 1e-300)
-            sigma = float(np.sqrt(square.sum()))
-            yield Correlation(name, pair, values[0], values[1], sigma, size)
-
-
-def _scores(values: Floats, weights: Floats) -> Floats:
-    """Normal quantile of the weighted middle rank of each value."""
-    order = np.argsort(values, kind="stable")
-    x = values[order]
-    summed = np.concatenate([[0.0], np.cumsum(weights[order])])
-    left = np.searchsorted(x, values, "left")
-    right = np.searchsorted(x, values, "right")
-    rank = 0.5 * (summed[left] + summed[right]) / summed[-1]
-    edge = 0.5 / len(values)
-    result: Floats = stats.norm.ppf(np.clip(rank, edge, 1.0 - edge))
-    return result
-
-
-def _correlation(one: Floats, two: Floats, weights: Floats) -> tuple[float, Floats]:
-    total = weights.sum()
-
-    def standard(z: Floats) -> Floats:
-        centred: Floats = z - (weights * z).sum() / total
-        scaled: Floats = centred / np.sqrt(max((weights * centred**2).sum() / total, 1e-12))
-        return scaled
-
-    a, b = standard(one), standard(two)
-    r = float((weights * a * b).sum() / total)
-    psi: Floats = weights * (a * b - 0.5 * r * (a**2 + b**2)) / total
-    return r, psi
+            sides = [(score[pair[0]], score[pair[1]]) for score in scores]
+            yield Correlation(name, pair, *correlation_difference(sides, weights, units))
 
 
 # --- projections

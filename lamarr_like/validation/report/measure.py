@@ -10,9 +10,10 @@ import numpy as np
 from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
 from ...statistics.influence import Shares
+from ...statistics.paired import width_freedom
 from ..verdict import ALL, Measurement
 from .columns import PULLS
-from .distributions import Distance, Width, title, width_freedom
+from .distributions import Distance, Width, title
 from .efficiency import Ratio
 from .joint import Correlation
 from .sample import Sample

@@ -162,5 +162,5 @@ def _panel(one: Measured, counts: Counts, axes: Axes, axis: int) -> None:
     edges = np.minimum(edges, 1000.0 if axis == 2 else np.inf)
     data, detailed, fast = (_projected(counts, i, others) for i in range(3))
     labels = ("", TITLES[axis], f"share, {one.cut.name}")
-    both = series(labels, edges, *fast, *detailed, name="fast", beside="detailed")
-    draw_panel(axes, [series(labels, edges, *data, name="data", top=1.05), both])
+    first = series(labels, edges, *detailed, *data, name="detailed", beside="data", top=1.05)
+    draw_panel(axes, [first, series(labels, edges, *fast, name="fast")])

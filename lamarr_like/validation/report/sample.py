@@ -10,7 +10,6 @@ import numpy as np
 
 from ...arrays import Columns, Keys, Mask
 from ...statistics.binned import effective as effective_number
-from ...statistics.influence import Rows
 from ...statistics.matching import where
 from .columns import GROUPS, PULLS, SPECIES
 from .decay_rows import DecayRows
@@ -88,11 +87,6 @@ class Sample:
         """
         signature = self.signature[chosen[self.event["unit"]]]
         return self.mapped(lambda c: where(c, chosen[c["unit"]]), name=name, signature=signature)
-
-
-def rows(columns: Columns) -> Rows:
-    """Units and weights of a group of columns, shape ``(n,)``."""
-    return Rows(columns["unit"], columns["weight"])
 
 
 def of_species(columns: Columns, species: str) -> Columns:

@@ -1,17 +1,24 @@
-"""Tables of the page: for each kind of result its columns, and the floor beside the whole."""
+"""What stands on the page: tables of each kind of result, the floor beside the whole; sections."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from ...errors import PipelineError
+from ...files.yaml_json import read_yaml
 from ...statistics.influence import trials
+from ..page import Section, verdict_table
 from ..tables import Row, Table, beside, table_of
 from .compute import Report
 from .decays import decay_title
 from .distributions import title
 from .efficiency import Ratio
 
+HEADING = "Is the fast sample the detailed sample?"
 RATIOS = (
     *("species = {0.species}", "cut = {0.label}", "kind = {0.kind}"),
     *("detailed = {0.whole.detailed[0]:.4f}", "fast = {0.whole.fast[0]:.4f}"),
@@ -144,3 +151,33 @@ def decay_tables(report: Report) -> list[Table]:
         table_of("Widths of residuals and pulls", WIDTHS, widths, 2),
         table_of("Distributions of candidates", SHAPES, shapes, 2),
     ]
+
+
+# --- the page
+
+
+def sections(report: Report) -> list[Section]:
+    """All sections, in the order of ``sections.yaml``, which has their titles and notes."""
+    held: Mapping[str, Sequence[Table]] = {
+        "verdict": [verdict_table(report.verdict)],
+        "tracking": [ratios(report, cuts=False)],
+        "identification": [ratios(report, cuts=True)],
+        "distributions": distances(report),
+        "classifier": tellings(report),
+        "decays": decay_tables(report),
+    }
+    texts, _ = read_yaml(Path(str(files(__package__) / "sections.yaml")), PipelineError)
+    return [Section(key, **text, tables=held.get(key, ())) for key, text in texts.items()]
+
+
+def facts(report: Report) -> Iterator[tuple[str, str]]:
+    """Name and text of what is to be known of the samples."""
+    for s in (report.detailed, report.fast):
+        text = f"{s.n_events} events, {len(s.track['unit'])} long tracks of known species"
+        if s.out_of_range is not None:
+            text += f", {s.out_of_range} of them outside the training sample of the models"
+        yield f"{s.name} sample", text
+    yield "events of both", f"{report.common}: the same generated particles in both"
+    yield from ((str(k), str(v)) for k, v in report.provenance.items())
+    if report.missing:
+        yield "not compared", f"the fast sample lacks {', '.join(report.missing)}"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Columns, Floats, Ints
+from ...arrays import Columns, Floats
 from ...statistics.adaptive_bins import adaptive_bins
-from ...statistics.matching import where
-from ...statistics.two_sample import Auc, cross_fit, features, weighted_auc
+from ...statistics.matching import balanced, where
+from ...statistics.two_sample import Auc, cross_fit, feature_names, features, weighted_auc
 from .columns import GROUPS, SPECIES
 from .distributions import title
 from .sample import Sample
@@ -136,17 +136,6 @@ def conditions(tracks: Columns, spd: Floats) -> Columns:
     return out | {f"is_{n}": (tracks["species"] == code) * 1.0 for n, code in SPECIES.items()}
 
 
-def _names(variables: Sequence[str], extra: bool) -> list[str]:
-    """Names of the columns of `two_sample.features`, in their order."""
-    shown = [title(v) for v in variables]
-    names = [*shown, *CONDITIONS]
-    if extra:
-        pairs = [(a, b) for i, a in enumerate(shown) for b in shown[:i]]
-        names += [f"{a} - {b}" for a, b in pairs] + [f"{a} = {b}" for a, b in pairs]
-        names += [f"{a} = 0" for a in shown]
-    return names
-
-
 _Told = tuple[Auc, tuple[tuple[str, float], ...], tuple[Region, ...]]
 
 
@@ -166,7 +155,7 @@ def _told(
     )
     parts = [part[t["unit"]] % config.folds for t in (real, fake)]
     cells = [p * SPD_STEPS + s for p, s in zip(parts, steps, strict=True)]
-    weights = _balanced([t["weight"] for t in (real, fake)], cells, config.folds * SPD_STEPS)
+    weights = balanced([t["weight"] for t in (real, fake)], cells, config.folds * SPD_STEPS)
     sides = zip(matrices, weights, parts, strict=True)
     fit = cross_fit(
         *sides, trees=config.trees, depth=config.depth,
@@ -174,18 +163,10 @@ def _told(
     )  # fmt: skip
     share = fit.gain / max(fit.gain.sum(), 1e-300)
     best = np.argsort(-share)[:8]
-    names = _names(variables, extra)
+    shown = [title(v) for v in variables]
+    names = feature_names(shown, CONDITIONS, equalities=extra, differences=extra)
     used = tuple((names[i], float(share[i])) for i in best if share[i] > 0.0)
     return fit.auc, used, _regions(real, fake, fit.scores, weights)
-
-
-def _balanced(weights: list[Floats], cells: list[Ints], n_cells: int) -> list[Floats]:
-    """Weights of which both samples have the same sum in each cell, that of their mean."""
-    sums = [np.bincount(c, w, n_cells) for c, w in zip(cells, weights, strict=True)]
-    mean = 0.5 * (sums[0] / max(sums[0].sum(), 1e-300) + sums[1] / max(sums[1].sum(), 1e-300))
-    both = (sums[0] > 0.0) & (sums[1] > 0.0)
-    factors = [np.where(both, mean * len(weights[0]) / np.where(both, s, 1.0), 0.0) for s in sums]
-    return [w * f[c] for w, f, c in zip(weights, factors, cells, strict=True)]
 
 
 def _regions(

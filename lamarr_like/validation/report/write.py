@@ -13,6 +13,7 @@ import numpy as np
 
 from ...files.scratch import whole
 from ...statistics.adaptive_bins import Bins
+from ...statistics.binned_shares import Binned
 from ...statistics.influence import Shares
 from ...system.extras import need
 from ...system.processes import Inline
@@ -23,10 +24,10 @@ from .columns import SPECIES
 from .compute import Part, Report
 from .decays import DecayComparison
 from .draw import drawings
-from .efficiency import Binned, Ratio
+from .efficiency import Ratio
 from .measure import box_texts
-from .page import HEADING, facts, sections
 from .sample import Sample
+from .tables import HEADING, facts, sections
 
 if TYPE_CHECKING:
     import hist

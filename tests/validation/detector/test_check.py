@@ -23,11 +23,10 @@ from lamarr_like.validation.bins import SPECIES
 from lamarr_like.validation.detector import (
     calibration,
     check,
-    efficiency,
     electrons,
     lhcb2016,
     maps,
-    residuals,
+    parametrisation,
     results,
     showers,
     write,
@@ -224,11 +223,11 @@ def _truth(n, efficiency, seed=1):
 
 
 def test_efficiencies_of_equal_and_other_laws():
-    section = efficiency.efficiency_section(_truth(120_000, 0.7), _truth(120_000, 0.7, seed=2))
+    section = parametrisation.efficiency_section(_truth(120_000, 0.7), _truth(120_000, 0.7, seed=2))
     rows = {r.quantity.split(":")[0]: r for r in section.rows}
     assert len(rows) == 20
     assert all(r.ours < 0.04 for r in rows.values())
-    other = efficiency.efficiency_section(_truth(120_000, 0.7), _truth(120_000, 0.8, seed=2))
+    other = parametrisation.efficiency_section(_truth(120_000, 0.7), _truth(120_000, 0.8, seed=2))
     rows = {r.quantity.split(":")[0]: r for r in other.rows}
     assert rows["pi, long"].verdict == MISSED
     assert rows["pi, long"].ours == pytest.approx(0.1, abs=0.03)
@@ -238,18 +237,18 @@ def test_efficiencies_of_equal_and_other_laws():
 def _tracks(n, width, seed=1):
     rng = np.random.default_rng(seed)
     truth = _truth(n, 1.0, seed)
-    names = (*residuals.WIDTHS, *residuals.VARIANCES, *residuals.QUALITIES)
+    names = (*parametrisation.WIDTHS, *parametrisation.VARIANCES, *parametrisation.QUALITIES)
     values = {name: width * rng.normal(size=n) for name in names}
-    values |= {name: width * np.exp(0.1 * rng.normal(size=n)) for name in residuals.VARIANCES}
+    values |= {name: width * np.exp(0.1 * rng.normal(size=n)) for name in parametrisation.VARIANCES}
     return {**{c: truth[c] for c in ("pdg", "p", "eta")}, **values}
 
 
 def test_residuals_of_equal_and_other_widths():
-    section = residuals.residual_section(_tracks(60_000, 1.0), _tracks(60_000, 1.0, seed=2))
+    section = parametrisation.residual_section(_tracks(60_000, 1.0), _tracks(60_000, 1.0, seed=2))
     judged = [r for r in section.rows if math.isfinite(r.low)]
     assert len(judged) == 10
     assert {r.verdict for r in judged} == {PASS}
-    section = residuals.residual_section(_tracks(60_000, 1.4), _tracks(60_000, 1.0, seed=2))
+    section = parametrisation.residual_section(_tracks(60_000, 1.4), _tracks(60_000, 1.0, seed=2))
     judged = [r for r in section.rows if math.isfinite(r.low)]
     assert {r.verdict for r in judged} == {MISSED}
     assert all(r.ours == pytest.approx(1.4, abs=0.08) for r in judged)
@@ -262,7 +261,7 @@ def test_the_published_sample_agrees_with_itself():
     accepted, *found = (truth[outcome] for outcome in lhcb2016.OUTCOMES)
     assert all((chance >= 0).all() for chance in (accepted, *found))
     assert (sum(found) <= accepted + 1e-5).all()
-    section = residuals.residual_section(tracks, tracks)
+    section = parametrisation.residual_section(tracks, tracks)
     judged = [r for r in section.rows if math.isfinite(r.low) and math.isfinite(r.ours)]
     assert len(judged) == 10
     assert all(r.ours == pytest.approx(1.0, abs=1e-6) for r in judged)

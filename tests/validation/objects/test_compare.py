@@ -16,11 +16,11 @@ from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import PipelineError, SchemaError, SourceError
 from lamarr_like.events import Table
 from lamarr_like.statistics.binned import share_of
+from lamarr_like.statistics.lines import line, line_distance, spread
 from lamarr_like.statistics.mass_peak import WINDOWS, find_peak
 from lamarr_like.validation.objects import compare as objects
 from lamarr_like.validation.objects.declared import LINES, OCCUPANCY, SPECTRA, Curve
 from lamarr_like.validation.objects.engine import ecal_report, muon_report
-from lamarr_like.validation.objects.lines import line, line_distance, spread
 from lamarr_like.validation.objects.results import DETAILED, FLOOR, HALVES
 from lamarr_like.validation.objects.samples import figures as figures_of
 

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
+from lamarr_like.statistics.lines import LineDistance, Spread
 from lamarr_like.statistics.mass_peak import Peak
 from lamarr_like.statistics.two_sample import Auc
-from lamarr_like.validation.objects.lines import LineDistance, Spread
 from lamarr_like.validation.objects.reports import EcalReport, MuonReport, PidReport
 from lamarr_like.validation.objects.results import (
     DETAILED,

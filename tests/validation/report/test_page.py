@@ -9,8 +9,8 @@ import pytest
 from report_samples import small_report
 
 from lamarr_like.validation.page import Image, page_text
-from lamarr_like.validation.report.page import HEADING, facts
-from lamarr_like.validation.report.page import sections as sections_of
+from lamarr_like.validation.report.tables import HEADING, facts
+from lamarr_like.validation.report.tables import sections as sections_of
 from lamarr_like.validation.verdict import Status
 
 pytest.importorskip("jinja2")

@@ -10,11 +10,11 @@ import pytest
 from report_samples import small_report
 
 from lamarr_like.statistics.adaptive_bins import Bins
+from lamarr_like.statistics.binned_shares import Binned
 from lamarr_like.statistics.influence import Cells, Chi2, Rows
 from lamarr_like.validation.page import verdict_table
 from lamarr_like.validation.report import tables
 from lamarr_like.validation.report.canvas import chi2_text, of_shares, storeys
-from lamarr_like.validation.report.efficiency import Binned
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
-from ...statistics.binned import Statistic, curve
-from ...statistics.distances import weighted_ks, weighted_wasserstein
+from ..arrays import Floats
+from .binned import Statistic, curve
+from .distances import weighted_ks, weighted_wasserstein
 
 NAN = float("nan")
 LEAST = 20
