@@ -16,7 +16,7 @@ from typing import Any
 
 from ...errors import SourceError
 
-BEAMS = ("Beams:eCM = 13000.",)
+BEAMS = ("Beams:eCM = 13000.0",)
 """What a card may overrule."""
 
 # Whatever may follow an event's tag; the tag is the first word of its line, as Pythia wants it.
