@@ -293,9 +293,7 @@ def test_rare_species_weigh_more():
 
 
 @pytest.mark.parametrize("name", PID)
-def test_stages_train_on_a_small_sample(name):
-    if name != "muon_id":
-        pytest.importorskip("tensorflow")
+def test_stages_train_on_a_small_sample(name, eager):
     model = fit_stage(pid_sample(500, seed=4), Request(name, steps=20), progress=False)
     assert model.config["conditions"] == list(TRAINED_STAGES[name].condition_names())
     run = model.classifier() if name == "muon_id" else model.generator()
