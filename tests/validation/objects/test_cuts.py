@@ -138,7 +138,7 @@ def test_fidelity_of_the_new_stages(written, tmp_path, few_trees):
 
 
 def test_fidelity_refuses_the_model_of_the_reference(written, tmp_path, eager):
-    request = Request("prob_nn", steps=20, sample="toy")
+    request = Request("prob_nn", steps=5, sample="toy")
     (folder,) = train("prob_nn", [written], output=tmp_path, request=request, progress=False)
     assert "prob_nn" in (folder / "card.md").read_text()
     with pytest.raises(PipelineError, match="defines variables"):
