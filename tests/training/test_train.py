@@ -28,8 +28,8 @@ def models(sample, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     for stage, steps in (
         ("acceptance", 30),
-        ("vertex_finding", 5),
-        ("vertices", 5),
+        ("vertex_finding", 20),
+        ("vertices", 50),
         ("resolution", 5),
     ):
         request = Request(stage, steps=steps, sample="small")
