@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 from schedule import FAST, LONG
 
+# Networks of tests are trained for seconds; to optimise their kernels takes longer than it saves.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+
 TESTS = Path(__file__).resolve().parent
 
 
@@ -73,6 +76,18 @@ def models(made_once: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def minbias(made_once: Callable[..., Path]) -> Path:
+    """A detailed sample of 400 collisions, ``detailed.root``."""
+    from lamarr_like.runs.simulate import RunConfig, simulate_detailed
+
+    def build(folder: Path) -> None:
+        path = folder / "detailed.root"
+        simulate_detailed(RunConfig("pythia:minbias", path, n_events=400, seed=5, pileup=1.6))
+
+    return made_once("minbias", build) / "detailed.root"
+
+
+@pytest.fixture(scope="session")
 def whole_chain(made_once: Callable[..., Path]) -> Path:
     """Tiny models of all stages but the ECAL's, and the chain of them, ``tiny.yaml``."""
     from chain_fakes import fake_stages, truth_events
@@ -94,6 +109,24 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     import readers
 
     return readers.samples(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """No step of a training is compiled: for trainings of a few steps."""
+    pytest.importorskip("tensorflow")
+    from eager import eagerly
+
+    with eagerly():
+        yield
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two-sample tests of few trees, where it does not matter how sharp they are."""
+    from lamarr_like.statistics.two_sample import c2st
+
+    monkeypatch.setitem(c2st.__kwdefaults__, "trees", 40)
 
 
 @pytest.fixture

@@ -201,8 +201,7 @@ def test_trained_stage_of_a_plugin(fake):
         stage_class("depth")
 
 
-def test_training_of_a_plugin(fake, tmp_path):
-    pytest.importorskip("tensorflow")
+def test_training_of_a_plugin(fake, tmp_path, eager):
     from lamarr_like.chain.pipeline import load_stage
     from lamarr_like.nets.config import ArmdnConfig
     from lamarr_like.training.train import Request, fit_stage

@@ -141,9 +141,8 @@ def test_own_simulation(tmp_path, capsys):
     assert 0.6 < float(widths["fast, mine"]) / float(widths["full"]) < 1.7
 
 
-def test_stability(tmp_path, capsys):
+def test_stability(tmp_path, capsys, eager):
     """The script at a tiny size: what it says, not how good models of ten steps are."""
-    pytest.importorskip("tensorflow")
     import matplotlib
 
     from lamarr_like.runs.simulate import RunConfig, simulate_detailed

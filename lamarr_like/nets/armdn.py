@@ -65,7 +65,7 @@ class ArmdnTrainer:
         choice = sum(a * b for a, b in pairwise(widths)) if self.n_atoms > 1 else 0
         return self.law.flops + 2 * choice
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:

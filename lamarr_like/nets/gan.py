@@ -131,7 +131,7 @@ class GanTrainer:
             total += sum(a * b for a, b in pairwise(widths))
         return 2 * total + self.law.flops
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update of critic, generator and class network; returns the critic's loss."""
         given = tf.concat([x, tf.one_hot(atom, self.n_atoms)], 1) if self.n_atoms > 1 else x

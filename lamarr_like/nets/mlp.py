@@ -81,7 +81,7 @@ class MlpTrainer:
         self.optimizer.build(self.net.variables)
         self.average = MovingAverage(self.net.variables, config.ema)
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, x: tf.Tensor, label: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean cross entropy."""
         with tf.GradientTape() as tape:

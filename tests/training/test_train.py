@@ -4,13 +4,13 @@ import sys
 
 import numpy as np
 import pytest
+from eager import eagerly
 
 from lamarr_like.chain.pipeline import load_stage
 from lamarr_like.engine.artefact import read_artefact
 from lamarr_like.errors import TrainingError
 from lamarr_like.events import EventBatch, Table
 from lamarr_like.io.ntuple import EventWriter, read_events
-from lamarr_like.runs.simulate import RunConfig, simulate_detailed
 from lamarr_like.stages import MODEL_STAGES
 from lamarr_like.training.request import Request, expanded
 from lamarr_like.training.sample import read_sample, row_weights
@@ -19,10 +19,8 @@ from lamarr_like.validation.stages.fidelity import FidelityReport, SampleConfig,
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sample") / "detailed.root"
-    simulate_detailed(RunConfig("pythia:minbias", path, n_events=300, seed=8, pileup=1.6))
-    return path
+def sample(minbias):
+    return minbias
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,8 @@ def models(sample, tmp_path_factory):
         ("resolution", 5),
     ):
         request = Request(stage, steps=steps, sample="small")
-        assert list(train(stage, [sample], output=folder, request=request, progress=False))
+        with eagerly():
+            assert list(train(stage, [sample], output=folder, request=request, progress=False))
     return folder
 
 
@@ -87,9 +86,9 @@ def test_trained_stage_runs_on_generated_events(models, sample):
     assert np.isfinite(out.track["p"]).all()
 
 
-def test_fidelity_report(models, sample, tmp_path):
+def test_fidelity_report(models, sample, tmp_path, few_trees):
     report = run(
-        SampleConfig([sample], part=(0.5, 1.0), max_rows=4000),
+        SampleConfig([sample], part=(0.5, 1.0), max_rows=2000),
         single=[f"{s}-small-1" for s in ("acceptance", "resolution", "vertex_finding", "vertices")],
         models=models,
     )
@@ -116,7 +115,7 @@ def test_sample_without_a_needed_column(sample, tmp_path):
 
 def test_parts_of_a_sample(sample):
     first, second = (read_sample([sample], part=p) for p in ((0.0, 0.5), (0.5, 1.0)))
-    assert len(first) + len(second) == 300
+    assert len(first) + len(second) == 400
     with pytest.raises(TrainingError, match="part"):
         read_sample([sample], part=(0.5, 0.5))
 

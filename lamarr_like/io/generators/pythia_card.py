@@ -16,8 +16,8 @@ from typing import Any
 
 from ...errors import SourceError
 
-BEAMS = ("Beams:eCM = 13000.",)
-"""What a card may overrule."""
+BEAMS = ("Beams:eCM = 13000.0",)
+"""What a card may overrule; spelt as for pile-up, so that it shares a generator."""
 
 # Whatever may follow an event's tag; the tag is the first word of its line, as Pythia wants it.
 _EVENT = re.compile(rb"(?m)^[ \t\v\f\r]*<event(?=>|\s)")

@@ -86,7 +86,7 @@ class TranslatorTrainer:
         self.average = MovingAverage(own, config.ema)
         self.head.average.decay = config.ema
         # Not compiled by XLA: it takes longer for each length of pieces than it saves.
-        self._graph = tf.function(self._step)
+        self._graph = tf.function(self._step, autograph=False)
 
     def step(self, batch: dict[str, np.ndarray]) -> tuple[float, float]:
         """One update; returns cross entropy of an outcome and likelihood loss of a cluster.

@@ -265,13 +265,15 @@ def _near(
             at, of = places[mine[places]], others[theirs[others]]
             if not len(at) or not len(of):
                 continue
-            grid = Grid(*points.places(of), side)
-            for place, point in grid.near(*points.places(at), np.full(len(at), side)):
-                one, other = at[place], of[point]
-                able = rank[other] < rank[one]
-                one, other = one[able], other[able]
-                dx, dy = points.x[one] - points.x[other], points.y[one] - points.y[other]
-                able = dx * dx + dy * dy < side * side
+            here, there = points.places(at), points.places(of)
+            mine_rank, their_rank = rank[at], rank[of]
+            for wide, found in Grid(*there, side).near(*here, np.full(len(at), side)):
+                # Most pairs are too far from each other or the wrong way round: they go first.
+                able = np.flatnonzero(their_rank[found] < mine_rank[wide])
+                place, point = wide[able], found[able]
+                dx, dy = (a[place] - b[point] for a, b in zip(here[:2], there[:2], strict=True))
+                able = np.flatnonzero(dx * dx + dy * dy < side * side)
                 distance = np.hypot(dx[able], dy[able]) / size
                 near = distance < reach
-                yield one[able][near], other[able][near], distance[near]
+                able = able[near]
+                yield at[place[able]], of[point[able]], distance[near]

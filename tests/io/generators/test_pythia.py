@@ -208,3 +208,21 @@ def test_a_generator_serves_the_next_source(monkeypatch):
     # Other settings, another generator.
     next(iter(open_source("pythia:ccbar", n_events=1, seed=1)))
     assert len(started) == 3
+
+
+def test_pileup_takes_the_generator_of_minimum_bias(monkeypatch):
+    from lamarr_like.io.generators import pythia
+
+    monkeypatch.setattr(pythia, "_IDLE", {})
+    monkeypatch.setattr(pythia, "_put_by", lambda *_: None)  # none of these is ever started
+    asked = []
+    monkeypatch.setattr(
+        PythiaSource, "_initialised", lambda self, one, words: asked.append(words) or one
+    )
+    signal, plain = (PythiaSource("x", name, 1, 1, 1.5, {}) for name in ("ccbar", "minbias"))
+    signal._main = pythia.new_pythia()
+    for line in pythia.BEAMS:
+        assert signal._main.readString(line)
+    for source in (signal, plain):
+        source._start(pythia.PROCESSES["minbias"])
+    assert asked[0] == asked[1]

@@ -30,7 +30,7 @@ TINY = TranslatorConfig(**SIZES)
 
 
 @pytest.mark.parametrize("changes", [{}, {"layers": 1, "decoder_layers": 0, "pointer": 0}, None])
-def test_graphs_equal_the_trained_network(changes):
+def test_graphs_equal_the_trained_network(changes, eager):
     config = KToKConfig(**SIZES) if changes is None else TranslatorConfig(**(SIZES | changes))
     prepared = Prepared(sequence_law().adapted(config), config)
     trainer = TranslatorTrainer(prepared, config)

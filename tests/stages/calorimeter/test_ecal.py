@@ -43,7 +43,7 @@ from lamarr_like.training.ecal import ecal_sample, event_features, fit_ecal
 SIZES = dict(
     **{"width": 32, "heads": 2, "hidden": 64, "head_state": 16, "head_hidden": 32},
     **{"steps": 500, "tokens": 768, "longest": 32, "warm_up": 50, "ema": 0.99, "evaluations": 1},
-    **{"learning_rate": 4e-3, "knots": 500, "head_depth": 2, "head_steps": 500},
+    **{"learning_rate": 4e-3, "knots": 500, "head_depth": 2, "head_steps": 300},
 )
 QUICK = TranslatorConfig(**SIZES)
 
@@ -65,7 +65,9 @@ def stage(trained):
 
 @pytest.fixture(scope="module")
 def baseline(sample):
-    model = fit_ecal(sample, KToKConfig(**(SIZES | {"steps": 200})), progress=False)
+    model = fit_ecal(
+        sample, KToKConfig(**(SIZES | {"steps": 200, "head_steps": 200})), progress=False
+    )
     assert model.config["family"] == "k-to-k"
     return Ecal(model.model(), model.config)
 

@@ -293,10 +293,8 @@ def test_rare_species_weigh_more():
 
 
 @pytest.mark.parametrize("name", PID)
-def test_stages_train_on_a_small_sample(name):
-    if name != "muon_id":
-        pytest.importorskip("tensorflow")
-    model = fit_stage(pid_sample(500, seed=4), Request(name, steps=20), progress=False)
+def test_stages_train_on_a_small_sample(name, eager):
+    model = fit_stage(pid_sample(500, seed=4), Request(name, steps=6), progress=False)
     assert model.config["conditions"] == list(TRAINED_STAGES[name].condition_names())
     run = model.classifier() if name == "muon_id" else model.generator()
     out = stage_of(name, run)(generated_only(pid_sample(20, seed=5)), 1).track

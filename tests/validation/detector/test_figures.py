@@ -9,8 +9,7 @@ from detector_samples import muons
 from lamarr_like.detailed.figures import published_figures
 from lamarr_like.detailed.simulate import simulate_detailed
 from lamarr_like.errors import OutputError
-from lamarr_like.events import concatenate
-from lamarr_like.io.sources import open_source
+from lamarr_like.io.ntuple import read_events
 from lamarr_like.statistics.distances import core_width
 from lamarr_like.validation.detector import curves, occupancy, pages, tracking
 from lamarr_like.validation.detector.calibration import COLUMNS
@@ -21,9 +20,9 @@ PNG = b"\x89PNG\r\n"
 
 
 @pytest.fixture(scope="module")
-def sample():
-    truth = concatenate(open_source("pythia:minbias", n_events=400, seed=11, pileup=1.6))
-    return simulate_detailed(truth, seed=11)
+def sample(minbias):
+    (batch,) = read_events(minbias, step_size=1000)
+    return batch
 
 
 @pytest.fixture(scope="module")

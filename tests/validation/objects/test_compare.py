@@ -207,7 +207,7 @@ def written(detailed, tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(monkeypatch, capsys, few_trees):
     """Call the command with the toy in place of trained models."""
 
     def load(cls, name, models=None):

@@ -118,7 +118,7 @@ def written(tmp_path_factory):
     return path
 
 
-def test_fidelity_of_the_new_stages(written, tmp_path):
+def test_fidelity_of_the_new_stages(written, tmp_path, few_trees):
     names = ("calo_pid", "global_pid")
     batch = read_sample([written])
     write_models(tmp_path, batch)
@@ -137,9 +137,8 @@ def test_fidelity_of_the_new_stages(written, tmp_path):
     assert min(b.bins for b in bins) > 10
 
 
-def test_fidelity_refuses_the_model_of_the_reference(written, tmp_path):
-    pytest.importorskip("tensorflow")
-    request = Request("prob_nn", steps=20, sample="toy")
+def test_fidelity_refuses_the_model_of_the_reference(written, tmp_path, eager):
+    request = Request("prob_nn", steps=5, sample="toy")
     (folder,) = train("prob_nn", [written], output=tmp_path, request=request, progress=False)
     assert "prob_nn" in (folder / "card.md").read_text()
     with pytest.raises(PipelineError, match="defines variables"):

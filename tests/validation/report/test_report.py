@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -259,31 +261,41 @@ def validate(monkeypatch, capsys):
     return call
 
 
-def small(monkeypatch):
-    """Fewer cuts and smaller trees, for speed."""
+SMALL = {
+    "species": ("K",),
+    "points": (WorkingPoint.parse("PIDK > 5"),),
+    "variables": ("pid_k",),
+    "schemes": (("p",), ("p", "eta")),
+    "trees": TreeConfig(rows=2000, trees=5, depth=3, folds=2),
+}
+"""Fewer cuts and bins, and smaller trees: drawing takes the time."""
+
+
+@pytest.fixture(scope="module")
+def report(files):
+    """Status, what is printed and the folder of a report that one process made."""
+    for module in ("matplotlib", "hist", "jinja2"):
+        pytest.importorskip(module)
     from lamarr_like.validation.report import compute
 
     def config(species, points, trees, seed):
-        return ReportConfig(
-            species=tuple(s for s in species if s == "K"),
-            points=points,
-            variables=("rich_dll_k", "pid_k"),
-            schemes=JUDGED_SCHEMES,
-            trees=TreeConfig(rows=2000, trees=5, depth=3, folds=2),
-        )
+        assert points == SMALL["points"]
+        return ReportConfig(**SMALL)
 
-    monkeypatch.setattr(compute, "ReportConfig", config)
+    out, printed = files["folder"] / "new" / "out", io.StringIO()
+    words = [files["first"], files["second"], "--fast", files["fast"], "-o", out]
+    app = typer.Typer()
+    app.command()(command.validate)
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(compute, "ReportConfig", config)
+        status = app([*map(str, words), "--cut", "PIDK > 5"], standalone_mode=False)
+    return status, printed.getvalue(), out
 
 
-def test_command_writes_a_report(validate, files, monkeypatch):
-    for module in ("matplotlib", "hist", "jinja2"):
-        pytest.importorskip(module)
+def test_command_writes_a_report(report):
     import uproot
 
-    small(monkeypatch)
-    out = files["folder"] / "new" / "out"
-    sources = (files["first"], files["second"], "--fast", files["fast"])
-    status, printed = validate(*sources, "-o", out, "--cut", "PIDK > 5")
+    status, printed, out = report
     assert status in (0, 2)
     assert printed.splitlines()[0].startswith(("PASS", "CANNOT TELL"))
     assert {p.name for p in out.iterdir()} == {
@@ -312,26 +324,16 @@ def test_command_writes_a_report(validate, files, monkeypatch):
         assert (ratio.errors() > 0.0).all()
 
 
-def test_workers_share_the_report(files):
-    for module in ("matplotlib", "hist", "jinja2"):
-        pytest.importorskip(module)
-    config = ReportConfig(
-        species=("K",),
-        variables=("rich_dll_k",),
-        schemes=JUDGED_SCHEMES,
-        trees=TreeConfig(rows=2000, trees=5, depth=3, folds=2),
-    )
-    outs = [files["folder"] / f"workers-{n}" for n in (1, 2)]
-    status = [
-        command.run([files["first"]], [files["fast"]], out, config, workers=n)
-        for n, out in enumerate(outs, start=1)
-    ]
-    assert status[0] == status[1]
+def test_workers_share_the_report(files, report):
+    status, _, one = report
+    two, detailed = files["folder"] / "two", [files["first"], files["second"]]
+    config = ReportConfig(**SMALL)
+    assert status == command.run(detailed, [files["fast"]], two, config, workers=2)
     kinds = ("index.html", "report.json", "plots/*.png")
-    names = [sorted(p.relative_to(out) for k in kinds for p in out.glob(k)) for out in outs]
+    names = [sorted(p.relative_to(out) for k in kinds for p in out.glob(k)) for out in (one, two)]
     assert names[0] == names[1] and len(names[0]) > 10
     for name in names[0]:
-        assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes(), name
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
 
 
 def test_workers_run_the_same_chain():
