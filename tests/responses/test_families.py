@@ -160,5 +160,5 @@ def test_steps_are_a_dial_of_diffusion_only(family):
 
 @pytest.mark.parametrize("family", CODES, ids=[f.name for f in CODES])
 def test_a_sample_of_next_to_nothing_is_refused(family):
-    with pytest.raises(TrainingError, match="50 arrays that are not empty; 100 are the least"):
+    with pytest.raises(TrainingError, match="50 arrays that are not empty; 200 are the least"):
         family.fit(spots(50, seed=1), small(family), progress=False)

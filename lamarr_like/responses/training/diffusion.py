@@ -76,7 +76,7 @@ class DiffusionTrainer:
         """Floating-point operations of the products of one draw: two fields a step."""
         return 2 * self.draw_steps * self.net.flops
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, given: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean squared error of the field."""
         self.count.assign_add(1)

@@ -70,7 +70,7 @@ class _Filling:
         self.optimizer.build(self.net.variables)
         self.average = MovingAverage(self.net.variables, config.ema)
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, x: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
         """One update; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:

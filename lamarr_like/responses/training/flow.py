@@ -84,7 +84,7 @@ class FlowTrainer:
         """Floating-point operations of the products of one draw of the codes."""
         return sum(net.flops for net in self.nets)
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, given: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:

@@ -76,7 +76,7 @@ class GanTrainer:
         """Floating-point operations of the products of one draw of the codes."""
         return self.net.flops
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(
         self, given: tf.Tensor, scores: tf.Tensor, metrics: tf.Tensor | None = None
     ) -> tf.Tensor:

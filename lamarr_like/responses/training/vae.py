@@ -92,7 +92,7 @@ class VaeTrainer:
         choice: int = 2 * self.side**2 * self.n_given
         return self.decoder.flops + self.post.flops + choice
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, given: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """One update of each network on a batch; returns the loss of the autoencoder."""
         n, rounds = tf.shape(scores)[0], self.config.critic_steps

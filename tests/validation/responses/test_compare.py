@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from blobs import BLOBS, blobs, simulate
+from typer.testing import CliRunner
 
 from lamarr_like import cli
 from lamarr_like.errors import SchemaError
@@ -12,7 +13,7 @@ from lamarr_like.responses.config import LibraryConfig
 from lamarr_like.responses.samples import ResponseSample, write_sample
 from lamarr_like.responses.training import images
 from lamarr_like.responses.training.library import fit_library
-from lamarr_like.validation.responses import compute, draw, write
+from lamarr_like.validation.responses import command, compute, draw, write
 from lamarr_like.validation.verdict import Status, load_thresholds
 
 N = 400
@@ -128,6 +129,10 @@ def test_the_report_of_the_command(detailed, tmp_path, monkeypatch):
         cli.app(words)
     told = json.loads((tmp_path / "report/report.json").read_text())
     assert ended.value.code == told["verdict"]["exit_status"] in (0, 2)
+    assert (
+        command.compare.__doc__
+        in CliRunner().invoke(cli.app, ["response", "compare", "--help"]).output
+    )
     assert told["n"] == N and told["floor"]["c2st_features"]["value"] > 0.3
     page = (tmp_path / "report/index.html").read_text()
     assert "Is the drawn response the detailed one?" in page and page.count("<img") == 2
