@@ -353,7 +353,7 @@ def test_workers_run_the_same_chain():
 def test_workers_end_with_a_killed_parent():
     text = (
         "import os, time\n"
-        "from lamarr_like.validation.report.workers import executor\n"
+        "from lamarr_like.system.processes import executor\n"
         "if __name__ == '__main__':\n"
         "    pool = executor(1)\n"
         "    print(pool.submit(os.getpid).result(), flush=True)\n"
