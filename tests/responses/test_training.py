@@ -57,7 +57,9 @@ def test_splitting_says_what_a_draw_needs():
     rng = np.random.default_rng(1)
     given = rng.normal(size=(256, 3)).astype(np.float32)
     scores = (0.9 * given[:, :1] + 0.4 * rng.normal(size=(256, 4))).astype(np.float32)
-    settings = SplittingConfig(learning_rate=1e-2, hidden=16, depth=1, components=2, steps=60, warm_up=5, ema=0.8)
+    settings = SplittingConfig(
+        learning_rate=1e-2, hidden=16, depth=1, components=2, steps=60, warm_up=5, ema=0.8
+    )
     trainer = SplittingTrainer(CodeSample(None, None, given, scores), settings)
     assert trainer.noise == (4, 4) and trainer.draw_steps == 0 and trainer.flops > 0
     losses = [float(trainer.step(given, scores)) for _ in range(60)]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .decay_rows import DecayRows
+    from ...decays.rows import DecayRows
 
 FIGURES = {
     "mass": ("mass and its residual", ("M", "dM")),

@@ -15,6 +15,7 @@ from ...chain.pipeline import TRUTH, Pipeline, check_finite
 from ...decays.candidates import check_names
 from ...decays.candidates import needed_columns as decay_columns
 from ...decays.request import DecayRequest
+from ...decays.rows import decay_rows, joined, joined_rows
 from ...errors import SchemaError, SourceError
 from ...events import EventBatch
 from ...io.ntuple_reader import TREE, branch_names, open_root, read_events
@@ -24,7 +25,6 @@ from ...system.processes import Inline
 from ..objects.compare import first_events, truth_of
 from . import columns as columns_of
 from .columns import GROUPS, SPECIES
-from .decay_rows import decay_rows, joined, joined_rows
 from .sample import TABLES, Sample, of_species
 
 _REQUIRED = {

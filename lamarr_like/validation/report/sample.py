@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Columns, Keys, Mask
+from ...decays.rows import DecayRows
 from ...statistics.binned import effective as effective_number
 from ...statistics.matching import where
 from .columns import GROUPS, PULLS, SPECIES
-from .decay_rows import DecayRows
 
 TABLES = ("event", "particle", "track", "vertex", "pair")
 """Groups of columns of a sample."""

@@ -59,7 +59,7 @@ def compare(
         need("train", "tensorflow", "keras")
     read = [p for p in (detailed, drawn, again, training, thresholds) if p is not None]
     check_report(output, "report.json", ["index.html", "plots"], read, force=force)
-    config = load_thresholds(thresholds, KINDS, "responses.yaml")
+    config = load_thresholds(thresholds, KINDS, "verdict-responses.yaml")
     real = read_sample(detailed)
     fake = read_sample(drawn, real.response)
     second = None if again is None else read_sample(again, real.response)

@@ -33,7 +33,7 @@ def detailed():
 
 @pytest.fixture(scope="module")
 def config():
-    return load_thresholds(None, compute.KINDS, "responses.yaml")
+    return load_thresholds(None, compute.KINDS, "verdict-responses.yaml")
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Columns of named decays for the report: of generated decays, of candidates, and of events."""
+"""Columns of named decays in a sample: of generated decays, of candidates, and of events."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Columns
-from ...decays.candidates import make_candidates
-from ...decays.combine import object_rows
-from ...decays.descriptor import Decay, Node
-from ...decays.request import DecayRequest
-from ...decays.truth import Truth, find_generated
-from ...errors import DecayError
-from ...events import EventBatch, Table
+from ..arrays import Columns
+from ..errors import DecayError
+from ..events import EventBatch, Table
+from .candidates import make_candidates
+from .combine import object_rows
+from .descriptor import Decay, Node
+from .request import DecayRequest
+from .truth import Truth, find_generated
 
 PS = 1e3
 """Picoseconds in a nanosecond."""

@@ -8,14 +8,14 @@ from decay_samples import decay_events
 from report_samples import typed
 
 from lamarr_like.decays.request import DecayRequest
-from lamarr_like.errors import DecayError
-from lamarr_like.events import Table
-from lamarr_like.validation.report.decay_rows import (
+from lamarr_like.decays.rows import (
     candidate_columns,
     decay_rows,
     joined,
     joined_rows,
 )
+from lamarr_like.errors import DecayError
+from lamarr_like.events import Table
 
 REQUEST = DecayRequest.parse("J/psi(1S) -> mu+ mu-")
 
