@@ -87,16 +87,19 @@ class AdversarialConfig(CodesConfig):
         hidden, depth: width and number of the hidden layers of a network.
         critic_hidden, critic_depth: those of the critic.
         critic_steps: updates of the critic in a step.
-        penalty: weight of the gradient penalty.
+        penalty: weight of the gradient penalties.
+        penalty_part: they are taken on one part in so many of a batch.
     """
 
+    batch: int = 256
     hidden: int = 128
     depth: int = 4
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     critic_hidden: int = 128
     critic_depth: int = 3
-    critic_steps: int = 2
-    penalty: float = 10.0
+    critic_steps: int = 1
+    penalty: float = 0.02
+    penalty_part: int = 4
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class GanConfig(AdversarialConfig):
     family: ClassVar[str] = "gan"
 
     latent: int = 16
-    energy: float = 0.0
+    energy: float = 0.5
     regressor: bool = True
     regressor_rate: float = 2e-3
     metric_weight: float = 1.0
@@ -146,7 +149,7 @@ class VaeConfig(AdversarialConfig):
     latent: int = 24
     noise: int = 40
     divergence: float = 0.05
-    adversarial: float = 0.1
+    adversarial: float = 0.5
     post_hidden: int = 64
     post_weight: float = 10.0
     stored: int = 1024

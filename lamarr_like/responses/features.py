@@ -118,7 +118,7 @@ def about_impact(
     along = away[a] * unit[row, 0] + away[b] * unit[row, 1]
     across = away[b] * unit[row, 0] - away[a] * unit[row, 1]
     for name, distance in (("longitudinal", along), ("transverse", across)):
-        mean = np.bincount(row, weights=share * distance, minlength=n)
+        mean = np.bincount(row, weights=share * distance, minlength=n).astype(np.float64)
         square = np.bincount(row, weights=share * distance**2, minlength=n)
         sides = np.bincount(row, weights=share * np.sign(distance), minlength=n).astype(np.float64)
         found[f"{name}_width"] = np.sqrt(np.maximum(square - mean**2, 0))

@@ -1,12 +1,13 @@
 """The adversarial family: a generator of codes against a critic that is shown their metrics, too.
 
-A Wasserstein GAN with a gradient penalty (Gulrajani et al., arXiv:1704.00028) as those of LHCb's
-and ATLAS's calorimeters.  With the auxiliary regressor of Rogachev and Ratnikov (arXiv:2207.06329):
-a network learns on detailed arrays what their metrics are for given codes, asymmetries and widths
-along the slope of the particle and across (`lamarr_like.responses.training.metrics`), and what it
-says of real and of generated codes is shown to the critic beside them.  The penalty counts the
-metrics as coordinates of their own, so a critic may be as steep in them as in any code.  The energy
-score of two draws (Gneiting and Raftery 2007), where it is asked for, keeps them from being alike.
+The generators of LHCb's and ATLAS's calorimeters are Wasserstein GANs with a gradient penalty
+(Gulrajani et al., arXiv:1704.00028); the critic here is a kin of theirs that keeps its balance
+(`lamarr_like.responses.training.critic`).  With the auxiliary regressor of Rogachev and Ratnikov
+(arXiv:2207.06329): a network learns on detailed arrays what their metrics are for given codes,
+asymmetries and widths along the slope of the particle and across
+(`lamarr_like.responses.training.metrics`), and what it says of real and of generated codes is shown
+to the critic beside them, as coordinates of their own.  The energy score of two draws (Gneiting and
+Raftery 2007) keeps them from being alike.
 
 What is generated are the codes of blocks about the particle (`lamarr_like.responses.blocks`),
 voxels as those of AtlFast3; cells are filled afterwards by the network that all families share
@@ -27,6 +28,9 @@ from ..samples import ResponseSample
 from .codes import CodeSample, fit_codes
 from .critic import Critic
 from .residual import ResidualMlp, add_residual
+
+_FARTHEST = 5.0
+"""Bound of what the regressor may say, in units of the spread of a metric."""
 
 
 def fit_gan(sample: ResponseSample, settings: GanConfig, *, progress: bool = True) -> TrainedModel:
@@ -52,7 +56,7 @@ class GanTrainer:
         shape = {"hidden": config.hidden, "depth": config.depth}
         self.net = ResidualMlp(rng, self.n_given + self.latent, self.n_codes, **shape)
         self.optimizer = adam(
-            config.learning_rate, config.warm_up, config.steps, beta_1=0.0, beta_2=0.9
+            config.learning_rate, config.warm_up, config.steps, beta_1=0.0, beta_2=0.99
         )
         self.optimizer.build(self.net.variables)
         self.average = MovingAverage(self.net.variables, config.ema)
@@ -80,31 +84,28 @@ class GanTrainer:
     def step(
         self, given: tf.Tensor, scores: tf.Tensor, metrics: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """One update of each network on a batch; returns the critic's distance."""
+        """One update of each network on a batch; returns the critic's loss."""
         n, rounds = tf.shape(scores)[0], self.config.critic_steps
         self.count.assign_add(1)
         seed = tf.stack([self.config.seed, self.count])
         z = tf.random.stateless_normal((rounds + 2, n, self.latent), seed=seed)
-        u = tf.random.stateless_uniform(
-            (rounds, n, 1), seed=tf.stack([self.config.seed + 1, self.count])
-        )
         if self.regressor is not None:
             self._regress(self.regressor, given, scores, metrics)
-        distance = tf.zeros(())
+        doubt = tf.zeros(())
         seen = self._shown(given, scores)
         for i in range(rounds):
             drawn = self._shown(given, self._codes(given, z[i]))
-            distance = self.critic.update(given, seen, drawn, u[i])
+            doubt = self.critic.update(given, seen, drawn)
         with tf.GradientTape() as tape:
             codes = self._codes(given, z[-1])
-            loss = -tf.reduce_mean(self.critic(given, self._shown(given, codes)))
+            loss = self.critic.doubt(given, self._shown(given, codes), seen)
             if self.config.energy > 0:
                 other = self._codes(given, z[-2])
                 ones = tf.ones((n,))
                 loss += self.config.energy * energy_score(scores, codes, other, ones)
         self.optimizer.apply(tape.gradient(loss, self.net.variables), self.net.variables)
         self.average.update()
-        return distance
+        return doubt
 
     def _codes(self, given: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Codes drawn for some noise: independent until the network has learnt otherwise."""
@@ -114,7 +115,9 @@ class GanTrainer:
         """What the critic is shown: codes, and what the regressor says of them."""
         if self.regressor is None:
             return codes
-        return tf.concat([codes, self.config.metric_weight * self.regressor(given, codes)], axis=1)
+        # Bounded: what it says of codes that it has never seen means nothing.
+        said = _FARTHEST * tf.tanh(self.regressor(given, codes) / _FARTHEST)
+        return tf.concat([codes, self.config.metric_weight * said], axis=1)
 
     def _regress(
         self, net: ResidualMlp, given: tf.Tensor, scores: tf.Tensor, metrics: tf.Tensor

@@ -100,20 +100,17 @@ class VaeTrainer:
         seed = tf.stack([self.config.seed, self.count])
         shape = (rounds + 2, n, self.config.latent + self.config.noise)
         z = tf.random.stateless_normal(shape, seed=seed)
-        u = tf.random.stateless_uniform(
-            (rounds, n, 1), seed=tf.stack([self.config.seed + 1, self.count])
-        )
         mean, log_width = self._encoded(given, scores)
         for i in range(rounds):
             drawn = self._decoded(given, mean, log_width, z[i])
-            self.critic.update(given, scores, drawn, u[i])
+            self.critic.update(given, scores, drawn)
         with tf.GradientTape() as tape:
             mean, log_width = self._encoded(given, scores)
             one, two = (self._decoded(given, mean, log_width, z[-1 - i]) for i in (0, 1))
             excess = tf.square(mean) + tf.exp(2 * log_width) - 1 - 2 * log_width
             loss = energy_score(scores, one, two, tf.ones((n,)))
             loss += 0.5 * self.config.divergence * tf.reduce_mean(tf.reduce_sum(excess, 1))
-            loss -= self.config.adversarial * tf.reduce_mean(self.critic(given, one))
+            loss += self.config.adversarial * self.critic.doubt(given, one, scores)
         self.optimizers[0].apply(tape.gradient(loss, self.coder), self.coder)
         self._post_step(given, scores, one)
         self.average.update()
