@@ -52,7 +52,7 @@ def features(response: Response, seen: Floats, hits: Hits) -> dict[str, Floats]:
     found |= about_impact(response, seen, row, share, places, n)
     found |= _core(hits.cell, row, value, share, n)
     for level in LEVELS:
-        found[f"cells_above_{level:g}"] = total((share > level) * 1.0)
+        found[f"cells_above_{level:g}"] = total((share > level).astype(np.float64))
     log_value = np.log(np.maximum(value, 1e-30))
     mean = total(log_value) / np.maximum(count, 1)
     found["cell_log_mean"] = mean

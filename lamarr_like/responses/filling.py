@@ -84,7 +84,7 @@ def blocks_of(
     row, block = np.nonzero(energies > least)
     first = np.maximum(layout.low[block], low[row])
     last = np.minimum(layout.high[block], high[row])
-    inside: Mask = (last > first).all(axis=1)
+    inside = np.asarray((last > first).all(axis=1))
     nodes = Nodes(row, first, last, energies[row, block]).take(inside)
     return nodes, block[inside]
 
@@ -248,7 +248,7 @@ def splits_of(
     node = node[node >= 0]
     inputs, shares = [], []
     while len(node):
-        several: Mask = ((nodes.high - nodes.low) > 1).any(axis=1)
+        several = np.asarray(((nodes.high - nodes.low) > 1).any(axis=1))
         renumbered = np.cumsum(several) - 1
         kept = several[node]
         cell, value, node = cell[kept], value[kept], renumbered[node[kept]]

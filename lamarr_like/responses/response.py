@@ -51,8 +51,7 @@ class Axis:
     @cached_property
     def centres(self) -> Floats:
         """Middles of the cells, shape ``(size,)``."""
-        found: Floats = self.start + (np.arange(self.size) + 0.5) * self.pitch
-        return found
+        return np.asarray(self.start + (np.arange(self.size) + 0.5) * self.pitch, np.float64)
 
 
 @dataclass(frozen=True)

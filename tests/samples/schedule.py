@@ -5,7 +5,6 @@ LONG = (
     "chain/test_shipped_models.py",
     "nets/translator/test_translator.py",
     "stages/calorimeter/test_ecal.py",
-    "responses/test_families.py",
     "training/test_train.py",
     "test_tutorials.py",
     "validation/report/test_report.py",
