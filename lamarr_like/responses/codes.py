@@ -130,7 +130,14 @@ def _smooth(values: Floats, k: int) -> Floats:
 
 
 def scaled(layout: Layout, shares: Floats, given: Floats, back: bool = False) -> Floats:
-    """Shares whose sum is in units of the response's scale (or, `back`, in its own unit)."""
+    """Shares whose sum is in units of the response's scale (or, `back`, in its own unit).
+
+    Args:
+        layout: of the blocks.
+        shares: as of `Layout.shares`, shape ``(n, n_codes)``.
+        given: as of `Placement.given`, shape ``(n, n_given)``.
+        back: from those units.
+    """
     response = layout.response
     if not response.scale:
         return shares

@@ -49,8 +49,8 @@ class Method(ABC):
         """Hits in the frame.
 
         Args:
-            placement: of the particles.
-            keys: of the random numbers of each.
+            placement: of `n` particles.
+            keys: of the random numbers of each, shape ``(n,)``.
             steps: of families that have such a dial, 0 for their own.
         """
 
@@ -139,7 +139,7 @@ class LibraryMethod(Method):
         self.library, self.scale = library, scale
 
     def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
-        """See `Method.draw`."""
+        """See `Method.draw`; `keys` have the shape ``(n,)``."""
         return self.library.draw(placement, keys, self.scale)
 
 

@@ -18,9 +18,11 @@ tf = pytest.importorskip("tensorflow")
 
 from lamarr_like.responses.training import diffusion, splines  # noqa: E402
 from lamarr_like.responses.training.codes import CodeSample  # noqa: E402
+from lamarr_like.responses.training.critic import Critic  # noqa: E402
 from lamarr_like.responses.training.diffusion import DiffusionTrainer  # noqa: E402
 from lamarr_like.responses.training.flow import FlowTrainer  # noqa: E402
 from lamarr_like.responses.training.gan import GanTrainer  # noqa: E402
+from lamarr_like.responses.training.residual import ResidualMlp, add_residual  # noqa: E402
 from lamarr_like.responses.training.vae import VaeTrainer  # noqa: E402
 
 N_GIVEN, N_CODES = 3, 7
@@ -158,3 +160,25 @@ def test_stored_latents_are_the_encoders_with_a_least_width():
     known, logs = trainer._encoded(trainer.stored_given, trainer.stored_scores)
     assert mean == pytest.approx(known.numpy(), abs=1e-5)
     assert width == pytest.approx(np.hypot(np.exp(logs.numpy()), 0.5), abs=1e-5)
+
+
+def test_residual_network_as_a_graph():
+    net = ResidualMlp(np.random.default_rng(1), 5, 2, hidden=8, depth=3, out_scale=1.0)
+    graph = Graph()
+    x = graph.concat(graph.input("a", 3), graph.input("b", 2))
+    graph.output("y", add_residual(graph, x, [v.numpy() for v in net.variables]), 2)
+    a, b = noise(130, 3, 2)
+    assert np.allclose(Network(graph.build())(a=a, b=b)[0], net(a, b), atol=1e-5)
+    assert net.flops == 2 * (5 * 8 + 8 * 8 + 8 * 8 + 8 * 2)
+
+
+def test_a_critic_learns_which_vectors_are_real():
+    config = GanConfig(critic_hidden=16, critic_depth=2, warm_up=2, steps=60, learning_rate=5e-3)
+    critic = Critic(np.random.default_rng(1), 1, 2, config)
+    given, real, drawn = map(tf.constant, noise(400, 1, 2, 2))
+    first = float(critic.update(given, real + 2, drawn))
+    assert first == pytest.approx(np.log(2), abs=0.3)
+    for _ in range(59):
+        last = float(critic.update(given, real + 2, drawn))
+    assert last < 0.5 * first
+    assert critic.doubt(given, real + 2, drawn) < critic.doubt(given, drawn, real + 2)

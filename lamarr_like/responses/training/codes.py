@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import keras
 import numpy as np
 
-from ...arrays import Floats, Floats32
+from ...arrays import Floats32
 from ...errors import TrainingError
 from ...nets.layers import use_threads
 from ...nets.loop import Judge, row_batches, run
@@ -149,9 +149,3 @@ def fit_codes(
         "mflop_of_codes": round(trainer.flops / 1e6, 4),
     }
     return TrainedModel(spec, {**judge.kept, **fixed})
-
-
-def normalised(values: Floats) -> tuple[Floats, Floats, Floats32]:
-    """Mean, standard deviation and normalised values of columns."""
-    mean, sd = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
-    return mean, sd, ((values - mean) / sd).astype(np.float32)

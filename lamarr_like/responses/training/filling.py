@@ -36,7 +36,8 @@ def fit_filling(
     """The network as ONNX; None where there is nothing to fill.
 
     Args:
-        layout, placement, hits, given, scale: as for `lamarr_like.responses.filling.splits_of`.
+        layout, placement, hits, given, scale: as for `lamarr_like.responses.filling.splits_of`;
+            `given` has the shape ``(n, n_given)``.
         config: settings.
         progress: show a progress bar.
     """
