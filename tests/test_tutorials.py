@@ -54,6 +54,21 @@ def test_example_of_the_readme(tmp_path, monkeypatch, capsys):
     assert re.fullmatch(r"20 events, \d+ long tracks, \d+\.\d% of them kaon-like\n", printed)
 
 
+def test_own_showers(tmp_path, monkeypatch, capsys):
+    import matplotlib
+
+    matplotlib.use("agg")
+    script = TUTORIALS / "own_showers.py"
+    monkeypatch.setattr("sys.argv", [str(script), "500", str(tmp_path)])
+    names = runpy.run_path(str(script))
+    assert (tmp_path / "own_showers.png").stat().st_size > 5000
+    assert "checks pass" in capsys.readouterr().out
+    assert (tmp_path / "report" / "index.html").read_text().count("<img") == 4
+    errors = names["errors"]
+    assert abs(errors["generator"].mean() - errors["your simulation"].mean()) < 0.5
+    assert names["drawn"].arrays.shape == (250, 11, 11)
+
+
 def code_of(name):
     """The Python of a page, all of it, as one script."""
     page = (TUTORIALS / name).read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from ...arrays import Floats32, Ints
+from ...arrays import Floats, Floats32, Ints
 from ...nets.layers import use_threads
 from ...statistics.two_sample import Auc, weighted_auc
 from ..response import Response
@@ -15,6 +15,7 @@ FOLDS = 2
 EPOCHS = 8
 BATCH = 128
 _WIDTHS = (12, 24, 32)
+_AT_ONCE = 1024
 
 
 def images_auc(
@@ -48,12 +49,19 @@ def images_auc(
         rows = np.flatnonzero(part != fold)
         net.fit([x[rows], given[rows]], label[rows], batch_size=BATCH, epochs=epochs, verbose=0)
         held = part == fold
-        scores[held] = net.predict([x[held], given[held]], batch_size=1024, verbose=0)[:, 0]
+        scores[held] = _scores(net, x[held], given[held])
         sides = [scores[held & (label == s)] for s in (1.0, 0.0)]
         value, error = weighted_auc(*sides, *(np.ones(len(s)) for s in sides))
         values.append(value)
         variances.append(error**2)
     return Auc(float(np.mean(values)), float(np.sqrt(np.sum(variances)) / FOLDS), len(real))
+
+
+def _scores(net: keras.Model, x: Floats32, given: Floats) -> Floats:
+    """What the network makes of some rows, shape ``(n,)``."""
+    parts = range(0, len(x), _AT_ONCE)
+    found = [np.asarray(net([x[i : i + _AT_ONCE], given[i : i + _AT_ONCE]])) for i in parts]
+    return np.concatenate(found)[:, 0].astype(np.float64)
 
 
 def _seen(arrays: np.ndarray, unit: float) -> Floats32:
