@@ -91,6 +91,7 @@ class AdversarialConfig(CodesConfig):
         penalty_part: they are taken on one part in so many of a batch.
     """
 
+    steps: int = 12_000
     batch: int = 256
     hidden: int = 128
     depth: int = 4
@@ -191,6 +192,7 @@ class DiffusionConfig(CodesConfig):
 
     family: ClassVar[str] = "diffusion"
 
+    steps: int = 15_000
     hidden: int = 256
     depth: int = 4
     draw_steps: int = 16
