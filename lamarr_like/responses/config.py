@@ -121,7 +121,7 @@ class GanConfig(AdversarialConfig):
     energy: float = 0.5
     regressor: bool = True
     regressor_rate: float = 2e-3
-    metric_weight: float = 1.0
+    metric_weight: float = 2.0
 
     @property
     def needs_metrics(self) -> bool:
