@@ -91,6 +91,7 @@ class AdversarialConfig(CodesConfig):
         penalty_part: they are taken on one part in so many of a batch.
     """
 
+    steps: int = 12_000
     batch: int = 256
     hidden: int = 128
     depth: int = 4
@@ -120,7 +121,7 @@ class GanConfig(AdversarialConfig):
     energy: float = 0.5
     regressor: bool = True
     regressor_rate: float = 2e-3
-    metric_weight: float = 1.0
+    metric_weight: float = 2.0
 
     @property
     def needs_metrics(self) -> bool:
@@ -191,6 +192,7 @@ class DiffusionConfig(CodesConfig):
 
     family: ClassVar[str] = "diffusion"
 
+    steps: int = 15_000
     hidden: int = 256
     depth: int = 4
     draw_steps: int = 16

@@ -3,8 +3,8 @@
 It compares a real and a generated vector of the same particle (relativistic pairing,
 Jolicoeur-Martineau, arXiv:1807.00734) under zero-centred gradient penalties on both, as that of
 `lamarr_like.nets.gan` (Huang et al., arXiv:2501.05441).  The Wasserstein distance under a penalty
-that holds slopes at 1 (WGAN-GP, Gulrajani et al., arXiv:1704.00028) was tried first: beside a
-regressor, in two thousand steps, it ran away.
+that holds slopes at 1 (WGAN-GP, Gulrajani et al., arXiv:1704.00028) was tried first: within
+two thousand steps, shown what a regressor says without bounds, it ran away.
 """
 
 from __future__ import annotations
