@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lamarr_like.responses.command import load
+from lamarr_like.responses.model import load
 from lamarr_like.responses.drawing import draw_sample
 from lamarr_like.responses.fit import Request, fit
 from lamarr_like.responses.response import response_file

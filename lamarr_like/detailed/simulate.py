@@ -26,6 +26,7 @@ from . import (
     transport,
     vertexing,
 )
+from .calorimeter.showers import NONE, Showers
 from .calorimeter.simulate import CaloResult, simulate_calorimeter
 from .parameters import DEFAULT, Parameters
 from .reconstruction import Tracks
@@ -43,13 +44,16 @@ REQUIRED = (
 """Particle columns that the detailed simulation needs."""
 
 
-def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -> EventBatch:
+def simulate_detailed(
+    batch: EventBatch, seed: int, par: Parameters = DEFAULT, showers: Showers = NONE
+) -> EventBatch:
     """Simulate and reconstruct a batch of generated events.
 
     Args:
         batch: events with the tables ``event``, ``vertex`` and ``particle``.
         seed: seed of the run; the result of an event depends on it and on the event alone.
         par: parameters of the reference detector.
+        showers: makes showers of photons and electrons in place of the parametrisation.
 
     Returns:
         The batch with the occupancy in ``event``, ``in_acceptance``, ``track_type`` and the true
@@ -76,7 +80,7 @@ def simulate_detailed(batch: EventBatch, seed: int, par: Parameters = DEFAULT) -
     track_event = event[tracks.velo_row]
     table = reconstruction.track_table(batch, rows, sim, tracks, dll, track_event)
     link = batch.particle["mcparticle_id"][rows[sim.row]].astype(np.int64)
-    behind = _behind_the_trackers(batch, sim, tracks, event, local, link, seed, par)
+    behind = _behind_the_trackers(batch, sim, tracks, event, local, link, seed, par, showers)
     table = _with_identity(table, *behind)
     calo = behind[0]
     velo = _velo_tracks(batch, rows, sim, found, tracks, event, planes, par)
@@ -160,6 +164,7 @@ def _behind_the_trackers(
     link: Ints,
     seed: int,
     par: Parameters,
+    showers: Showers,
 ) -> tuple[CaloResult, Columns]:
     """Calorimeters and muon system: what they made of the event, and of the tracks.
 
@@ -172,13 +177,14 @@ def _behind_the_trackers(
         link: ``mcparticle_id`` of the generated particle it stems from, shape ``(n,)``.
         seed: seed of the run.
         par: parameters.
+        showers: of photons and electrons.
     """
     ids = batch.event["event_id"].astype(np.int64)
     track_event = event[tracks.velo_row]
     arrived = arrivals.arrivals(sim, event, local, link)
     lines = arrivals.pointing(sim, tracks, track_event, ids[track_event], link, seed, par)
     return (
-        simulate_calorimeter(arrived, lines, ids, seed, par),
+        simulate_calorimeter(arrived, lines, ids, seed, par, showers),
         muon.simulate_muons(arrived, lines, ids, seed, par),
     )
 

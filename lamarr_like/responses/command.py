@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from ..system.command_line import Force, Models, Seed, Workers, command_line
-
-if TYPE_CHECKING:
-    from .model import ResponseModel
 
 Npz = Annotated[Path, typer.Option("--output", "-o", help="Sample to write (.npz).")]
 Number = Annotated[Optional[int], typer.Option("-n", min=1, help="How many particles.")]  # noqa: UP045
@@ -113,6 +110,7 @@ def draw(
 ) -> None:
     """Draw a response for the particles of a sample or table."""
     from .drawing import draw_sample, particles
+    from .model import load
     from .samples import check_sample_output, write_sample
 
     check_sample_output(output, [like], force=force)
@@ -122,20 +120,3 @@ def draw(
     write_sample(drawn, output, force=force)
     cost = drawn.record["ms_per_particle"]
     typer.echo(f"wrote {output}: {len(drawn)} particles, {cost:.3g} ms each")
-
-
-def load(model: str, models: Path | None = None) -> ResponseModel:
-    """A generator by its name or folder.
-
-    Raises:
-        ArtefactError: if there is none, or it is no generator of a response.
-    """
-    from ..engine.load import load_model
-    from ..errors import ArtefactError
-    from ..files.find import find_model
-    from .model import ResponseModel
-
-    found = load_model(find_model(model, models))
-    if not isinstance(found, ResponseModel):
-        raise ArtefactError(f"{model} is no generator of a response; see lamarr-like response list")
-    return found

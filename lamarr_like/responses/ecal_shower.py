@@ -20,6 +20,10 @@ LOW, HIGH = 1e3, 1e5
 SLOPES, REACH = (0.3, 0.25), 20.0
 """Largest slopes of the particle along x and y, distance of its entry from the middle [mm]."""
 
+VISIBLE = 0.1474
+"""Share of the energy that is left in the scintillator, of 10,000 showers from 1 to 100 GeV; the
+same within 0.5 % at all energies."""
+
 _STEEPNESS = 0.9
 _ELECTRON_MASS = 0.51099895  # [MeV]
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +13,7 @@ from ..rng import stream_keys
 from ..system.extras import need
 from ..system.processes import one_thread, worker_pool
 from ..system.progress import progress as progress_bar
+from ..system.silence import silent
 from .declared import find_declared
 from .samples import ResponseSample, checked_sample
 
@@ -95,21 +92,6 @@ def _simulate(name: str, conditions: dict[str, Floats], seed: int, first: int) -
     index = np.arange(first, first + len(next(iter(conditions.values()))))
     keys = stream_keys(seed, f"{name} detailed", index)
     started = time.process_time()
-    with _silent():
+    with silent():
         arrays = declared.simulate(conditions, keys)
     return _Piece(arrays, time.process_time() - started)
-
-
-@contextmanager
-def _silent() -> Iterator[Any]:
-    """Geant4 writes pages about itself to the standard output, from below Python."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(null)

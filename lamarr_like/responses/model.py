@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,10 +18,12 @@ from scipy.special import ndtri
 
 from ..arrays import Floats, Floats32, Keys, ReadColumns
 from ..engine.kinds import AbstractSpec
+from ..engine.load import load_model
 from ..engine.model_config import NAMES
 from ..engine.model_tables import file_of, read_arrays
 from ..engine.onnx_session import Network
 from ..errors import ArtefactError, SchemaError
+from ..files.find import find_model
 from ..files.forms import Anything, Form, Items, Number, Place, Record, Text
 from ..rng import mix, stream_keys
 from .blocks import Layout, Shells
@@ -352,3 +355,19 @@ def _table(
     if found.dtype.kind != "f" or found.shape != shape or not np.isfinite(found).all():
         raise ArtefactError(f"{where}: {name} in transforms.npz are no finite numbers of {shape}")
     return found.astype(np.float64)
+
+
+def load(model: str | Path, models: Path | str | None = None) -> ResponseModel:
+    """A generator by its name or folder.
+
+    Args:
+        model: its name, or the path of its folder.
+        models: folder of the user's own models, searched first.
+
+    Raises:
+        ArtefactError: if there is none, or it is no generator of a response.
+    """
+    found = load_model(find_model(str(model), models))
+    if not isinstance(found, ResponseModel):
+        raise ArtefactError(f"{model} is no generator of a response; see lamarr-like response list")
+    return found

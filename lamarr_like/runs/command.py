@@ -28,6 +28,7 @@ from ..system.progress import progress
 
 if TYPE_CHECKING:
     from ..decays.request import DecayRequest
+    from ..detailed.calorimeter.showers import Rule
     from .config import RunConfig, RunSummary
 
 
@@ -120,6 +121,15 @@ def detailed(
     prob_nn: Annotated[
         str, typer.Option(help="Model that gives ProbNN, or none: its own training sample.")
     ] = PROB_NN,
+    showers: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Generator of showers of photons and electrons, or geant4."),
+    ] = None,
+    showers_by: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="YAML that says which particles' showers are made by what."),
+    ] = None,
+    models: Models = None,
     decay: Decays = None,
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
@@ -143,10 +153,32 @@ def detailed(
         decays=_requests(decay, combinatorial, swap, mass),
         force=force,
     )
+    rules = _rules(showers, showers_by)
     with progress(events, _begin(source)) as bar:
         chosen = None if prob_nn == "none" else prob_nn
-        summary = simulate_detailed(config, workers, bar.advance, chosen)
+        summary = simulate_detailed(config, workers, bar.advance, chosen, rules, models)
     _show(config, summary)
+
+
+def _rules(showers: str | None, path: Path | None) -> tuple[Rule, ...]:
+    """Rules of `lamarr_like.detailed.calorimeter.showers`.
+
+    Raises:
+        PipelineError: if both are given, or the file is none.
+    """
+    from ..errors import PipelineError
+    from ..system.extras import need
+
+    if showers is None and path is None:
+        return ()
+    need("detailed")
+    from ..detailed.calorimeter.showers import Rule, read_rules
+
+    if path is None:
+        return (Rule(str(showers)),)
+    if showers is not None:
+        raise PipelineError("--showers is for all particles; give it or --showers-by, not both")
+    return read_rules(path)
 
 
 def identify(

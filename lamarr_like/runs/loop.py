@@ -39,6 +39,9 @@ class Conversion(Protocol):
     def seconds(self) -> Mapping[str, float]:
         """Time that each step of it took in this process so far [s]; empty if it has none."""
 
+    def counts(self) -> Mapping[str, int]:
+        """What it counted in this process so far; empty if it counts nothing."""
+
 
 class _Range(NamedTuple):
     """Events ``first`` to before ``stop`` of a generator."""
@@ -57,6 +60,7 @@ class _Made:
     dropped: Counter[int]
     weight_names: list[str]
     seconds: dict[str, float]
+    counts: Counter[str]
     memory: float
 
 
@@ -71,6 +75,7 @@ class Loop:
 
     Attributes:
         seconds: time spent so far on reading and on each step, of all workers [s].
+        counts: what the conversion counted.
         memory: highest peak memory of a worker [MB].
     """
 
@@ -80,6 +85,7 @@ class Loop:
         self.config, self.source = config, source
         self.convert, self.workers = convert, workers
         self.seconds: dict[str, float] = defaultdict(float, reading=0.0)
+        self.counts: Counter[str] = Counter()
         self.memory = 0.0
 
     def batches(self) -> Generator[EventBatch, None, None]:
@@ -91,7 +97,7 @@ class Loop:
         """
         if self.workers <= 1:
             for chunk in self._chunks():
-                yield _converted(self.convert, chunk, self.seconds)
+                yield _converted(self.convert, chunk, self.seconds, self.counts)
             return
         # Decays are reconstructed where the file is written.
         make = functools.partial(_make, replace(self.config, decays=()), self.convert)
@@ -128,6 +134,7 @@ class Loop:
         source.dropped.update(made.dropped)
         for step, seconds in made.seconds.items():
             self.seconds[step] += seconds
+        self.counts.update(made.counts)
         self.memory = max(self.memory, made.memory)
         for batch in made.batches:
             yield renamed(batch, made.weight_names, source.weight_names)
@@ -139,10 +146,14 @@ def _pool(n: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-def _converted(convert: Conversion, batch: EventBatch, seconds: dict[str, float]) -> EventBatch:
-    """Some events, converted; the time of each step is added."""
+def _converted(
+    convert: Conversion, batch: EventBatch, seconds: dict[str, float], counts: Counter[str]
+) -> EventBatch:
+    """Some events, converted; the time of each step and what is counted are added."""
     before, start = dict(convert.seconds()), time.perf_counter()
+    counted = Counter(convert.counts())
     result = convert(batch)
+    counts.update(Counter(convert.counts()) - counted)
     whole = {"detector": time.perf_counter() - start}
     for step, now in (convert.seconds() or whole).items():
         seconds[step] += now - before.get(step, 0.0)
@@ -152,13 +163,14 @@ def _converted(convert: Conversion, batch: EventBatch, seconds: dict[str, float]
 def _make(config: RunConfig, convert: Conversion, piece: _Range | EventBatch) -> _Made:
     """In a worker: the events of a piece, converted."""
     seconds: dict[str, float] = defaultdict(float)
+    counts: Counter[str] = Counter()
     if isinstance(piece, EventBatch):
-        batches = [_converted(convert, piece, seconds)]
-        return _Made(batches, [], [], Counter(), [], dict(seconds), peak_memory())
+        batches = [_converted(convert, piece, seconds, counts)]
+        return _Made(batches, [], [], Counter(), [], dict(seconds), counts, peak_memory())
     source = _source(config)
     given = timed(source.events_between(*piece), seconds, "reading")
     chunks = rebatch(given, piece.stop - piece.first)
-    batches = [_converted(convert, chunk, seconds) for chunk in chunks]
+    batches = [_converted(convert, chunk, seconds, counts) for chunk in chunks]
     return _Made(
         batches,
         skipped=list(source.skipped),
@@ -166,6 +178,7 @@ def _make(config: RunConfig, convert: Conversion, piece: _Range | EventBatch) ->
         dropped=Counter(source.dropped),
         weight_names=list(source.weight_names),
         seconds=dict(seconds),
+        counts=counts,
         memory=peak_memory(),
     )
 

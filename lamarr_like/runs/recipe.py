@@ -7,13 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..chain.pipeline import Pipeline, identity, load_stage
+from ..engine.artefact import read_artefact
 from ..errors import PipelineError
 from ..events import EventBatch
+from ..files.find import find_model
 from ..stages.stage import AbstractModelStage
 from .oversampling import oversampled
+
+if TYPE_CHECKING:
+    from ..detailed.calorimeter.showers import Rule, Showers
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,10 @@ class Recipe:
         """The chain, loaded once a process."""
         return _loaded(self.pipeline, self.models, self.provenance)
 
+    def counts(self) -> Mapping[str, int]:
+        """Nothing: all particles go the same way."""
+        return {}
+
     def seconds(self) -> Mapping[str, float]:
         """Time that each stage took in this process so far [s]."""
         return self.chain.seconds
@@ -110,26 +119,55 @@ class DetailedRecipe:
         seed: seed of the detector.
         prob_nn: model or folder of the classifier that gives the columns ``prob_nn_*``; None
             leaves them out.
+        rules: what makes showers of photons and electrons in place of the parametrisation
+            (`lamarr_like.detailed.calorimeter.showers.Rule`).
+        models: folder of the user's own models, searched first for those of the rules.
     """
 
     seed: int
     prob_nn: str | None
+    rules: tuple[Rule, ...] = ()
+    models: Path | None = None
 
     def __call__(self, batch: EventBatch) -> EventBatch:
         """Reconstructed events of generated ones."""
         from ..detailed.simulate import simulate_detailed
 
-        batch = simulate_detailed(batch, seed=self.seed)
+        batch = simulate_detailed(batch, seed=self.seed, showers=self.showers)
         return batch if self.prob_nn is None else classifier(self.prob_nn)[0](batch, seed=self.seed)
 
     def seconds(self) -> Mapping[str, float]:
         """Nothing: it has no stages."""
         return {}
 
+    def counts(self) -> Mapping[str, int]:
+        """Particles by what made their showers, in this process so far."""
+        return self.showers.counts
+
+    @property
+    def showers(self) -> Showers:
+        """What makes showers, loaded once a process."""
+        return _showers(self.rules, self.models)
+
     def metadata(self) -> dict[str, Any]:
         """What identifies it."""
-        models = {} if self.prob_nn is None else {"models": classifier(self.prob_nn)[1]}
-        return {"pipeline": "detailed", **models}
+        models = {} if self.prob_nn is None else classifier(self.prob_nn)[1]
+        found: dict[str, Any] = {"models": models} if models else {}
+        if self.rules:
+            found["showers"] = [rule._asdict() for rule in self.rules]
+            names = {rule.by for rule in self.rules} - {"parametrisation", "geant4"}
+            for name in sorted(names):
+                artefact = read_artefact(find_model(name, self.models))
+                identity = {"model": artefact.folder.name, "digest": artefact.digest}
+                found.setdefault("models", {})[f"showers {name}"] = identity
+        return {"pipeline": "detailed", **found}
+
+
+@functools.lru_cache(maxsize=1)
+def _showers(rules: tuple[Rule, ...], models: Path | None) -> Showers:
+    from ..detailed.calorimeter.showers import Showers
+
+    return Showers(rules, models)
 
 
 @functools.lru_cache

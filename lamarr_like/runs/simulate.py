@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import OutputError
 from ..files.find import PROB_NN
@@ -24,6 +25,9 @@ from .loop import Loop, opened
 from .oversampling import check_draws
 from .recipe import DetailedRecipe, Recipe, classifier
 from .record import Progress, record
+
+if TYPE_CHECKING:
+    from ..detailed.calorimeter.showers import Rule
 
 __all__ = ["RunConfig", "RunSummary", "identify", "open_run", "simulate", "simulate_detailed"]
 
@@ -69,6 +73,8 @@ def simulate_detailed(
     workers: int = 1,
     progress: Progress | None = None,
     prob_nn: str | None = PROB_NN,
+    rules: tuple[Rule, ...] = (),
+    models: Path | str | None = None,
 ) -> RunSummary:
     """Run the detailed reference simulation on a source.
 
@@ -78,6 +84,9 @@ def simulate_detailed(
         progress: called with the number of events of each chunk that is done.
         prob_nn: model or folder of the classifier behind the columns ``prob_nn_*``; None leaves
             them out, as for the sample that a new one is trained on.
+        rules: what makes showers of photons and electrons in place of the parametrisation, see
+            `lamarr_like.detailed.calorimeter.showers`.
+        models: folder of the user's own models, searched first for those of the rules.
 
     Raises:
         ProductionError: if a worker was killed.
@@ -88,7 +97,9 @@ def simulate_detailed(
     if workers > 1:
         # Finds a place for compiled code that the workers share.
         importlib.import_module("lamarr_like.detailed.simulate")
-    return _run(config, source, DetailedRecipe(config.seed, prob_nn), progress, workers)
+    recipe = DetailedRecipe(config.seed, prob_nn, rules, None if models is None else Path(models))
+    recipe.showers.check()
+    return _run(config, source, recipe, progress, workers)
 
 
 def _run(
@@ -105,6 +116,7 @@ def _run(
     return replace(
         summary,
         seconds={**loop.seconds, **summary.seconds},
+        notes=(*summary.notes, *(f"{n} showers by {by}" for by, n in loop.counts.items() if n)),
         workers=workers,
         memory=max(loop.memory, peak_memory()) if workers > 1 else 0.0,
     )

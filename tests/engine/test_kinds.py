@@ -15,7 +15,8 @@ def test_kinds_go_by_their_names():
     assert KINDS[ClassifierSpec.kind] is ClassifierSpec is find_kind("classifier", "m")
     assert KINDS["generator"] is generator.GeneratorSpec
     assert KINDS["translator"] is spec.TranslatorSpec
-    assert all(kind.kind == name and issubclass(kind, AbstractSpec) for name, kind in KINDS.items())
+    kinds = {name: find_kind(name, "m") for name in KINDS}
+    assert all(kind.kind == name and issubclass(kind, AbstractSpec) for name, kind in kinds.items())
     with pytest.raises(ArtefactError, match="m: .*'oracle'.*classifier"):
         find_kind("oracle", "m")
 

@@ -41,7 +41,8 @@ def test_shipped_models_are_of_their_kind(name, kind):
 
 
 def test_a_kind_is_known_by_the_name_of_its_configuration():
-    assert all(issubclass(spec, AbstractSpec) and spec.kind == k for k, spec in KINDS.items())
+    kinds = {name: find_kind(name, "here") for name in KINDS}
+    assert all(issubclass(spec, AbstractSpec) and spec.kind == k for k, spec in kinds.items())
     assert find_kind("generator", "here") is GeneratorSpec
     with pytest.raises(ArtefactError, match="^here: unknown kind of model 'oracle'; known are cl"):
         find_kind("oracle", "here")
@@ -76,7 +77,10 @@ def test_a_kind_of_a_plugin_is_loaded_from_its_artefact(glow, tmp_path):
         ({"conditions": []}, r"^m/config.json: conditions is empty"),
         ({"kind": "list"}, "plug-in 'list' is .*, no class derived from AbstractSpec"),
         ({"kind": "rack"}, "plug-in 'rack': ShelfSpec must define build, and be of kind 'rack'"),
-        ({"kind": "oracle"}, "'oracle'; known are classifier, generator, translator, list, rack"),
+        (
+            {"kind": "oracle"},
+            "'oracle'; known are classifier, generator, translator, response, list, rack",
+        ),
     ],
 )
 def test_kinds_of_plugins_are_checked(glow, changes, message):

@@ -12,6 +12,7 @@ from lamarr_like import cli
 from lamarr_like.errors import ArtefactError, SchemaError, TrainingError
 from lamarr_like.nets.families import find_family
 from lamarr_like.responses import command, config, declared, drawing, families, fit
+from lamarr_like.responses.model import load
 from lamarr_like.responses.samples import read_sample, write_sample
 
 
@@ -152,5 +153,5 @@ def test_minutes_become_steps(monkeypatch):
 
 def test_what_is_no_response_model(folder):
     with pytest.raises(ArtefactError, match="no generator of a response"):
-        command.load("acceptance-pp13-1")
+        load("acceptance-pp13-1")
     assert declared.known()[0] == "ecal_shower"

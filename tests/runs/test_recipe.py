@@ -66,6 +66,6 @@ def test_the_detailed_one():
     assert DetailedRecipe(1, None).metadata() == {"pipeline": "detailed"}
     told = DetailedRecipe(1, "prob_nn-pp13-1").metadata()
     assert told["models"]["prob_nn"]["model"] == "prob_nn-pp13-1"
-    assert DetailedRecipe(1, None).seconds() == {}
+    assert DetailedRecipe(1, None).seconds() == {} == DetailedRecipe(1, None).counts()
     with pytest.raises(PipelineError, match="was trained for 'acceptance', not for prob_nn"):
         DetailedRecipe(1, "acceptance-pp13-1").metadata()

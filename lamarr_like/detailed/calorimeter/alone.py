@@ -15,6 +15,7 @@ from ...arrays import Floats, Ints, Mask
 from ..arrivals import Arrivals, Pointing
 from ..matter import PHOTON
 from ..parameters import DEFAULT, Parameters
+from .showers import NONE, Showers
 from .simulate import CaloResult, simulate_calorimeter
 
 PI0_MASS = 134.977
@@ -93,7 +94,11 @@ class Photons(NamedTuple):
 
 
 def single_photons(
-    n: int, energy: tuple[float, float], par: Parameters = DEFAULT, seed: int = 1
+    n: int,
+    energy: tuple[float, float],
+    par: Parameters = DEFAULT,
+    seed: int = 1,
+    showers: Showers = NONE,
 ) -> Photons:
     """At most `n` photons with log-flat energies [MeV] over the face, one an event."""
     u = rng.uniforms(seed, "validation/photons", np.arange(n), 0, 3)
@@ -102,7 +107,8 @@ def single_photons(
     direction = direction[hits_face(direction, par)]
     n = len(direction)
     event = np.arange(n)
-    result = simulate_calorimeter(from_origin(direction, event, par), no_tracks(), event, seed, par)
+    arrived = from_origin(direction, event, par)
+    result = simulate_calorimeter(arrived, no_tracks(), event, seed, par, showers)
     row = main_clusters(result, n)
     found = (row[:, 0] >= 0) & _kept(result, row, direction[:, None, :])
     row = row[:, 0]
@@ -186,7 +192,13 @@ class Pi0(NamedTuple):
     merged_mass: Floats
 
 
-def neutral_pions(n: int, pt: tuple[float, float], par: Parameters = DEFAULT, seed: int = 1) -> Pi0:
+def neutral_pions(
+    n: int,
+    pt: tuple[float, float],
+    par: Parameters = DEFAULT,
+    seed: int = 1,
+    showers: Showers = NONE,
+) -> Pi0:
     """pi0 from the origin at 2.1 < eta < 4.4 with log-flat transverse momenta [MeV]."""
     u = rng.uniforms(seed, "validation/pi0", np.arange(n), 0, 5)
     eta, value = 2.1 + 2.3 * u[:, 0], pt[0] * (pt[1] / pt[0]) ** u[:, 1]
@@ -197,7 +209,7 @@ def neutral_pions(n: int, pt: tuple[float, float], par: Parameters = DEFAULT, se
     n = len(photons)
     events = np.arange(n)
     arrived = from_origin(photons.reshape(-1, 3), np.repeat(events, 2), par)
-    result = simulate_calorimeter(arrived, no_tracks(), events, seed, par)
+    result = simulate_calorimeter(arrived, no_tracks(), events, seed, par, showers)
     row = main_clusters(result, n, 2)
     kept = _kept(result, row, photons)
     found = (row >= 0).all(axis=1) & kept

@@ -135,12 +135,34 @@ class Work(NamedTuple):
     scratch: Floats
 
 
+class Given(NamedTuple):
+    """Showers of some arrivals of one event that were made elsewhere; `m` deposits.
+
+    Attributes:
+        first: deposits of arrival i are those from ``first[i]`` to before ``first[i + 1]``; where
+            there are none its shower is made here.
+        cell: cells of the ECAL, shape ``(m,)``.
+        share: what they hold of the energy of the particle, shape ``(m,)``.
+    """
+
+    first: Ints
+    cell: Ints
+    share: Floats
+
+    def of(self, arrivals: slice) -> Given:
+        """Those of some arrivals that follow each other."""
+        first = self.first[arrivals.start : arrivals.stop + 1]
+        mine = slice(first[0], first[-1])
+        return Given(first - first[0], self.cell[mine], self.share[mine])
+
+
 class Bench(NamedTuple):
     """What the particles of one event meet and fill."""
 
     resp: Response
     signals: Signals
     work: Work
+    given: Given
 
 
 @inner
@@ -243,7 +265,7 @@ def _single(energy, depth, radius, slices):  # type: ignore[no-untyped-def]
 @inner
 def _behind(energy, axis, bench, state):  # type: ignore[no-untyped-def]
     """Put a hadronic energy into the HCAL."""
-    resp, signals, work = bench
+    resp, signals, work = bench.resp, bench.signals, bench.work
     portion = 1000.0 * resp.hcal_resolution * resp.hcal_resolution
     seen = portion * gamma(state, energy / portion)
     _single(seen, resp.hcal_z - resp.face_z + _HCAL_DEPTH, resp.hadron_width, work.slices)
@@ -267,13 +289,36 @@ def _store(n, m, source, bench):  # type: ignore[no-untyped-def]
 
 
 @inner
+def _take(k, bench):  # type: ignore[no-untyped-def]
+    """Put the shower that arrival `k` was given into `work`; returns the number of its cells.
+
+    Of its energy as much is in the ECAL as of the one that was drawn here: the rest stays in the
+    lead in front or leaks out behind.
+    """
+    work, given = bench.work, bench.given
+    inside = 0.0
+    for i in range(MAX_SLICES):
+        inside += work.slices[i, 0]
+    n = 0
+    for i in range(given.first[k], given.first[k + 1]):
+        if n < len(work.cells):
+            work.cells[n] = given.cell[i]
+            work.energies[n] = inside * given.share[i]
+            n += 1
+    return n
+
+
+@inner
 def _em(k, m, energy, is_photon, axis, bench, state):  # type: ignore[no-untyped-def]
     """Photon or electron; returns the number of deposits and the particles in the preshower."""
     resp, work = bench.resp, bench.work
     slope = math.sqrt(axis[2] * axis[2] + axis[3] * axis[3])
     rate, leak = em_slices(energy, is_photon, 0.0, slope, resp.mat, work.slices, state)
-    n = _spread(axis, reach_of(energy), resp.ecal, work)
-    fluctuate(work.energies, n, resp.mat, state)
+    if bench.given.first[k + 1] > bench.given.first[k]:
+        n = _take(k, bench)
+    else:
+        n = _spread(axis, reach_of(energy), resp.ecal, work)
+        fluctuate(work.energies, n, resp.mat, state)
     m = _store(n, m, k, bench)
     if leak > _LEAST_LEAK:
         _behind(leak, axis, bench, state)
@@ -286,7 +331,7 @@ def _em(k, m, energy, is_photon, axis, bench, state):  # type: ignore[no-untyped
 @inner
 def _hadron(k, m, p, species, axis, bench, state):  # type: ignore[no-untyped-def]
     """Muon or hadron; returns the number of deposits and the particles in the preshower."""
-    resp, signals, work = bench
+    resp, signals, work = bench.resp, bench.signals, bench.work
     mass = MASS[species]
     left = math.sqrt(p * p + mass * mass) - mass
     along = math.sqrt(1.0 + axis[2] * axis[2] + axis[3] * axis[3])
@@ -361,7 +406,7 @@ def _splash(x, y, scale, resp, spd, state):  # type: ignore[no-untyped-def]
 
 
 @inner
-def fill(rows, codes, resp, signals, state):  # type: ignore[no-untyped-def]
+def fill(rows, codes, resp, signals, given, state):  # type: ignore[no-untyped-def]
     """Follow the arrivals of one event into the calorimeters.
 
     Args:
@@ -369,6 +414,7 @@ def fill(rows, codes, resp, signals, state):  # type: ignore[no-untyped-def]
         codes: species and charge, shape ``(k, 2)``.
         resp: `Response`.
         signals: `Signals`, zeroed before; filled.
+        given: `Given`.
         state: random stream.
 
     Returns:
@@ -380,7 +426,7 @@ def fill(rows, codes, resp, signals, state):  # type: ignore[no-untyped-def]
         energies=np.empty(_SCRATCH),
         scratch=np.empty(_SCRATCH),
     )
-    bench = Bench(resp, signals, work)
+    bench = Bench(resp, signals, work, given)
     axis = np.empty(4)
     m, scale, lever = 0, resp.face_z / resp.spd_z, resp.face_z - resp.spd_z
     for k in range(len(rows)):

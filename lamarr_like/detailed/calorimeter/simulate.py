@@ -17,8 +17,9 @@ from . import identify
 from .clusters import find_seeds, share_cells, shares
 from .objects import CLUSTER, TRACK, Reconstruction, cluster_rows, reconstruction, track_rows
 from .readout import read_out
-from .response import Response, Signals, fill, response
+from .response import Given, Response, Signals, fill, response
 from .shape import Shape, shape
+from .showers import NONE, Showers
 
 _DEPOSITS = 130  # ECAL cells of one arrival at most, in the mean
 _ROOM = 500  # more of them, where few arrive
@@ -72,16 +73,23 @@ class _Seen(NamedTuple):
     Attributes:
         rows, codes: the arrivals, as `response.fill` takes them.
         tracks, lines: the tracks and their first lines, as `objects.track_rows` takes them.
+        given: showers made elsewhere.
     """
 
     rows: Floats
     codes: Ints
     tracks: Floats
     lines: Floats
+    given: Given
 
 
 def simulate_calorimeter(
-    arrived: Arrivals, tracks: Pointing, event_id: Ints, seed: int, par: Parameters
+    arrived: Arrivals,
+    tracks: Pointing,
+    event_id: Ints,
+    seed: int,
+    par: Parameters,
+    showers: Showers = NONE,
 ) -> CaloResult:
     """Simulate and reconstruct the calorimeters of a batch.
 
@@ -91,6 +99,7 @@ def simulate_calorimeter(
         event_id: identifier of each event of the batch, shape ``(n_events,)``.
         seed: seed of the run; the result of an event depends on it and on the event alone.
         par: parameters.
+        showers: makes showers of photons and electrons in place of the parametrisation.
     """
     n = len(event_id)
     detector = Detector(response(par), reconstruction(par), shape(par))
@@ -103,12 +112,13 @@ def simulate_calorimeter(
     edges = np.arange(n + 1)
     of_arrival = np.searchsorted(arrived.event, edges)
     of_track = np.searchsorted(tracks.event, edges)
+    given = showers(arrived, event_id, seed, par)
     done = []
     for e in range(n):
         mine = slice(of_arrival[e], of_arrival[e + 1])
         its = slice(of_track[e], of_track[e + 1])
         particle = arrived.mcparticle_id[mine]
-        seen = _Seen(rows[mine], codes[mine], pointing[its], lines[its])
+        seen = _Seen(rows[mine], codes[mine], pointing[its], lines[its], given.of(mine))
         done.append(_event(keys[e], particle, seen, detector, par.calo_link_share))
     return _collect(done, tracks, par)
 
@@ -156,7 +166,7 @@ def _event(
 @kernel
 def _kernel(key, seen, source, n_source, detector):  # type: ignore[no-untyped-def]
     """Simulate one event: rows of clusters and tracks, energy by source, raw energy of clusters."""
-    rows, codes, tracks, lines = seen
+    rows, codes, tracks, lines, given = seen
     resp, rec, tables = detector.resp, detector.rec, detector.tables
     state = np.zeros(1, np.uint64)
     state[0] = key
@@ -170,7 +180,7 @@ def _kernel(key, seen, source, n_source, detector):  # type: ignore[no-untyped-d
         source=np.empty(room, np.int64),
         energy=np.empty(room),
     )
-    m = fill(rows, codes, resp, signals, state)
+    m = fill(rows, codes, resp, signals, given, state)
     read_out(resp, signals, state)
     seeds = find_seeds(signals.ecal, rec.seed_et, resp.plane_z, resp.ecal)
     found = share_cells(seeds, signals.ecal, resp.ecal, tables, resp.mat)

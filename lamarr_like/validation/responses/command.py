@@ -46,7 +46,7 @@ def compare(
 ) -> None:
     """Compare a drawn response with a detailed one; exit status as of validate."""
     from ...files.places import check_report
-    from ...responses.command import load
+    from ...responses.model import load
     from ...responses.samples import read_sample
     from ...system.extras import need
     from ..verdict import load_thresholds
