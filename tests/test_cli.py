@@ -249,7 +249,6 @@ def test_extras_hold_what_is_said_of_them():
     setup = configparser.ConfigParser()
     setup.read_string(text)
     names = {"dask_jobqueue": "dask-jobqueue", "sklearn": "scikit-learn"}
-    names["geant4_pybind"] = "geant4-pybind"
     names |= {"tensorflow": "tensorflow-cpu", "geant4_pybind": "geant4-pybind"}
     base = setup["options"]["install_requires"]
     for extra, modules in EXTRAS.items():
