@@ -24,8 +24,8 @@ _ROOM = "lamarr_like.responses.training"
 RESPONSE_FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
-        Family(SplittingConfig, f"{_ROOM}.splitting:fit_splitting"),
         Family(LibraryConfig, f"{_ROOM}.library:fit_library", extra=""),
+        Family(SplittingConfig, f"{_ROOM}.splitting:fit_splitting"),
         Family(GanConfig, f"{_ROOM}.gan:fit_gan"),
         Family(VaeConfig, f"{_ROOM}.vae:fit_vae"),
         Family(FlowConfig, f"{_ROOM}.flow:fit_flow"),

@@ -130,7 +130,7 @@ def test_trainings_that_cannot_be(folder):
     sample = read_sample(folder / "train.npz")
     with pytest.raises(ArtefactError, match="exists; replace it with --force"):
         fit.fit(sample, fit.Request("library"), folder / "models")
-    with pytest.raises(TrainingError, match="no family 'magic' of responses; there are splitting"):
+    with pytest.raises(TrainingError, match="no family 'magic' of responses; there are library"):
         fit.fit(sample, fit.Request("magic"), folder)
     with pytest.raises(TrainingError, match="no family 'armdn' of responses"):
         families.find_response_family("armdn")
