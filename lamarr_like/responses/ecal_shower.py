@@ -72,8 +72,8 @@ def particles(n: int, seed: int, first: int = 0) -> dict[str, Floats]:
     top = 1 + _STEEPNESS
     share = (top - np.sqrt(top**2 - 4 * _STEEPNESS * u[:, 1])) / (2 * _STEEPNESS)
     energy = LOW * (HIGH / LOW) ** share
-    tx, ty = ((2 * u[:, 2 + k] - 1) * SLOPES[k] for k in (0, 1))
-    x, y = ((2 * u[:, 4 + k] - 1) * REACH for k in (0, 1))
+    tx, ty = (2 * SLOPES[k] * u[:, 2 + k] - SLOPES[k] for k in (0, 1))
+    x, y = (2 * REACH * u[:, 4 + k] - REACH for k in (0, 1))
     p = np.sqrt(energy**2 - np.where(pdg == 22, 0, _ELECTRON_MASS) ** 2)
     pz = p / np.sqrt(1 + tx**2 + ty**2)
     return {"pdg": pdg, "px": pz * tx, "py": pz * ty, "pz": pz, "x": x, "y": y}
