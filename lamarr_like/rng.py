@@ -15,7 +15,9 @@ from scipy.special import ndtri
 
 from .arrays import Floats, Integers, Keys
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""Odd number that spreads consecutive keys."""
+
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 
@@ -51,8 +53,8 @@ def stream_keys(seed: int, stage: str, event_id: Integers, index: Integers | int
     row = np.broadcast_to(np.asarray(index).astype(np.int64), event.shape)
     row = np.ascontiguousarray(row).view(np.uint64)
     with np.errstate(over="ignore"):
-        key = mix(event * _GOLDEN + stage_key(seed, stage))
-        return mix(key + (row + np.uint64(1)) * _GOLDEN)
+        key = mix(event * GOLDEN + stage_key(seed, stage))
+        return mix(key + (row + np.uint64(1)) * GOLDEN)
 
 
 def uniforms(
@@ -71,12 +73,26 @@ def uniforms(
         index: index of the row within its event, shape ``(n,)`` or one number for all.
         size: how many numbers each row needs.
     """
-    keys = stream_keys(seed, stage, event_id, index)
-    counter = np.arange(1, size + 1, dtype=np.uint64) * _GOLDEN
+    return key_uniforms(stream_keys(seed, stage, event_id, index), size)
+
+
+def key_uniforms(keys: Keys, size: int) -> Floats:
+    """Uniform numbers in (0, 1) that follow from keys, shape ``(n, size)``.
+
+    Args:
+        keys: of each row, shape ``(n,)``.
+        size: how many numbers each row needs.
+    """
+    counter = np.arange(1, size + 1, dtype=np.uint64) * GOLDEN
     with np.errstate(over="ignore"):
-        bits = mix(keys[:, None] + counter[None, :])
+        return unit(mix(keys[:, None] + counter[None, :]))
+
+
+def unit(bits: Keys) -> Floats:
+    """Mixed bits as numbers in (0, 1), the shape of `bits`."""
     # 53 random bits, moved by half a step so that neither 0 nor 1 ever comes.
-    return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    found: Floats = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return found
 
 
 def normals(

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Floats, Floats32, Ints, Keys, Mask
 from ..engine.onnx_session import Network
-from ..rng import mix
+from ..rng import GOLDEN, key_uniforms, mix
 from .blocks import Layout
 from .frame import Placement
 from .hits import Hits
@@ -23,8 +23,6 @@ COMPONENTS = 3
 
 OUTPUTS = 2 + 3 * COMPONENTS
 """Logits of nothing and all, then logits, means and log widths of the laws."""
-
-_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Nodes(NamedTuple):
@@ -207,21 +205,13 @@ def fill(
             break
         split = halves(nodes)
         law = network(node=node_input(nodes, split, given, scale))[0]
-        share = drawn_share(law, _uniforms(keys))
+        share = drawn_share(law, key_uniforms(keys, 3))
         nodes, parent, second = children(nodes, split, share, least)
         with np.errstate(over="ignore"):
-            keys = mix(keys[parent] + (second.astype(np.uint64) + np.uint64(5)) * _STEP)
+            keys = mix(keys[parent] + (second.astype(np.uint64) + np.uint64(5)) * GOLDEN)
     cells = [np.concatenate(parts) for parts in zip(*done, strict=True)]
     order = np.argsort(cells[0], kind="stable")
     return Hits(cells[0][order], cells[1][order], cells[3][order].astype(np.float32))
-
-
-def _uniforms(keys: Keys) -> Floats:
-    """Three numbers in (0, 1) for each key."""
-    with np.errstate(over="ignore"):
-        bits = mix(keys[:, None] + np.arange(1, 4, dtype=np.uint64) * _STEP)
-    found: Floats = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    return found
 
 
 def splits_of(

@@ -156,12 +156,6 @@ class Frame:
         """Number of columns of `Placement.given`."""
         return len(self.response.features) + len(self.response.shifts)
 
-    @property
-    def middle(self) -> tuple[int, ...]:
-        """Cell along each axis that the frame's origin stands for, where arrays are drawn whole."""
-        moved = {self.response.axis(shift.axis) for shift in self.response.shifts}
-        return tuple(n // 2 if k in moved else 0 for k, n in enumerate(self.response.shape))
-
 
 def _log_scale(response: Response, seen: Floats) -> Floats:
     return seen[:, response.feature(response.scale)] if response.scale else np.zeros(len(seen))

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..arrays import Floats, Ints, Keys
 from ..errors import ArtefactError
+from ..rng import GOLDEN, mix, unit
 from .codes import MOST_LOG
 from .frame import Placement
 from .hits import Hits
@@ -58,20 +61,18 @@ class Library:
             keys: of the random numbers of each.
             scale: number of the feature of the scale; None for none.
         """
-        from ..rng import mix
-
         tree = self._tree
         k = min(self.neighbours, len(self.given))
         _, near = tree.query(placement.given * self.weights, k=k)
         n = len(keys)
         near = near.reshape(n, k)
-        chosen = near[np.arange(n), (_unit(keys) * k).astype(np.int64)]
+        chosen = near[np.arange(n), (unit(keys) * k).astype(np.int64)]
         count = np.diff(self.start)[chosen]
         row = np.repeat(np.arange(n), count)
         place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
         hit = place + np.repeat(self.start[chosen], count)
         with np.errstate(over="ignore"):
-            u = _unit(mix(keys[row] + (place.astype(np.uint64) + np.uint64(1)) * _STEP))
+            u = unit(mix(keys[row] + (place.astype(np.uint64) + np.uint64(1)) * GOLDEN))
         value = self.least * np.exp((self.level[hit] + u - 0.5) * LOG_STEP)
         total = self.total[chosen]
         if scale is not None:
@@ -81,13 +82,11 @@ class Library:
         value = value * (total / np.maximum(sums, 1e-30))[row]
         return Hits(row, self.cell[hit], value.astype(np.float32))
 
-    @property
-    def _tree(self):  # type: ignore[no-untyped-def]
-        if "_kept" not in self.__dict__:
-            from scipy.spatial import cKDTree
+    @cached_property
+    def _tree(self) -> Any:
+        from scipy.spatial import cKDTree
 
-            object.__setattr__(self, "_kept", cKDTree(self.given * self.weights))
-        return self.__dict__["_kept"]
+        return cKDTree(self.given * self.weights)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Arrays for an ``.npz`` file, as small as they can be."""
@@ -155,12 +154,3 @@ class Library:
             least,
             neighbours,
         )
-
-
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-
-
-def _unit(keys: Keys) -> Floats:
-    """One number in (0, 1) for each key."""
-    found: Floats = ((keys >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    return found

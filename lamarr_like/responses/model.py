@@ -25,7 +25,7 @@ from ..engine.onnx_session import Network
 from ..errors import ArtefactError, SchemaError
 from ..files.find import find_model
 from ..files.forms import Anything, Form, Items, Number, Place, Record, Text
-from ..rng import mix, stream_keys
+from ..rng import GOLDEN, key_uniforms, mix, stream_keys
 from .blocks import Layout, Shells
 from .codes import MOST_LOG, Codes, scaled
 from .filling import OUTPUTS, blocks_of, fill
@@ -40,7 +40,6 @@ BATCH = 2048
 MOST_NOISE = 2048
 MOST_STEPS = 1000
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
 _FAR = 1e6
 
 
@@ -184,7 +183,7 @@ class CodesMethod(Method):
         least = self.layout.response.threshold
         nodes, block = blocks_of(self.layout, placement, self.layout.blocks(shares), least)
         with np.errstate(over="ignore"):
-            of_nodes = mix(keys[nodes.row] + (block.astype(np.uint64) + np.uint64(1)) * _STEP)
+            of_nodes = mix(keys[nodes.row] + (block.astype(np.uint64) + np.uint64(1)) * GOLDEN)
         return fill(nodes, of_nodes, given, self.filling, scale=self.scale, least=least)
 
     def scores(self, given: Floats32, keys: Keys, steps: int) -> Floats32:
@@ -213,9 +212,7 @@ class CodesMethod(Method):
 def _noise(keys: Keys, numbers: tuple[int, int]) -> tuple[Floats32, Floats32]:
     """So many uniform and normal numbers for each key."""
     with np.errstate(over="ignore"):
-        counter = np.arange(1, sum(numbers) + 1, dtype=np.uint64) * _STEP
-        bits = mix(mix(keys ^ _STEP)[:, None] + counter)
-    u = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        u = key_uniforms(mix(keys ^ GOLDEN), sum(numbers))
     return u[:, : numbers[0]].astype(np.float32), ndtri(u[:, numbers[0] :]).astype(np.float32)
 
 

@@ -9,8 +9,6 @@ import typer
 
 from ...system.command_line import Force, Seed, command_line
 
-Sample = Annotated[Path, typer.Argument(help="Sample (.npz).", show_default=False)]
-
 
 def compare(
     detailed: Annotated[Path, typer.Argument(help="Detailed sample (.npz).", show_default=False)],
