@@ -18,7 +18,7 @@ from typing import Protocol
 from .. import plugins
 from ..arrays import Floats, Floats32, Keys
 from ..errors import SchemaError
-from . import ecal_shower
+from .detectors import ecal_shower
 from .response import Response, response_file
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from lamarr_like.responses.blocks import Layout, Shells
 from lamarr_like.responses.codes import Codes, scaled
-from lamarr_like.responses.ecal_shower import ECAL_SHOWER
+from lamarr_like.responses.detectors.ecal_shower import ECAL_SHOWER
 from lamarr_like.responses.frame import Frame
 from lamarr_like.responses.hits import Hits, hits_of
 from lamarr_like.responses.response import Axis, Condition, Feature, Response, Shift

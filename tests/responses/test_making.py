@@ -8,8 +8,9 @@ from blobs import BLOBS, DECLARED, blobs
 
 from lamarr_like import plugins
 from lamarr_like.errors import SchemaError
-from lamarr_like.responses import declared, ecal_shower, making
+from lamarr_like.responses import declared, making
 from lamarr_like.responses.declared import RESPONSES, find_declared, find_response, known
+from lamarr_like.responses.detectors import ecal_shower
 from lamarr_like.responses.geant4 import shashlik, tables
 from lamarr_like.responses.samples import checked_sample
 from lamarr_like.rng import stream_keys

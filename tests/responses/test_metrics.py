@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from spots import SPOTS, spots
 
-from lamarr_like.responses.ecal_shower import ECAL_SHOWER, particles
+from lamarr_like.responses.detectors.ecal_shower import ECAL_SHOWER, particles
 from lamarr_like.responses.features import features
 from lamarr_like.responses.frame import Frame
 from lamarr_like.responses.samples import ResponseSample, checked_sample

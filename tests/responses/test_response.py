@@ -8,7 +8,7 @@ import yaml
 from blobs import BLOBS, particles
 
 from lamarr_like.errors import SchemaError
-from lamarr_like.responses.ecal_shower import ECAL_SHOWER
+from lamarr_like.responses.detectors.ecal_shower import ECAL_SHOWER
 from lamarr_like.responses.response import Feature, read_response, response_file
 
 

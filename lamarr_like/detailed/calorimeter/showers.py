@@ -1,9 +1,9 @@
 """Showers of photons and electrons by a generator or by Geant4, in place of the parametrisation.
 
 As AtlFast3 does (ATLAS Collaboration, arXiv:2109.02551), each particle is routed by its species,
-energy and place.  The showers are those of `lamarr_like.responses.ecal_shower`: a calorimeter like
-ours without the lead in front, in cells of 20 mm.  A cell of ours is a multiple of 20.2 mm, so that
-the window is stretched by 1 % and none of its cells is cut.  How much of a shower is left in the
+energy and place.  The showers are those of `lamarr_like.responses.detectors.ecal_shower`: a
+calorimeter like ours without the lead in front, in cells of 20 mm.  A cell of ours is a multiple of
+20.2 mm, so that the window is stretched by 1 % and none of its cells is cut.  How much of a shower is left in the
 lead, in the preshower and behind the calorimeter is drawn as ever; what is in the ECAL has the
 shape and the fluctuations of the shower that was made.
 """
@@ -23,7 +23,7 @@ from ...arrays import Columns, Floats, Ints, Keys, Mask
 from ...errors import PipelineError
 from ...files.forms import Items, Number, Record, Text, check, check_version
 from ...files.yaml_json import read_yaml
-from ...responses import ecal_shower
+from ...responses.detectors import ecal_shower
 from ...responses.hits import Hits, hits_of
 from ...responses.model import load
 from ...system.extras import need

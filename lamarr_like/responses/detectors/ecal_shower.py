@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..arrays import Floats, Floats32, Keys
-from ..rng import uniforms
-from .response import Axis, Condition, Exchange, Feature, Mirror, Response, Shift
+from ...arrays import Floats, Floats32, Keys
+from ...rng import uniforms
+from ..response import Axis, Condition, Exchange, Feature, Mirror, Response, Shift
 
 LOW, HIGH = 1e3, 1e5
 """Range of the energy [MeV]."""
@@ -81,7 +81,7 @@ def particles(n: int, seed: int, first: int = 0) -> dict[str, Floats]:
 
 def simulate(conditions: Mapping[str, Floats], keys: Keys) -> Floats32:
     """Geant4's showers, shape ``(n, 30, 30)``; see `lamarr_like.responses.geant4.shashlik`."""
-    from .geant4.shashlik import showers
+    from ..geant4.shashlik import showers
 
     p = np.stack([conditions[name] for name in ("px", "py", "pz")], axis=1)
     entry = np.stack([conditions[name] for name in ("x", "y")], axis=1)

@@ -1,0 +1,1 @@
+"""Detectors that answer with arrays: a declaration and a detailed simulation each."""
