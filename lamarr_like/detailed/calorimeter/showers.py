@@ -3,9 +3,9 @@
 As AtlFast3 does (ATLAS Collaboration, arXiv:2109.02551), each particle is routed by its species,
 energy and place.  The showers are those of `lamarr_like.responses.detectors.ecal_shower`: a
 calorimeter like ours without the lead in front, in cells of 20 mm.  A cell of ours is a multiple of
-20.2 mm, so that the window is stretched by 1 % and none of its cells is cut.  How much of a shower is left in the
-lead, in the preshower and behind the calorimeter is drawn as ever; what is in the ECAL has the
-shape and the fluctuations of the shower that was made.
+20.2 mm, so that the window is stretched by 1 % and none of its cells is cut.  How much of a shower
+is left in the lead, in the preshower and behind the calorimeter is drawn as ever; what is in the
+ECAL has the shape and the fluctuations of the shower that was made.
 """
 
 from __future__ import annotations
