@@ -87,6 +87,8 @@ class AdversarialConfig(CodesConfig):
         hidden, depth: width and number of the hidden layers of a network.
         critic_hidden, critic_depth: those of the critic.
         critic_steps: updates of the critic in a step.
+        objective: ``relativistic`` or ``wasserstein`` (WGAN-GP, which wants a penalty of about 10
+            and several critic steps), see `lamarr_like.responses.training.critic`.
         penalty: weight of the gradient penalties.
         penalty_part: they are taken on one part in so many of a batch.
     """
@@ -99,6 +101,7 @@ class AdversarialConfig(CodesConfig):
     critic_hidden: int = 128
     critic_depth: int = 3
     critic_steps: int = 1
+    objective: str = "relativistic"
     penalty: float = 0.02
     penalty_part: int = 4
 

@@ -44,7 +44,13 @@ _FAR = 1e6
 
 
 class Method(ABC):
-    """How arrays are drawn in the common frame."""
+    """How arrays are drawn in the common frame.
+
+    Attributes:
+        steps: in how many, of families that have such a dial, else 0.
+    """
+
+    steps: int = 0
 
     @abstractmethod
     def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
@@ -68,11 +74,13 @@ class ResponseModel:
     Attributes:
         response: declaration.
         conditions: names of its conditions.
+        steps: in how many a draw is made, of families that have such a dial, else 0.
     """
 
     def __init__(self, frame: Frame, method: Method, where: str) -> None:
         self.response: Response = frame.response
         self.conditions = tuple(c.name for c in frame.response.conditions)
+        self.steps = method.steps
         self._frame, self._method, self._where = frame, method, where
 
     def draw(self, conditions: ReadColumns, seed: int, *, steps: int = 0) -> Floats32:
@@ -179,7 +187,9 @@ class CodesMethod(Method):
         """See `Method.draw`."""
         given = np.clip((placement.given - self.mean) / self.sd, -_FAR, _FAR)
         scores = self.scores(given.astype(np.float32), keys, steps).astype(np.float64)
-        shares = scaled(self.layout, self.codes.shares(scores), placement.given, back=True)
+        sizes = None if self.scale is None else placement.given[:, self.scale]
+        shares = self.codes.shares(scores, sizes)
+        shares = scaled(self.layout, shares, placement.given, back=True)
         least = self.layout.response.threshold
         nodes, block = blocks_of(self.layout, placement, self.layout.blocks(shares), least)
         with np.errstate(over="ignore"):
@@ -187,26 +197,23 @@ class CodesMethod(Method):
         return fill(nodes, of_nodes, given, self.filling, scale=self.scale, least=least)
 
     def scores(self, given: Floats32, keys: Keys, steps: int) -> Floats32:
-        """Normal scores of the codes, shape ``(n, n_codes)``."""
+        """Normal scores of the codes, shape ``(n, n_codes)``.
+
+        From noise to codes by Euler's rule: the midpoint rule gets near the end of the flow in two
+        evaluations of the network, but no nearer to the sample than Euler's sixteen steps, whose
+        widths are a little smaller than those of the flow.
+        """
         uniforms, normals = _noise(keys, self.noise)
         if not self.steps:
             feed = {"conditions": given, "uniforms": uniforms, "normals": normals}
             return self.network(**{name: feed[name] for name in self.network.inputs})[0]
         state, n = normals, steps or self.steps
         for i in range(n):
-            state = self._step(state, given, i / n, (i + 1) / n)
+            times = np.full((len(state), 1), i / n, np.float32)
+            state = state + self.network(conditions=given, state=state, time=times)[0] / np.float32(
+                n
+            )
         return state
-
-    def _step(self, state: Floats32, given: Floats32, start: float, stop: float) -> Floats32:
-        """Along the flow from noise to codes, by the midpoint rule."""
-
-        def direction(at: Floats32, time: float) -> Floats32:
-            times = np.full((len(at), 1), time, np.float32)
-            return self.network(conditions=given, state=at, time=times)[0]
-
-        half = np.float32(0.5 * (stop - start))
-        middle = state + half * direction(state, start)
-        return state + 2 * half * direction(middle, 0.5 * (start + stop))
 
 
 def _noise(keys: Keys, numbers: tuple[int, int]) -> tuple[Floats32, Floats32]:
@@ -304,17 +311,19 @@ class ResponseSpec(AbstractSpec):
         except SchemaError as error:
             raise ArtefactError(f"{where}: {error}") from error
         n, n_given = layout.n_codes, frame.n_given
-        knots = arrays["code_knots"]
-        if knots.ndim != 2 or len(knots) != n or knots.shape[1] < 2:
+        knots = arrays.get("code_knots", np.zeros(0))
+        if knots.ndim != 3 or knots.shape[1] != n or knots.shape[2] < 2 or not len(knots):
             raise ArtefactError(f"{where}: code_knots are no tables of {n} codes")
         tables = {
+            "code_scales": _table(arrays, "code_scales", knots.shape[:1], where),
             "code_knots": _table(arrays, "code_knots", knots.shape, where),
-            "code_empty": _table(arrays, "code_empty", (n,), where),
-            "code_full": _table(arrays, "code_full", (n,), where),
+            "code_empty": _table(arrays, "code_empty", knots.shape[:2], where),
+            "code_full": _table(arrays, "code_full", knots.shape[:2], where),
         }
         knots, empty, full = tables["code_knots"], tables["code_empty"], tables["code_full"]
         if (
             np.abs(knots).max() > MOST_LOG
+            or (np.diff(tables["code_scales"]) < 0).any()
             or not ((empty >= 0) & (full >= 0) & (empty + full <= 1 + 1e-9)).all()
         ):
             raise ArtefactError(f"{where}: the tables of the codes are out of bounds")

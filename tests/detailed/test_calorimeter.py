@@ -16,7 +16,7 @@ from lamarr_like.detailed.parameters import DEFAULT
 
 @pytest.fixture(scope="module")
 def photons():
-    return alone.single_photons(9000, (1000.0, 5e4), QUIET)
+    return alone.single_particles(9000, (1000.0, 5e4), QUIET)
 
 
 def test_layout_has_the_cells_of_the_ecal():

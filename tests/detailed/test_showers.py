@@ -5,7 +5,7 @@ import pytest
 
 from lamarr_like.detailed.calorimeter import cells as layout
 from lamarr_like.detailed.calorimeter import showers
-from lamarr_like.detailed.calorimeter.alone import from_origin, neutral_pions, single_photons
+from lamarr_like.detailed.calorimeter.alone import from_origin, neutral_pions, single_particles
 from lamarr_like.detailed.calorimeter.cells import cell_at
 from lamarr_like.detailed.calorimeter.showers import NONE, Rule, Showers, read_rules
 from lamarr_like.detailed.matter import ELECTRON, PHOTON
@@ -100,14 +100,14 @@ def test_particles_are_routed_by_species_energy_and_place(photons):
 
 def test_clusters_hold_what_was_made(generated):
     energy = (5e3, 5e4)
-    ours = single_photons(400, energy, seed=2)
-    theirs = single_photons(400, energy, seed=2, showers=generated)
+    ours = single_particles(400, energy, seed=2)
+    theirs = single_particles(400, energy, seed=2, showers=generated)
     both = ours.found & theirs.found
     assert abs(theirs.found.mean() - ours.found.mean()) < 0.03
     ratio = [np.median((s.measured / s.energy)[both]) for s in (ours, theirs)]
     assert ratio[1] == pytest.approx(ratio[0], rel=0.03)
     assert not np.array_equal(ours.measured, theirs.measured)
-    again = single_photons(400, energy, seed=2, showers=generated)
+    again = single_particles(400, energy, seed=2, showers=generated)
     assert np.array_equal(again.measured, theirs.measured)
     pions = neutral_pions(300, (800.0, 2000.0), seed=2, showers=generated)
     mass = pions.mass[pions.resolved]

@@ -116,12 +116,43 @@ def test_scores_are_normal_and_come_back(coded):
     assert np.quantile(np.abs(back - shares)[known], 0.99) < 1e-3
 
 
+def test_scores_are_normal_at_every_scale():
+    """Weak particles leave more blocks empty, and no less than a threshold in the others."""
+    rng = np.random.default_rng(5)
+    n = 12_000
+    scale = rng.uniform(0, 5, n)
+    least = np.exp(-scale - 2)
+    share = least + (1 - 2 * least) * rng.beta(1, 3, n)
+    share[rng.random(n) < 0.6 * np.exp(-scale)] = 0
+    share[rng.random(n) < 0.02] = 1
+    shares = np.stack([np.exp(rng.normal(size=n)), share], axis=1)
+    u = rng.random(shares.shape)
+    codes = Codes.fit(shares, scale)
+    assert len(codes.scales) == 10
+    scores = codes.scores(shares, u, scale)
+    for low in range(5):
+        part = (scale > low) & (scale < low + 1)
+        for k in (0, 1):
+            # Between tables laws are mixed: not exactly normal.
+            assert stats.kstest(scores[part, k], "norm").statistic < 0.03
+    blind = Codes.fit(shares).scores(shares, u)
+    assert stats.kstest(blind[scale < 1, 1], "norm").statistic > 0.15
+    back = codes.shares(scores, scale)
+    assert np.array_equal(back == 0, shares == 0) and np.array_equal(back == 1, shares == 1)
+    assert np.quantile(np.abs(back - shares)[:, 1], 0.99) < 1e-3
+    # A share that is drawn is as little as a threshold there.
+    drawn = codes.shares(rng.normal(size=shares.shape), scale)[:, 1]
+    weak = scale < 1
+    assert drawn[weak & (drawn > 0)].min() > 0.4 * np.exp(-3)
+
+
 def test_codes_are_kept_in_arrays(coded):
-    _, shares, _ = coded
-    codes = Codes.fit(shares)
+    _, shares, given = coded
+    codes = Codes.fit(shares, given[:, 0])
     again = Codes.from_arrays(codes.to_arrays())
     scores = np.random.default_rng(2).normal(size=shares.shape)
-    assert np.allclose(again.shares(scores), codes.shares(scores), rtol=1e-5, atol=1e-7)
+    back = codes.shares(scores, given[:, 0])
+    assert np.allclose(again.shares(scores, given[:, 0]), back, rtol=1e-5, atol=1e-7)
 
 
 def test_hits_and_arrays():

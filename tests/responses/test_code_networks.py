@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lamarr_like.engine.onnx_session import Network
+from lamarr_like.errors import TrainingError
 from lamarr_like.nets.onnx_graph import Graph
 from lamarr_like.responses.config import (
     DiffusionConfig,
@@ -176,9 +177,33 @@ def test_a_critic_learns_which_vectors_are_real():
     config = GanConfig(critic_hidden=16, critic_depth=2, warm_up=2, steps=60, learning_rate=5e-3)
     critic = Critic(np.random.default_rng(1), 1, 2, config)
     given, real, drawn = map(tf.constant, noise(400, 1, 2, 2))
-    first = float(critic.update(given, real + 2, drawn))
+    seed = tf.constant([1, 2])
+    first = float(critic.update(given, real + 2, drawn, seed))
     assert first == pytest.approx(np.log(2), abs=0.3)
     for _ in range(59):
-        last = float(critic.update(given, real + 2, drawn))
+        last = float(critic.update(given, real + 2, drawn, seed))
     assert last < 0.5 * first
     assert critic.doubt(given, real + 2, drawn) < critic.doubt(given, drawn, real + 2)
+
+
+def test_the_wasserstein_critic_measures_how_far_apart_vectors_are():
+    config = GanConfig(
+        objective="wasserstein",
+        penalty=10.0,
+        penalty_part=1,
+        critic_hidden=16,
+        critic_depth=2,
+        warm_up=2,
+        steps=300,
+        learning_rate=5e-3,
+    )
+    critic = Critic(np.random.default_rng(1), 1, 2, config)
+    given, real, drawn = map(tf.constant, noise(400, 1, 2, 2))
+    moved = real + np.array([3, 4], np.float32)
+    update = tf.function(critic.update, autograph=False)
+    for step in range(300):
+        last = float(update(given, moved, drawn, tf.constant([1, step])))
+    # Moved by 5 in all: slopes s that maximise 5 s - 10 (s - 1)^2.
+    assert -last == pytest.approx(5.0 * 1.25, rel=0.05)
+    with pytest.raises(TrainingError, match="objective 'least squares': there are relativistic"):
+        Critic(np.random.default_rng(1), 1, 2, GanConfig(objective="least squares"))

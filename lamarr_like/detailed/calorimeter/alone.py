@@ -1,4 +1,4 @@
-"""Photons and pi0 in the reference calorimeter alone.
+"""Photons, electrons and pi0 in the reference calorimeter alone.
 
 They come from the origin without any material in front of the SPD and without other particles, so
 that what is measured of them is the calorimeter.
@@ -13,7 +13,7 @@ import numpy as np
 from ... import rng
 from ...arrays import Floats, Ints, Mask
 from ..arrivals import Arrivals, Pointing
-from ..matter import PHOTON
+from ..matter import ELECTRON, PHOTON
 from ..parameters import DEFAULT, Parameters
 from .showers import NONE, Showers
 from .simulate import CaloResult, simulate_calorimeter
@@ -23,13 +23,14 @@ PI0_MASS = 134.977
 _MARGIN = 40.0  # mm of a photon from the borders of the calorimeter
 
 
-def from_origin(direction: Floats, event: Ints, par: Parameters) -> Arrivals:
-    """Photons that come straight from the origin.
+def from_origin(direction: Floats, event: Ints, par: Parameters, species: int = PHOTON) -> Arrivals:
+    """Photons or electrons that come straight from the origin.
 
     Args:
         direction: their momenta [MeV], shape ``(n, 3)``; the z component must be positive.
         event: event of each, in order, shape ``(n,)``.
         par: parameters.
+        species: code of `matter`: `PHOTON` or `ELECTRON`.
     """
     n = len(event)
     number = np.arange(n) - np.searchsorted(event, event)
@@ -40,8 +41,8 @@ def from_origin(direction: Floats, event: Ints, par: Parameters) -> Arrivals:
         number=number,
         mcparticle_id=number,
         **{"x": tx * par.spd_z, "y": ty * par.spd_z, "tx": tx, "ty": ty, "p": p},
-        species=np.full(n, PHOTON),
-        charge=np.zeros(n, np.int64),
+        species=np.full(n, species),
+        charge=np.full(n, -1 if species == ELECTRON else 0),
     )
 
 
@@ -74,13 +75,13 @@ def hits_face(direction: Floats, par: Parameters) -> Mask:
     return result
 
 
-class Photons(NamedTuple):
-    """Single photons and their reconstruction, arrays of shape ``(n,)``.
+class Singles(NamedTuple):
+    """Single photons or electrons and their reconstruction, arrays of shape ``(n,)``.
 
     Attributes:
         energy, et: generated [MeV].
         region: region of the cell that they point at, by their cluster; -1 if lost.
-        found: whether a cluster holds most of the photon.
+        found: whether a cluster holds most of the particle.
         measured: its energy [MeV], 0 if lost.
         dx: its x less the generated one [mm], 0 if lost.
     """
@@ -93,21 +94,22 @@ class Photons(NamedTuple):
     dx: Floats
 
 
-def single_photons(
+def single_particles(
     n: int,
     energy: tuple[float, float],
     par: Parameters = DEFAULT,
     seed: int = 1,
     showers: Showers = NONE,
-) -> Photons:
-    """At most `n` photons with log-flat energies [MeV] over the face, one an event."""
+    species: int = PHOTON,
+) -> Singles:
+    """At most `n` photons or electrons with log-flat energies [MeV] over the face, one an event."""
     u = rng.uniforms(seed, "validation/photons", np.arange(n), 0, 3)
     e = energy[0] * (energy[1] / energy[0]) ** u[:, 0]
     direction = _direction(1.8 + 2.7 * u[:, 1], 2.0 * np.pi * u[:, 2]) * e[:, None]
     direction = direction[hits_face(direction, par)]
     n = len(direction)
     event = np.arange(n)
-    arrived = from_origin(direction, event, par)
+    arrived = from_origin(direction, event, par, species)
     result = simulate_calorimeter(arrived, no_tracks(), event, seed, par, showers)
     row = main_clusters(result, n)
     found = (row[:, 0] >= 0) & _kept(result, row, direction[:, None, :])
@@ -115,7 +117,7 @@ def single_photons(
     cluster, at = result.cluster, np.maximum(row, 0)
     e = np.linalg.norm(direction, axis=1)
     x = direction[:, 0] / direction[:, 2] * par.calo_plane_z
-    return Photons(
+    return Singles(
         energy=e,
         et=np.hypot(direction[:, 0], direction[:, 1]),
         region=np.where(found, cluster["region"][at], -1).astype(np.int64),

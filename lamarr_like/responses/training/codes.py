@@ -106,9 +106,10 @@ def fit_codes(
     sd = np.where(placement.given.std(axis=0) > 1e-9, placement.given.std(axis=0), 1.0)
     given = (placement.given - mean) / sd
     shares = scaled(layout, layout.shares(layout.energies(hits, len(learnt))), placement.given)
-    codes = Codes.fit(shares)
-    scores = codes.scores(shares, stream(config.seed, "atoms").random(shares.shape))
     scale = response.feature(response.scale) if response.scale else None
+    sizes = None if scale is None else placement.given[:, scale]
+    codes = Codes.fit(shares, sizes)
+    scores = codes.scores(shares, stream(config.seed, "atoms").random(shares.shape), sizes)
     fixed = {
         "transforms.npz": archive(
             {"depth": frame.depth, "given_mean": mean, "given_sd": sd, **codes.to_arrays()}

@@ -1,10 +1,12 @@
-"""The critic that the adversarial families share.
+"""The critic that the adversarial families share, by one of two objectives.
 
-It compares a real and a generated vector of the same particle (relativistic pairing,
-Jolicoeur-Martineau, arXiv:1807.00734) under zero-centred gradient penalties on both, as that of
-`lamarr_like.nets.gan` (Huang et al., arXiv:2501.05441).  The Wasserstein distance under a penalty
-that holds slopes at 1 (WGAN-GP, Gulrajani et al., arXiv:1704.00028) was tried first: within
-two thousand steps, shown what a regressor says without bounds, it ran away.
+``relativistic``: it compares a real and a generated vector of the same particle (relativistic
+pairing, Jolicoeur-Martineau, arXiv:1807.00734) under zero-centred gradient penalties on both, as
+that of `lamarr_like.nets.gan` (Huang et al., arXiv:2501.05441).
+
+``wasserstein``: WGAN-GP (Gulrajani et al., arXiv:1704.00028), the Wasserstein distance under a
+penalty that holds slopes at 1 between real and generated vectors, as the generators of LHCb's and
+ATLAS's calorimeters are trained.
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ...errors import TrainingError
 from ...nets.layers import adam
 from ..config import AdversarialConfig
 from .residual import ResidualMlp
+
+OBJECTIVES = ("relativistic", "wasserstein")
 
 
 class Critic:
@@ -25,6 +30,9 @@ class Critic:
         n_given: width of what is given.
         n_seen: width of the vectors.
         config: settings.
+
+    Raises:
+        TrainingError: if there is no such objective.
     """
 
     def __init__(
@@ -32,25 +40,33 @@ class Critic:
     ) -> None:
         shape = {"hidden": config.critic_hidden, "depth": config.critic_depth}
         self.net = ResidualMlp(rng, n_given + n_seen, 1, **shape)
+        if config.objective not in OBJECTIVES:
+            known = " and ".join(OBJECTIVES)
+            raise TrainingError(f"objective {config.objective!r}: there are {known}")
+        self.wasserstein = config.objective == "wasserstein"
         self.penalty, self.penalty_part = config.penalty, config.penalty_part
         self.optimizer = adam(
             config.learning_rate, config.warm_up, config.steps, beta_1=0.0, beta_2=0.99
         )
         self.optimizer.build(self.net.variables)
 
-    def update(self, given: tf.Tensor, real: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
-        """One update; returns its loss, log 2 where it cannot tell one from the other.
+    def update(
+        self, given: tf.Tensor, real: tf.Tensor, drawn: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """One update; returns its loss, of the relativistic one log 2 where it cannot tell.
 
         Args:
             given: of the particles, shape ``(n, n_given)``.
             real, drawn: shapes ``(n, n_seen)``.
+            seed: two numbers, of where between them the slope is taken.
         """
         # The penalty is an average of its own: a part of the batch is enough.
         part = tf.shape(real)[0] // self.penalty_part
+        some = (given[:part], real[:part], drawn[:part])
         with tf.GradientTape() as tape:
             loss = self.doubt(given, real, drawn)
-            slopes = sum(self._slope2(given[:part], seen[:part]) for seen in (real, drawn))
-            total = loss + 0.5 * self.penalty * slopes
+            penalty = self._held(*some, seed) if self.wasserstein else self._centred(*some)
+            total = loss + self.penalty * penalty
         variables = self.net.variables
         self.optimizer.apply(tape.gradient(total, variables), variables)
         return loss
@@ -63,11 +79,23 @@ class Critic:
             better, worse: shapes ``(n, n_seen)``.
         """
         score = self.net(given, better) - self.net(given, worse)
-        return tf.reduce_mean(tf.nn.softplus(-score[:, 0]))
+        return tf.reduce_mean(-score if self.wasserstein else tf.nn.softplus(-score))
+
+    def _centred(self, given: tf.Tensor, real: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+        """Half the mean squared slopes at real and drawn vectors."""
+        return 0.5 * sum(tf.reduce_mean(self._slope2(given, seen)) for seen in (real, drawn))
+
+    def _held(
+        self, given: tf.Tensor, real: tf.Tensor, drawn: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """Mean squared distance of slopes from 1 between real and drawn vectors."""
+        part = tf.random.stateless_uniform((tf.shape(real)[0], 1), seed=seed)
+        slope2 = self._slope2(given, part * real + (1 - part) * drawn)
+        return tf.reduce_mean(tf.square(tf.sqrt(slope2 + 1e-12) - 1))
 
     def _slope2(self, given: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
-        """Mean squared slope in the vector."""
+        """Squared slopes in the vectors, shape ``(n,)``."""
         with tf.GradientTape() as tape:
             tape.watch(seen)
             score = tf.reduce_sum(self.net(given, seen))
-        return tf.reduce_mean(tf.reduce_sum(tf.square(tape.gradient(score, seen)), 1))
+        return tf.reduce_sum(tf.square(tape.gradient(score, seen)), 1)

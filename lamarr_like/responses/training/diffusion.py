@@ -73,8 +73,8 @@ class DiffusionTrainer:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of the products of one draw: two fields a step."""
-        return 2 * self.draw_steps * self.net.flops
+        """Floating-point operations of the products of one draw of the codes."""
+        return self.draw_steps * self.net.flops
 
     @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, given: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:

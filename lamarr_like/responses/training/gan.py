@@ -95,7 +95,7 @@ class GanTrainer:
         seen = self._shown(given, scores)
         for i in range(rounds):
             drawn = self._shown(given, self._codes(given, z[i]))
-            doubt = self.critic.update(given, seen, drawn)
+            doubt = self.critic.update(given, seen, drawn, seed + i)
         with tf.GradientTape() as tape:
             codes = self._codes(given, z[-1])
             loss = self.critic.doubt(given, self._shown(given, codes), seen)

@@ -103,7 +103,7 @@ class VaeTrainer:
         mean, log_width = self._encoded(given, scores)
         for i in range(rounds):
             drawn = self._decoded(given, mean, log_width, z[i])
-            self.critic.update(given, scores, drawn)
+            self.critic.update(given, scores, drawn, seed + i)
         with tf.GradientTape() as tape:
             mean, log_width = self._encoded(given, scores)
             one, two = (self._decoded(given, mean, log_width, z[-1 - i]) for i in (0, 1))

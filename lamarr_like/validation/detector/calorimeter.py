@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Floats
-from ...detailed.calorimeter.alone import PI0_MASS, Photons, Pi0, neutral_pions, single_photons
+from ...detailed.calorimeter.alone import PI0_MASS, Pi0, Singles, neutral_pions, single_particles
 from ...detailed.parameters import DEFAULT, Parameters
 from ...statistics.binned import Curve, bins_of, width_error
 from ...statistics.distances import core_width
@@ -30,7 +30,7 @@ def calorimeter_rows(n: int, par: Parameters = DEFAULT) -> tuple[list[Row], list
         n: photons, and pi0, to simulate.
         par: parameters.
     """
-    photons = single_photons(n, (800.0, 6e4), par)
+    photons = single_particles(n, (800.0, 6e4), par)
     pions = neutral_pions(n, (250.0, 1.2e4), par)
     mass = pions.mass[pions.resolved]
     n_found, width = len(mass), core_width(mass)
@@ -58,7 +58,7 @@ def calorimeter_rows(n: int, par: Parameters = DEFAULT) -> tuple[list[Row], list
     return rows, views
 
 
-def _stochastic(photons: Photons) -> Row:
+def _stochastic(photons: Singles) -> Row:
     """Stochastic term of the resolution, beside a noise of transverse energy and a constant term.
 
     The published law is s / sqrt(E) + 0.003 / (E sin(theta)) + 0.8 % in quadrature [D, sec. 6.2.2;
@@ -87,7 +87,7 @@ def _stochastic(photons: Photons) -> Row:
     return Row(words, *value, *_ACCEPTED, n=n, source="[P] sec. 4", note=note)
 
 
-def _terms(photons: Photons) -> tuple[Floats, Floats, Floats]:
+def _terms(photons: Singles) -> tuple[Floats, Floats, Floats]:
     """Means of 1/E and 1/ET^2 in bins of energy and region, squared widths and their errors."""
     terms, squares, errors = [], [], []
     for region in range(3):
@@ -102,7 +102,7 @@ def _terms(photons: Photons) -> tuple[Floats, Floats, Floats]:
     return np.array(terms), np.array(squares), np.array(errors)
 
 
-def photon_resolution(photons: Photons, edges: Floats, region: int | None = None) -> Curve:
+def photon_resolution(photons: Singles, edges: Floats, region: int | None = None) -> Curve:
     """Core width of the measured over the generated energy, in bins of the energy [MeV].
 
     Args:

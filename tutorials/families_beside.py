@@ -1,0 +1,108 @@
+"""Generators of one response beside each other: a table, and quality against time.
+
+usage: families_beside.py TEST AGAIN OUTPUT MODEL...: TEST and AGAIN are two detailed draws of the same
+particles (samples in .npz), MODEL folders or names of generators. Prints a table in Markdown and draws
+OUTPUT (.png): AUC of the features against processor time, of generators that draw in steps for several
+numbers of them.
+"""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+
+from lamarr_like.responses.features import features
+from lamarr_like.responses.hits import hits_of
+from lamarr_like.responses.model import load
+from lamarr_like.responses.samples import read_sample
+from lamarr_like.responses.training.images import images_auc
+from lamarr_like.statistics.distances import weighted_ks
+from lamarr_like.statistics.two_sample import c2st
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+STEPS = (1, 2, 3, 4, 8, 16, 32)
+ASYMMETRIES = ("longitudinal_asymmetry", "transverse_asymmetry")
+
+
+def cost(model, sample, batch, steps=0):
+    """Processor time of a draw in batches of so many [ms a particle]."""
+    n = min(len(sample), max(batch, 50))
+    rows = [slice(i, i + batch) for i in range(0, n, batch)]
+    parts = [{k: v[row] for k, v in sample.conditions.items()} for row in rows]
+    model.draw(parts[0], 1, steps=steps)
+    began = time.process_time()
+    for part in parts:
+        model.draw(part, 1, steps=steps)
+    return 1e3 * (time.process_time() - began) / n
+
+
+class Bench:
+    """Judges draws beside one detailed sample."""
+
+    def __init__(self, test):
+        self.test, self.response = test, test.response
+        self.real = features(self.response, test.seen, test.hits)
+        self.given = {f.name: test.seen[:, k] for k, f in enumerate(self.response.features)}
+
+    def features(self, arrays):
+        """AUC of the features with its error, and KS of the asymmetries."""
+        fake = features(self.response, self.test.seen, hits_of(arrays))
+        auc = c2st(self.real, fake, self.given)
+        names = [n for n in ASYMMETRIES if n in fake]
+        return auc, [weighted_ks(self.real[n], fake[n]) for n in names]
+
+    def row(self, name, sample, times):
+        """A row of the table."""
+        auc, asymmetries = self.features(sample.arrays)
+        images = images_auc(self.test, sample)
+        cells = [name, f"{auc.value:.3f} +- {auc.error:.3f}"]
+        cells += [f"{images.value:.3f} +- {images.error:.3f}"]
+        cells += [f"{d:.3f}" for d in asymmetries] + [f"{ms:.2g}" for ms in times]
+        print("| " + " | ".join(cells) + " |", flush=True)
+        return auc
+
+
+def main():
+    """Judge and draw."""
+    test, again = (read_sample(Path(path)) for path in sys.argv[1:3])
+    bench = Bench(test)
+    known = [f"KS of {n.replace('_', ' ')}" for n in ASYMMETRIES if n in bench.real]
+    head = ["family", "AUC of features", "AUC of arrays", *known]
+    head += [f"ms, {b} at a time" for b in (1, 100, 10_000)]
+    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+    detailed = float(test.record["ms_per_particle"])
+    floor = bench.row("detailed once more (floor)", again, 3 * [detailed])
+    figure, axes = plt.subplots(figsize=(6.5, 4.2))
+    for name in sys.argv[4:]:
+        model = load(name)
+        drawn = replace(test, arrays=model.draw(test.conditions, 7))
+        times = [cost(model, test, batch) for batch in (1, 100, 10_000)]
+        auc = bench.row(Path(name).name, drawn, times)
+        dial = model.steps
+        points = [(times[2], auc.value, auc.error)]
+        if dial:
+            points = []
+            for steps in STEPS:
+                value = bench.features(model.draw(test.conditions, 7, steps=steps))[0]
+                points.append((cost(model, test, 10_000, steps), value.value, value.error))
+                print(f"  {steps} steps: {points[-1][0]:.3f} ms, {value.value:.4f}", file=sys.stderr)
+        style = {"marker": "o", "capsize": 2, "linestyle": "-" if dial else ""}
+        x, y, e = zip(*points, strict=True)
+        axes.errorbar(x, y, e, label=Path(name).name.split("-")[1], **style)
+        for steps, a, b in zip(STEPS if dial else (), x, y, strict=bool(dial)):
+            axes.annotate(str(steps), (a, b), textcoords="offset points", xytext=(3, 5), fontsize=8)
+    axes.axhline(floor.value, color="grey", linestyle=":", label="second detailed draw")
+    axes.set_xscale("log")
+    axes.set_xlabel("processor time of a draw, 10,000 at a time [ms]")
+    axes.set_ylabel("AUC of features")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(sys.argv[3], dpi=150)
+
+
+if __name__ == "__main__":
+    main()
