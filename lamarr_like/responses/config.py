@@ -20,7 +20,7 @@ class LibraryConfig(AbstractConfig):
     family: ClassVar[str] = "library"
     kind: ClassVar[str] = "response"
 
-    size: int = 12_000
+    size: int = 20_000
     neighbours: int = 3
 
     def with_steps(self, steps: int) -> LibraryConfig:
