@@ -1,8 +1,9 @@
 """Photons in a calorimeter like ILD's, in three dimensions: 30 x 30 cells in each of 30 layers.
 
-Energies, cells, normal incidence and the threshold, half of what a minimum ionising particle
-leaves, are those of the studies of generated showers for the ILC (Buhmann et al., arXiv:2005.05334
-and arXiv:2102.12491); a photon enters anywhere in the four cells in the middle.
+Cells, normal incidence and the threshold, half of what a minimum ionising particle leaves, are
+those of the studies of generated showers for the ILC (Buhmann et al., arXiv:2005.05334 and
+arXiv:2102.12491).  Energies are lower, 1 to 50 GeV in place of 10 to 100, as most photons in jets
+have them, and a photon enters anywhere in the four cells in the middle.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..geant4.silicon_tungsten import SILICON_TUNGSTEN
 from ..response import Axis, Condition, Exchange, Feature, Mirror, Response, Shift
 from .spectrum import falling
 
-LOW, HIGH = 1e4, 1e5
+LOW, HIGH = 1e3, 5e4
 """Range of the energy [MeV]."""
 
 REACH = 5.0
