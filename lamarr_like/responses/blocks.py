@@ -14,7 +14,7 @@ codes whatever give arrays of the right sum without a negative cell.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, product
 from math import prod
@@ -76,11 +76,9 @@ class Layout:
 
     def __init__(self, response: Response, shells: Shells) -> None:
         self.response, self.shells = response, shells
-        moving = {response.axis(shift.axis) for shift in response.shifts}
+        moving = _moving(response)
         around = _shells(response, shells)
-        fixed = [a.size for k, a in enumerate(response.axes) if k not in moving]
-        cuts = prod(min(size, shells.slices) for size in fixed)
-        _few(cuts * sum(map(len, around)))
+        _few(_cuts(response, shells) * sum(map(len, around)))
         tree = [
             [[_box(cut, block, moving) for block in shell] for shell in around]
             for cut in product(*_slices(response, moving, shells.slices))
@@ -158,6 +156,39 @@ class Layout:
             "widths": list(self.shells.widths),
             "slices": self.shells.slices,
         }
+
+
+def fewer(response: Response, shells: Shells, most: int) -> Shells:
+    """Shells that give no more codes than `most`: a smaller core, fewer shells, then fewer slices.
+
+    Where cells are in three dimensions a shower is told by how it goes on from slice to slice; what
+    is in a slice is little, and can be left to the network that fills blocks.
+
+    Args:
+        response: declaration.
+        shells: how blocks grow if there is room.
+        most: codes; more come only where one slice and the smallest shells have more.
+    """
+    while _cuts(response, shells) * sum(map(len, _shells(response, shells))) > most:
+        if shells.core > 0 and response.shifts:
+            shells = replace(shells, core=shells.core - 1)
+        elif shells.widths and response.shifts:
+            shells = replace(shells, widths=shells.widths[:-1])
+        elif shells.slices > 1:
+            shells = replace(shells, slices=shells.slices - 1)
+        else:
+            break
+    return shells
+
+
+def _moving(response: Response) -> set[int]:
+    return {response.axis(shift.axis) for shift in response.shifts}
+
+
+def _cuts(response: Response, shells: Shells) -> int:
+    """Number of slices, along all axes that do not move."""
+    moving = _moving(response)
+    return prod(min(a.size, shells.slices) for k, a in enumerate(response.axes) if k not in moving)
 
 
 def _slices(response: Response, moving: set[int], most: int) -> Iterator[list[Interval]]:

@@ -34,6 +34,7 @@ class CodesConfig(NetConfig):
 
     Args:
         core, widths, slices: how blocks grow, see `lamarr_like.responses.blocks.Shells`.
+        most_codes: fewer blocks are made where there would be more codes.
         batch: particles a step.
         filling_hidden, filling_steps, filling_batch: width, steps and blocks a step of the network
             that fills blocks.
@@ -45,6 +46,7 @@ class CodesConfig(NetConfig):
     core: int = 2
     widths: tuple[int, ...] = (2, 4)
     slices: int = 10
+    most_codes: int = 128
     steps: int = 6000
     batch: int = 512
     warm_up: int = 200

@@ -18,7 +18,7 @@ from typing import Protocol
 from .. import plugins
 from ..arrays import Floats, Floats32, Keys
 from ..errors import SchemaError
-from .detectors import ecal_shower
+from .detectors import crystal_shower, ecal_shower, ilc_shower
 from .response import Response, response_file
 
 
@@ -56,6 +56,13 @@ RESPONSES: Mapping[str, Declared] = {
     for one in (
         Declared(
             ecal_shower.ECAL_SHOWER, ecal_shower.particles, ecal_shower.simulate, extra="geant4"
+        ),
+        Declared(ilc_shower.ILC_SHOWER, ilc_shower.particles, ilc_shower.simulate, extra="geant4"),
+        Declared(
+            crystal_shower.CRYSTAL_SHOWER,
+            crystal_shower.particles,
+            crystal_shower.simulate,
+            extra="geant4",
         ),
     )
 }

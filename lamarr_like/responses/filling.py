@@ -98,7 +98,8 @@ def halves(nodes: Nodes) -> Split:
 def children(nodes: Nodes, split: Split, share: Floats, least: float) -> tuple[Nodes, Ints, Mask]:
     """Halves that hold something, the node of each and whether it is the second half.
 
-    What a half would hold below `least` goes to the other one.
+    A half that is not empty holds `least` at least; shared is what is beyond that.  Where that is
+    nothing, the half that would have more holds all.
 
     Args:
         nodes: blocks of more than one cell.
@@ -106,11 +107,11 @@ def children(nodes: Nodes, split: Split, share: Floats, least: float) -> tuple[N
         share: of the first half, shape ``(m,)``.
         least: smallest value of a cell.
     """
-    first = nodes.value * share
-    first = np.where(first < least, 0.0, first)
+    beyond = nodes.value - 2 * least
+    share = np.where(beyond > 0, share, share >= 0.5)
+    first = np.where(share > 0, least + share * beyond, 0.0)
+    first = np.where(share < 1, first, nodes.value)
     second = nodes.value - first
-    small = (second < least) & (first > 0)
-    first, second = np.where(small, nodes.value, first), np.where(small, 0.0, second)
     every = np.arange(len(share))
     high, low = nodes.high.copy(), nodes.low.copy()
     high[every, split.axis], low[every, split.axis] = split.at, split.at
@@ -253,7 +254,7 @@ def splits_of(
         share = sums[:, 0] / sums.sum(axis=1)
         share[~filled[:, 0]], share[~filled[:, 1]] = 0.0, 1.0
         inputs.append(node_input(nodes, split, given, scale))
-        shares.append(share)
+        shares.append(_beyond(sums, share, layout.response.threshold))
         nodes, parent, later = children(nodes, split, share, 0.0)
         place = np.full((n, 2), -1, dtype=np.int64)
         place[parent, later.astype(int)] = np.arange(len(parent))
@@ -263,3 +264,17 @@ def splits_of(
     if not inputs:
         return np.zeros((0, 0), np.float32), np.zeros(0)
     return np.concatenate(inputs), np.concatenate(shares)
+
+
+def _beyond(sums: Floats, share: Floats, least: float) -> Floats:
+    """Shares of what is beyond the smallest value of a cell in each half, as `children` takes them.
+
+    Args:
+        sums: of both halves, shape ``(m, 2)``.
+        share: of the first, exactly 0 or 1 where one of them is empty, shape ``(m,)``.
+        least: smallest value of a cell.
+    """
+    both = (share > 0) & (share < 1)
+    beyond = np.maximum(sums.sum(axis=1) - 2 * least, 1e-30)
+    inner = np.clip((sums[:, 0] - least) / beyond, 1e-6, 1 - 1e-6)
+    return np.where(both, inner, share)

@@ -5,9 +5,11 @@ import pytest
 from blobs import BLOBS, blobs
 from scipy import stats
 
-from lamarr_like.responses.blocks import Layout, Shells
+from lamarr_like.responses.blocks import Layout, Shells, fewer
 from lamarr_like.responses.codes import Codes, scaled
+from lamarr_like.responses.config import CodesConfig
 from lamarr_like.responses.detectors.ecal_shower import ECAL_SHOWER
+from lamarr_like.responses.detectors.ilc_shower import ILC_SHOWER
 from lamarr_like.responses.frame import Frame
 from lamarr_like.responses.hits import Hits, hits_of
 from lamarr_like.responses.response import Axis, Condition, Feature, Response, Shift
@@ -86,6 +88,24 @@ def test_blocks_grow_away_from_single_cells():
     far = np.abs(0.5 * (layout.low + layout.high - 1)).max(axis=1)
     assert (size[far <= 2] == 1).all() and (size[:25] == 1).all()
     assert stats.spearmanr(far, size).statistic > 0.9
+
+
+@pytest.mark.parametrize("response", [ECAL_SHOWER, ILC_SHOWER, solid(), fixed()])
+@pytest.mark.parametrize("most", [1, 9, 40, 128, 1000])
+def test_blocks_are_as_fine_as_the_number_of_codes_allows(response, most):
+    shells = fewer(response, Shells(), most)
+    found = Layout(response, shells).n_codes
+    least = Layout(response, Shells(0, (), 1)).n_codes
+    assert found <= max(most, least)
+    assert Layout(response, fewer(response, Shells(), most // 2)).n_codes <= found
+    assert shells.core == 0 or shells.widths == Shells().widths
+    assert not response.shifts or not shells.widths or shells.slices == Shells().slices
+
+
+def test_layouts_of_defaults():
+    assert fewer(ECAL_SHOWER, Shells(), CodesConfig().most_codes) == Shells()
+    assert Layout(ECAL_SHOWER, Shells()).n_codes == 65
+    assert fewer(ILC_SHOWER, Shells(), CodesConfig().most_codes) == Shells(0, (), 10)
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,32 @@ def test_shares_of_a_sample_are_those_of_its_halves(made):
     assert len(shares) >= (((nodes.high - nodes.low) > 1).any(axis=1)).sum()
 
 
+def test_halves_hold_as_much_as_a_cell_at_least():
+    rng, least = np.random.default_rng(2), 0.1
+    sums = least + rng.exponential(0.05, (500, 2))
+    sums[:100, 0], sums[100:200, 1] = 0.0, 0.0
+    share = sums[:, 0] / sums.sum(axis=1)
+    nodes = filling.Nodes(
+        np.arange(500),
+        np.zeros((500, 1), np.int64),
+        np.full((500, 1), 2),
+        sums.sum(axis=1),
+    )
+    told = filling._beyond(sums, share, least)
+    assert told[:100].max() == 0 and told[100:200].min() == 1
+    found, parent, second = filling.children(nodes, filling.halves(nodes), told, least)
+    back = np.zeros((500, 2))
+    back[parent, second.astype(int)] = found.value
+    assert np.allclose(back, sums, atol=1e-6)
+    # Whatever is drawn, nothing is below; where two cells are too many, one has all.
+    drawn = filling.children(nodes, filling.halves(nodes), rng.random(500), least)[0]
+    assert (drawn.value >= least - 1e-12).all()
+    assert drawn.value.sum() == pytest.approx(sums.sum())
+    low = nodes._replace(value=np.full(500, 1.5 * least))
+    alone, parent, _ = filling.children(low, filling.halves(low), rng.random(500), least)
+    assert np.array_equal(np.sort(parent), np.arange(500)) and np.allclose(alone.value, 0.15)
+
+
 def test_shares_follow_their_law():
     law = np.zeros((20_000, filling.OUTPUTS), np.float32)
     law[:, 0], law[:, 1] = np.log(2.0), np.log(1.0)  # nothing, all, else: 2 : 1 : 1

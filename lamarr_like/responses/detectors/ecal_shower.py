@@ -12,7 +12,10 @@ import numpy as np
 
 from ...arrays import Floats, Floats32, Keys
 from ...rng import uniforms
+from ..geant4.application import ELECTRON_MASS, event_seeds, run
+from ..geant4.shashlik import SHASHLIK
 from ..response import Axis, Condition, Exchange, Feature, Mirror, Response, Shift
+from .spectrum import falling
 
 LOW, HIGH = 1e3, 1e5
 """Range of the energy [MeV]."""
@@ -23,9 +26,6 @@ SLOPES, REACH = (0.3, 0.25), 20.0
 VISIBLE = 0.1474
 """Share of the energy that is left in the scintillator, of 10,000 showers from 1 to 100 GeV; the
 same within 0.5 % at all energies."""
-
-_STEEPNESS = 0.9
-_ELECTRON_MASS = 0.51099895  # [MeV]
 
 ECAL_SHOWER = Response(
     name="ecal_shower",
@@ -59,8 +59,7 @@ ECAL_SHOWER = Response(
 def particles(n: int, seed: int, first: int = 0) -> dict[str, Floats]:
     """Particles of a sample, shapes ``(n,)``: photons and electrons by halves.
 
-    The density of the logarithm of the energy falls linearly, to a nineteenth at 100 GeV: showers
-    of low energy fluctuate most, and cost Geant4 least.
+    Energies are those of `lamarr_like.responses.detectors.spectrum.falling`.
 
     Args:
         n: how many.
@@ -69,22 +68,16 @@ def particles(n: int, seed: int, first: int = 0) -> dict[str, Floats]:
     """
     u = uniforms(seed, ECAL_SHOWER.name, np.arange(first, first + n), 0, 6)
     pdg = np.where(u[:, 0] < 0.5, 22.0, 11.0)
-    top = 1 + _STEEPNESS
-    share = (top - np.sqrt(top**2 - 4 * _STEEPNESS * u[:, 1])) / (2 * _STEEPNESS)
-    energy = LOW * (HIGH / LOW) ** share
+    energy = falling(u[:, 1], LOW, HIGH)
     tx, ty = (2 * SLOPES[k] * u[:, 2 + k] - SLOPES[k] for k in (0, 1))
     x, y = (2 * REACH * u[:, 4 + k] - REACH for k in (0, 1))
-    p = np.sqrt(energy**2 - np.where(pdg == 22, 0, _ELECTRON_MASS) ** 2)
+    p = np.sqrt(energy**2 - np.where(pdg == 22, 0, ELECTRON_MASS) ** 2)
     pz = p / np.sqrt(1 + tx**2 + ty**2)
     return {"pdg": pdg, "px": pz * tx, "py": pz * ty, "pz": pz, "x": x, "y": y}
 
 
 def simulate(conditions: Mapping[str, Floats], keys: Keys) -> Floats32:
     """Geant4's showers, shape ``(n, 30, 30)``; see `lamarr_like.responses.geant4.shashlik`."""
-    from ..geant4.shashlik import showers
-
     p = np.stack([conditions[name] for name in ("px", "py", "pz")], axis=1)
     entry = np.stack([conditions[name] for name in ("x", "y")], axis=1)
-    # Geant4 takes 31 bits, and no zero.
-    seeds = (keys >> np.uint64(33)).astype(np.int64) + 1
-    return showers(conditions["pdg"].astype(np.int64), p, entry, seeds)
+    return run(SHASHLIK, conditions["pdg"].astype(np.int64), p, entry, event_seeds(keys))

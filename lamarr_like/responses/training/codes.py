@@ -15,7 +15,7 @@ from ...nets.layers import use_threads
 from ...nets.loop import Judge, row_batches, run
 from ...nets.sample import archive, data_digest, split, stream
 from ...nets.trained import TrainedModel, training_record
-from ..blocks import Layout, Shells
+from ..blocks import Layout, Shells, fewer
 from ..codes import Codes, scaled
 from ..config import CodesConfig
 from ..frame import Frame
@@ -99,7 +99,8 @@ def fit_codes(
     learnt = sample.take(~held)
     response = sample.response
     frame = Frame.fit(response, learnt.seen, learnt.arrays)
-    layout = Layout(response, Shells(config.core, tuple(config.widths), config.slices))
+    shells = Shells(config.core, tuple(config.widths), config.slices)
+    layout = Layout(response, fewer(response, shells, config.most_codes))
     placement = frame.place(learnt.seen)
     hits = placement.to_frame(learnt.hits)
     mean = placement.given.mean(axis=0)
