@@ -16,17 +16,31 @@ from lamarr_like.statistics.binned import order_width
 ENERGY, PT = (2e3, 6e4), (600.0, 2500.0)  # MeV, log-flat
 
 
-def told(values):
-    """A median or width with its error."""
-    return "{:.4g} +- {:.2g}".format(*values)
+def told(value, error):
+    """A width with its error."""
+    return f"{value:.4g} +- {error:.2g}"
+
+
+def width(values):
+    """Standard deviation within three of the robust ones, and its statistical error."""
+    middle, robust = np.median(values), order_width(values)[0]
+    core = values[np.abs(values - middle) < 3 * robust]
+    sd = core.std()
+    fourth = ((core - core.mean()) ** 4).mean() / sd**4
+    return sd, sd * np.sqrt((fourth - 1) / (4 * len(core)))
 
 
 def measured(single):
-    """Share that is found, median and width of energy over generated energy, width in x."""
-    ratio = (single.measured / single.energy)[single.found]
+    """Share that is found, median and width of energy over generated energy, width in x.
+
+    The width is in units of 10 %/sqrt(E/GeV) (+) 1 %, so that all energies count alike.
+    """
+    energy = single.energy[single.found]
+    ratio = single.measured[single.found] / energy
+    expected = np.hypot(0.1 / np.sqrt(energy / 1e3), 0.01)
     cells = [f"{single.found.mean():.3f}", f"{np.median(ratio):.4f}"]
-    widths = [order_width(100 * ratio), order_width(single.dx[single.found])]
-    return [*cells, *map(told, widths)]
+    widths = [width((ratio - np.median(ratio)) / expected), width(single.dx[single.found])]
+    return [*cells, *(told(*w) for w in widths)]
 
 
 def main():
@@ -35,7 +49,7 @@ def main():
     model = sys.argv[2] if len(sys.argv) > 2 else "ecal_shower-library-1"
     head = ["showers by"]
     for name in ("photons", "electrons"):
-        head += [f"{name} found", "energy / generated", "resolution [%]", "x resolution [mm]"]
+        head += [f"{name} found", "energy / generated", "resolution / expected", "x resolution [mm]"]
     head += ["pi0 mass [MeV]", "pi0 width [MeV]", "ms a photon"]
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     for by in ("parametrisation", model, "geant4"):
@@ -50,7 +64,7 @@ def main():
         mass = pions.mass[pions.resolved]
         near = mass[np.abs(mass - 135) < 40]
         cells = [by, *measured(photons), *measured(electrons)]
-        cells += [f"{np.median(near):.2f}", told(order_width(near)), f"{cost:.2g}"]
+        cells += [f"{np.median(near):.2f}", told(*width(near)), f"{cost:.2g}"]
         print("| " + " | ".join(cells) + " |", flush=True)
     print(dict(showers.counts))
 

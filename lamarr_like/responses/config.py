@@ -95,7 +95,7 @@ class AdversarialConfig(CodesConfig):
         penalty_part: they are taken on one part in so many of a batch.
     """
 
-    steps: int = 12_000
+    steps: int = 9000
     batch: int = 256
     hidden: int = 128
     depth: int = 4
@@ -197,7 +197,7 @@ class DiffusionConfig(CodesConfig):
 
     family: ClassVar[str] = "diffusion"
 
-    steps: int = 15_000
+    steps: int = 10_000
     hidden: int = 256
     depth: int = 4
     draw_steps: int = 16

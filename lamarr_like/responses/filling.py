@@ -254,7 +254,7 @@ def splits_of(
         share = sums[:, 0] / sums.sum(axis=1)
         share[~filled[:, 0]], share[~filled[:, 1]] = 0.0, 1.0
         inputs.append(node_input(nodes, split, given, scale))
-        shares.append(_beyond(sums, share, layout.response.threshold))
+        shares.append(_beyond(sums.astype(np.float64), share, layout.response.threshold))
         nodes, parent, later = children(nodes, split, share, 0.0)
         place = np.full((n, 2), -1, dtype=np.int64)
         place[parent, later.astype(int)] = np.arange(len(parent))
