@@ -42,6 +42,7 @@ from lamarr_like.files.find import shipped
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
 from lamarr_like.io.sources import open_source
 from lamarr_like.responses.config import LibraryConfig
+from lamarr_like.responses.detectors.ecal_shower import particles
 from lamarr_like.responses.model import ResponseModel
 from lamarr_like.responses.response import response_file
 from lamarr_like.responses.samples import read_sample
@@ -225,7 +226,8 @@ def _response_model(data: bytes, folder: Path) -> None:
             continue
     model = load_model(home)
     if isinstance(model, ResponseModel):
-        drawn = model.draw(blobs(3).conditions, 1)
+        given = particles(3, 1) if "pdg" in model.conditions else blobs(3).conditions
+        drawn = model.draw(given, 1)
         assert np.isfinite(drawn).all() and (drawn >= 0).all()
 
 
@@ -322,6 +324,7 @@ READERS = {
     "response yaml": _response_yaml,
     "response sample": _response_sample,
     "library model": _response_model,
+    "codes model": _response_model,
     "decay descriptor": _decay,
     "generator model": _model,
     "classifier model": _model,
@@ -382,6 +385,7 @@ def samples(folder: Path) -> dict[str, bytes]:
     names = {"stage": "blobs", "sample": "library", "version": "1", "card": "c"}
     for kind, home in (
         ("library model", library.save(folder / "models", **names)),
+        ("codes model", shipped("models") / "ecal_shower-gan-1"),
         ("generator model", folder / "models" / "resolution-tiny-1"),
         ("classifier model", folder / "models" / "acceptance-tiny-1"),
         ("occupancy model", folder / "models" / "occupancy-tiny-1"),
