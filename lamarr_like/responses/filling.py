@@ -249,7 +249,8 @@ def splits_of(
         split = halves(nodes)
         second = cell[np.arange(len(node)), split.axis[node]] >= split.at[node]
         n = len(nodes.row)
-        sums = np.bincount(node * 2 + second, weights=value, minlength=2 * n).reshape(n, 2)
+        sums = np.bincount(node * 2 + second, weights=value, minlength=2 * n).astype(np.float64)
+        sums = sums.reshape(n, 2)
         filled = np.bincount(node * 2 + second, minlength=2 * n).reshape(n, 2) > 0
         share = sums[:, 0] / sums.sum(axis=1)
         share[~filled[:, 0]], share[~filled[:, 1]] = 0.0, 1.0

@@ -9,6 +9,7 @@ from lamarr_like.responses import making
 from lamarr_like.responses.detectors import crystal_shower
 from lamarr_like.responses.detectors.crystal_shower import CRYSTAL_SHOWER, LOW, REACH
 from lamarr_like.responses.geant4 import crystals
+from lamarr_like.responses.model import load
 from lamarr_like.responses.response import read_response
 
 needs_geant4 = pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="no extra geant4")
@@ -64,6 +65,20 @@ def test_gathered_is_what_was_in_the_cells():
     turned = crystals.gather(np.ravel_multi_index((depth, y, x), (28, 144, 144)), energy)
     assert np.allclose(turned, array.T)
     assert crystals.gather(cell[:0], energy[:0]).sum() == 0
+
+
+def test_the_library_that_ships_draws_contained_showers():
+    given = crystal_shower.particles(2000, 7)
+    arrays = load("crystal_shower-library-1").draw(given, 3)
+    response = arrays.sum(axis=(1, 2)) / given["energy"]
+    # Geant4 leaves 97.3 % of 100 MeV and 95.5 % of 2 GeV in the crystals.
+    bins = np.digitize(given["energy"], [300.0, 1000.0])
+    assert np.allclose(
+        [response[bins == k].mean() for k in range(3)], (0.974, 0.968, 0.958), atol=0.01
+    )
+    middle = (np.arange(11) - 5) * 52.0
+    mean = (arrays.sum(axis=2) @ middle) / arrays.sum(axis=(1, 2))
+    assert np.corrcoef(mean, given["x"])[0, 1] > 0.93
 
 
 @needs_geant4
