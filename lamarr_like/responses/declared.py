@@ -18,7 +18,7 @@ from typing import Protocol
 from .. import plugins
 from ..arrays import Floats, Floats32, Keys
 from ..errors import SchemaError
-from .detectors import ecal_shower
+from .detectors import ecal_shower, tpc_pads
 from .response import Response, response_file
 
 
@@ -57,6 +57,8 @@ RESPONSES: Mapping[str, Declared] = {
         Declared(
             ecal_shower.ECAL_SHOWER, ecal_shower.particles, ecal_shower.simulate, extra="geant4"
         ),
+        Declared(tpc_pads.TPC_PADS, tpc_pads.particles, tpc_pads.simulate),
+        Declared(tpc_pads.TPC_PADS4, tpc_pads.particles, tpc_pads.simulate),
     )
 }
 """Our responses by name."""
