@@ -19,6 +19,7 @@ import numpy as np
 from ..arrays import Floats, Ints, Keys
 from ..errors import ArtefactError
 from ..rng import GOLDEN, mix, unit
+from .bins import Bins
 from .codes import MOST_LOG
 from .frame import Placement
 from .hits import Hits
@@ -42,6 +43,7 @@ class Library:
         total: sum of each array, shape ``(m,)``.
         least: value of level 0.
         neighbours: among how many of the most similar one is chosen.
+        bins: where these are looked up in a table of bins instead of searched.
     """
 
     given: Floats
@@ -52,6 +54,7 @@ class Library:
     total: Floats
     least: float
     neighbours: int
+    bins: Bins | None = None
 
     def draw(self, placement: Placement, keys: Keys, scale: int | None) -> Hits:
         """Hits in the frame.
@@ -61,12 +64,8 @@ class Library:
             keys: of the random numbers of each.
             scale: number of the feature of the scale; None for none.
         """
-        tree = self._tree
-        k = min(self.neighbours, len(self.given))
-        _, near = tree.query(placement.given * self.weights, k=k)
         n = len(keys)
-        near = near.reshape(n, k)
-        chosen = near[np.arange(n), (unit(keys) * k).astype(np.int64)]
+        chosen = self._similar(placement.given * self.weights, unit(keys))
         count = np.diff(self.start)[chosen]
         row = np.repeat(np.arange(n), count)
         place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -82,6 +81,16 @@ class Library:
         value = value * (total / np.maximum(sums, 1e-30))[row]
         return Hits(row, self.cell[hit], value.astype(np.float32))
 
+    def _similar(self, place: Floats, u: Floats) -> Ints:
+        """Number of a similar array for each particle, by a uniform number."""
+        if self.bins is not None:
+            return self.bins.choose(place, u)
+        k = min(self.neighbours, len(self.given))
+        _, near = self._tree.query(place, k=k)
+        n = len(u)
+        found: Ints = near.reshape(n, k)[np.arange(n), (u * k).astype(np.int64)]
+        return found
+
     @cached_property
     def _tree(self) -> Any:
         from scipy.spatial import cKDTree
@@ -90,7 +99,8 @@ class Library:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Arrays for an ``.npz`` file, as small as they can be."""
-        return {
+        bins = {} if self.bins is None else self.bins.to_arrays()
+        return bins | {
             "library_given": self.given.astype(np.float32),
             "library_weights": self.weights,
             "library_count": np.diff(self.start).astype(np.uint32),
@@ -153,4 +163,5 @@ class Library:
             total.astype(np.float64),
             least,
             neighbours,
+            Bins.from_arrays(arrays, m, given.shape[1], where) if "bins_axis" in arrays else None,
         )

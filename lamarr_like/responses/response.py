@@ -115,7 +115,7 @@ class Mirror:
     """The response of the mirrored particle is the mirrored array.
 
     Args:
-        axis: its name.
+        axis: its name; empty where the array stays the same.
         negates: features that change their sign with it.
     """
 
@@ -348,7 +348,9 @@ _FORM = Record(
             least=1,
             most=100,
         ),
-        "mirrors": Items(Record({"axis": _WORD, "negates": _WORDS}, ("axis", "negates")), most=4),
+        "mirrors": Items(
+            Record({"axis": Text(most=100), "negates": _WORDS}, ("axis", "negates")), most=4
+        ),
         "exchanges": Items(
             Record(
                 {
@@ -430,7 +432,10 @@ def _check_names(response: Response, at: Place) -> None:
         if len(feature.of) != needs.get(feature.kind, len(feature.of)):
             (place / "of").refuse(f"{feature.kind} is of {needs[feature.kind]}")
     for i, mirror in enumerate(response.mirrors):
-        _known((mirror.axis,), axes, at / "mirrors" / i / "axis", "axis")
+        if mirror.axis:
+            _known((mirror.axis,), axes, at / "mirrors" / i / "axis", "axis")
+        elif not mirror.negates:
+            (at / "mirrors" / i / "negates").refuse("without an axis it must negate something")
         _known(mirror.negates, features, at / "mirrors" / i / "negates", "feature")
     for i, exchange in enumerate(response.exchanges):
         _known(exchange.axes, axes, at / "exchanges" / i / "axes", "axis")

@@ -59,6 +59,7 @@ def test_features_are_what_their_kinds_say():
         (("features", 1, "of"), ["tx", "ty"], "log is of 1"),
         (("features", 1, "kind"), "exp", "unknown"),
         (("mirrors", 0, "axis"), "z", "'z' is no axis"),
+        (("mirrors", 0), {"axis": "", "negates": []}, "must negate something"),
         (("exchanges", 0, "pairs", 0), ["tx", "tz"], "'tz' is no feature"),
         (("axes", 1, "pitch"), 2.0, "must have the same cells"),
         (("shifts", 0, "slope"), "tz", "'tz' is no feature"),

@@ -48,7 +48,12 @@ TPC_PADS = Response(
     ),
     unit="ADC",
     threshold=THRESHOLD,
-    mirrors=(Mirror("pad", ("crossing", "in_pad")), Mirror("time", ("dip", "in_bucket"))),
+    mirrors=(
+        Mirror("pad", ("crossing", "in_pad")),
+        Mirror("time", ("dip", "in_bucket")),
+        # A row is as deep before its middle as behind it.
+        Mirror("", ("dip", "crossing")),
+    ),
     shifts=(Shift("pad", "in_pad"), Shift("time", "in_bucket")),
 )
 """Given all that changes the response."""

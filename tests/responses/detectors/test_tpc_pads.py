@@ -49,13 +49,16 @@ def test_particles_fill_the_ranges():
 
 
 def test_windows_move_by_whole_cells():
-    """The frame sees the same segment wherever it is, and its mirror image."""
+    """The frame sees the same segment wherever it is, its mirror image and the way back."""
     given = {k: v[:1] for k, v in particles(1, 1).items()}
     given |= {"pad": np.array([20.25]), "drift": np.array([100.125])}
     away = {**given, "pad": np.array([91.25])}
     turned = {**given, "pad": np.array([20.75]), "crossing": -given["crossing"]}
+    back = {**given, "dip": -given["dip"], "crossing": -given["crossing"]}
     frame = Frame(TPC_PADS, np.zeros((2, 2)))
-    places = [frame.place(TPC_PADS.seen(c, "t")) for c in (given, away, turned)]
+    places = [frame.place(TPC_PADS.seen(c, "t")) for c in (given, away, turned, back)]
+    assert np.array_equal(places[0].given, places[3].given)
+    assert np.array_equal(places[0].sign, places[3].sign)
     assert np.array_equal(places[0].given, places[1].given)
     assert np.allclose(places[0].given, places[2].given)
     assert places[0].sign[0, 0] == -places[2].sign[0, 0]
