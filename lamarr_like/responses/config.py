@@ -39,8 +39,8 @@ class TableConfig(LibraryConfig):
 
     family: ClassVar[str] = "table"
 
-    size: int = 500_000
-    neighbours: int = 2
+    size: int = 1_000_000
+    neighbours: int = 1
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ knows no array that it has not stored: many draws repeat each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ LOG_STEP = 1 / 12
 """Step of the stored logarithms: a cell's energy is kept to 4 %, spread evenly when drawn."""
 
 _LEVELS, _LARGEST = 255, 1e30
+_NARROWEST, _STEEPEST = 0.05, 2.0
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,21 @@ class Library:
     neighbours: int
     bins: Bins | None = None
 
-    def draw(self, placement: Placement, keys: Keys, scale: int | None) -> Hits:
+    def draw(
+        self,
+        placement: Placement,
+        keys: Keys,
+        scale: int | None,
+        moving: Sequence[tuple[int, float]] = (),
+    ) -> Hits:
         """Hits in the frame.
 
         Args:
             placement: of the particles.
             keys: of the random numbers of each.
             scale: number of the feature of the scale; None for none.
+            moving: numbers of the axes along which arrays move with their particles, and the
+                sizes of their cells.
         """
         n = len(keys)
         chosen = self._similar(placement.given * self.weights, unit(keys))
@@ -73,6 +82,9 @@ class Library:
         with np.errstate(over="ignore"):
             u = unit(mix(keys[row] + (place.astype(np.uint64) + np.uint64(1)) * GOLDEN))
         value = self.least * np.exp((self.level[hit] + u - 0.5) * LOG_STEP)
+        if self.bins is not None:
+            away = placement.given - self.given[chosen]
+            value = value * _tilt(row, self.cell[hit], value, away, moving)
         total = self.total[chosen]
         if scale is not None:
             more = placement.given[:, scale] - self.given[chosen, scale]
@@ -165,3 +177,29 @@ class Library:
             neighbours,
             Bins.from_arrays(arrays, m, given.shape[1], where) if "bins_axis" in arrays else None,
         )
+
+
+def _tilt(
+    row: Ints, cell: Ints, value: Floats, away: Floats, moving: Sequence[tuple[int, float]]
+) -> Floats:
+    """Factors that move arrays by parts of a cell, shape of `value`.
+
+    A normal law of variance V moves by d where it is multiplied with exp(d x / V).
+
+    Args:
+        row, cell, value: of the hits.
+        away: what is given, less that of the stored particles; how far they are from the middle of
+            the cell is in the last columns, shape ``(n, n_given)``.
+        moving: as for `Library.draw`.
+    """
+    n = len(away)
+    total = np.maximum(np.bincount(row, weights=value, minlength=n), 1e-30)
+    exponent = np.zeros(len(value))
+    for k, (axis, pitch) in enumerate(moving):
+        place = cell[:, axis].astype(np.float64)
+        mean = np.bincount(row, weights=value * place, minlength=n) / total
+        square = np.bincount(row, weights=value * place**2, minlength=n) / total
+        variance = np.maximum(square - mean**2, _NARROWEST)
+        slope = away[:, k - len(moving)] / pitch / variance
+        exponent += slope[row] * (place - mean[row])
+    return np.exp(np.clip(exponent, -_STEEPEST, _STEEPEST))
