@@ -150,8 +150,12 @@ def _median_cut(places: Floats) -> tuple[int, float]:
     width = np.ptp(places, axis=0) if len(places) < _FEW else places.std(axis=0)
     axis = int(width.argmax())
     values = np.sort(places[:, axis])
-    cut = values[len(values) // 2]
-    if cut == values[0]:  # many are the same: cut behind them
-        behind = np.searchsorted(values, cut, side="right")
-        cut = values[behind] if behind < len(values) else np.inf
-    return axis, float(cut)
+    above = len(values) // 2
+    if values[above] == values[0]:  # many are the same: cut behind them
+        above = int(np.searchsorted(values, values[0], side="right"))
+    if above == len(values):
+        return axis, np.inf
+    # Between two particles, so that those of a bin are in its middle.
+    below, cut = float(values[above - 1]), float(values[above])
+    between = 0.5 * (below + cut)
+    return axis, between if below < between else cut

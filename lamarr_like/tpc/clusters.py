@@ -47,13 +47,13 @@ def find_clusters(readout: Readout) -> Clusters:
             break
         top = higher
     peak, owner = np.unique(top, return_inverse=True)
-    total = np.bincount(owner, weights=value)
+    total = np.bincount(owner, weights=value).astype(np.float64)
     pad, bucket = (cell // SPAN) % STRIDE - 1, cell % SPAN - 1
     means = [np.bincount(owner, weights=value * place) / total for place in (pad, bucket)]
     kept = total >= LEAST
     line = cell[peak] // (SPAN * STRIDE)
-    count = np.bincount(owner)
-    return Clusters(line[kept], means[0][kept], means[1][kept], total[kept], count[kept])
+    columns = means[0][kept], means[1][kept], total[kept]
+    return Clusters(line[kept], *columns, cells=np.bincount(owner)[kept])
 
 
 def _strongest_near(cell: Ints, value: Floats) -> Ints:

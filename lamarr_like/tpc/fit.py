@@ -100,7 +100,7 @@ def _pulls(parameters: Floats, v: Floats, seen: Floats, scale: Floats) -> tuple[
 
 
 def _points(parameters: Floats, v: Floats) -> Floats:
-    """u and z at the rows, shape ``(n, rows, 2)``; at the last point before where a helix turns."""
+    """Places u and z at the rows, shape ``(n, rows, 2)``; 0 behind where a helix turns."""
     d0, angle, curvature, z, slope = (parameters[:, k, None] for k in range(PARAMETERS))
     place = np.stack([d0 * np.cos(angle), -d0 * np.sin(angle), z], axis=-1)
     found = np.stack(cross(place, angle, curvature, slope, v[None, :])[:2], axis=2)

@@ -47,7 +47,7 @@ def row_pads() -> Ints:
     share = half * wanted / half.sum()
     pads = np.floor(share).astype(np.int64)
     pads[np.argsort(pads - share, kind="stable")[: wanted - pads.sum()]] += 1
-    return 2 * pads
+    return np.asarray(2 * pads)
 
 
 def pad_coordinate(u: Floats, row: Ints) -> Floats:

@@ -53,7 +53,7 @@ def generated(model: ResponseModel) -> Responder:
     Args:
         model: of a response with the conditions of segments, or some of them.
     """
-    return lambda conditions, keys: model.hits(conditions, keys)
+    return model.hits
 
 
 def read_out(tracks: Tracks, crossed: Segments, hits: Hits) -> Readout:

@@ -117,8 +117,9 @@ def cross(
 
 def segments(tracks: Tracks) -> Segments:
     """Crossings within the pads, the drift volume, and what the response is declared for."""
-    columns = [a[:, None] for a in (tracks.angle, tracks.curvature, tracks.slope)]
-    u, z, angle = cross(tracks.birth[:, None, :], *columns, row_centres()[None, :])
+    start, curvature, slope = (a[:, None] for a in (tracks.angle, tracks.curvature, tracks.slope))
+    v = row_centres()[None, :]
+    u, z, angle = cross(tracks.birth[:, None, :], start, curvature, slope, v)
     row = np.broadcast_to(np.arange(u.shape[1]), u.shape)
     pad, drift = pad_coordinate(u, row), drift_buckets(z)
     crossing = np.degrees(angle)

@@ -31,6 +31,16 @@ def test_those_of_a_bin_are_near(places):
     assert (away[[0, 2]] < 0.2).all() and away[1] < 0.05
 
 
+def test_bins_of_one_are_about_their_particles():
+    """Not beside them: what is stored would be below what asks for it."""
+    rng = np.random.default_rng(5)
+    places = rng.random((4096, 2))
+    asked = rng.random((4096, 2))
+    chosen = Bins.fit(places, 1).choose(asked, rng.random(4096))
+    away = places[chosen] - asked
+    assert (np.abs(away.mean(axis=0)) < 4 * away.std(axis=0) / 64).all()
+
+
 def test_all_of_a_bin_are_chosen_alike(places):
     bins = Bins.fit(places, 100)
     chosen = bins.choose(np.repeat(places[:1], 5000, axis=0), np.random.default_rng(3).random(5000))
