@@ -104,8 +104,9 @@ def told_apart(mpd, ionisation, seeds=(1, 2)):
 
 @pytest.mark.parametrize(
     ("ionisation", "most"),
-    # 25.3 clusters are published; scale and threshold are the units of the file alone.
-    [(Ionisation(clusters=25.3, scale=2.14), 0.55), (Ionisation(), 0.52)],
+    # 25.3 clusters are published; scale and threshold are the units of the file alone.  Three other
+    # draws give 0.537 and 0.521 +- 0.006 (tutorials/tpc_beside_mpd.py).
+    [(Ionisation(clusters=25.3, scale=2.14), 0.55), (Ionisation(), 0.53)],
     ids=["published", "chosen"],
 )
 def test_trees_hardly_tell_ours_from_mpds(mpd, ionisation, most):
