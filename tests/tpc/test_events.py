@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from lamarr_like.tpc import events
 from lamarr_like.tpc.events import fit_tracks, match, measure_errors, run_events
@@ -114,3 +115,13 @@ def test_generators_are_responders():
         hits = staticmethod(detailed)
 
     assert generated(Model()) is detailed
+
+
+def test_means_over_cells_are_put_right():
+    """A normal law of 0.3 cells, summed in cells, at places all over one."""
+    places, edges = 0.05 + np.arange(20) / 20, np.arange(-10, 12) - 0.5
+    share = np.diff(norm.cdf((edges[None] - places[:, None]) / 0.3), axis=1)
+    mean = share @ (edges[:-1] + 0.5)
+    found = events._straightened(mean, np.full(20, 0.3))
+    assert np.abs(mean - places).max() > 0.04
+    assert np.abs(found - places).max() < 0.01
