@@ -23,6 +23,7 @@ from .validation.objects.command import objects
 from .validation.report.command import validate
 from .validation.responses.command import compare
 from .validation.stages.command import fidelity, train
+from .validation.tpc.command import tpc
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
-    *(decays, detailed_check, validate, batch, new_stage),
+    *(decays, detailed_check, validate, batch, new_stage, tpc),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

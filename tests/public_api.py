@@ -27,7 +27,7 @@ NAMES = {
     "lamarr_like.errors": "ArtefactError BadEventError DecayError LamarrLikeError MissingExtraError"
     " OutputError PipelineError ProductionError SchemaError SourceError TrainingError",
     "lamarr_like.plugins": "SOURCE_GROUP STAGE_GROUP declare",
-    "lamarr_like.rng": "normals uniforms",
+    "lamarr_like.rng": "normals stream_keys uniforms",
     "lamarr_like.chain.pipeline": "Pipeline TRUTH load_stage",
     "lamarr_like.decays.request": "DecayRequest Selection",
     "lamarr_like.io.ntuple": "EventWriter content_digest read_events read_provenance read_schema",

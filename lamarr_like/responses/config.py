@@ -29,6 +29,21 @@ class LibraryConfig(AbstractConfig):
 
 
 @dataclass(frozen=True)
+class TableConfig(LibraryConfig):
+    """Settings of a library whose arrays are looked up in bins of what is given.
+
+    Args:
+        size: most arrays that are stored.
+        neighbours: about how many arrays a bin holds.
+    """
+
+    family: ClassVar[str] = "table"
+
+    size: int = 1_000_000
+    neighbours: int = 1
+
+
+@dataclass(frozen=True)
 class CodesConfig(NetConfig):
     """What the settings of all families have that draw codes of blocks.
 

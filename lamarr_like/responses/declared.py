@@ -18,7 +18,7 @@ from typing import Protocol
 from .. import plugins
 from ..arrays import Floats, Floats32, Keys
 from ..errors import SchemaError
-from .detectors import crystal_shower, ecal_shower, ilc_shower
+from .detectors import crystal_shower, ecal_shower, ilc_shower, tpc_pads
 from .response import Response, response_file
 
 
@@ -64,6 +64,8 @@ RESPONSES: Mapping[str, Declared] = {
             crystal_shower.simulate,
             extra="geant4",
         ),
+        Declared(tpc_pads.TPC_PADS, tpc_pads.particles, tpc_pads.simulate),
+        Declared(tpc_pads.TPC_PADS4, tpc_pads.particles, tpc_pads.simulate),
     )
 }
 """Our responses by name."""

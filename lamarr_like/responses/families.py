@@ -16,6 +16,7 @@ from .config import (
     GanConfig,
     LibraryConfig,
     SplittingConfig,
+    TableConfig,
     VaeConfig,
 )
 
@@ -25,6 +26,7 @@ RESPONSE_FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
         Family(LibraryConfig, f"{_ROOM}.library:fit_library", extra=""),
+        Family(TableConfig, f"{_ROOM}.library:fit_table", extra=""),
         Family(SplittingConfig, f"{_ROOM}.splitting:fit_splitting"),
         Family(GanConfig, f"{_ROOM}.gan:fit_gan"),
         Family(VaeConfig, f"{_ROOM}.vae:fit_vae"),

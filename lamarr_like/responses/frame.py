@@ -126,8 +126,11 @@ class Frame:
             given[:, place] -= centre
             offset[k] = middle - centre
         for mirror in response.mirrors:
-            k = response.axis(mirror.axis)
             names = [response.feature(name) for name in mirror.negates]
+            if not mirror.axis:
+                given[:, names] *= np.where(given[:, names[0]] < 0, -1, 1)[:, None]
+                continue
+            k = response.axis(mirror.axis)
             decides = offset[k] if k in offset else given[:, names[0]]
             turned = decides < 0
             for name in names:

@@ -9,7 +9,7 @@ knows no array that it has not stored: many draws repeat each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from ..arrays import Floats, Ints, Keys
 from ..errors import ArtefactError
 from ..rng import GOLDEN, mix, unit
+from .bins import Bins
 from .codes import MOST_LOG
 from .frame import Placement
 from .hits import Hits
@@ -27,6 +28,7 @@ LOG_STEP = 1 / 12
 """Step of the stored logarithms: a cell's energy is kept to 4 %, spread evenly when drawn."""
 
 _LEVELS, _LARGEST = 255, 1e30
+_NARROWEST, _STEEPEST = 0.05, 2.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Library:
         total: sum of each array, shape ``(m,)``.
         least: value of level 0.
         neighbours: among how many of the most similar one is chosen.
+        bins: where these are looked up in a table of bins instead of searched.
     """
 
     given: Floats
@@ -52,21 +55,26 @@ class Library:
     total: Floats
     least: float
     neighbours: int
+    bins: Bins | None = None
 
-    def draw(self, placement: Placement, keys: Keys, scale: int | None) -> Hits:
+    def draw(
+        self,
+        placement: Placement,
+        keys: Keys,
+        scale: int | None,
+        moving: Sequence[tuple[int, float]] = (),
+    ) -> Hits:
         """Hits in the frame.
 
         Args:
             placement: of the particles.
             keys: of the random numbers of each.
             scale: number of the feature of the scale; None for none.
+            moving: numbers of the axes along which arrays move with their particles, and the
+                sizes of their cells.
         """
-        tree = self._tree
-        k = min(self.neighbours, len(self.given))
-        _, near = tree.query(placement.given * self.weights, k=k)
         n = len(keys)
-        near = near.reshape(n, k)
-        chosen = near[np.arange(n), (unit(keys) * k).astype(np.int64)]
+        chosen = self._similar(placement.given * self.weights, unit(keys))
         count = np.diff(self.start)[chosen]
         row = np.repeat(np.arange(n), count)
         place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -74,6 +82,9 @@ class Library:
         with np.errstate(over="ignore"):
             u = unit(mix(keys[row] + (place.astype(np.uint64) + np.uint64(1)) * GOLDEN))
         value = self.least * np.exp((self.level[hit] + u - 0.5) * LOG_STEP)
+        if self.bins is not None:
+            away = placement.given - self.given[chosen]
+            value = value * _tilt(row, self.cell[hit], value, away, moving)
         total = self.total[chosen]
         if scale is not None:
             more = placement.given[:, scale] - self.given[chosen, scale]
@@ -81,6 +92,16 @@ class Library:
         sums = np.bincount(row, weights=value, minlength=n)
         value = value * (total / np.maximum(sums, 1e-30))[row]
         return Hits(row, self.cell[hit], value.astype(np.float32))
+
+    def _similar(self, place: Floats, u: Floats) -> Ints:
+        """Number of a similar array for each particle, by a uniform number."""
+        if self.bins is not None:
+            return self.bins.choose(place, u)
+        k = min(self.neighbours, len(self.given))
+        _, near = self._tree.query(place, k=k)
+        n = len(u)
+        found: Ints = near.reshape(n, k)[np.arange(n), (u * k).astype(np.int64)]
+        return found
 
     @cached_property
     def _tree(self) -> Any:
@@ -90,7 +111,8 @@ class Library:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Arrays for an ``.npz`` file, as small as they can be."""
-        return {
+        bins = {} if self.bins is None else self.bins.to_arrays()
+        return bins | {
             "library_given": self.given.astype(np.float32),
             "library_weights": self.weights,
             "library_count": np.diff(self.start).astype(np.uint32),
@@ -153,4 +175,31 @@ class Library:
             total.astype(np.float64),
             least,
             neighbours,
+            Bins.from_arrays(arrays, m, given.shape[1], where) if "bins_axis" in arrays else None,
         )
+
+
+def _tilt(
+    row: Ints, cell: Ints, value: Floats, away: Floats, moving: Sequence[tuple[int, float]]
+) -> Floats:
+    """Factors that move arrays by parts of a cell, shape of `value`.
+
+    A normal law of variance V moves by d where it is multiplied with exp(d x / V).
+
+    Args:
+        row, cell, value: of the hits.
+        away: what is given, less that of the stored particles; how far they are from the middle of
+            the cell is in the last columns, shape ``(n, n_given)``.
+        moving: as for `Library.draw`.
+    """
+    n = len(away)
+    total = np.maximum(np.bincount(row, weights=value, minlength=n), 1e-30)
+    exponent = np.zeros(len(value))
+    for k, (axis, pitch) in enumerate(moving):
+        place = cell[:, axis].astype(np.float64)
+        mean = np.bincount(row, weights=value * place, minlength=n) / total
+        square = np.bincount(row, weights=value * place**2, minlength=n) / total
+        variance = np.maximum(square - mean**2, _NARROWEST)
+        slope = away[:, k - len(moving)] / pitch / variance
+        exponent += slope[row] * (place - mean[row])
+    return np.exp(np.clip(exponent, -_STEEPEST, _STEEPEST))

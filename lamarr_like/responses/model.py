@@ -142,15 +142,18 @@ class LibraryMethod(Method):
 
     Args:
         library: of them.
-        scale: number of the feature of the scale; None for none.
+        response: what they are of.
     """
 
-    def __init__(self, library: Library, scale: int | None) -> None:
-        self.library, self.scale = library, scale
+    def __init__(self, library: Library, response: Response) -> None:
+        self.library = library
+        self.scale = response.feature(response.scale) if response.scale else None
+        axes = [response.axis(shift.axis) for shift in response.shifts]
+        self.moving = [(k, response.axes[k].pitch) for k in axes]
 
     def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
         """See `Method.draw`; `keys` have the shape ``(n,)``."""
-        return self.library.draw(placement, keys, self.scale)
+        return self.library.draw(placement, keys, self.scale, self.moving)
 
 
 class CodesMethod(Method):
@@ -289,7 +292,6 @@ class ResponseSpec(AbstractSpec):
         frame = Frame(response, _table(arrays, "depth", (len(response.shifts), 2), where))
         if self.conditions != tuple(c.name for c in response.conditions):
             raise ArtefactError(f"{where}: its conditions are not those of its response")
-        scale = response.feature(response.scale) if response.scale else None
         if self.method == "library":
             library = Library.from_arrays(
                 arrays, self.least, self.neighbours, where, most=response.cells
@@ -298,7 +300,7 @@ class ResponseSpec(AbstractSpec):
                 len(response.axes),
             ):
                 raise ArtefactError(f"{where}: its library is of another response")
-            return ResponseModel(frame, LibraryMethod(library, scale), where)
+            return ResponseModel(frame, LibraryMethod(library, response), where)
         return ResponseModel(frame, self._codes(frame, arrays, files, where), where)
 
     def _codes(

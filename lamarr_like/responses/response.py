@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class Condition:
     high: float = math.inf
 
 
-FeatureKind = Literal["value", "log", "ratio", "log_norm", "equals"]
+FeatureKind = Literal["value", "log", "ratio", "log_norm", "equals", "above", "fraction"]
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,11 @@ class Feature:
     Args:
         name: of the feature.
         kind: ``value`` of one condition, its ``log``, ``ratio`` of two, ``log_norm``: logarithm of
-            the length of the vector of several, ``equals``: 1 where one has `value`, else 0.
+            the length of the vector of several, ``equals``: 1 where one has `value`, else 0,
+            ``above``: 1 where one is at least `value`, else 0, ``fraction``: how far one is above
+            the next lower whole number, for windows that move by whole cells.
         of: names of the conditions.
-        value: for ``equals``.
+        value: for ``equals`` and ``above``.
     """
 
     name: str
@@ -101,6 +103,10 @@ class Feature:
             return np.asarray(first / others[0])
         if self.kind == "log_norm":
             return np.asarray(0.5 * np.log(first**2 + sum(o**2 for o in others)))
+        if self.kind == "fraction":
+            return np.asarray(first - np.floor(first))
+        if self.kind == "above":
+            return np.asarray((first >= self.value) * 1.0)
         return np.asarray((first == self.value) * 1.0 if self.kind == "equals" else first)
 
 
@@ -109,7 +115,7 @@ class Mirror:
     """The response of the mirrored particle is the mirrored array.
 
     Args:
-        axis: its name.
+        axis: its name; empty where the array stays the same.
         negates: features that change their sign with it.
     """
 
@@ -199,6 +205,23 @@ class Response:
         """Number of a feature by its name."""
         return next(k for k, feature in enumerate(self.features) if feature.name == name)
 
+    def restricted(self, name: str, title: str, conditions: tuple[str, ...]) -> Response:
+        """The same arrays given fewer conditions; features that need others are left out.
+
+        Args:
+            name, title: of the new response.
+            conditions: names of those that are kept.
+
+        Raises:
+            SchemaError: if a symmetry needs a condition that is left out.
+        """
+        features = tuple(f for f in self.features if set(f.of) <= set(conditions))
+        kept = tuple(c for c in self.conditions if c.name in conditions)
+        scale = self.scale if self.scale in [f.name for f in features] else ""
+        return replace(
+            self, name=name, title=title, conditions=kept, features=features, scale=scale
+        )
+
     def checked(self, conditions: ReadColumns, where: str) -> dict[str, Floats]:
         """The conditions in order as float64, shapes ``(n,)``.
 
@@ -260,7 +283,7 @@ class Response:
                 if not math.isfinite(condition[bound]):
                     del condition[bound]
         for feature in plain["features"]:
-            if feature["kind"] != "equals":
+            if feature["kind"] not in ("equals", "above"):
                 del feature["value"]
         return {"schema_version": SCHEMA_VERSION, **_listed(plain)}
 
@@ -316,7 +339,7 @@ _FORM = Record(
             Record(
                 {
                     "name": _WORD,
-                    "kind": Text(("value", "log", "ratio", "log_norm", "equals")),
+                    "kind": Text(get_args(FeatureKind)),
                     "of": Items(_WORD, least=1, most=10),
                     "value": Number(),
                 },
@@ -325,7 +348,9 @@ _FORM = Record(
             least=1,
             most=100,
         ),
-        "mirrors": Items(Record({"axis": _WORD, "negates": _WORDS}, ("axis", "negates")), most=4),
+        "mirrors": Items(
+            Record({"axis": Text(most=100), "negates": _WORDS}, ("axis", "negates")), most=4
+        ),
         "exchanges": Items(
             Record(
                 {
@@ -400,14 +425,17 @@ def _check_names(response: Response, at: Place) -> None:
             (at / where).refuse(f"{twice!r} comes twice")
     if response.cells > MOST_CELLS:
         (at / "axes").refuse(f"{response.cells} cells; {MOST_CELLS} are the most")
-    needs = {"value": 1, "log": 1, "equals": 1, "ratio": 2}
+    needs = {"value": 1, "log": 1, "equals": 1, "above": 1, "fraction": 1, "ratio": 2}
     for i, feature in enumerate(response.features):
         place = at / "features" / i
         _known(feature.of, conditions, place / "of", "condition")
         if len(feature.of) != needs.get(feature.kind, len(feature.of)):
             (place / "of").refuse(f"{feature.kind} is of {needs[feature.kind]}")
     for i, mirror in enumerate(response.mirrors):
-        _known((mirror.axis,), axes, at / "mirrors" / i / "axis", "axis")
+        if mirror.axis:
+            _known((mirror.axis,), axes, at / "mirrors" / i / "axis", "axis")
+        elif not mirror.negates:
+            (at / "mirrors" / i / "negates").refuse("without an axis it must negate something")
         _known(mirror.negates, features, at / "mirrors" / i / "negates", "feature")
     for i, exchange in enumerate(response.exchanges):
         _known(exchange.axes, axes, at / "exchanges" / i / "axes", "axis")

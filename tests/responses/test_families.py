@@ -48,7 +48,7 @@ SMALL = {
 }
 """Settings of a short training, of which each family takes those that it has."""
 
-STEPS = {"library": 2000, "gan": 500, "vae": 700}
+STEPS = {"library": 2000, "table": 4000, "gan": 500, "vae": 700}
 
 
 def small(family, **further):

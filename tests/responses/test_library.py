@@ -7,12 +7,12 @@ import pytest
 from blobs import BLOBS, blobs
 
 from lamarr_like.errors import ArtefactError, TrainingError
-from lamarr_like.responses.config import LibraryConfig
+from lamarr_like.responses.config import LibraryConfig, TableConfig
 from lamarr_like.responses.features import features
 from lamarr_like.responses.frame import Frame
 from lamarr_like.responses.hits import hits_of
-from lamarr_like.responses.library import LOG_STEP, Library
-from lamarr_like.responses.training.library import fit_library, sensitivities
+from lamarr_like.responses.library import LOG_STEP, Library, _tilt
+from lamarr_like.responses.training.library import fit_library, fit_table, sensitivities
 from lamarr_like.statistics.two_sample import c2st
 
 
@@ -46,6 +46,31 @@ def test_others_get_what_can_hardly_be_told_apart(trained):
     auc = c2st(a, b, given, trees=50, depth=4)
     assert auc.value < 0.65
     assert abs(a["response"].mean() - b["response"].mean()) < 0.01
+
+
+def test_tables_move_arrays_within_a_cell():
+    """A normal pulse by parts of a cell, its width and the other axis as they were."""
+    place = np.arange(-6, 7)
+    pulse = np.exp(-0.5 * (place / 1.2) ** 2)
+    cell = np.stack([np.tile(place, 3), np.zeros(39, int)], axis=1)
+    row, value = np.repeat(np.arange(3), 13), np.tile(pulse, 3)
+    away = np.array([[9.0, 0.0, 0.5], [9.0, 0.4, 0.5], [9.0, -0.2, 0.5]])
+    factor = _tilt(row, cell, value, away, [(0, 2.0), (1, 1.0)])
+    moved = (value * factor).reshape(3, 13)
+    share = moved / moved.sum(axis=1)[:, None]
+    mean = share @ place
+    assert mean == pytest.approx([0, 0.2, -0.1], abs=0.002)
+    assert share @ place**2 - mean**2 == pytest.approx(1.44, rel=0.01)
+
+
+def test_a_table_is_the_library_looked_up_in_bins():
+    """Another sample's particles get arrays as near, and the scaled sums are the same."""
+    table = fit_table(blobs(3000), TableConfig(neighbours=2), progress=False).model()
+    assert table._method.library.bins is not None and table._method.moving
+    sample = blobs(500, seed=9)
+    drawn = table.draw(sample.conditions, 1)
+    ratio = drawn.sum(axis=(1, 2)) / sample.arrays.sum(axis=(1, 2))
+    assert ratio.mean() == pytest.approx(1, abs=0.03)
 
 
 def test_what_changes_the_arrays_counts():

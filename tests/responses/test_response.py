@@ -38,9 +38,13 @@ def test_features_are_what_their_kinds_say():
         "ratio": ([0.75, 0.5], ("a", "b")),
         "log_norm": (np.log([5, np.sqrt(5)]), ("a", "b")),
         "equals": ([1, 0], ("a",)),
+        "above": ([1, 0], ("a",)),
     }
     for kind, (expected, of) in kinds.items():
         assert np.allclose(Feature("f", kind, of, 3.0)(given), expected)
+    assert np.allclose(
+        Feature("f", "fraction", ("a",))({"a": np.array([2.25, -0.25])}), [0.25, 0.75]
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,7 @@ def test_features_are_what_their_kinds_say():
         (("features", 1, "of"), ["tx", "ty"], "log is of 1"),
         (("features", 1, "kind"), "exp", "unknown"),
         (("mirrors", 0, "axis"), "z", "'z' is no axis"),
+        (("mirrors", 0), {"axis": "", "negates": []}, "must negate something"),
         (("exchanges", 0, "pairs", 0), ["tx", "tz"], "'tz' is no feature"),
         (("axes", 1, "pitch"), 2.0, "must have the same cells"),
         (("shifts", 0, "slope"), "tz", "'tz' is no feature"),

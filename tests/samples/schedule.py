@@ -62,6 +62,7 @@ FAST = frozenset(
         "test_layout.py",
         "test_moved.py",
         "test_public_api.py",
+        "tpc/test_readout.py",
         "training/test_weights.py",
         "validation/stages/test_calibration.py",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,9 +11,10 @@ from ...arrays import Floats
 from ...errors import TrainingError
 from ...nets.sample import archive, data_digest, split, stream
 from ...nets.trained import TrainedModel, training_record
+from ..bins import Bins
 from ..blocks import Layout, Shells
 from ..codes import Codes, scaled
-from ..config import LibraryConfig
+from ..config import LibraryConfig, TableConfig
 from ..frame import Frame, Placement
 from ..hits import Hits
 from ..library import LOG_STEP, Library
@@ -20,8 +22,27 @@ from ..response import Response
 from ..samples import ResponseSample
 from .judge import HeldOut, base_spec
 
+MEASURED = 50_000
+"""Most arrays that weights are measured on."""
+
 _SHARPEST = 1e6
 _LEVELS = 255
+
+
+def fit_table(
+    sample: ResponseSample, settings: TableConfig, *, progress: bool = True
+) -> TrainedModel:
+    """Store a sample in bins of similar particles (see `lamarr_like.responses.bins`).
+
+    Args:
+        sample: detailed arrays.
+        settings: of the table.
+        progress: not used: it takes seconds.
+
+    Raises:
+        TrainingError: if the sample holds next to nothing.
+    """
+    return fit_library(sample, settings, progress=progress)
 
 
 def fit_library(
@@ -46,7 +67,9 @@ def fit_library(
     frame = Frame.fit(response, stored.seen, stored.arrays)
     placement = frame.place(stored.seen)
     hits = placement.to_frame(stored.hits)
-    weights = _weights(response, placement, hits)
+    measured = stored.take(slice(0, MEASURED))
+    place = frame.place(measured.seen)
+    weights = _weights(response, place, place.to_frame(measured.hits))
     least = float(hits.value.min())
     level = np.rint(np.log(hits.value / least) / LOG_STEP)
     if level.max() > _LEVELS:
@@ -64,6 +87,9 @@ def fit_library(
         least,
         settings.neighbours,
     )
+    if isinstance(settings, TableConfig):
+        bins = Bins.fit(library.given * weights, settings.neighbours)
+        library = replace(library, bins=bins)
     spec = base_spec(response, settings) | {
         "method": "library",
         "least": least,
