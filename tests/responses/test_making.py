@@ -94,7 +94,7 @@ def test_responses_go_by_their_names(monkeypatch, tmp_path):
     offered = {"blobs": DECLARED, "wrong": DECLARED}
     monkeypatch.setattr(plugins, "load", lambda group, name, error: offered.get(name))
     monkeypatch.setattr(plugins, "installed", lambda group: list(offered))
-    assert find_response("blobs") is BLOBS and known() == ["ecal_shower", "blobs", "wrong"]
+    assert find_response("blobs") is BLOBS and known() == [*RESPONSES, "blobs", "wrong"]
     with pytest.raises(SchemaError, match="no Declared response of that name"):
         find_declared("wrong")
 
