@@ -5,9 +5,9 @@ larger and larger blocks outside, as AtlFast3 cuts its calorimeter into voxels a
 (ATLAS Collaboration, Comput. Softw. Big Sci. 6 (2022) 7, arXiv:2109.02551), it is told by some
 sixty numbers, and nothing is lost but where inside an outer block its cells are.
 
-A code is what a block holds, and the first one the sum of all: a draw takes the sum that was drawn,
-and shares it among the blocks as their energies are.  So any codes whatever give arrays of the right
-sum without a negative cell.
+A code is what a block holds, and the first one the sum of all: a draw takes the sum that was drawn
+and shares it among the blocks as their energies are.  So any codes whatever give arrays of the
+right sum without a negative cell.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def fewer(response: Response, shells: Shells, most: int) -> Shells:
         shells: how blocks grow if there is room.
         most: codes; more come only where one slice and the smallest shells have more.
     """
-    while _cuts(response, shells) * sum(map(len, _shells(response, shells))) > most:
+    while _cuts(response, shells) * sum(map(len, _shells(response, shells))) >= most:
         if shells.core > 0 and response.shifts:
             shells = replace(shells, core=shells.core - 1)
         elif shells.widths and response.shifts:

@@ -1,8 +1,8 @@
 """Energies as normal scores at each scale, those of empty blocks among them.
 
-A block may be empty: such atoms become an interval at the lower end of a normal law, into which they
-are spread evenly (the randomised quantile residuals of Dunn and Smyth, J. Comput. Graph. Stat. 5
-(1996) 236).  So any generator of smooth vectors can draw them.
+A block may be empty: such atoms become an interval at the lower end of a normal law, into which
+they are spread evenly (the randomised quantile residuals of Dunn and Smyth, J. Comput. Graph. Stat.
+5 (1996) 236).  So any generator of smooth vectors can draw them.
 
 How often a block is empty, and how little one may hold, changes much with the energy of the
 particle: the tables are those of several scales, and a law in between is between theirs.  With one
