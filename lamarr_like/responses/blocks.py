@@ -5,10 +5,9 @@ larger and larger blocks outside, as AtlFast3 cuts its calorimeter into voxels a
 (ATLAS Collaboration, Comput. Softw. Big Sci. 6 (2022) 7, arXiv:2109.02551), it is told by some
 sixty numbers, and nothing is lost but where inside an outer block its cells are.
 
-The blocks are the leaves of a tree: slices along the axes that do not move with the particle, in
-them shells about the middle, in these blocks.  Each node shares what it has among its children one
-after the other: a code is the share that a child takes of what is left (a broken stick).  So any
-codes whatever give arrays of the right sum without a negative cell.
+A code is what a block holds, and the first one the sum of all: a draw takes the sum that was drawn
+and shares it among the blocks as their energies are.  So any codes whatever give arrays of the
+right sum without a negative cell.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -32,14 +31,6 @@ MOST_BLOCKS = 4096
 
 Interval = tuple[int, int]
 """First cell and the one behind the last."""
-
-
-class Stick(NamedTuple):
-    """One share: of the leaves from `start` to `end` those to `stop`."""
-
-    start: int
-    stop: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -70,8 +61,6 @@ class Layout:
     Attributes:
         low, high: first cell of each block along each axis and the one behind the last, shape
             ``(n_blocks, rank)``.
-        sticks: the shares, from the root downwards; code 0 is the sum, code ``1 + k`` the share
-            of stick ``k``.
     """
 
     def __init__(self, response: Response, shells: Shells) -> None:
@@ -79,19 +68,24 @@ class Layout:
         moving = _moving(response)
         around = _shells(response, shells)
         _few(_cuts(response, shells) * sum(map(len, around)))
-        tree = [
-            [[_box(cut, block, moving) for block in shell] for shell in around]
+        boxes = [
+            _box(cut, block, moving)
             for cut in product(*_slices(response, moving, shells.slices))
+            for shell in around
+            for block in shell
         ]
-        boxes = [box for cut in tree for shell in cut for box in shell]
         self.low = np.array([[i[0] for i in box] for box in boxes], dtype=np.int64)
         self.high = np.array([[i[1] for i in box] for box in boxes], dtype=np.int64)
-        self.sticks = tuple(_sticks([[len(shell) for shell in cut] for cut in tree]))
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return len(self.low)
 
     @property
     def n_codes(self) -> int:
-        """Number of codes, which is that of blocks."""
-        return len(self.low)
+        """Number of codes: the sum, and what each block holds."""
+        return len(self.low) + 1
 
     @cached_property
     def _table(self) -> tuple[Ints, Ints]:
@@ -115,39 +109,20 @@ class Layout:
             hits: in the frame.
             n: number of particles.
         """
-        flat = hits.row * self.n_codes + self.block_of(hits.cell)
-        found = np.bincount(flat, weights=hits.value, minlength=n * self.n_codes)
-        return found.reshape(n, self.n_codes).astype(np.float64)
+        flat = hits.row * self.n_blocks + self.block_of(hits.cell)
+        found = np.bincount(flat, weights=hits.value, minlength=n * self.n_blocks)
+        return found.reshape(n, self.n_blocks).astype(np.float64)
 
-    def shares(self, energies: Floats) -> Floats:
-        """Sum and shares, shape ``(n, n_codes)``; NaN where there is nothing left to share."""
-        cumulated = np.zeros((len(energies), self.n_codes + 1))
-        np.cumsum(energies, axis=1, out=cumulated[:, 1:])
-        # Exactly nothing where all blocks are empty, whatever the rounding of the sums.
-        filled = np.zeros_like(cumulated, dtype=np.int64)
-        np.cumsum(energies > 0, axis=1, out=filled[:, 1:])
-        found = np.empty_like(energies)
-        found[:, 0] = cumulated[:, -1]
-        for k, (start, stop, end) in enumerate(self.sticks, 1):
-            with np.errstate(invalid="ignore", divide="ignore"):
-                share = (cumulated[:, stop] - cumulated[:, start]) / (
-                    cumulated[:, end] - cumulated[:, start]
-                )
-            none = filled[:, stop] == filled[:, start]
-            every = filled[:, end] == filled[:, stop]
-            share[none], share[every] = 0.0, 1.0
-            share[none & every] = np.nan
-            found[:, k] = share
+    def amounts(self, energies: Floats) -> Floats:
+        """The sum, and what each block holds, shape ``(n, n_codes)``."""
+        return np.concatenate([energies.sum(axis=1, keepdims=True), energies], axis=1)
+
+    def blocks(self, amounts: Floats) -> Floats:
+        """What each block holds so that the sum is that of the first column, ``(n, n_blocks)``."""
+        energies = amounts[:, 1:]
+        sums = np.maximum(energies.sum(axis=1, keepdims=True), 1e-30)
+        found: Floats = energies * (amounts[:, :1] / sums)
         return found
-
-    def blocks(self, shares: Floats) -> Floats:
-        """What each block holds for some sums and shares, shape ``(n, n_blocks)``."""
-        held: dict[Interval, Floats] = {(0, self.n_codes): shares[:, 0]}
-        for k, (start, stop, end) in enumerate(self.sticks, 1):
-            whole = held.pop((start, end))
-            held[start, stop] = whole * shares[:, k]
-            held[stop, end] = whole - held[start, stop]
-        return np.stack([held[k, k + 1] for k in range(self.n_codes)], axis=1)
 
     def to_json(self) -> dict[str, Any]:
         """Settings that make the layout again."""
@@ -169,7 +144,7 @@ def fewer(response: Response, shells: Shells, most: int) -> Shells:
         shells: how blocks grow if there is room.
         most: codes; more come only where one slice and the smallest shells have more.
     """
-    while _cuts(response, shells) * sum(map(len, _shells(response, shells))) > most:
+    while _cuts(response, shells) * sum(map(len, _shells(response, shells))) >= most:
         if shells.core > 0 and response.shifts:
             shells = replace(shells, core=shells.core - 1)
         elif shells.widths and response.shifts:
@@ -235,20 +210,3 @@ def _box(
     fixed, moved = iter(cut), iter(block)
     rank = len(cut) + len(block)
     return tuple(next(moved if k in moving else fixed) for k in range(rank))
-
-
-def _sticks(tree: list[list[int]]) -> Iterator[Stick]:
-    """Shares of the tree: of the whole among slices, of a slice among shells, of a shell."""
-    cuts = np.cumsum([0, *(sum(cut) for cut in tree)])
-    yield from _broken(cuts)
-    for first, cut in zip(cuts, tree, strict=False):
-        shells = first + np.cumsum([0, *cut])
-        yield from _broken(shells)
-        for start, size in zip(shells, cut, strict=False):
-            yield from _broken(start + np.arange(size + 1))
-
-
-def _broken(edges: Any) -> Iterator[Stick]:
-    """One child after the other takes its share of what is left."""
-    for start, stop in pairwise(edges[:-1]):
-        yield Stick(int(start), int(stop), int(edges[-1]))

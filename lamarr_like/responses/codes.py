@@ -1,8 +1,8 @@
-"""Sums and shares as normal scores at each scale, empty and full ones among them.
+"""Energies as normal scores at each scale, those of empty blocks among them.
 
-A block may be empty, or take all that is left: such atoms become intervals at the lower and upper
-end of a normal law, into which they are spread evenly (the randomised quantile residuals of Dunn
-and Smyth, J. Comput. Graph. Stat. 5 (1996) 236).  So any generator of smooth vectors can draw them.
+A block may be empty: such atoms become an interval at the lower end of a normal law, into which
+they are spread evenly (the randomised quantile residuals of Dunn and Smyth, J. Comput. Graph. Stat.
+5 (1996) 236).  So any generator of smooth vectors can draw them.
 
 How often a block is empty, and how little one may hold, changes much with the energy of the
 particle: the tables are those of several scales, and a law in between is between theirs.  With one
@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ..arrays import Floats, Ints
-from .blocks import Layout
+from .response import Response
 
 KNOTS = 100
 """Values of a table."""
@@ -28,7 +28,7 @@ SCALES = 10
 """Most scales that there are tables of."""
 
 MOST_LOG = 300.0
-"""Greatest logarithm of a sum, greatest log-odds of a share."""
+"""Greatest logarithm of an energy."""
 
 _REACH = 4.5
 _LEAST_ROWS = 500
@@ -37,79 +37,67 @@ _LEAST_ROWS = 500
 
 @dataclass(frozen=True)
 class Codes:
-    """Scores of sums and shares.
+    """Scores of energies.
 
     Args:
         scales: that the tables are of, ascending, shape ``(n_scales,)``.
-        knots: values of each code at scores spaced evenly over ``[-4.5, 4.5]`` within its range;
-            logarithms for the sum, log-odds for shares; shape ``(n_scales, n_codes, n_knots)``.
-        empty, full: probability of nothing and of all, shape ``(n_scales, n_codes)``.
+        knots: logarithms of the energies at scores spaced evenly over ``[-4.5, 4.5]`` within their
+            range, shape ``(n_scales, n_codes, n_knots)``.
+        empty: probability of nothing, shape ``(n_scales, n_codes)``.
     """
 
     scales: Floats
     knots: Floats
     empty: Floats
-    full: Floats
 
     @classmethod
-    def fit(cls, shares: Floats, scale: Floats | None = None, n_knots: int = KNOTS) -> Codes:
+    def fit(cls, amounts: Floats, scale: Floats | None = None, n_knots: int = KNOTS) -> Codes:
         """From a sample.
 
         Args:
-            shares: as of `Layout.shares`, the sum already divided by its scale.
+            amounts: as of `Layout.amounts`, shape ``(n, n_codes)``.
             scale: of each particle, shape ``(n,)``; one table for all if None.
             n_knots: knots of each table.
         """
-        n_scales = 1 if scale is None else min(SCALES, max(len(shares) // _LEAST_ROWS, 1))
-        order = np.arange(len(shares)) if scale is None else np.argsort(scale, kind="stable")
+        n_scales = 1 if scale is None else min(SCALES, max(len(amounts) // _LEAST_ROWS, 1))
+        order = np.arange(len(amounts)) if scale is None else np.argsort(scale, kind="stable")
         parts = np.array_split(order, n_scales)
-        tables = [_tables(shares[rows], n_knots) for rows in parts]
-        knots, empty, full = (np.stack(table) for table in zip(*tables, strict=True))
+        tables = [_tables(amounts[rows], n_knots) for rows in parts]
+        knots, empty = (np.stack(table) for table in zip(*tables, strict=True))
         at = np.zeros(1) if scale is None else np.array([scale[rows].mean() for rows in parts])
-        return cls(at, knots, empty, full)
+        return cls(at, knots, empty)
 
-    def scores(self, shares: Floats, uniforms: Floats, scale: Floats | None = None) -> Floats:
-        """Scores of shares, shape ``(n, n_codes)``.
+    def scores(self, amounts: Floats, uniforms: Floats, scale: Floats | None = None) -> Floats:
+        """Scores of energies, shape ``(n, n_codes)``.
 
         Args:
-            shares: as for `fit`.
-            uniforms: numbers in (0, 1) that spread the atoms, shape ``(n, n_codes)``.
+            amounts: as for `fit`.
+            uniforms: numbers in (0, 1) that spread the empty ones, shape ``(n, n_codes)``.
             scale: as for `fit`.
         """
-        found = np.empty_like(shares)
-        below, part = self._between(scale, len(shares))
-        for k in range(shares.shape[1]):
-            values, u = shares[:, k], uniforms[:, k].copy()
-            empty, full = (
-                _mixed(table[below, k], table[below + 1, k], part)
-                for table in (self._padded(self.empty), self._padded(self.full))
-            )
-            known = ~np.isnan(values)
-            none, every = known & (values <= 0), known & (values >= 1) & (k > 0)
-            free = np.flatnonzero(known & ~none & ~every)
-            u[none] *= empty[none]
-            u[every] = 1 - full[every] * u[every]
-            padded = self._padded(self.knots)[:, k]
-            knots = _mixed(padded[below[free]], padded[below[free] + 1], part[free][:, None])
-            within = ndtr(_position(knots, _smooth(values[free], k)))
-            # As far from the atoms as can be where a table knows none that is free.
-            u[free] = empty[free] + np.maximum(1 - empty[free] - full[free], 0) * within
+        found = np.empty_like(amounts)
+        below, part = self._between(scale, len(amounts))
+        padded, none = self._padded(self.knots), self._padded(self.empty)
+        for k in range(amounts.shape[1]):
+            values, u = amounts[:, k], uniforms[:, k].copy()
+            empty = _mixed(none[below, k], none[below + 1, k], part)
+            free = np.flatnonzero(values > 0)
+            u[values <= 0] *= empty[values <= 0]
+            low, high = padded[below[free], k], padded[below[free] + 1, k]
+            within = ndtr(_position(_mixed(low, high, part[free][:, None]), np.log(values[free])))
+            u[free] = empty[free] + (1 - empty[free]) * within
             found[:, k] = ndtri(np.clip(u, 1e-9, 1 - 1e-9))
         return found
 
-    def shares(self, scores: Floats, scale: Floats | None = None) -> Floats:
+    def amounts(self, scores: Floats, scale: Floats | None = None) -> Floats:
         """The opposite of `scores`."""
         n_knots = self.knots.shape[2]
         below, part = self._between(scale, len(scores))
         row, weight = below[:, None], part[:, None]
-        knots = self._padded(self.knots)
-        empty, full = (
-            _mixed(table[below], table[below + 1], weight)
-            for table in (self._padded(self.empty), self._padded(self.full))
-        )
+        knots, none = self._padded(self.knots), self._padded(self.empty)
+        empty = _mixed(none[below], none[below + 1], weight)
         u = ndtr(scores)
-        inner = np.maximum(1 - empty - full, 1e-12)
-        within = ndtri(np.clip((u - empty) / inner, 1e-6, 1 - 1e-6))
+        within = ndtri(np.clip((u - empty) / np.maximum(1 - empty, 1e-12), 1e-6, 1 - 1e-6))
         position = np.clip(0.5 * (within / _REACH + 1), 0, 1) * (n_knots - 1)
         cell = np.minimum(position.astype(np.int64), n_knots - 2)
         columns = np.arange(knots.shape[1])
@@ -117,14 +105,8 @@ class Codes:
             _mixed(knots[row, columns, at], knots[row + 1, columns, at], weight)
             for at in (cell, cell + 1)
         )
-        values = low + (position - cell) * (high - low)
-        found: Floats = np.empty_like(values)
-        found[:, 0] = np.exp(values[:, 0])
-        found[:, 1:] = 1 / (1 + np.exp(-values[:, 1:]))
+        found: Floats = np.exp(low + (position - cell) * (high - low))
         found[u < empty] = 0.0
-        whole = u > 1 - full
-        whole[:, 0] = False
-        found[whole] = 1.0
         return found
 
     def _between(self, scale: Floats | None, n: int) -> tuple[Ints, Floats]:
@@ -146,35 +128,28 @@ class Codes:
             "code_scales": self.scales,
             "code_knots": self.knots.astype(np.float32),
             "code_empty": self.empty,
-            "code_full": self.full,
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Codes:
         """The opposite of `to_arrays`."""
         return cls(
-            arrays["code_scales"],
-            arrays["code_knots"].astype(np.float64),
-            arrays["code_empty"],
-            arrays["code_full"],
+            arrays["code_scales"], arrays["code_knots"].astype(np.float64), arrays["code_empty"]
         )
 
 
-def _tables(shares: Floats, n_knots: int) -> tuple[Floats, Floats, Floats]:
-    """Knots, empty and full ones of one scale, shapes ``(n_codes, n_knots)`` and ``(n_codes,)``."""
-    n_codes = shares.shape[1]
-    knots = np.zeros((n_codes, n_knots))
-    empty, full = np.zeros(n_codes), np.zeros(n_codes)
+def _tables(amounts: Floats, n_knots: int) -> tuple[Floats, Floats]:
+    """Knots and empty ones of one scale, shapes ``(n_codes, n_knots)`` and ``(n_codes,)``."""
+    n_codes = amounts.shape[1]
+    knots, empty = np.zeros((n_codes, n_knots)), np.zeros(n_codes)
     grid = ndtr(np.linspace(-_REACH, _REACH, n_knots))
     for k in range(n_codes):
-        values = shares[~np.isnan(shares[:, k]), k]
-        free = values[_free(values, k)]
-        n = max(len(values), 1)
-        empty[k] = (values <= 0).sum() / n
-        full[k] = 0.0 if k == 0 else (values >= 1).sum() / n
+        values = amounts[:, k]
+        free = values[values > 0]
+        empty[k] = 1 - len(free) / max(len(values), 1)
         if len(free):
-            knots[k] = np.quantile(_smooth(free, k), grid)
-    return knots, empty, full
+            knots[k] = np.quantile(np.log(free), grid)
+    return knots, empty
 
 
 def _mixed(low: Floats, high: Floats, part: Floats) -> Floats:
@@ -199,29 +174,18 @@ def _position(knots: Floats, values: Floats) -> Floats:
     return found
 
 
-def _free(values: Floats, k: int) -> np.ndarray:
-    return (values > 0) & ((values < 1) | (k == 0))
-
-
-def _smooth(values: Floats, k: int) -> Floats:
-    """Logarithm of a sum, log-odds of a share."""
-    found: Floats = np.log(values) if k == 0 else np.log(values) - np.log1p(-values)
-    return found
-
-
-def scaled(layout: Layout, shares: Floats, given: Floats, back: bool = False) -> Floats:
-    """Shares whose sum is in units of the response's scale (or, `back`, in its own unit).
+def scaled(response: Response, amounts: Floats, given: Floats, back: bool = False) -> Floats:
+    """Energies in units of the response's scale (or, `back`, in its own unit).
 
     Args:
-        layout: of the blocks.
-        shares: as of `Layout.shares`, shape ``(n, n_codes)``.
+        response: declaration.
+        amounts: as of `Layout.amounts`, shape ``(n, n_codes)``.
         given: as of `Placement.given`, shape ``(n, n_given)``.
         back: from those units.
     """
-    response = layout.response
     if not response.scale:
-        return shares
-    found = shares.copy()
-    factor = np.exp(np.minimum(given[:, response.feature(response.scale)], MOST_LOG))
-    found[:, 0] = found[:, 0] * factor if back else found[:, 0] / factor
+        return amounts
+    log_scale = given[:, [response.feature(response.scale)]]
+    factor = np.exp(np.clip(log_scale, -MOST_LOG, MOST_LOG))
+    found: Floats = amounts * factor if back else amounts / factor
     return found

@@ -191,10 +191,10 @@ class CodesMethod(Method):
         given = np.clip((placement.given - self.mean) / self.sd, -_FAR, _FAR)
         scores = self.scores(given.astype(np.float32), keys, steps).astype(np.float64)
         sizes = None if self.scale is None else placement.given[:, self.scale]
-        shares = self.codes.shares(scores, sizes)
-        shares = scaled(self.layout, shares, placement.given, back=True)
-        least = self.layout.response.threshold
-        nodes, block = blocks_of(self.layout, placement, self.layout.blocks(shares), least)
+        response = self.layout.response
+        amounts = scaled(response, self.codes.amounts(scores, sizes), placement.given, back=True)
+        least = response.threshold
+        nodes, block = blocks_of(self.layout, placement, self.layout.blocks(amounts), least)
         with np.errstate(over="ignore"):
             of_nodes = mix(keys[nodes.row] + (block.astype(np.uint64) + np.uint64(1)) * GOLDEN)
         return fill(nodes, of_nodes, given, self.filling, scale=self.scale, least=least)
@@ -320,13 +320,12 @@ class ResponseSpec(AbstractSpec):
             "code_scales": _table(arrays, "code_scales", knots.shape[:1], where),
             "code_knots": _table(arrays, "code_knots", knots.shape, where),
             "code_empty": _table(arrays, "code_empty", knots.shape[:2], where),
-            "code_full": _table(arrays, "code_full", knots.shape[:2], where),
         }
-        knots, empty, full = tables["code_knots"], tables["code_empty"], tables["code_full"]
+        knots, empty = tables["code_knots"], tables["code_empty"]
         if (
             np.abs(knots).max() > MOST_LOG
             or (np.diff(tables["code_scales"]) < 0).any()
-            or not ((empty >= 0) & (full >= 0) & (empty + full <= 1 + 1e-9)).all()
+            or not ((empty >= 0) & (empty <= 1)).all()
         ):
             raise ArtefactError(f"{where}: the tables of the codes are out of bounds")
         filling = None

@@ -106,11 +106,12 @@ def fit_codes(
     mean = placement.given.mean(axis=0)
     sd = np.where(placement.given.std(axis=0) > 1e-9, placement.given.std(axis=0), 1.0)
     given = (placement.given - mean) / sd
-    shares = scaled(layout, layout.shares(layout.energies(hits, len(learnt))), placement.given)
+    amounts = layout.amounts(layout.energies(hits, len(learnt)))
+    amounts = scaled(response, amounts, placement.given)
     scale = response.feature(response.scale) if response.scale else None
     sizes = None if scale is None else placement.given[:, scale]
-    codes = Codes.fit(shares, sizes)
-    scores = codes.scores(shares, stream(config.seed, "atoms").random(shares.shape), sizes)
+    codes = Codes.fit(amounts, sizes)
+    scores = codes.scores(amounts, stream(config.seed, "atoms").random(amounts.shape), sizes)
     fixed = {
         "transforms.npz": archive(
             {"depth": frame.depth, "given_mean": mean, "given_sd": sd, **codes.to_arrays()}

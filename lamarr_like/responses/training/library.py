@@ -122,8 +122,8 @@ def _weights(response: Response, placement: Placement, hits: Hits) -> Floats:
     """
     n = len(placement.given)
     layout = Layout(response, Shells())
-    shares = scaled(layout, layout.shares(layout.energies(hits, n)), placement.given)
-    scores = Codes.fit(shares).scores(shares, stream(1, "library").random(shares.shape))
+    amounts = scaled(response, layout.amounts(layout.energies(hits, n)), placement.given)
+    scores = Codes.fit(amounts).scores(amounts, stream(1, "library").random(amounts.shape))
     count = np.log1p(np.bincount(hits.row, minlength=n))
     entries = [response.feature(shift.feature) for shift in response.shifts]
     kept = np.setdiff1d(np.arange(placement.given.shape[1]), entries)
