@@ -215,5 +215,5 @@ class DiffusionConfig(CodesConfig):
     steps: int = 10_000
     hidden: int = 256
     depth: int = 4
-    draw_steps: int = 16
+    draw_steps: int = 32
     clip: float = 1.0

@@ -202,9 +202,7 @@ class CodesMethod(Method):
     def scores(self, given: Floats32, keys: Keys, steps: int) -> Floats32:
         """Normal scores of the codes, shape ``(n, n_codes)``.
 
-        From noise to codes by Euler's rule: the midpoint rule gets near the end of the flow in two
-        evaluations of the network, but no nearer to the sample than Euler's sixteen steps, whose
-        widths are a little smaller than those of the flow.
+        From noise to codes by Euler's rule.
         """
         uniforms, normals = _noise(keys, self.noise)
         if not self.steps:
