@@ -200,7 +200,7 @@ def fill(
         scale: number of the feature of the scale; None for none.
         least: smallest value of a cell.
     """
-    done: list[Nodes] = []
+    done = [nodes.take(np.zeros(0, dtype=np.int64))]
     while len(nodes.row):
         single = ((nodes.high - nodes.low) == 1).all(axis=1)
         done.append(nodes.take(single))

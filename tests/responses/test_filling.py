@@ -73,6 +73,15 @@ def test_blocks_are_filled_alike_whatever_shares_the_call(made, even):
         assert np.array_equal(whole.value[one], part.value[two])
 
 
+def test_nothing_is_nothing(made, even):
+    for network in (even, None):
+        nodes, _ = blocks(made)
+        none = nodes.take(np.zeros(0, dtype=np.int64))
+        keys = np.zeros(0, np.uint64)
+        hits = filling.fill(none, keys, made[1].given, network, scale=SCALE, least=1.0)
+        assert hits.row.shape == (0,) and hits.cell.shape == (0, 2) and hits.value.shape == (0,)
+
+
 def test_shares_of_a_sample_are_those_of_its_halves(made):
     sample, placement = made
     hits = placement.to_frame(sample.hits)
