@@ -14,6 +14,7 @@ import numpy as np
 
 from ...arrays import Floats, Ints
 from ...responses.model import ResponseModel
+from ...statistics.binned import share_error
 from ...system.progress import progress as progress_bar
 from ...tpc.events import Errors, Event, fit_tracks, match, measure_errors, run_events
 from ...tpc.fit import PARAMETERS, Fitted
@@ -214,6 +215,21 @@ def _width(values: Floats) -> float:
     return float(np.quantile(np.abs(values), _QUANTILE)) if len(values) else float("nan")
 
 
+def figure_error(label: str, value: Floats, n: Floats) -> Floats:
+    """Statistical error of a figure, shape of `value`.
+
+    Args:
+        label: as of `Row`.
+        value: the figure.
+        n: tracks behind it.
+    """
+    if label == "efficiency":
+        return share_error(value * n, n)
+    # The median of chi2/NDF of 100 degrees of freedom, its spread a seventh.
+    relative = 0.25 if label == "chi2" else _OF_QUANTILE
+    return np.asarray(relative * value / np.sqrt(n))
+
+
 def _measurements(rows: list[Row], models: list[str]) -> Iterator[Measurement]:
     """Generators beside the detailed simulation, over all momenta and in bins."""
     real = [row for row in rows if row.simulation == DETAILED]
@@ -221,13 +237,9 @@ def _measurements(rows: list[Row], models: list[str]) -> Iterator[Measurement]:
     for name in models:
         drawn = [row for row in rows if row.simulation == name]
         n = np.array([row.tracks for row in real], dtype=np.float64)
-        sigma = _OF_QUANTILE * np.sqrt(2 / n)
         for group, label in (
             *(("resolution", axis) for axis in "xyz"), ("fit", "chi2"), ("efficiency", "efficiency")
         ):  # fmt: skip
             a, b = (np.array([getattr(row, label) for row in side]) for side in (real, drawn))
-            # The median of chi2/NDF of 100 degrees of freedom, its spread a seventh.
-            error = {"resolution": sigma * a, "fit": 0.25 * np.sqrt(2 / n) * a}.get(
-                group, np.sqrt(np.maximum(2 * a * (1 - a), 1 / n) / n)
-            )
+            error = np.sqrt(2) * figure_error(label, a, n)
             yield Measurement(group, name, label, b - a, error, a, n, places)

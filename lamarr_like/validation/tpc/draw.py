@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays import Floats, Ints
 from ...tpc.geometry import BUCKETS
 from ...tpc.readout import SPAN, STRIDE, Readout
 from ..page import Drawing
 from ..series import Look, Series, panels_of, series, series_sheet
 from ..sheets import new_sheet
-from .compute import DETAILED, EDGES, Row, TpcComparison
+from .compute import DETAILED, EDGES, Row, TpcComparison, figure_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,20 +52,14 @@ def _against_pt(rows: list[Row]) -> Figure:
         for name in names:
             bins = [row for row in rows if row.simulation == name][1:]
             found = np.array([getattr(row, label) for row in bins])
-            n = np.array([max(row.tracks, 1) for row in bins])
-            values[name] = found, _error(label, found, n)
+            n = np.array([max(row.tracks, 1) for row in bins], dtype=np.float64)
+            values[name] = found, figure_error(label, found, n)
         for i, name in enumerate(names[1:]):
             reference = (None, None) if i else values[DETAILED]
             labels = (title, "transverse momentum [GeV]", title)
             look = Look(name=name, beside=DETAILED, log_x=True)
             shown.append(series(labels, EDGES, *values[name], *reference, **look))
     return series_sheet("", panels_of(shown), columns=3)
-
-
-def _error(label: str, found: Floats, n: Ints) -> Floats:
-    if label == "efficiency":
-        return np.asarray(np.sqrt(np.maximum(found * (1 - found), 1 / n) / n))
-    return np.asarray(found * (0.25 if label == "chi2" else 1.0) / np.sqrt(n))
 
 
 def _chi2(comparison: TpcComparison) -> Figure:
