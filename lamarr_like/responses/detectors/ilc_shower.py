@@ -15,23 +15,23 @@ import numpy as np
 from ...arrays import Floats, Floats32, Keys
 from ...rng import uniforms
 from ..geant4.application import event_seeds, run
-from ..geant4.silicon_tungsten import SILICON_TUNGSTEN
+from ..geant4.silicon_tungsten import CELLS, PITCH, SILICON_TUNGSTEN, TUNGSTEN
 from ..response import Axis, Condition, Exchange, Feature, Mirror, Response, Shift
 from .spectrum import falling
 
 LOW, HIGH = 1e3, 5e4
 """Range of the energy [MeV]."""
 
-REACH = 5.0
+REACH = PITCH
 """Distance of the entry from the middle [mm]."""
 
 ILC_SHOWER = Response(
     name="ilc_shower",
     title="photon in a silicon and tungsten calorimeter, 30 layers of 30 x 30 cells of 5 mm",
     axes=(
-        Axis("x", "mm", 30, 5.0, -75.0),
-        Axis("y", "mm", 30, 5.0, -75.0),
-        Axis("layer", "", 30, 1.0, 0.5),
+        Axis("x", "mm", CELLS, PITCH, -CELLS * PITCH / 2),
+        Axis("y", "mm", CELLS, PITCH, -CELLS * PITCH / 2),
+        Axis("layer", "", len(TUNGSTEN), 1.0, 0.5),
     ),
     conditions=(
         Condition("energy", "MeV", "energy of the photon", LOW, HIGH),
