@@ -20,6 +20,7 @@ from .translator.spec import TranslatorSpec
 KINDS: dict[str, type[AbstractSpec] | str] = {
     **{spec.kind: spec for spec in (ClassifierSpec, GeneratorSpec, TranslatorSpec)},
     "response": "lamarr_like.responses.model:ResponseSpec",
+    "devices": "lamarr_like.responses.joint:JointSpec",
 }
 """Our kinds of models, by the ``kind`` in their ``config.json``; ``module:class`` where the class
 is in a room above."""

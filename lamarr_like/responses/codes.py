@@ -7,13 +7,18 @@ they are spread evenly (the randomised quantile residuals of Dunn and Smyth, J. 
 How often a block is empty, and how little one may hold, changes much with the energy of the
 particle: the tables are those of several scales, and a law in between is between theirs.  With one
 table for all, the scores of weak showers leave a gap between what is empty and the least that a
-block holds there, which no smooth generator leaves.
+block holds there, which no smooth generator leaves.  So it is with kinds of particles whose arrays
+have little in common: each has tables of its own.
+
+Whole numbers (`counts`) are spread evenly over the unit interval about each before they are coded,
+and what is drawn is rounded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -32,7 +37,39 @@ MOST_LOG = 300.0
 
 _REACH = 4.5
 _LEAST_ROWS = 500
-"""Rows of a sample for each scale."""
+"""Rows of a sample, of all kinds, for each scale."""
+
+
+class Particles(NamedTuple):
+    """What tells which tables a particle has.
+
+    Args:
+        scale: logarithm of its expected sum, zero where none is declared, shape ``(n,)``.
+        kind: number of its kind, shape ``(n,)``.
+    """
+
+    scale: Floats
+    kind: Ints
+
+    @classmethod
+    def alike(cls, n: int) -> Particles:
+        """So many of one kind and scale."""
+        return cls(np.zeros(n), np.zeros(n, dtype=np.int64))
+
+    @classmethod
+    def of(cls, response: Response, given: Floats) -> Particles:
+        """Of particles in the common frame.
+
+        Args:
+            response: declaration.
+            given: as of `lamarr_like.responses.frame.Placement`, shape ``(n, n_given)``.
+        """
+        n = len(given)
+        scale = given[:, response.feature(response.scale)] if response.scale else np.zeros(n)
+        kind = np.zeros(n, dtype=np.int64)
+        for name in response.kinds:
+            kind = 2 * kind + (given[:, response.feature(name)] > 0.5)
+        return cls(scale, kind)
 
 
 @dataclass(frozen=True)
@@ -40,87 +77,96 @@ class Codes:
     """Scores of energies.
 
     Args:
-        scales: that the tables are of, ascending, shape ``(n_scales,)``.
+        scales: that the tables are of, ascending within a kind, shape ``(n_tables,)``.
         knots: logarithms of the energies at scores spaced evenly over ``[-4.5, 4.5]`` within their
-            range, shape ``(n_scales, n_codes, n_knots)``.
-        empty: probability of nothing, shape ``(n_scales, n_codes)``.
+            range, shape ``(n_tables, n_codes, n_knots)``.
+        empty: probability of nothing, shape ``(n_tables, n_codes)``.
+        kinds: of the particles that each table is of, ascending, shape ``(n_tables,)``.
     """
 
     scales: Floats
     knots: Floats
     empty: Floats
+    kinds: Ints
 
     @classmethod
-    def fit(cls, amounts: Floats, scale: Floats | None = None, n_knots: int = KNOTS) -> Codes:
+    def fit(cls, amounts: Floats, particles: Particles, n_knots: int = KNOTS) -> Codes:
         """From a sample.
 
         Args:
             amounts: as of `Layout.amounts`, shape ``(n, n_codes)``.
-            scale: of each particle, shape ``(n,)``; one table for all if None.
+            particles: what tells which table a particle has.
             n_knots: knots of each table.
         """
-        n_scales = 1 if scale is None else min(SCALES, max(len(amounts) // _LEAST_ROWS, 1))
-        order = np.arange(len(amounts)) if scale is None else np.argsort(scale, kind="stable")
-        parts = np.array_split(order, n_scales)
-        tables = [_tables(amounts[rows], n_knots) for rows in parts]
-        knots, empty = (np.stack(table) for table in zip(*tables, strict=True))
-        at = np.zeros(1) if scale is None else np.array([scale[rows].mean() for rows in parts])
-        return cls(at, knots, empty)
+        tables = []
+        numbers = np.unique(particles.kind)
+        for number in numbers:
+            rows = np.flatnonzero(particles.kind == number)
+            scale = particles.scale[rows]
+            flat = np.ptp(scale) == 0
+            most = 1 if flat else max(len(rows) * len(numbers) // _LEAST_ROWS, 1)
+            for part in np.array_split(np.argsort(scale, kind="stable"), min(SCALES, most)):
+                tables.append((scale[part].mean(), *_tables(amounts[rows[part]], n_knots), number))
+        scales, knots, empty, kinds = (np.stack(t) for t in zip(*tables, strict=True))
+        return cls(scales, knots, empty, kinds)
 
-    def scores(self, amounts: Floats, uniforms: Floats, scale: Floats | None = None) -> Floats:
+    def scores(self, amounts: Floats, uniforms: Floats, particles: Particles) -> Floats:
         """Scores of energies, shape ``(n, n_codes)``.
 
         Args:
             amounts: as for `fit`.
             uniforms: numbers in (0, 1) that spread the empty ones, shape ``(n, n_codes)``.
-            scale: as for `fit`.
+            particles: as for `fit`.
         """
         found = np.empty_like(amounts)
-        below, part = self._between(scale, len(amounts))
-        padded, none = self._padded(self.knots), self._padded(self.empty)
+        below, above, part = self._between(particles)
         for k in range(amounts.shape[1]):
             values, u = amounts[:, k], uniforms[:, k].copy()
-            empty = _mixed(none[below, k], none[below + 1, k], part)
+            empty = _mixed(self.empty[below, k], self.empty[above, k], part)
             free = np.flatnonzero(values > 0)
             u[values <= 0] *= empty[values <= 0]
-            low, high = padded[below[free], k], padded[below[free] + 1, k]
+            low, high = self.knots[below[free], k], self.knots[above[free], k]
             within = ndtr(_position(_mixed(low, high, part[free][:, None]), np.log(values[free])))
             u[free] = empty[free] + (1 - empty[free]) * within
             found[:, k] = ndtri(np.clip(u, 1e-9, 1 - 1e-9))
         return found
 
-    def amounts(self, scores: Floats, scale: Floats | None = None) -> Floats:
+    def amounts(self, scores: Floats, particles: Particles) -> Floats:
         """The opposite of `scores`."""
-        n_knots = self.knots.shape[2]
-        below, part = self._between(scale, len(scores))
-        row, weight = below[:, None], part[:, None]
-        knots, none = self._padded(self.knots), self._padded(self.empty)
-        empty = _mixed(none[below], none[below + 1], weight)
+        knots, n_knots = self.knots, self.knots.shape[2]
+        below, above, part = self._between(particles)
+        row, other, weight = below[:, None], above[:, None], part[:, None]
+        empty = _mixed(self.empty[below], self.empty[above], weight)
         u = ndtr(scores)
         within = ndtri(np.clip((u - empty) / np.maximum(1 - empty, 1e-12), 1e-6, 1 - 1e-6))
         position = np.clip(0.5 * (within / _REACH + 1), 0, 1) * (n_knots - 1)
         cell = np.minimum(position.astype(np.int64), n_knots - 2)
         columns = np.arange(knots.shape[1])
         low, high = (
-            _mixed(knots[row, columns, at], knots[row + 1, columns, at], weight)
+            _mixed(knots[row, columns, at], knots[other, columns, at], weight)
             for at in (cell, cell + 1)
         )
         found: Floats = np.exp(low + (position - cell) * (high - low))
         found[u < empty] = 0.0
         return found
 
-    def _between(self, scale: Floats | None, n: int) -> tuple[Ints, Floats]:
-        """Number of the table below each particle, and how far it is on the way to the next."""
-        if scale is None or len(self.scales) == 1:
-            return np.zeros(n, dtype=np.int64), np.zeros(n)
-        last = len(self.scales) - 2
-        below = np.clip(np.searchsorted(self.scales, scale) - 1, 0, last).astype(np.int64)
-        step = np.maximum(np.diff(self.scales)[below], 1e-12)
-        return below, np.clip((scale - self.scales[below]) / step, 0, 1)
-
-    def _padded(self, table: Floats) -> Floats:
-        """A table of at least two scales."""
-        return table if len(table) > 1 else np.concatenate([table, table])
+    def _between(self, particles: Particles) -> tuple[Ints, Ints, Floats]:
+        """Numbers of the tables below and above each particle, and how far it is on the way."""
+        n = len(particles.kind)
+        below, above, part = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
+        for number in np.unique(self.kinds):
+            tables = np.flatnonzero(self.kinds == number)
+            if len(tables) < 2 and len(self.kinds) == 1:
+                break
+            rows = np.flatnonzero(particles.kind == number)
+            scales, scale = self.scales[tables], particles.scale[rows]
+            last = max(len(tables) - 2, 0)
+            first = np.clip(np.searchsorted(scales, scale) - 1, 0, last).astype(np.int64)
+            second = np.minimum(first + 1, len(tables) - 1)
+            step = np.maximum(scales[second] - scales[first], 1e-12)
+            below[rows], above[rows] = tables[first], tables[second]
+            part[rows] = np.clip((scale - scales[first]) / step, 0, 1)
+        return below, above, part
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Arrays for an ``.npz`` file."""
@@ -128,14 +174,16 @@ class Codes:
             "code_scales": self.scales,
             "code_knots": self.knots.astype(np.float32),
             "code_empty": self.empty,
+            "code_kinds": self.kinds.astype(np.float64),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Codes:
         """The opposite of `to_arrays`."""
-        return cls(
-            arrays["code_scales"], arrays["code_knots"].astype(np.float64), arrays["code_empty"]
-        )
+        scales = arrays["code_scales"]
+        kinds = arrays.get("code_kinds", np.zeros(len(scales)))
+        knots = arrays["code_knots"].astype(np.float64)
+        return cls(scales, knots, arrays["code_empty"], kinds.astype(np.int64))
 
 
 def _tables(amounts: Floats, n_knots: int) -> tuple[Floats, Floats]:
@@ -189,3 +237,34 @@ def scaled(response: Response, amounts: Floats, given: Floats, back: bool = Fals
     factor = np.exp(np.clip(log_scale, -MOST_LOG, MOST_LOG))
     found: Floats = amounts * factor if back else amounts / factor
     return found
+
+
+def spread_whole(amounts: Floats, uniforms: Floats) -> Floats:
+    """Whole numbers spread evenly over the unit interval about each, zeros as they are.
+
+    Args:
+        amounts: shape ``(n, n_codes)``.
+        uniforms: of that shape.
+    """
+    found: Floats = amounts + np.where(amounts > 0, uniforms - 0.5, 0.0)
+    return found
+
+
+def to_whole(energies: Floats, sums: Floats, uniforms: Floats) -> Floats:
+    """Whole numbers in blocks that add to whole numbers in all, shape ``(n, n_blocks)``.
+
+    Each is the nearest one; what is then left or too much is spread by what blocks hold.
+
+    Args:
+        energies: what blocks hold, shape ``(n, n_blocks)``.
+        sums: of all blocks, shape ``(n,)``.
+        uniforms: where that begins, in (0, 1), shape ``(n,)``.
+    """
+    found = np.rint(energies)
+    left = np.rint(sums) - found.sum(axis=1)
+    total = np.maximum(energies.sum(axis=1, keepdims=True), 1e-30)
+    along = np.cumsum(energies, axis=1) / total * left[:, None]
+    reached = np.floor(along + uniforms[:, None])
+    steps = np.diff(reached, axis=1, prepend=0.0)
+    whole: Floats = np.maximum(found + steps, 0.0)
+    return whole

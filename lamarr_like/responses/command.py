@@ -17,13 +17,15 @@ def list_responses() -> None:
     """List the responses, the families of generators and the trained generators that ship."""
     from ..files.find import shipped
     from .declared import find_declared, known
+    from .devices import Devices
     from .families import RESPONSE_FAMILIES
 
     for name in known():
-        response = find_declared(name).response
-        shape = " x ".join(map(str, response.shape))
-        given = ", ".join(c.name for c in response.conditions)
-        typer.echo(f"{name}: {response.title}\n  {shape} cells [{response.unit}], given {given}")
+        of = find_declared(name).response
+        parts = of.responses if isinstance(of, Devices) else (of,)
+        cells = " and ".join(f"{' x '.join(map(str, p.shape))} cells [{p.unit}]" for p in parts)
+        given = ", ".join(c.name for c in of.conditions)
+        typer.echo(f"{name}: {of.title}\n  {cells}, given {given}")
         models = sorted(p.parent.name for p in shipped("models").glob(f"{name}-*/SHA256SUMS"))
         typer.echo(f"  trained: {', '.join(models) or 'none'}")
     typer.echo(f"families: {', '.join(RESPONSE_FAMILIES)}")
@@ -44,11 +46,11 @@ def sample(
     """Simulate a response in detail."""
     from .declared import find_declared
     from .making import make_sample
-    from .samples import check_sample_output, read_sample, write_sample
+    from .samples import check_sample_output, read_any, write_sample
 
     check_sample_output(output, [] if like is None else [like], force=force)
     response = find_declared(name).response
-    particles = None if like is None else read_sample(like, response)
+    particles = None if like is None else read_any(like, response)
     made = make_sample(name, n, seed, like=particles, workers=workers)
     write_sample(made, output, force=force)
     cost = made.record["ms_per_particle"]
@@ -78,11 +80,11 @@ def train(
     """Train a generator of a response on a detailed sample; writes an artefact."""
     from .declared import find_response
     from .fit import Request, fit
-    from .samples import read_sample
+    from .samples import read_any
 
     request = Request(family, minutes, steps, part, seed, model_version)
     folder = fit(
-        read_sample(data, find_response(name)),
+        read_any(data, find_response(name)),
         request,
         output,
         command=command_line(without=("-o", "--output")),
@@ -110,11 +112,11 @@ def draw(
 ) -> None:
     """Draw a response for the particles of a sample or table."""
     from .drawing import draw_sample, particles
-    from .model import load
+    from .joint import load_any
     from .samples import check_sample_output, write_sample
 
     check_sample_output(output, [like], force=force)
-    generator = load(model, models)
+    generator = load_any(model, models)
     conditions = particles(like, generator.response, n)
     drawn = draw_sample(generator, conditions, seed, steps=steps, model=Path(model).name)
     write_sample(drawn, output, force=force)

@@ -75,6 +75,11 @@ class CodesConfig(NetConfig):
         """Whether the metrics of arrays are part of what the family learns from."""
         return False
 
+    @property
+    def needs_spread(self) -> bool:
+        """Whether it learns from how much arrays of similar particles differ."""
+        return False
+
 
 @dataclass(frozen=True)
 class SplittingConfig(CodesConfig):
@@ -133,6 +138,7 @@ class GanConfig(AdversarialConfig):
         regressor: show the critic what a regressor says of the metrics.
         regressor_rate: peak learning rate of the regressor.
         metric_weight: how much a metric counts, in units of a code.
+        diversity: weight of the term that pushes draws apart where similar particles differ (SDI).
     """
 
     family: ClassVar[str] = "gan"
@@ -142,11 +148,17 @@ class GanConfig(AdversarialConfig):
     regressor: bool = True
     regressor_rate: float = 2e-3
     metric_weight: float = 2.0
+    diversity: float = 0.0
 
     @property
     def needs_metrics(self) -> bool:
         """See `CodesConfig.needs_metrics`."""
         return self.regressor
+
+    @property
+    def needs_spread(self) -> bool:
+        """See `CodesConfig.needs_spread`."""
+        return self.diversity > 0
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,35 @@ class VaeConfig(AdversarialConfig):
     stored: int = 1024
     similar: float = 0.5
     bandwidth: float = 0.1
+
+
+@dataclass(frozen=True)
+class DistilledConfig(AdversarialConfig):
+    """Settings of the distilled family.
+
+    Args:
+        teacher_part: of the steps that go to the diffusion model that teaches.
+        teacher_hidden, teacher_depth: its width and number of hidden layers.
+        teacher_steps: in which it draws.
+        pairs: noise and codes that it gives.
+        distillation: weight of the squared distance from these codes.
+        energy: weight of the energy score of what the student draws.
+        adversarial: weight of the critic.
+    """
+
+    family: ClassVar[str] = "distilled"
+
+    steps: int = 16_000
+    batch: int = 512
+    hidden: int = 192
+    teacher_part: float = 0.6
+    teacher_hidden: int = 256
+    teacher_depth: int = 4
+    teacher_steps: int = 32
+    pairs: int = 100_000
+    distillation: float = 1.0
+    energy: float = 0.5
+    adversarial: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,18 @@ from typing import Protocol
 from .. import plugins
 from ..arrays import Floats, Floats32, Keys
 from ..errors import SchemaError
-from .detectors import crystal_shower, ecal_shower, ilc_shower, tpc_pads
-from .response import Response, response_file
+from .detectors import crystal_shower, ecal_shower, ilc_shower, tpc_pads, zdc
+from .devices import Devices, declaration_file
+from .response import Response
 
 
 class Simulate(Protocol):
     """A detailed simulation, called in a process of its own."""
 
-    def __call__(self, conditions: Mapping[str, Floats], keys: Keys) -> Floats32:
-        """Arrays of some particles, shape ``(n, *shape)``.
+    def __call__(
+        self, conditions: Mapping[str, Floats], keys: Keys
+    ) -> Floats32 | tuple[Floats32, ...]:
+        """Arrays of some particles, shape ``(n, *shape)``; of devices those of each.
 
         Args:
             conditions: shapes ``(n,)``.
@@ -36,7 +39,7 @@ class Simulate(Protocol):
 
 @dataclass(frozen=True)
 class Declared:
-    """A response with its detailed simulation.
+    """A response, or devices, with their detailed simulation.
 
     Args:
         response: declaration.
@@ -45,7 +48,7 @@ class Declared:
         extra: extra of this package that it needs; empty for none.
     """
 
-    response: Response
+    response: Response | Devices
     particles: Callable[[int, int, int], dict[str, Floats]]
     simulate: Simulate
     extra: str = ""
@@ -66,6 +69,9 @@ RESPONSES: Mapping[str, Declared] = {
         ),
         Declared(tpc_pads.TPC_PADS, tpc_pads.particles, tpc_pads.simulate),
         Declared(tpc_pads.TPC_PADS4, tpc_pads.particles, tpc_pads.simulate),
+        Declared(zdc.ZDC_NEUTRON, zdc.particles, zdc.simulate_neutron, extra="geant4"),
+        Declared(zdc.ZDC_PROTON, zdc.particles, zdc.simulate_proton, extra="geant4"),
+        Declared(zdc.ZDC, zdc.particles, zdc.simulate, extra="geant4"),
     )
 }
 """Our responses by name."""
@@ -87,7 +93,7 @@ def find_declared(name: str) -> Declared:
     return found
 
 
-def find_response(name: str) -> Response:
+def find_response(name: str) -> Response | Devices:
     """A declaration by its name, or from a YAML file.
 
     Raises:
@@ -95,7 +101,7 @@ def find_response(name: str) -> Response:
         SchemaError: if the file is none.
     """
     if name.endswith((".yaml", ".yml")) or Path(name).is_file():
-        return response_file(name)
+        return declaration_file(name)
     return find_declared(name).response
 
 

@@ -11,15 +11,17 @@ import numpy as np
 from .. import __version__
 from ..arrays import Floats, ReadColumns
 from ..errors import SchemaError
+from .devices import Devices
+from .joint import JointModel
 from .model import ResponseModel
 from .response import Response
-from .samples import ResponseSample, checked_sample, read_sample
+from .samples import AnySample, any_sample, read_any
 
 MOST_ROWS = 10_000_000
 """Most particles of a table."""
 
 
-def particles(path: Path, response: Response, n: int | None = None) -> dict[str, Floats]:
+def particles(path: Path, response: Response | Devices, n: int | None = None) -> dict[str, Floats]:
     """Conditions of the particles in a sample or a Parquet table, shapes ``(n,)``.
 
     Args:
@@ -33,12 +35,12 @@ def particles(path: Path, response: Response, n: int | None = None) -> dict[str,
     if path.suffix == ".parquet":
         found: Mapping[str, np.ndarray] = _table(path, response)
     else:
-        found = read_sample(path, response).conditions
+        found = read_any(path, response).conditions
     checked = response.checked(found, str(path))
     return {name: values[:n] for name, values in checked.items()}
 
 
-def _table(path: Path, response: Response) -> dict[str, np.ndarray]:
+def _table(path: Path, response: Response | Devices) -> dict[str, np.ndarray]:
     from pyarrow import parquet
 
     names = [c.name for c in response.conditions]
@@ -63,13 +65,13 @@ def _table(path: Path, response: Response) -> dict[str, np.ndarray]:
 
 
 def draw_sample(
-    generator: ResponseModel,
+    generator: ResponseModel | JointModel,
     conditions: ReadColumns,
     seed: int,
     *,
     steps: int = 0,
     model: str = "",
-) -> ResponseSample:
+) -> AnySample:
     """Draw a sample.
 
     Args:
@@ -83,14 +85,15 @@ def draw_sample(
         SchemaError: if the conditions do not fit.
     """
     started = time.process_time()
-    arrays = generator.draw(conditions, seed, steps=steps)
+    drawn = generator.draw(conditions, seed, steps=steps)
     seconds = time.process_time() - started
+    arrays = drawn if isinstance(drawn, tuple) else (drawn,)
     record = {
         "made_by": "generator",
         "program": f"lamarr_like {__version__}",
         "model": model,
         "seed": seed,
         "steps": steps,
-        "ms_per_particle": round(1e3 * seconds / max(len(arrays), 1), 4),
+        "ms_per_particle": round(1e3 * seconds / max(len(arrays[0]), 1), 4),
     }
-    return checked_sample(generator.response, conditions, arrays, "drawn sample", record)
+    return any_sample(generator.response, conditions, arrays, "drawn sample", record)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ..nets.families import Family, find_family
 from .config import (
     DiffusionConfig,
+    DistilledConfig,
     FlowConfig,
     GanConfig,
     LibraryConfig,
@@ -32,6 +33,7 @@ RESPONSE_FAMILIES: Mapping[str, Family] = {
         Family(VaeConfig, f"{_ROOM}.vae:fit_vae"),
         Family(FlowConfig, f"{_ROOM}.flow:fit_flow"),
         Family(DiffusionConfig, f"{_ROOM}.diffusion:fit_diffusion"),
+        Family(DistilledConfig, f"{_ROOM}.distilled:fit_distilled"),
     )
 }
 """Our families by name."""

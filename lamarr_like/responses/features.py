@@ -57,7 +57,29 @@ def features(response: Response, seen: Floats, hits: Hits) -> dict[str, Floats]:
     mean = total(log_value) / np.maximum(count, 1)
     found["cell_log_mean"] = mean
     found["cell_log_sd"] = np.sqrt(total((log_value - mean[row]) ** 2) / np.maximum(count, 1))
-    return {name: np.where(filled, values, EMPTY) for name, values in found.items()}
+    found = {name: np.where(filled, values, EMPTY) for name, values in found.items()}
+    return found | channels(response, hits, n)
+
+
+def channels(response: Response, hits: Hits, n: int) -> dict[str, Floats]:
+    """What each channel of a response of towers reads, by name, shapes ``(n,)``; none of others.
+
+    Of neighbouring cells, like the fields of a board, one is of the common channel and the other of
+    the tower of its quarter.
+
+    Args:
+        response: declaration.
+        hits: of the arrays.
+        n: number of particles.
+    """
+    if not response.channels:
+        return {}
+    x, y = hits.cell[:, 0], hits.cell[:, 1]
+    quarter = 1 + 2 * (x >= response.shape[0] // 2) + (y >= response.shape[1] // 2)
+    channel = np.where((x + y) % 2 == 0, 0, quarter)
+    sums = np.bincount(hits.row * 5 + channel, weights=hits.value, minlength=5 * n)
+    names = ("common", "tower_1", "tower_2", "tower_3", "tower_4")
+    return dict(zip(names, sums.reshape(n, 5).astype(np.float64).T, strict=True))
 
 
 def axis_moments(

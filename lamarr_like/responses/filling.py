@@ -13,10 +13,11 @@ import numpy as np
 
 from ..arrays import Floats, Floats32, Ints, Keys, Mask
 from ..engine.onnx_session import Network
-from ..rng import GOLDEN, key_uniforms, mix
+from ..rng import GOLDEN, key_uniforms, mix, unit
 from .blocks import Layout
 from .frame import Placement
 from .hits import Hits
+from .response import Response
 
 COMPONENTS = 3
 """Logistic laws of a share."""
@@ -95,7 +96,9 @@ def halves(nodes: Nodes) -> Split:
     return Split(axis, nodes.low[every, axis] + sides[every, axis] // 2)
 
 
-def children(nodes: Nodes, split: Split, share: Floats, least: float) -> tuple[Nodes, Ints, Mask]:
+def children(
+    nodes: Nodes, split: Split, share: Floats, least: float, whole: bool = False
+) -> tuple[Nodes, Ints, Mask]:
     """Halves that hold something, the node of each and whether it is the second half.
 
     A half that is not empty holds `least` at least; shared is what is beyond that.  Where that is
@@ -106,10 +109,13 @@ def children(nodes: Nodes, split: Split, share: Floats, least: float) -> tuple[N
         split: how they are halved.
         share: of the first half, shape ``(m,)``.
         least: smallest value of a cell.
+        whole: whether values are whole numbers; then so is what is shared, with the same chance of
+            each number where `share` is uniform.
     """
     beyond = nodes.value - 2 * least
-    share = np.where(beyond > 0, share, share >= 0.5)
-    first = np.where(share > 0, least + share * beyond, 0.0)
+    share = np.where(beyond >= 0 if whole else beyond > 0, share, share >= 0.5)
+    part = np.minimum(np.floor(share * (beyond + 1)), beyond) if whole else share * beyond
+    first = np.where(share > 0, least + part, 0.0)
     first = np.where(share < 1, first, nodes.value)
     second = nodes.value - first
     every = np.arange(len(share))
@@ -189,6 +195,7 @@ def fill(
     *,
     scale: int | None,
     least: float,
+    whole: bool = False,
 ) -> Hits:
     """Cells of blocks.
 
@@ -199,6 +206,7 @@ def fill(
         network: gives `OUTPUTS` numbers for `node_input`; None where all blocks are cells.
         scale: number of the feature of the scale; None for none.
         least: smallest value of a cell.
+        whole: whether values are whole numbers.
     """
     done = [nodes.take(np.zeros(0, dtype=np.int64))]
     while len(nodes.row):
@@ -210,7 +218,7 @@ def fill(
         split = halves(nodes)
         law = network(node=node_input(nodes, split, given, scale))[0]
         share = drawn_share(law, key_uniforms(keys, 3))
-        nodes, parent, second = children(nodes, split, share, least)
+        nodes, parent, second = children(nodes, split, share, least, whole)
         with np.errstate(over="ignore"):
             keys = mix(keys[parent] + (second.astype(np.uint64) + np.uint64(5)) * GOLDEN)
     cells = [np.concatenate(parts) for parts in zip(*done, strict=True)]
@@ -258,7 +266,7 @@ def splits_of(
         share = sums[:, 0] / sums.sum(axis=1)
         share[~filled[:, 0]], share[~filled[:, 1]] = 0.0, 1.0
         inputs.append(node_input(nodes, split, given, scale))
-        shares.append(_beyond(sums.astype(np.float64), share, layout.response.threshold))
+        shares.append(_beyond(sums, share, layout.response))
         nodes, parent, later = children(nodes, split, share, 0.0)
         place = np.full((n, 2), -1, dtype=np.int64)
         place[parent, later.astype(int)] = np.arange(len(parent))
@@ -270,15 +278,22 @@ def splits_of(
     return np.concatenate(inputs), np.concatenate(shares)
 
 
-def _beyond(sums: Floats, share: Floats, least: float) -> Floats:
+def _beyond(sums: Floats, share: Floats, response: Response) -> Floats:
     """Shares of what is beyond the smallest value of a cell in each half, as `children` takes them.
+
+    Whole numbers are spread evenly over what `children` makes the same number of.
 
     Args:
         sums: of both halves, shape ``(m, 2)``.
         share: of the first, exactly 0 or 1 where one of them is empty, shape ``(m,)``.
-        least: smallest value of a cell.
+        response: declaration.
     """
     both = (share > 0) & (share < 1)
-    beyond = np.maximum(sums.sum(axis=1) - 2 * least, 1e-30)
-    inner = np.clip((sums[:, 0] - least) / beyond, 1e-6, 1 - 1e-6)
+    least = response.least
+    beyond = np.maximum(sums.sum(axis=1) - 2 * least, 0.0 if response.whole else 1e-30)
+    first = sums[:, 0] - least
+    if response.whole:
+        first = first + unit(mix(np.arange(len(first), dtype=np.uint64) + GOLDEN))
+        beyond = beyond + 1
+    inner = np.clip(first / beyond, 1e-6, 1 - 1e-6)
     return np.where(both, inner, share)

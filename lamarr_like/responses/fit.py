@@ -13,7 +13,7 @@ from ..nets.config import AbstractConfig
 from ..nets.families import Family
 from ..system.extras import need
 from .families import DEFAULT, find_response_family
-from .samples import ResponseSample
+from .samples import AnySample, declared_as, parts_of
 
 _TRIAL = (40, 80)
 """Steps of two short trainings whose times tell what one step costs."""
@@ -40,7 +40,7 @@ class Request(NamedTuple):
 
 
 def fit(
-    sample: ResponseSample,
+    sample: AnySample,
     request: Request,
     output: Path | str,
     *,
@@ -65,7 +65,8 @@ def fit(
     family = find_response_family(request.family or DEFAULT)
     if family.extra:
         need(family.extra)
-    folder = Path(output) / artefact_name(sample.response.name, family.name, request.version)
+    of = declared_as(sample)
+    folder = Path(output) / artefact_name(of.name, family.name, request.version)
     if folder.exists() and not force:
         raise ArtefactError(f"{folder} exists; replace it with --force, or name another version")
     low, high = request.part
@@ -77,7 +78,7 @@ def fit(
     trained = family.fit(part, settings, progress=progress)
     return trained.save(
         output,
-        stage=sample.response.name,
+        stage=of.name,
         sample=family.name,
         version=request.version,
         card=card(sample, family.name, trained.config, command),
@@ -86,7 +87,7 @@ def fit(
     )
 
 
-def _settings(family: Family, sample: ResponseSample, request: Request) -> AbstractConfig:
+def _settings(family: Family, sample: AnySample, request: Request) -> AbstractConfig:
     """Settings with the steps that were asked for, or as many as the minutes allow."""
     settings = family.configured(seed=request.seed)
     if request.steps:
@@ -108,22 +109,26 @@ def _settings(family: Family, sample: ResponseSample, request: Request) -> Abstr
     return settings.with_steps(steps)
 
 
-def card(sample: ResponseSample, family: str, config: Mapping[str, Any], command: str) -> str:
+def card(sample: AnySample, family: str, config: Mapping[str, Any], command: str) -> str:
     """Text of ``card.md``."""
-    response = sample.response
+    of = declared_as(sample)
     ranges = "\n".join(
         f"- `{c.name}`: {c.meaning}, {c.low:g} to {c.high:g} {c.unit}".rstrip()
-        for c in response.conditions
+        for c in of.conditions
     )
     figures = "\n".join(f"| {k.replace('_', ' ')} | {v} |" for k, v in config["figures"].items())
     record = sample.record
-    return f"""# {response.name}, family {family}
+    arrays = " and of ".join(
+        f"{' x '.join(map(str, part.response.shape))} cells [{part.response.unit}]"
+        for part in parts_of(sample)
+    )
+    return f"""# {of.name}, family {family}
 
-{response.title[:1].upper()}{response.title[1:]}. Arrays of {" x ".join(map(str, response.shape))}
-cells [{response.unit}], drawn for given particles; of the reference detector, not of LHCb.
+{of.title[:1].upper()}{of.title[1:]}. Arrays of {arrays}, drawn for given particles; of the
+reference detector, not of a real one.
 
 ## Use
-`lamarr-like response draw {response.name}-{family}-1 --like PARTICLES -o drawn.npz`. Declared for
+`lamarr-like response draw {of.name}-{family}-1 --like PARTICLES -o drawn.npz`. Declared for
 
 {ranges}
 

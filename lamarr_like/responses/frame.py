@@ -3,7 +3,8 @@
 Where a response is declared to move with its particle by whole cells, to be mirrored or to have its
 axes exchanged with it, every particle is brought to the one cell, side and order that models are
 trained on, and what they draw is brought back.  A model then has an eighth of the conditions to
-learn, for cells in a plane, and obeys the symmetries exactly.
+learn, for cells in a plane, and obeys the symmetries exactly.  Where a response is expected beside
+its array, the nearest cell stands for the one in the middle.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ class Placement:
     """How each of some particles was brought to the common frame.
 
     Args:
-        given: features in that frame, and behind them how far the expected middle of the response
-            is from the middle of its cell along each axis that shifts; shape ``(n, n_given)``.
+        given: features in that frame; behind them, of an array that stands still, where on it the
+            expected middle of the response is along each axis that shifts, from -1 to 1, and last
+            how far this is from the middle of its cell; shape ``(n, n_given)``.
         origin: cell that became the one in the middle, shape ``(n, rank)``.
         sign: -1 where an axis is mirrored, else 1, shape ``(n, rank)``.
         swapped: whether the axes are exchanged, shape ``(n,)``.
@@ -113,6 +115,7 @@ class Frame:
         origin = np.zeros((n, rank), dtype=np.int64)
         sign = np.ones((n, rank), dtype=np.int64)
         offset: dict[int, Floats] = {}
+        where: dict[int, Floats] = {}
         for shift, depth in zip(response.shifts, self.depth, strict=True):
             k, place = response.axis(shift.axis), response.feature(shift.feature)
             axis = response.axes[k]
@@ -121,10 +124,17 @@ class Frame:
                 along = depth[0] + depth[1] * _log_scale(response, seen)
                 middle += seen[:, response.feature(shift.slope)] * along
             cell = np.clip((middle - axis.start) / axis.pitch, -_FAR, _FAR)
-            origin[:, k] = np.floor(cell).astype(np.int64)
+            whole = np.floor(cell).astype(np.int64)
+            origin[:, k] = np.clip(whole, 0, axis.size - 1)
             centre = axis.start + (origin[:, k] + 0.5) * axis.pitch
             given[:, place] -= centre
             offset[k] = middle - centre
+            # From outside the nearest cell is seen, and nothing of how far it is.
+            away = whole != origin[:, k]
+            for values in (given[:, place], offset[k]):
+                values[away] = np.clip(values[away], -axis.pitch / 2, axis.pitch / 2)
+            if response.origin == "global":
+                where[k] = np.clip(2 * cell / axis.size - 1, -1, 1)
         for mirror in response.mirrors:
             names = [response.feature(name) for name in mirror.negates]
             if not mirror.axis:
@@ -136,6 +146,8 @@ class Frame:
             for name in names:
                 given[turned, name] *= -1
             sign[turned, k] = -1
+            if k in where:
+                where[k][turned] *= -1
             if k in offset:
                 offset[k] = np.abs(offset[k])
             else:
@@ -151,13 +163,19 @@ class Frame:
                 given[swapped, i], given[swapped, j] = given[swapped, j], given[swapped, i]
             if axes[0] in offset and axes[1] in offset:
                 offset[axes[0]], offset[axes[1]] = np.maximum(a, b), np.minimum(a, b)
-        given = np.concatenate([given, *(v[:, None] for v in offset.values())], axis=1)
+            if axes[0] in where and axes[1] in where:
+                one, two = where[axes[0]], where[axes[1]]
+                where[axes[0]] = np.where(swapped, two, one)
+                where[axes[1]] = np.where(swapped, one, two)
+        behind = [*where.values(), *offset.values()]
+        given = np.concatenate([given, *(v[:, None] for v in behind)], axis=1)
         return Placement(given, origin, sign, swapped, axes)
 
     @property
     def n_given(self) -> int:
         """Number of columns of `Placement.given`."""
-        return len(self.response.features) + len(self.response.shifts)
+        columns = 2 if self.response.origin == "global" else 1
+        return len(self.response.features) + columns * len(self.response.shifts)
 
 
 def _log_scale(response: Response, seen: Floats) -> Floats:

@@ -15,14 +15,15 @@ from ..system.processes import one_thread, worker_pool
 from ..system.progress import progress as progress_bar
 from ..system.silence import silent
 from .declared import find_declared
-from .samples import ResponseSample, checked_sample
+from .devices import Devices
+from .samples import AnySample, any_sample
 
 CHUNK = 50
 """Particles that a process simulates at a time."""
 
 
 class _Piece(NamedTuple):
-    arrays: Floats32
+    arrays: tuple[Floats32, ...]
     seconds: float
 
 
@@ -31,10 +32,10 @@ def make_sample(
     n: int,
     seed: int = 1,
     *,
-    like: ResponseSample | None = None,
+    like: AnySample | None = None,
     workers: int = 1,
     progress: bool = True,
-) -> ResponseSample:
+) -> AnySample:
     """Simulate a response in detail.
 
     Args:
@@ -60,7 +61,9 @@ def make_sample(
             k: v[:n] for k, v in declared.response.checked(like.conditions, like.where).items()
         }
     n = len(next(iter(conditions.values())))
-    arrays = np.zeros((n, *declared.response.shape), np.float32)
+    of = declared.response
+    responses = of.responses if isinstance(of, Devices) else (of,)
+    arrays = [np.zeros((n, *response.shape), np.float32) for response in responses]
     seconds = 0.0
     with (
         progress_bar(n, f"simulating {name}", "particles", shown=progress) as bar,
@@ -74,16 +77,18 @@ def make_sample(
             tasks[first] = pool.submit(_simulate, name, part, seed, first)
         for first, task in tasks.items():
             piece = task.result()
-            arrays[first : first + len(piece.arrays)] = piece.arrays
+            done = len(piece.arrays[0])
+            for whole, new in zip(arrays, piece.arrays, strict=True):
+                whole[first : first + done] = new
             seconds += piece.seconds
-            bar.advance(len(piece.arrays))
+            bar.advance(done)
     record = {
         "made_by": "detailed simulation",
         "program": f"lamarr_like {__version__}",
         "seed": seed,
         "ms_per_particle": round(1e3 * seconds / max(n, 1), 4),
     }
-    return checked_sample(declared.response, conditions, arrays, f"sample of {name}", record)
+    return any_sample(of, conditions, arrays, f"sample of {name}", record)
 
 
 def _simulate(name: str, conditions: dict[str, Floats], seed: int, first: int) -> _Piece:
@@ -94,4 +99,5 @@ def _simulate(name: str, conditions: dict[str, Floats], seed: int, first: int) -
     started = time.process_time()
     with silent():
         arrays = declared.simulate(conditions, keys)
+    arrays = arrays if isinstance(arrays, tuple) else (arrays,)
     return _Piece(arrays, time.process_time() - started)

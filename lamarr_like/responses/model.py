@@ -8,39 +8,30 @@ from a `lamarr_like.responses.library`, or as codes of blocks by a network, once
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import ndtri
 
 from ..arrays import Floats, Floats32, Keys, ReadColumns
 from ..engine.kinds import AbstractSpec
 from ..engine.load import load_model
 from ..engine.model_config import NAMES
-from ..engine.model_tables import file_of, read_arrays
-from ..engine.onnx_session import Network
+from ..engine.model_tables import read_arrays
 from ..errors import ArtefactError, SchemaError
 from ..files.find import find_model
-from ..files.forms import Anything, Form, Items, Number, Place, Record, Text
-from ..rng import GOLDEN, key_uniforms, mix, stream_keys
-from .blocks import Layout, Shells
-from .codes import MOST_LOG, Codes, scaled
-from .filling import OUTPUTS, blocks_of, fill
+from ..files.forms import Anything, Form, Number, Place, Text
+from ..rng import stream_keys
+from .coded import NOISE, SHELLS, STEPS, CodedBlocks, CodesNetwork, read_frame
 from .frame import Frame, Placement
 from .hits import Hits
 from .library import Library
-from .response import Response, read_response
+from .response import Condition, Response, read_response
 
 BATCH = 2048
 """Particles drawn at a time."""
-
-MOST_NOISE = 2048
-MOST_STEPS = 1000
-
-_FAR = 1e6
 
 
 class Method(ABC):
@@ -123,18 +114,28 @@ class ResponseModel:
             return Hits(np.zeros(0, int), np.zeros((0, rank), int), np.zeros(0, np.float32))
         placement = self._frame.place(seen)
         hits = placement.to_array(self._method.draw(placement, keys, steps))
-        inside = (hits.cell >= 0) & (hits.cell < np.array(self.response.shape))
-        value = np.rint(hits.value) if self.response.values == "counts" else hits.value
-        kept = inside.all(axis=1) & (value >= self.response.threshold) & (value > 0)
-        return Hits(hits.row[kept], hits.cell[kept], value[kept])
+        return seen_hits(self.response, hits)
 
     def rehearse(self) -> None:
         """Draw for one particle in the middle of the declared ranges."""
-        row = {}
-        for c in self.response.conditions:
-            low, high = (b if np.isfinite(b) else 1.0 for b in (c.low, c.high))
-            row[c.name] = np.array([0.5 * (low + high)])
-        self.hits(row, np.array([1], np.uint64), steps=1)
+        self.hits(middle_of(self.response.conditions), np.array([1], np.uint64), steps=1)
+
+
+def seen_hits(response: Response, hits: Hits) -> Hits:
+    """Those of an array's hits that lie on it and are not below its threshold."""
+    inside = (hits.cell >= 0) & (hits.cell < np.array(response.shape))
+    value = np.rint(hits.value) if response.whole else hits.value
+    kept = inside.all(axis=1) & (value >= response.threshold) & (value > 0)
+    return Hits(hits.row[kept], hits.cell[kept], value[kept])
+
+
+def middle_of(conditions: Sequence[Condition]) -> dict[str, Floats]:
+    """One particle in the middle of the declared ranges, shapes ``(1,)``."""
+    row = {}
+    for c in conditions:
+        low, high = (b if np.isfinite(b) else 1.0 for b in (c.low, c.high))
+        row[c.name] = np.array([0.5 * (low + high)])
+    return row
 
 
 class LibraryMethod(Method):
@@ -160,71 +161,18 @@ class CodesMethod(Method):
     """Codes of blocks by a network, then their cells by another.
 
     Args:
-        layout: blocks.
-        codes: scores of codes.
-        mean, sd: by which what is given is normalised, shape ``(n_given,)``.
-        network: of the codes.
-        filling: of the cells; None where all blocks are cells.
-        noise: how many uniform and normal numbers a draw needs.
-        steps: of the way from noise to codes; 0 where the network gives them at once.
+        blocks: what makes arrays of codes.
+        network: gives the codes.
     """
 
-    def __init__(
-        self,
-        *,
-        layout: Layout,
-        codes: Codes,
-        mean: Floats,
-        sd: Floats,
-        network: Network,
-        filling: Network | None,
-        noise: tuple[int, int],
-        steps: int,
-    ) -> None:
-        response = layout.response
-        self.layout, self.codes, self.mean, self.sd = layout, codes, mean, sd
-        self.network, self.filling, self.noise, self.steps = network, filling, noise, steps
-        self.scale = response.feature(response.scale) if response.scale else None
+    def __init__(self, blocks: CodedBlocks, network: CodesNetwork) -> None:
+        self.blocks, self.network, self.steps = blocks, network, network.steps
 
     def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
         """See `Method.draw`."""
-        given = np.clip((placement.given - self.mean) / self.sd, -_FAR, _FAR)
-        scores = self.scores(given.astype(np.float32), keys, steps).astype(np.float64)
-        sizes = None if self.scale is None else placement.given[:, self.scale]
-        response = self.layout.response
-        amounts = scaled(response, self.codes.amounts(scores, sizes), placement.given, back=True)
-        least = response.threshold
-        nodes, block = blocks_of(self.layout, placement, self.layout.blocks(amounts), least)
-        with np.errstate(over="ignore"):
-            of_nodes = mix(keys[nodes.row] + (block.astype(np.uint64) + np.uint64(1)) * GOLDEN)
-        return fill(nodes, of_nodes, given, self.filling, scale=self.scale, least=least)
-
-    def scores(self, given: Floats32, keys: Keys, steps: int) -> Floats32:
-        """Normal scores of the codes, shape ``(n, n_codes)``.
-
-        From noise to codes by Euler's rule.
-        """
-        uniforms, normals = _noise(keys, self.noise)
-        if not self.steps:
-            feed = {"conditions": given, "uniforms": uniforms, "normals": normals}
-            return self.network(**{name: feed[name] for name in self.network.inputs})[0]
-        state, n = normals, steps or self.steps
-        for i in range(n):
-            times = np.full((len(state), 1), i / n, np.float32)
-            state = state + self.network(conditions=given, state=state, time=times)[0] / np.float32(
-                n
-            )
-        return state
-
-
-def _noise(keys: Keys, numbers: tuple[int, int]) -> tuple[Floats32, Floats32]:
-    """So many uniform and normal numbers for each key."""
-    with np.errstate(over="ignore"):
-        u = key_uniforms(mix(keys ^ GOLDEN), sum(numbers))
-    return u[:, : numbers[0]].astype(np.float32), ndtri(u[:, numbers[0] :]).astype(np.float32)
-
-
-_COUNT = Number(0, MOST_NOISE, whole=True)
+        given = self.blocks.given(placement)
+        scores = self.network.scores(given.astype(np.float32), keys, steps).astype(np.float64)
+        return self.blocks.hits(placement, given, scores, keys)
 
 
 @dataclass(frozen=True)
@@ -247,16 +195,9 @@ class ResponseSpec(AbstractSpec):
         "conditions": NAMES,
         "response": Anything(),
         "method": Text(("library", "codes")),
-        "shells": Record(
-            {
-                "core": Number(0, 20, whole=True),
-                "widths": Items(Number(1, 1000, whole=True), most=10),
-                "slices": Number(1, 1000, whole=True),
-            },
-            ("core", "widths", "slices"),
-        ),
-        "noise": Record({"uniforms": _COUNT, "normals": _COUNT}, ("uniforms", "normals")),
-        "steps": Number(0, MOST_STEPS, whole=True),
+        "shells": SHELLS,
+        "noise": NOISE,
+        "steps": STEPS,
         "least": Number(1e-30, 1e30),
         "neighbours": Number(1, 1000, whole=True),
     }
@@ -287,7 +228,7 @@ class ResponseSpec(AbstractSpec):
         except SchemaError as error:
             raise ArtefactError(str(error)) from error
         arrays = read_arrays(files, where)
-        frame = Frame(response, _table(arrays, "depth", (len(response.shifts), 2), where))
+        frame = read_frame(response, arrays, where)
         if self.conditions != tuple(c.name for c in response.conditions):
             raise ArtefactError(f"{where}: its conditions are not those of its response")
         if self.method == "library":
@@ -299,67 +240,10 @@ class ResponseSpec(AbstractSpec):
             ):
                 raise ArtefactError(f"{where}: its library is of another response")
             return ResponseModel(frame, LibraryMethod(library, response), where)
-        return ResponseModel(frame, self._codes(frame, arrays, files, where), where)
-
-    def _codes(
-        self, frame: Frame, arrays: Mapping[str, np.ndarray], files: Mapping[str, bytes], where: str
-    ) -> CodesMethod:
         assert self.shells is not None and self.noise is not None
-        shells = Shells(self.shells["core"], tuple(self.shells["widths"]), self.shells["slices"])
-        try:
-            layout = Layout(frame.response, shells)
-        except SchemaError as error:
-            raise ArtefactError(f"{where}: {error}") from error
-        n, n_given = layout.n_codes, frame.n_given
-        knots = arrays.get("code_knots", np.zeros(0))
-        if knots.ndim != 3 or knots.shape[1] != n or knots.shape[2] < 2 or not len(knots):
-            raise ArtefactError(f"{where}: code_knots are no tables of {n} codes")
-        tables = {
-            "code_scales": _table(arrays, "code_scales", knots.shape[:1], where),
-            "code_knots": _table(arrays, "code_knots", knots.shape, where),
-            "code_empty": _table(arrays, "code_empty", knots.shape[:2], where),
-        }
-        knots, empty = tables["code_knots"], tables["code_empty"]
-        if (
-            np.abs(knots).max() > MOST_LOG
-            or (np.diff(tables["code_scales"]) < 0).any()
-            or not ((empty >= 0) & (empty <= 1)).all()
-        ):
-            raise ArtefactError(f"{where}: the tables of the codes are out of bounds")
-        filling = None
-        if "filling.onnx" in files:
-            filling = Network(file_of(files, "filling.onnx", where), f"{where}/filling.onnx")
-            if filling.widths != [OUTPUTS]:
-                raise ArtefactError(f"{where}/filling.onnx does not give {OUTPUTS} numbers")
-        network = Network(file_of(files, "codes.onnx", where), f"{where}/codes.onnx")
-        if network.widths != [n]:
-            raise ArtefactError(f"{where}/codes.onnx does not give {n} codes")
-        return CodesMethod(
-            layout=layout,
-            codes=Codes.from_arrays(tables),
-            mean=_table(arrays, "given_mean", (n_given,), where),
-            sd=np.maximum(_table(arrays, "given_sd", (n_given,), where), 1e-12),
-            network=network,
-            filling=filling,
-            noise=(self.noise["uniforms"], self.noise["normals"]),
-            steps=self.steps,
-        )
-
-
-def _table(
-    arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...], where: str
-) -> Floats:
-    """A table of finite numbers of some shape.
-
-    Raises:
-        ArtefactError: if it is missing or another.
-    """
-    if name not in arrays:
-        raise ArtefactError(f"{where}: transforms.npz lacks {name}")
-    found = arrays[name]
-    if found.dtype.kind != "f" or found.shape != shape or not np.isfinite(found).all():
-        raise ArtefactError(f"{where}: {name} in transforms.npz are no finite numbers of {shape}")
-    return found.astype(np.float64)
+        blocks = CodedBlocks.read(frame, self.shells, arrays, files, where)
+        network = CodesNetwork.read(self.noise, self.steps, blocks.n_codes, files, where)
+        return ResponseModel(frame, CodesMethod(blocks, network), where)
 
 
 def load(model: str | Path, models: Path | str | None = None) -> ResponseModel:

@@ -27,7 +27,8 @@ MOST_CELLS = 1 << 18
 """Most cells of an array."""
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 20
+"""Most bytes of a file that declares one."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,9 @@ class Response:
         origin: ``window`` where the array moves with the particle, ``global`` where it is fixed.
         scale: feature that is the logarithm of the expected sum, up to a factor; empty for none.
         symmetries: mirrors, exchanges and shifts under which the law stays the same.
+        kinds: features that are flags and tell particles of quite different arrays apart.
+        channels: ``towers`` where every other cell is read out together and the rest by quarters of
+            the array, as ALICE's zero-degree calorimeters are; empty for none.
     """
 
     name: str
@@ -182,6 +186,8 @@ class Response:
     mirrors: tuple[Mirror, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     shifts: tuple[Shift, ...] = ()
+    kinds: tuple[str, ...] = ()
+    channels: Literal["", "towers"] = ""
     where: str = field(default="response", compare=False)
 
     def __post_init__(self) -> None:
@@ -191,6 +197,16 @@ class Response:
     def shape(self) -> tuple[int, ...]:
         """Shape of one array."""
         return tuple(axis.size for axis in self.axes)
+
+    @property
+    def whole(self) -> bool:
+        """Whether values are whole numbers."""
+        return self.values == "counts"
+
+    @property
+    def least(self) -> float:
+        """Smallest value of a cell that is not empty."""
+        return max(float(np.ceil(self.threshold)), 1.0) if self.whole else self.threshold
 
     @property
     def cells(self) -> int:
@@ -278,6 +294,9 @@ class Response:
         """As plain values, which `read_response` reads."""
         plain = asdict(self)
         del plain["where"]
+        for name in ("kinds", "channels"):
+            if not plain[name]:
+                del plain[name]
         for condition in plain["conditions"]:
             for bound in ("low", "high"):
                 if not math.isfinite(condition[bound]):
@@ -365,6 +384,8 @@ _FORM = Record(
             Record({"axis": _WORD, "feature": _WORD, "slope": Text(most=100)}, ("axis", "feature")),
             most=4,
         ),
+        "kinds": Items(_WORD, most=4),
+        "channels": Text(("towers",)),
     },
     ("schema_version", "name", "title", "axes", "conditions", "unit"),
 )
@@ -399,6 +420,7 @@ def read_response(document: Any, where: str, error: type[SchemaError] = SchemaEr
             for e in plain.pop("exchanges", [])
         ),
         shifts=tuple(Shift(**shift) for shift in plain.pop("shifts", [])),
+        kinds=tuple(plain.pop("kinds", ())),
         where=where,
         **plain,
     )
@@ -410,7 +432,7 @@ def response_file(path: Path | str) -> Response:
     Raises:
         SchemaError: if it cannot be read or is none.
     """
-    raw = read_bytes(Path(path), _MOST_BYTES, SchemaError)
+    raw = read_bytes(Path(path), MOST_BYTES, SchemaError)
     return read_response(parse_yaml(raw, str(path), SchemaError), str(path))
 
 
@@ -451,6 +473,17 @@ def _check_names(response: Response, at: Place) -> None:
             _known((shift.slope,), features, at / "shifts" / i / "slope", "feature")
     if response.scale:
         _known((response.scale,), features, at / "scale", "feature")
+    _check_kinds(response, features, at)
+    if response.channels and len(axes) != 2:
+        (at / "channels").refuse("towers are of arrays of two axes")
+
+
+def _check_kinds(response: Response, features: list[str], at: Place) -> None:
+    """Kinds of particles are told by flags."""
+    _known(response.kinds, features, at / "kinds", "feature")
+    for name in response.kinds:
+        if response.features[response.feature(name)].kind not in ("equals", "above"):
+            (at / "kinds").refuse(f"{name!r} is no flag")
 
 
 def _known(names: tuple[str, ...], among: list[str], at: Place, what: str) -> None:

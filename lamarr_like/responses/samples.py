@@ -7,14 +7,15 @@
     response      the declaration as JSON text (bytes); may be absent where it is given otherwise
     record        how the sample was made, as JSON text (bytes); may be absent
 
-So a file of somebody else needs no more than ``arrays`` and the conditions by their names.
+So a file of somebody else needs no more than ``arrays`` and the conditions by their names.  One of
+several devices (`lamarr_like.responses.devices`) has ``arrays_<name>`` for each of them.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +29,9 @@ from ..files.locations import Location
 from ..files.places import check_free, check_parent, place, refuse_inputs
 from ..files.scratch import Scratch
 from ..files.yaml_json import parse_json
+from .devices import Devices, read_declaration
 from .hits import Hits, hits_of
-from .response import Response, read_response
+from .response import Response
 
 ARRAYS, RESPONSE, RECORD = "arrays", "response", "record"
 
@@ -75,6 +77,98 @@ class ResponseSample:
         """Some of the particles."""
         conditions = {name: values[rows] for name, values in self.conditions.items()}
         return ResponseSample(self.response, conditions, self.arrays[rows], self.record, self.where)
+
+
+@dataclass(frozen=True)
+class JointSample:
+    """Particles and their arrays in several devices.
+
+    Args:
+        devices: declaration.
+        parts: the sample of each device, in order, all of the same particles.
+    """
+
+    devices: Devices
+    parts: tuple[ResponseSample, ...]
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    @property
+    def conditions(self) -> dict[str, Floats]:
+        """Of the particles, shapes ``(n,)``."""
+        return self.parts[0].conditions
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """How it was made."""
+        return self.parts[0].record
+
+    @property
+    def where(self) -> str:
+        """Name for messages."""
+        return self.parts[0].where
+
+    def take(self, rows: Rows | slice) -> JointSample:
+        """Some of the particles."""
+        return JointSample(self.devices, tuple(part.take(rows) for part in self.parts))
+
+
+AnySample = ResponseSample | JointSample
+
+
+def parts_of(sample: AnySample) -> tuple[ResponseSample, ...]:
+    """The sample of each device; of one response itself."""
+    return (sample,) if isinstance(sample, ResponseSample) else sample.parts
+
+
+def arrays_of(sample: AnySample) -> dict[str, np.ndarray]:
+    """Its arrays by their names in a file."""
+    if isinstance(sample, ResponseSample):
+        return {ARRAYS: sample.arrays}
+    return {_arrays_of(part.response.name): part.arrays for part in sample.parts}
+
+
+def declared_as(sample: AnySample) -> Response | Devices:
+    """Its declaration."""
+    return sample.response if isinstance(sample, ResponseSample) else sample.devices
+
+
+def joint_sample(
+    devices: Devices,
+    conditions: ReadColumns,
+    arrays: Sequence[np.ndarray],
+    where: str,
+    record: Mapping[str, Any] | None = None,
+) -> JointSample:
+    """A sample of several devices, after a look at every number of it.
+
+    Args:
+        devices: declaration.
+        conditions: shapes ``(n,)``.
+        arrays: of each device, shapes ``(n, *shape)``.
+        where: name for messages.
+        record: how it was made.
+
+    Raises:
+        SchemaError: as `checked_sample`.
+    """
+    pairs = zip(devices.responses, arrays, strict=True)
+    parts = [checked_sample(r, conditions, a, f"{where}: {r.name}", record) for r, a in pairs]
+    return JointSample(devices, tuple(parts))
+
+
+def any_sample(
+    declaration: Response | Devices,
+    conditions: ReadColumns,
+    arrays: Sequence[np.ndarray],
+    where: str,
+    record: Mapping[str, Any] | None = None,
+) -> AnySample:
+    """`joint_sample` of devices, `checked_sample` of the one array of a response."""
+    if isinstance(declaration, Devices):
+        return joint_sample(declaration, conditions, arrays, where, record)
+    return checked_sample(declaration, conditions, arrays[0], where, record)
 
 
 def checked_sample(
@@ -136,7 +230,7 @@ def check_sample_output(
     return path
 
 
-def write_sample(sample: ResponseSample, path: Path | str, *, force: bool = False) -> None:
+def write_sample(sample: AnySample, path: Path | str, *, force: bool = False) -> None:
     """Write a sample; the file appears complete or not at all.
 
     Args:
@@ -148,9 +242,9 @@ def write_sample(sample: ResponseSample, path: Path | str, *, force: bool = Fals
         OutputError: if it cannot be written.
     """
     tables: dict[str, np.ndarray] = {
-        ARRAYS: sample.arrays,
+        **arrays_of(sample),
         **sample.conditions,
-        RESPONSE: _text(sample.response.to_json()),
+        RESPONSE: _text(declared_as(sample).to_json()),
         RECORD: _text(dict(sample.record)),
     }
     path = check_sample_output(path, force=force)
@@ -164,27 +258,60 @@ def write_sample(sample: ResponseSample, path: Path | str, *, force: bool = Fals
 
 
 def read_sample(path: Path | str, response: Response | None = None) -> ResponseSample:
-    """Read a sample.
+    """Read a sample of one response.
+
+    Args:
+        path: the ``.npz`` file, of this response or of devices among which it is.
+        response: declaration; that in the file if None.
+
+    Raises:
+        SchemaError: if it is none, or of another response.
+    """
+    found = read_any(path, response)
+    if isinstance(found, ResponseSample):
+        return found
+    names = ", ".join(part.response.name for part in found.parts)
+    raise SchemaError(f"{path} holds the arrays of several devices ({names}); name one of them")
+
+
+def read_any(path: Path | str, declaration: Response | Devices | None = None) -> AnySample:
+    """Read a sample of one response or of devices.
 
     Args:
         path: the ``.npz`` file.
-        response: declaration; that in the file if None.
+        declaration: what is read; what the file says it holds if None.
 
     Raises:
         SchemaError: if it is none, or of another response.
     """
     where = str(path)
     tables = dict(_tables(Path(path), where))
-    if ARRAYS not in tables:
+    if not any(name == ARRAYS or name.startswith(f"{ARRAYS}_") for name in tables):
         raise SchemaError(f"{where} lacks {ARRAYS}; a sample holds them and the conditions by name")
     written = tables.pop(RESPONSE, None)
     record = _json(tables.pop(RECORD, None), f"{where}: {RECORD}")
-    if response is None:
+    if declaration is None:
         if written is None:
             raise SchemaError(f"{where} does not say of which response it is; name it")
         place = f"{where}: {RESPONSE}"
-        response = read_response(_json(written, place), place)
-    return checked_sample(response, tables, tables.pop(ARRAYS), where, record)
+        declaration = read_declaration(_json(written, place), place)
+    if isinstance(declaration, Devices):
+        names = [_arrays_of(response.name) for response in declaration.responses]
+    else:
+        own = _arrays_of(declaration.name)
+        names = [own if own in tables and ARRAYS not in tables else ARRAYS]
+    missing = next((name for name in names if name not in tables), None)
+    if missing is not None:
+        raise SchemaError(
+            f"{where} lacks {missing}; a sample holds them and the conditions by name"
+        )
+    arrays = [tables[name] for name in names]
+    return any_sample(declaration, tables, arrays, where, record)
+
+
+def _arrays_of(name: str) -> str:
+    """Name of the arrays of a device in a file."""
+    return f"{ARRAYS}_{name}"
 
 
 def _tables(path: Path, where: str) -> Iterator[tuple[str, np.ndarray]]:

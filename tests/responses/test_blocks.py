@@ -6,7 +6,7 @@ from blobs import BLOBS, blobs
 from scipy import stats
 
 from lamarr_like.responses.blocks import Layout, Shells, fewer
-from lamarr_like.responses.codes import Codes, scaled
+from lamarr_like.responses.codes import Codes, Particles, scaled, spread_whole, to_whole
 from lamarr_like.responses.config import CodesConfig
 from lamarr_like.responses.detectors.ecal_shower import ECAL_SHOWER
 from lamarr_like.responses.detectors.ilc_shower import ILC_SHOWER
@@ -131,11 +131,12 @@ def test_energies_are_sums_of_hits(coded):
 
 def test_scores_are_normal_and_come_back(coded):
     layout, found, _ = coded
-    codes = Codes.fit(found)
-    scores = codes.scores(found, np.random.default_rng(1).random(found.shape))
+    alike = Particles.alike(len(found))
+    codes = Codes.fit(found, alike)
+    scores = codes.scores(found, np.random.default_rng(1).random(found.shape), alike)
     p = [stats.kstest(scores[:, k], "norm").pvalue for k in range(layout.n_codes)]
     assert min(p) > 1e-3 / layout.n_codes
-    back = codes.amounts(scores)
+    back = codes.amounts(scores, alike)
     assert np.array_equal(back == 0, found == 0)
     far = np.abs(back - found) / np.maximum(found, 1e-3)
     # Where values are few and far apart, a table of a hundred knots is coarse.
@@ -152,32 +153,77 @@ def test_scores_are_normal_at_every_scale():
     energy[rng.random(n) < 0.6 * np.exp(-scale)] = 0
     found = np.stack([np.exp(rng.normal(size=n)), energy], axis=1)
     u = rng.random(found.shape)
-    codes = Codes.fit(found, scale)
+    particles = Particles(scale, np.zeros(n, dtype=np.int64))
+    codes = Codes.fit(found, particles)
     assert len(codes.scales) == 10
-    scores = codes.scores(found, u, scale)
+    scores = codes.scores(found, u, particles)
     for low in range(5):
         part = (scale > low) & (scale < low + 1)
         for k in (0, 1):
             # Between tables laws are mixed: not exactly normal.
             assert stats.kstest(scores[part, k], "norm").statistic < 0.04
-    blind = Codes.fit(found).scores(found, u)
+    alike = Particles.alike(n)
+    blind = Codes.fit(found, alike).scores(found, u, alike)
     assert stats.kstest(blind[scale < 1, 1], "norm").statistic > 0.15
-    back = codes.amounts(scores, scale)
+    back = codes.amounts(scores, particles)
     assert np.array_equal(back == 0, found == 0)
     assert np.quantile(np.abs(back - found)[:, 1], 0.99) < 0.02
     # An energy that is drawn is no less than the threshold of about its scale.
-    drawn = codes.amounts(rng.normal(size=found.shape), scale)[:, 1]
+    drawn = codes.amounts(rng.normal(size=found.shape), particles)[:, 1]
     weak = scale < 1
     assert drawn[weak & (drawn > 0)].min() > 0.9 * np.exp(-3)
 
 
+def test_each_kind_of_particle_has_tables_of_its_own():
+    """Two kinds whose blocks hold quite different energies have normal scores, each by itself."""
+    rng = np.random.default_rng(6)
+    n = 6000
+    kind = np.arange(n) % 2
+    scale = rng.uniform(0, 2, n)
+    energy = np.where(kind == 1, 100.0, 1.0) * np.exp(0.3 * rng.normal(size=n) + scale)
+    energy[(kind == 0) & (rng.random(n) < 0.5)] = 0
+    found, u = np.stack([energy, energy], axis=1), rng.random((n, 2))
+    particles = Particles(scale, kind)
+    codes = Codes.fit(found, particles)
+    assert set(codes.kinds) == {0, 1} and len(codes.scales) == 20
+    scores = codes.scores(found, u, particles)
+    for one in (0, 1):
+        assert stats.kstest(scores[kind == one, 0], "norm").statistic < 0.04
+    back = codes.amounts(scores, particles)
+    assert np.array_equal(back == 0, found == 0)
+    # One without a table of its own gets that of another kind, and no error.
+    other = codes.amounts(scores[:5], Particles(scale[:5], np.full(5, 7)))
+    assert np.isfinite(other).all()
+
+
+def test_whole_numbers_stay_whole():
+    """They come back from their scores exactly, and blocks add to the sum that was drawn."""
+    rng = np.random.default_rng(7)
+    counts = rng.poisson(3.0, (4000, 6)).astype(float) * rng.integers(0, 2, (4000, 6))
+    amounts = np.concatenate([counts.sum(axis=1, keepdims=True), counts], axis=1)
+    u = rng.random(amounts.shape)
+    spread = spread_whole(amounts, u)
+    assert np.array_equal(np.rint(spread), amounts) and np.array_equal(spread == 0, amounts == 0)
+    assert (np.abs(spread - amounts) <= 0.5).all() and np.ptp(spread[amounts == 3]) > 0.95
+    sums = amounts[:, 0] + rng.integers(-2, 3, len(amounts))
+    sums = np.maximum(sums, 3 * (amounts[:, 0] > 0))
+    energies = counts * (sums / np.maximum(amounts[:, 0], 1))[:, None]
+    whole = to_whole(energies, sums, rng.random(len(sums)))
+    filled = amounts[:, 0] > 0
+    assert np.array_equal(whole, np.rint(whole)) and (whole >= 0).all()
+    assert np.array_equal(whole[filled].sum(axis=1), sums[filled])
+    assert (whole[energies == 0] == 0).all()
+    assert np.abs(whole.mean(axis=0) / energies.mean(axis=0) - 1).max() < 0.01
+
+
 def test_codes_are_kept_in_arrays(coded):
     _, found, given = coded
-    codes = Codes.fit(found, given[:, 0])
+    particles = Particles(given[:, 0], np.arange(len(found)) % 2)
+    codes = Codes.fit(found, particles)
     again = Codes.from_arrays(codes.to_arrays())
     scores = np.random.default_rng(2).normal(size=found.shape)
-    back = codes.amounts(scores, given[:, 0])
-    assert np.allclose(again.amounts(scores, given[:, 0]), back, rtol=1e-5, atol=1e-7)
+    back = codes.amounts(scores, particles)
+    assert np.allclose(again.amounts(scores, particles), back, rtol=1e-5, atol=1e-7)
 
 
 def test_hits_and_arrays():

@@ -75,4 +75,4 @@ def simulate(conditions: Mapping[str, Floats], keys: Keys) -> Floats32:
     mass = np.where(pdg == 22, 0.0, ELECTRON_MASS)
     momentum = np.sqrt(conditions["energy"] ** 2 - mass**2)
     p = path * (momentum / np.sqrt((path**2).sum(axis=1)))[:, None]
-    return run(CSI_CRYSTALS, pdg, p, entry, event_seeds(keys))
+    return run(CSI_CRYSTALS, pdg, p, entry, event_seeds(keys))[0]

@@ -80,4 +80,4 @@ def simulate(conditions: Mapping[str, Floats], keys: Keys) -> Floats32:
     """Geant4's showers, shape ``(n, 30, 30)``; see `lamarr_like.responses.geant4.shashlik`."""
     p = np.stack([conditions[name] for name in ("px", "py", "pz")], axis=1)
     entry = np.stack([conditions[name] for name in ("x", "y")], axis=1)
-    return run(SHASHLIK, conditions["pdg"].astype(np.int64), p, entry, event_seeds(keys))
+    return run(SHASHLIK, conditions["pdg"].astype(np.int64), p, entry, event_seeds(keys))[0]

@@ -70,4 +70,4 @@ def simulate(conditions: Mapping[str, Floats], keys: Keys) -> Floats32:
     energy = conditions["energy"]
     p = np.stack([np.zeros_like(energy), np.zeros_like(energy), energy], axis=1)
     entry = np.stack([conditions[name] for name in ("x", "y")], axis=1)
-    return run(SILICON_TUNGSTEN, np.full(len(energy), 22), p, entry, event_seeds(keys))
+    return run(SILICON_TUNGSTEN, np.full(len(energy), 22), p, entry, event_seeds(keys))[0]

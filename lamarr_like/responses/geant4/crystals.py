@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Floats, Ints
-from .application import Calorimeter, Parts
+from .application import Calorimeter, Parts, Sensor
 
 CRYSTALS, FRONT = 11, 52.0
 """Crystals along x and y, width of their front faces [mm]."""
@@ -80,11 +80,8 @@ CSI_CRYSTALS = Calorimeter(
     name="crystal_shower",
     elements=(1, 53, 55),
     build=_build,
-    sensor="fine",
-    cells=(SLICES, FINE, FINE),
-    depths=(2, 1, 0),
-    shape=(CRYSTALS, CRYSTALS),
-    gather=gather,
-    least=0.2,
+    sensors=(
+        Sensor("fine", (SLICES, FINE, FINE), (2, 1, 0), (CRYSTALS, CRYSTALS), gather, least=0.2),
+    ),
 )
 """What `lamarr_like.responses.geant4.application.run` simulates."""

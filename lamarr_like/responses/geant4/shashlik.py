@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .application import Calorimeter, Parts
+from .application import Calorimeter, Parts, Sensor
 
 CELLS, PITCH, LAYERS = 30, 20.0, 66
 """Cells along x and y, their size [mm], layers."""
@@ -42,9 +42,6 @@ SHASHLIK = Calorimeter(
     name="ecal_shower",
     elements=(1, 6, 7, 8, 18, 82),
     build=_build,
-    sensor="plate",
-    cells=(CELLS, CELLS, 1),
-    depths=(3, 2, 4),
-    shape=(CELLS, CELLS),
+    sensors=(Sensor("plate", (CELLS, CELLS, 1), (3, 2, 4), (CELLS, CELLS)),),
 )
 """What `lamarr_like.responses.geant4.application.run` simulates."""

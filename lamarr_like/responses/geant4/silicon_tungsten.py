@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .application import Calorimeter, Parts
+from .application import Calorimeter, Parts, Sensor
 
 CELLS, PITCH = 30, 5.0
 """Cells along x and y, their size [mm]."""
@@ -49,15 +49,13 @@ def _build(parts: Parts) -> Any:
     return whole
 
 
+_SHAPE = (CELLS, CELLS, len(TUNGSTEN))
+
 SILICON_TUNGSTEN = Calorimeter(
     name="ilc_shower",
     elements=(1, 6, 7, 8, 14, 18, 74),
     build=_build,
-    sensor="sensor",
-    cells=(CELLS, CELLS, len(TUNGSTEN)),
-    depths=(1, 0, 2),
-    shape=(CELLS, CELLS, len(TUNGSTEN)),
+    sensors=(Sensor("sensor", _SHAPE, (1, 0, 2), _SHAPE, least=0.1),),
     cut=0.1,
-    least=0.1,
 )
 """What `lamarr_like.responses.geant4.application.run` simulates."""

@@ -33,7 +33,10 @@ VARIABLES = {
 _ALPHA = 1 / 137.035999
 _RADIUS = 2.8179403e-12  # classical radius of the electron [mm]
 _MASS = 0.51099895  # of the electron [MeV]
-_MILLIBARN, _BARN = 1e-25, 1e-22  # [mm^2]
+_MILLIBARN = 1e-25  # [mm^2]
+BARN = 1e-22
+"""In Geant4's unit of area [mm^2]."""
+
 _ELASTIC = (0, 5.3104, 4.7935, 4.7402, 4.7112)
 _INELASTIC = (0, 5.9173, 5.6125, 5.5377, 5.4728)
 """Radiation logarithms of the lightest elements (Tsai, Rev. Mod. Phys. 46 (1974) 815)."""
@@ -75,7 +78,7 @@ def write(folder: Path | str, elements: tuple[int, ...], g4: Any) -> None:
         _write_photoelectric(root, z, g4)
 
 
-def _put(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
     """Write a table as a whole: several processes may make the same."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.write_text(text)
@@ -132,7 +135,7 @@ def _write_bremsstrahlung(root: Path, z: int) -> None:
     for energy in energies:
         values = bremsstrahlung(z, math.exp(energy), _FRACTIONS)
         lines.append(" ".join(f"{v:.6e}" for v in values))
-    _put(root / f"brem_SB/br{z}", "\n".join(lines) + "\n")
+    put(root / f"brem_SB/br{z}", "\n".join(lines) + "\n")
 
 
 def _write_photoelectric(root: Path, z: int, g4: Any) -> None:
@@ -147,7 +150,7 @@ def _write_photoelectric(root: Path, z: int, g4: Any) -> None:
 
     def coefficients(energy: float) -> list[float]:
         row = next((r for r in reversed(rows) if energy >= r[0]), rows[0])
-        return [v / atoms / _BARN for v in row[1:]]
+        return [v / atoms / BARN for v in row[1:]]
 
     def cubed(energy: float) -> float:
         """Cross section [barn] times the energy cubed."""
@@ -161,9 +164,9 @@ def _write_photoelectric(root: Path, z: int, g4: Any) -> None:
     ranges = {"cs": (edge * (1 + 1e-6), high * 1.01), "le-cs": (1e-5, max(edge, 2e-5))}
     for name in _PHOTOELECTRIC:
         for kind in ("high", "low"):
-            _put(root / name / f"pe-{kind}-{z}.dat", shells)
+            put(root / name / f"pe-{kind}-{z}.dat", shells)
         for kind, (first, last) in ranges.items():
             energies = np.geomspace(first, last, 120)
             text = f"{first:.10g} {last:.10g} 120\n120\n"
             text += "".join(f"{e:.10g} {cubed(e):.8g}\n" for e in energies)
-            _put(root / name / f"pe-{kind}-{z}.dat", text)
+            put(root / name / f"pe-{kind}-{z}.dat", text)

@@ -16,12 +16,13 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ...engine.onnx_session import Network
 from ...nets.layers import MovingAverage, adam
 from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
 from ..config import DiffusionConfig
-from ..samples import ResponseSample
+from ..samples import AnySample
 from .codes import CodeSample, fit_codes
 from .residual import ResidualMlp, add_residual
 
@@ -30,7 +31,7 @@ _BUMPS = 16
 
 
 def fit_diffusion(
-    sample: ResponseSample, settings: DiffusionConfig, *, progress: bool = True
+    sample: AnySample, settings: DiffusionConfig, *, progress: bool = True
 ) -> TrainedModel:
     """Train it; see `lamarr_like.responses.training.codes.fit_codes`."""
     return fit_codes(DiffusionTrainer, sample, settings, progress=progress)
@@ -95,6 +96,10 @@ class DiffusionTrainer:
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self.average.update()
         return loss
+
+    def field_of(self) -> Network:
+        """The field as it stands, on ONNX Runtime."""
+        return Network(self.files()["codes.onnx"])
 
     def files(self) -> dict[str, bytes]:
         """The graph of the field with the averaged weights."""

@@ -19,15 +19,13 @@ from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
 from ..config import FlowConfig
-from ..samples import ResponseSample
+from ..samples import AnySample
 from .codes import CodeSample, fit_codes
 from .residual import ResidualMlp, add_residual
 from .splines import add_forward, back
 
 
-def fit_flow(
-    sample: ResponseSample, settings: FlowConfig, *, progress: bool = True
-) -> TrainedModel:
+def fit_flow(sample: AnySample, settings: FlowConfig, *, progress: bool = True) -> TrainedModel:
     """Train it; see `lamarr_like.responses.training.codes.fit_codes`."""
     return fit_codes(FlowTrainer, sample, settings, progress=progress)
 

@@ -16,6 +16,9 @@ voxels as those of AtlFast3; cells are filled afterwards by the network that all
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
 from ...nets.gan import energy_score
@@ -24,7 +27,7 @@ from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
 from ..config import GanConfig
-from ..samples import ResponseSample
+from ..samples import AnySample
 from .codes import CodeSample, fit_codes
 from .critic import Critic
 from .residual import ResidualMlp, add_residual
@@ -33,7 +36,7 @@ _FARTHEST = 5.0
 """Bound of what the regressor may say, in units of the spread of a metric."""
 
 
-def fit_gan(sample: ResponseSample, settings: GanConfig, *, progress: bool = True) -> TrainedModel:
+def fit_gan(sample: AnySample, settings: GanConfig, *, progress: bool = True) -> TrainedModel:
     """Train it; see `lamarr_like.responses.training.codes.fit_codes`."""
     return fit_codes(GanTrainer, sample, settings, progress=progress)
 
@@ -81,16 +84,14 @@ class GanTrainer:
         return self.net.flops
 
     @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
-    def step(
-        self, given: tf.Tensor, scores: tf.Tensor, metrics: tf.Tensor | None = None
-    ) -> tf.Tensor:
+    def step(self, given: tf.Tensor, scores: tf.Tensor, *more: tf.Tensor) -> tf.Tensor:
         """One update of each network on a batch; returns the critic's loss."""
         n, rounds = tf.shape(scores)[0], self.config.critic_steps
         self.count.assign_add(1)
         seed = tf.stack([self.config.seed, self.count])
         z = tf.random.stateless_normal((rounds + 2, n, self.latent), seed=seed)
         if self.regressor is not None:
-            self._regress(self.regressor, given, scores, metrics)
+            self._regress(self.regressor, given, scores, more[0])
         doubt = tf.zeros(())
         seen = self._shown(given, scores)
         for i in range(rounds):
@@ -103,6 +104,8 @@ class GanTrainer:
                 other = self._codes(given, z[-2])
                 ones = tf.ones((n,))
                 loss += self.config.energy * energy_score(scores, codes, other, ones)
+            if self.config.diversity > 0:
+                loss += self.config.diversity * self._sameness(given, codes, z[-1], z[-2], more[-1])
         self.optimizer.apply(tape.gradient(loss, self.net.variables), self.net.variables)
         self.average.update()
         return doubt
@@ -110,6 +113,17 @@ class GanTrainer:
     def _codes(self, given: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Codes drawn for some noise: independent until the network has learnt otherwise."""
         return z[:, : self.n_codes] + self.net(given, z)
+
+    def _sameness(
+        self, given: tf.Tensor, codes: tf.Tensor, z: tf.Tensor, other: tf.Tensor, spread: tf.Tensor
+    ) -> tf.Tensor:
+        """Distance of the noise over that of the codes, the more the more similar particles differ.
+
+        Selectively increasing diversity (SDI-GAN, Bedkowski et al., arXiv:2207.01561).
+        """
+        apart = tf.reduce_mean(tf.abs(codes - self._codes(given, other)), 1, keepdims=True)
+        noise = tf.reduce_mean(tf.abs(z - other), 1, keepdims=True)
+        return tf.reduce_mean(spread * noise / (apart + 1e-3))
 
     def _shown(self, given: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
         """What the critic is shown: codes, and what the regressor says of them."""
@@ -128,10 +142,22 @@ class GanTrainer:
 
     def files(self) -> dict[str, bytes]:
         """The generator as a graph, with the averaged weights."""
-        graph = Graph()
-        given = graph.input("conditions", self.n_given)
-        z = graph.input("normals", self.latent)
-        added = add_residual(graph, graph.concat(given, z), self.average.numpy())
-        codes = graph.op("Add", graph.slice(z, 0, self.n_codes), added)
-        graph.output("scores", graph.clip(codes, -6.0, 6.0), self.n_codes)
-        return {"codes.onnx": graph.build()}
+        return generator_files(self.n_given, self.latent, self.n_codes, self.average.numpy())
+
+
+def generator_files(
+    n_given: int, n_noise: int, n_codes: int, arrays: Sequence[np.ndarray]
+) -> dict[str, bytes]:
+    """The graph of a generator that adds to the first of its normal numbers.
+
+    Args:
+        n_given, n_noise, n_codes: widths.
+        arrays: weights in the order of `ResidualMlp.variables`.
+    """
+    graph = Graph()
+    given = graph.input("conditions", n_given)
+    z = graph.input("normals", n_noise)
+    added = add_residual(graph, graph.concat(given, z), arrays)
+    codes = graph.op("Add", graph.slice(z, 0, n_codes), added)
+    graph.output("scores", graph.clip(codes, -6.0, 6.0), n_codes)
+    return {"codes.onnx": graph.build()}

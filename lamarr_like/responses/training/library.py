@@ -13,13 +13,13 @@ from ...nets.sample import archive, data_digest, split, stream
 from ...nets.trained import TrainedModel, training_record
 from ..bins import Bins
 from ..blocks import Layout, Shells
-from ..codes import Codes, scaled
+from ..codes import Codes, Particles, scaled
 from ..config import LibraryConfig, TableConfig
 from ..frame import Frame, Placement
 from ..hits import Hits
 from ..library import LOG_STEP, Library
 from ..response import Response
-from ..samples import ResponseSample
+from ..samples import AnySample, JointSample
 from .judge import HeldOut, base_spec
 
 MEASURED = 50_000
@@ -29,9 +29,7 @@ _SHARPEST = 1e6
 _LEVELS = 255
 
 
-def fit_table(
-    sample: ResponseSample, settings: TableConfig, *, progress: bool = True
-) -> TrainedModel:
+def fit_table(sample: AnySample, settings: TableConfig, *, progress: bool = True) -> TrainedModel:
     """Store a sample in bins of similar particles (see `lamarr_like.responses.bins`).
 
     Args:
@@ -46,7 +44,7 @@ def fit_table(
 
 
 def fit_library(
-    sample: ResponseSample, settings: LibraryConfig, *, progress: bool = True
+    sample: AnySample, settings: LibraryConfig, *, progress: bool = True
 ) -> TrainedModel:
     """Store a sample.
 
@@ -59,6 +57,11 @@ def fit_library(
         TrainingError: if the sample holds next to nothing.
     """
     started = time.perf_counter()
+    if isinstance(sample, JointSample):
+        raise TrainingError(
+            f"{sample.where}: {settings.family} stores the arrays of one device; name one of "
+            + ", ".join(part.response.name for part in sample.parts)
+        )
     held = split(len(sample), settings.holdout, settings.seed)
     stored = sample.take(np.flatnonzero(~held)[: settings.size])
     if len(stored) < settings.neighbours or not len(stored.hits.row):
@@ -123,7 +126,8 @@ def _weights(response: Response, placement: Placement, hits: Hits) -> Floats:
     n = len(placement.given)
     layout = Layout(response, Shells())
     amounts = scaled(response, layout.amounts(layout.energies(hits, n)), placement.given)
-    scores = Codes.fit(amounts).scores(amounts, stream(1, "library").random(amounts.shape))
+    alike, u = Particles.alike(n), stream(1, "library").random(amounts.shape)
+    scores = Codes.fit(amounts, alike).scores(amounts, u, alike)
     count = np.log1p(np.bincount(hits.row, minlength=n))
     entries = [response.feature(shift.feature) for shift in response.shifts]
     kept = np.setdiff1d(np.arange(placement.given.shape[1]), entries)

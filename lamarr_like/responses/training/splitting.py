@@ -15,12 +15,12 @@ from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
 from ..config import SplittingConfig
-from ..samples import ResponseSample
+from ..samples import AnySample
 from .codes import CodeSample, fit_codes
 
 
 def fit_splitting(
-    sample: ResponseSample, settings: SplittingConfig, *, progress: bool = True
+    sample: AnySample, settings: SplittingConfig, *, progress: bool = True
 ) -> TrainedModel:
     """Train it; see `lamarr_like.responses.training.codes.fit_codes`."""
     return fit_codes(SplittingTrainer, sample, settings, progress=progress)

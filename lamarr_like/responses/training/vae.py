@@ -30,7 +30,7 @@ from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
 from ..config import VaeConfig
-from ..samples import ResponseSample
+from ..samples import AnySample
 from .codes import CodeSample, fit_codes
 from .critic import Critic
 from .residual import ResidualMlp, add_residual
@@ -39,7 +39,7 @@ _LOG_WIDTHS = (-4.0, 1.0)
 """Range of the logarithms of the widths that an encoder gives."""
 
 
-def fit_vae(sample: ResponseSample, settings: VaeConfig, *, progress: bool = True) -> TrainedModel:
+def fit_vae(sample: AnySample, settings: VaeConfig, *, progress: bool = True) -> TrainedModel:
     """Train it; see `lamarr_like.responses.training.codes.fit_codes`."""
     return fit_codes(VaeTrainer, sample, settings, progress=progress)
 

@@ -11,6 +11,7 @@ from lamarr_like.responses.detectors.crystal_shower import CRYSTAL_SHOWER, LOW, 
 from lamarr_like.responses.geant4 import crystals
 from lamarr_like.responses.model import load
 from lamarr_like.responses.response import read_response
+from lamarr_like.responses.samples import checked_sample
 
 needs_geant4 = pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="no extra geant4")
 
@@ -87,7 +88,7 @@ def test_showers_are_contained_and_move_by_whole_crystals():
     given |= {"pdg": np.repeat([22.0, 11.0], 30), "energy": np.full(60, 1e3), "y": np.zeros(60)}
     given["x"] = np.tile([0.0, 52.0], 30)
     empty = np.zeros((60, 11, 11), np.float32)
-    like = making.checked_sample(CRYSTAL_SHOWER, given, empty, "particles")
+    like = checked_sample(CRYSTAL_SHOWER, given, empty, "particles")
     made = making.make_sample("crystal_shower", 60, seed=2, like=like, progress=False)
     response = made.arrays.sum(axis=(1, 2)) / 1e3
     # 15 radiation lengths hold 96 % of a GeV; BESIII resolves it to 2.5 %.

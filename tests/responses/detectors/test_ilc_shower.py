@@ -10,6 +10,7 @@ from lamarr_like.responses.detectors import ilc_shower, spectrum
 from lamarr_like.responses.detectors.ilc_shower import HIGH, ILC_SHOWER, LOW, REACH
 from lamarr_like.responses.geant4.silicon_tungsten import GAP, SILICON, TUNGSTEN
 from lamarr_like.responses.response import read_response
+from lamarr_like.responses.samples import checked_sample
 
 needs_geant4 = pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="no extra geant4")
 
@@ -49,7 +50,7 @@ def showers():
     """Of 2 and of 20 GeV, 16 and 8 of them."""
     energy = np.repeat([2e3, 20e3], [16, 8])
     x, y = np.full(24, 1.0), np.full(24, -3.5)
-    like = making.checked_sample(
+    like = checked_sample(
         ILC_SHOWER,
         {"energy": energy, "x": x, "y": y},
         np.zeros((24, *ILC_SHOWER.shape), np.float32),

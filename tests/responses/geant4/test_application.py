@@ -6,10 +6,11 @@ import pytest
 from lamarr_like.errors import SchemaError
 from lamarr_like.responses.geant4 import application
 from lamarr_like.responses.geant4.crystals import CSI_CRYSTALS
+from lamarr_like.responses.geant4.fibres import FIBRES
 from lamarr_like.responses.geant4.shashlik import SHASHLIK
 from lamarr_like.responses.geant4.silicon_tungsten import SILICON_TUNGSTEN
 
-CALORIMETERS = (SHASHLIK, SILICON_TUNGSTEN, CSI_CRYSTALS)
+CALORIMETERS = (SHASHLIK, SILICON_TUNGSTEN, CSI_CRYSTALS, FIBRES)
 
 
 def test_calorimeters_have_names_of_their_own():

@@ -1,0 +1,130 @@
+"""Two zero-degree calorimeters: declarations, particles, laws of their showers."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lamarr_like.responses.detectors import zdc
+from lamarr_like.responses.detectors.spectrum import power
+from lamarr_like.responses.detectors.zdc import HIGH, LOW, ZDC, ZDC_NEUTRON, ZDC_PROTON
+from lamarr_like.responses.devices import read_declaration
+from lamarr_like.responses.frame import Frame
+from lamarr_like.responses.geant4.fibres import APART
+from lamarr_like.responses.making import make_sample
+from lamarr_like.responses.samples import joint_sample
+
+needs_geant4 = pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="no extra geant4")
+
+
+def test_the_declaration_comes_back_from_plain_values():
+    assert read_declaration(ZDC.to_json(), "here") == ZDC
+    assert (ZDC_NEUTRON.shape, ZDC_PROTON.shape) == ((44, 44), (56, 30))
+
+
+def test_particles_are_in_range_and_depend_on_their_number_only():
+    whole = zdc.particles(20_000, 3)
+    assert ZDC.checked(whole, "t").keys() == whole.keys()
+    part = zdc.particles(20, 3, first=40)
+    assert all(np.array_equal(values[40:60], part[name]) for name, values in whole.items())
+    into = np.abs(whole["x"]) < 35.2
+    for pdg, share, first in ((2112, 0.5, 0.75), (2212, 0.25, 0.25), (22, 0.25, 0.5)):
+        own = whole["pdg"] == pdg
+        assert own.mean() == pytest.approx(share, abs=0.02)
+        assert into[own].mean() == pytest.approx(0.96 * first, abs=0.03)
+
+
+def test_the_logarithm_of_the_energy_falls_with_its_power():
+    u = (np.arange(20_000) + 0.5) / 20_000
+    energy = power(u, LOW, HIGH, 0.75)
+    assert (np.diff(energy) > 0).all() and energy.min() >= LOW and energy.max() <= HIGH
+    edges = np.geomspace(LOW, HIGH, 11)
+    counts = np.histogram(energy, edges)[0] / len(u)
+    expected = edges[:-1] ** -0.75 - edges[1:] ** -0.75
+    assert np.allclose(counts, expected / expected.sum(), atol=1e-3)
+
+
+def test_photons_are_poisson_of_the_light_and_depend_on_their_cell_only():
+    light = np.zeros((500, 4, 4), np.float32)
+    light[:, 1, 2], light[:, 3, 0] = 0.1, 2.0
+    keys = np.arange(500, dtype=np.uint64) * np.uint64(977)
+    found = zdc.counted(light, keys)
+    for cell, mean in (((1, 2), 0.1 * zdc.YIELD), ((3, 0), 2.0 * zdc.YIELD)):
+        counts = found[(slice(None), *cell)]
+        assert counts.mean() == pytest.approx(mean, abs=4 * np.sqrt(mean / 500))
+        assert counts.var() == pytest.approx(mean, rel=0.25)
+    light[:, 0, 0] = 1.0
+    assert np.array_equal(zdc.counted(light, keys)[:, 1, 2], found[:, 1, 2])
+    assert stats.pearsonr(found[:, 1, 2], found[:, 3, 0]).pvalue > 1e-3
+
+
+def test_from_outside_the_nearest_fibre_is_seen():
+    """A neutron of the other calorimeter looks like one at the near edge, wherever it is."""
+    frame = Frame(ZDC_PROTON, np.zeros((2, 2)))
+    conditions = {
+        "pdg": np.full(3, 2112.0), "energy": np.full(3, 100.0),
+        "x": np.array([0.0, 20.0, APART + 10]), "y": np.array([1.0, 1.0, 1.0]),
+    }  # fmt: skip
+    placed = frame.place(ZDC_PROTON.seen(conditions, "t"))
+    assert placed.origin[:, 0].tolist() == [0, 0, 30] and placed.origin[:, 1].tolist() == [15] * 3
+    assert np.array_equal(placed.given[0], placed.given[1])
+    # Mirrored where it is on the left: counted from the side on which the particle is.
+    assert placed.sign[0, 0] == -1 and placed.given.shape == (3, frame.n_given)
+
+
+@pytest.fixture(scope="module")
+def showers():
+    """Neutrons and photons in the neutrons' calorimeter, protons in the other, and one beside."""
+    pdg = np.repeat([2112.0, 22.0, 2212.0, 2112.0], [30, 30, 30, 4])
+    n = len(pdg)
+    at = np.repeat([0.0, 0.0, APART, 57.0], [30, 30, 30, 4])
+    rng = np.random.default_rng(1)
+    conditions = {
+        "pdg": pdg, "energy": np.full(n, 40.0), "x": at + rng.uniform(-3, 3, n),
+        "y": rng.uniform(-3, 3, n),
+    }  # fmt: skip
+    empty = [np.zeros((n, *r.shape), np.float32) for r in ZDC.responses]
+    like = joint_sample(ZDC, conditions, empty, "particles")
+    return make_sample("zdc", n, seed=2, like=like, progress=False)
+
+
+@needs_geant4
+def test_showers_are_where_their_particles_are(showers):
+    neutron, proton = (part.arrays for part in showers.parts)
+    sums = neutron.sum(axis=(1, 2)), proton.sum(axis=(1, 2))
+    assert (sums[0][:60].mean() > 10) and (sums[1][60:90].mean() > 8)
+    assert sums[1][:60].mean() < 0.1 * sums[0][:60].mean()
+    assert sums[0][60:90].mean() < 0.1 * sums[1][60:90].mean()
+    assert sums[0][90:].sum() + sums[1][90:].sum() == 0
+    axis = ZDC_NEUTRON.axes[0].centres
+    middle = (neutron[:60].sum(axis=2) * axis).sum(axis=1) / np.maximum(sums[0][:60], 1)
+    away = (middle - showers.conditions["x"][:60])[sums[0][:60] > 5]
+    assert abs(np.median(away)) < 1.5
+
+
+@needs_geant4
+def test_photons_make_more_light_than_neutrons(showers):
+    """ALICE's simulation has 1.05 and 0.70 photons for each GeV; at 40 GeV hadrons have less."""
+    counts = showers.parts[0].arrays.sum(axis=(1, 2)) / 40
+    assert counts[30:60].mean() == pytest.approx(1.05, abs=0.15)
+    assert 0.3 < counts[:30].mean() < 0.75
+    assert counts[30:60].std() < counts[:30].std()
+
+
+@needs_geant4
+def test_the_same_seed_gives_the_same_showers(showers):
+    first = make_sample("zdc", 3, seed=2, like=showers.take(slice(0, 3)), progress=False)
+    for again, part in zip(first.parts, showers.parts, strict=True):
+        assert np.array_equal(again.arrays, part.arrays[:3])
+
+
+def test_one_device_is_simulated_by_itself(monkeypatch):
+    arrays = (np.ones((2, 44, 44), np.float32), np.zeros((2, 56, 30), np.float32))
+    monkeypatch.setattr(zdc, "light", lambda conditions, keys: arrays)
+    conditions, keys = zdc.particles(2, 1), np.arange(2, dtype=np.uint64)
+    both = zdc.simulate(conditions, keys)
+    assert np.array_equal(zdc.simulate_neutron(conditions, keys), both[0])
+    assert np.array_equal(zdc.simulate_proton(conditions, keys), both[1])
+    assert replace(ZDC, name="other") != ZDC
