@@ -100,10 +100,10 @@ class Codes:
         within = ndtri(np.clip((u - empty) / np.maximum(1 - empty, 1e-12), 1e-6, 1 - 1e-6))
         position = np.clip(0.5 * (within / _REACH + 1), 0, 1) * (n_knots - 1)
         cell = np.minimum(position.astype(np.int64), n_knots - 2)
-        columns = np.arange(knots.shape[1])
+        at = (row * knots.shape[1] + np.arange(knots.shape[1])) * n_knots + cell
+        next_scale, table = knots[0].size, knots.ravel()
         low, high = (
-            _mixed(knots[row, columns, at], knots[row + 1, columns, at], weight)
-            for at in (cell, cell + 1)
+            _mixed(table.take(k), table.take(k + next_scale), weight) for k in (at, at + 1)
         )
         found: Floats = np.exp(low + (position - cell) * (high - low))
         found[u < empty] = 0.0

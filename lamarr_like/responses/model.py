@@ -101,7 +101,7 @@ class ResponseModel:
             rows = slice(first, first + BATCH)
             part = {name: np.asarray(conditions[name])[rows] for name in self.conditions}
             hits = self.hits(part, keys[rows], steps=steps)
-            arrays[rows] = hits.dense(len(keys[rows]), self.response.shape)
+            hits.dense(len(keys[rows]), self.response.shape, arrays[rows])
         return arrays
 
     def hits(self, conditions: ReadColumns, keys: Keys, *, steps: int = 0) -> Hits:
@@ -123,10 +123,11 @@ class ResponseModel:
             return Hits(np.zeros(0, int), np.zeros((0, rank), int), np.zeros(0, np.float32))
         placement = self._frame.place(seen)
         hits = placement.to_array(self._method.draw(placement, keys, steps))
-        inside = (hits.cell >= 0) & (hits.cell < np.array(self.response.shape))
         value = np.rint(hits.value) if self.response.values == "counts" else hits.value
-        kept = inside.all(axis=1) & (value >= self.response.threshold) & (value > 0)
-        return Hits(hits.row[kept], hits.cell[kept], value[kept])
+        kept = hits.inside(self.response.shape)
+        kept &= (value >= self.response.threshold) & (value > 0)
+        rows = np.flatnonzero(kept)
+        return Hits(hits.row.take(rows), hits.cell.take(rows, axis=0), value.take(rows))
 
     def rehearse(self) -> None:
         """Draw for one particle in the middle of the declared ranges."""
@@ -194,10 +195,11 @@ class CodesMethod(Method):
         response = self.layout.response
         amounts = scaled(response, self.codes.amounts(scores, sizes), placement.given, back=True)
         least = response.threshold
-        nodes, block = blocks_of(self.layout, placement, self.layout.blocks(amounts), least)
+        blocks = self.layout.blocks(amounts)
+        nodes, boxes, block = blocks_of(self.layout, placement, blocks, least)
         with np.errstate(over="ignore"):
             of_nodes = mix(keys[nodes.row] + (block.astype(np.uint64) + np.uint64(1)) * GOLDEN)
-        return fill(nodes, of_nodes, given, self.filling, scale=self.scale, least=least)
+        return fill(nodes, boxes, of_nodes, given, self.filling, scale=self.scale, least=least)
 
     def scores(self, given: Floats32, keys: Keys, steps: int) -> Floats32:
         """Normal scores of the codes, shape ``(n, n_codes)``.

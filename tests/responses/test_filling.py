@@ -45,10 +45,11 @@ def blocks(made):
 
 
 def filled(made, even, rows=slice(None)):
-    nodes, block = blocks(made)
+    nodes, boxes, block = blocks(made)
     keys = stream_keys(1, "t", nodes.row, block)
     nodes, keys = nodes.take(np.arange(len(nodes.row))[rows]), keys[rows]
-    return nodes, filling.fill(nodes, keys, made[1].given, even, scale=SCALE, least=BLOBS.threshold)
+    settings = {"scale": SCALE, "least": BLOBS.threshold}
+    return nodes, filling.fill(nodes, boxes, keys, made[1].given, even, **settings)
 
 
 def test_what_blocks_hold_is_in_cells_of_the_array(made, even):
@@ -75,10 +76,10 @@ def test_blocks_are_filled_alike_whatever_shares_the_call(made, even):
 
 def test_nothing_is_nothing(made, even):
     for network in (even, None):
-        nodes, _ = blocks(made)
+        nodes, boxes, _ = blocks(made)
         none = nodes.take(np.zeros(0, dtype=np.int64))
         keys = np.zeros(0, np.uint64)
-        hits = filling.fill(none, keys, made[1].given, network, scale=SCALE, least=1.0)
+        hits = filling.fill(none, boxes, keys, made[1].given, network, scale=SCALE, least=1.0)
         assert hits.row.shape == (0,) and hits.cell.shape == (0, 2) and hits.value.shape == (0,)
 
 
@@ -88,8 +89,8 @@ def test_shares_of_a_sample_are_those_of_its_halves(made):
     inputs, shares = filling.splits_of(LAYOUT, placement, hits, placement.given, SCALE)
     assert len(inputs) == len(shares) and np.isfinite(inputs).all()
     assert ((shares >= 0) & (shares <= 1)).all()
-    nodes, _ = blocks(made)
-    assert len(shares) >= (((nodes.high - nodes.low) > 1).any(axis=1)).sum()
+    nodes, boxes, _ = blocks(made)
+    assert len(shares) >= len(filling.several(nodes, boxes)[0]) > 100
 
 
 def test_halves_hold_as_much_as_a_cell_at_least():
@@ -97,24 +98,20 @@ def test_halves_hold_as_much_as_a_cell_at_least():
     sums = least + rng.exponential(0.05, (500, 2))
     sums[:100, 0], sums[100:200, 1] = 0.0, 0.0
     share = sums[:, 0] / sums.sum(axis=1)
-    nodes = filling.Nodes(
-        np.arange(500),
-        np.zeros((500, 1), np.int64),
-        np.full((500, 1), 2),
-        sums.sum(axis=1),
-    )
+    nodes = filling.Nodes(np.arange(500), np.zeros(500, np.int64), sums.sum(axis=1))
     told = filling._beyond(sums, share, least)
     assert told[:100].max() == 0 and told[100:200].min() == 1
-    found, parent, second = filling.children(nodes, filling.halves(nodes), told, least)
+    found, parent, n_first = filling.children(nodes, 1, told, least)
     back = np.zeros((500, 2))
-    back[parent, second.astype(int)] = found.value
+    back[parent, found.box] = found.value
+    assert np.array_equal(found.box, np.arange(len(parent)) >= n_first)
     assert np.allclose(back, sums, atol=1e-6)
     # Whatever is drawn, nothing is below; where two cells are too many, one has all.
-    drawn = filling.children(nodes, filling.halves(nodes), rng.random(500), least)[0]
+    drawn = filling.children(nodes, 1, rng.random(500), least)[0]
     assert (drawn.value >= least - 1e-12).all()
     assert drawn.value.sum() == pytest.approx(sums.sum())
     low = nodes._replace(value=np.full(500, 1.5 * least))
-    alone, parent, _ = filling.children(low, filling.halves(low), rng.random(500), least)
+    alone, parent, _ = filling.children(low, 1, rng.random(500), least)
     assert np.array_equal(np.sort(parent), np.arange(500)) and np.allclose(alone.value, 0.15)
 
 
@@ -123,19 +120,10 @@ def test_shares_follow_their_law():
     law[:, 0], law[:, 1] = np.log(2.0), np.log(1.0)  # nothing, all, else: 2 : 1 : 1
     law[:, 2:5] = (-20, 0, -20)
     law[:, 6], law[:, 9] = 0.7, np.log(0.3)
-    u = np.random.default_rng(1).random((len(law), 3))
-    share = filling.drawn_share(law, u)
+    share = filling.drawn_share(law, stream_keys(1, "t", np.arange(len(law))))
     assert abs((share == 0).mean() - 0.5) < 0.015
     assert abs((share == 1).mean() - 0.25) < 0.015
     inner = share[(share > 0) & (share < 1)]
     odds = np.log(inner / (1 - inner))
     assert abs(odds.mean() - 0.7) < 0.03
     assert abs(odds.std() - 0.3 * np.pi / np.sqrt(3)) < 0.02
-
-
-def test_visible_is_the_array(made):
-    sample, placement = made
-    low, high = filling.visible(placement, BLOBS.shape)
-    cells = placement.to_frame(sample.hits)
-    assert (cells.cell >= low[cells.row]).all() and (cells.cell < high[cells.row]).all()
-    assert ((high - low) == 12).all()
