@@ -24,9 +24,12 @@ _MIX2 = np.uint64(0x94D049BB133111EB)
 
 def mix(z: Keys) -> Keys:
     """Spread bits of numbers over all 64 (the finaliser of splitmix64), the shape of ``z``."""
-    z = (z ^ (z >> np.uint64(30))) * _MIX1
-    z = (z ^ (z >> np.uint64(27))) * _MIX2
-    return z ^ (z >> np.uint64(31))
+    z = z ^ (z >> np.uint64(30))
+    z *= _MIX1
+    z ^= z >> np.uint64(27)
+    z *= _MIX2
+    z ^= z >> np.uint64(31)
+    return z
 
 
 def stage_key(seed: int, stage: str) -> np.uint64:

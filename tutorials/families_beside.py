@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 from lamarr_like.responses.features import features
 from lamarr_like.responses.hits import hits_of
@@ -66,6 +67,46 @@ class Bench:
         return auc
 
 
+def judged(bench, name):
+    """A row of the table; points of the figure: steps, time, AUC and its error."""
+    model, test = load(name), bench.test
+    times = [cost(model, test, batch) for batch in (1, 100, 10_000)]
+    drawn = replace(test, arrays=model.draw(test.conditions, 7))
+    auc = bench.row(Path(name).name, drawn, times)
+    if not model.steps:
+        return [(0, times[2], auc.value, auc.error)]
+    points = []
+    for steps in STEPS:
+        value = bench.features(model.draw(test.conditions, 7, steps=steps))[0]
+        points.append((steps, cost(model, test, 10_000, steps), value.value, value.error))
+        print(f"  {steps} steps: {points[-1][1]:.3f} ms, {value.value:.4f}", file=sys.stderr)
+    return points
+
+
+def plot(points, floor, path):
+    """AUC against time.
+
+    points: by name of the model, as of `judged`; floor: AUC of a second detailed draw.
+    """
+    figure, axes = plt.subplots(figsize=(6.5, 4.2))
+    for name, found in points.items():
+        steps, x, y, e = zip(*found, strict=True)
+        style = {"marker": "o", "markersize": 5, "capsize": 2, "linestyle": "-" if steps[0] else ""}
+        axes.errorbar(x, np.array(y) - 0.5, e, label=name.split("-")[1], **style)
+        for step, a, b in zip(steps, x, y, strict=True):
+            if step:
+                near = {"textcoords": "offset points", "xytext": (6, 2), "fontsize": 8}
+                axes.annotate(f"{step}", (a, b - 0.5), **near)
+    axes.axhline(floor - 0.5, color="grey", linestyle=":", label="second detailed draw")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("processor time of a draw, 10,000 at a time [ms]")
+    axes.set_ylabel("AUC of features above 0.5")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+
+
 def main():
     """Judge and draw."""
     test, again = (read_sample(Path(path)) for path in sys.argv[1:3])
@@ -76,32 +117,8 @@ def main():
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     detailed = float(test.record["ms_per_particle"])
     floor = bench.row("detailed once more (floor)", again, 3 * [detailed])
-    figure, axes = plt.subplots(figsize=(6.5, 4.2))
-    for name in sys.argv[4:]:
-        model = load(name)
-        drawn = replace(test, arrays=model.draw(test.conditions, 7))
-        times = [cost(model, test, batch) for batch in (1, 100, 10_000)]
-        auc = bench.row(Path(name).name, drawn, times)
-        dial = model.steps
-        points = [(times[2], auc.value, auc.error)]
-        if dial:
-            points = []
-            for steps in STEPS:
-                value = bench.features(model.draw(test.conditions, 7, steps=steps))[0]
-                points.append((cost(model, test, 10_000, steps), value.value, value.error))
-                print(f"  {steps} steps: {points[-1][0]:.3f} ms, {value.value:.4f}", file=sys.stderr)
-        style = {"marker": "o", "capsize": 2, "linestyle": "-" if dial else ""}
-        x, y, e = zip(*points, strict=True)
-        axes.errorbar(x, y, e, label=Path(name).name.split("-")[1], **style)
-        for steps, a, b in zip(STEPS if dial else (), x, y, strict=bool(dial)):
-            axes.annotate(str(steps), (a, b), textcoords="offset points", xytext=(3, 5), fontsize=8)
-    axes.axhline(floor.value, color="grey", linestyle=":", label="second detailed draw")
-    axes.set_xscale("log")
-    axes.set_xlabel("processor time of a draw, 10,000 at a time [ms]")
-    axes.set_ylabel("AUC of features")
-    axes.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(sys.argv[3], dpi=150)
+    points = {Path(name).name: judged(bench, name) for name in sys.argv[4:]}
+    plot(points, floor.value, sys.argv[3])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 STEPS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
 BATCHES = (1, 100, 10_000)
-DRAWS = 2
+DRAWS = 5
 """Draws whose distances are averaged."""
 
 

@@ -21,8 +21,9 @@ from ..errors import ArtefactError, SchemaError
 from ..files.forms import Items, Number, Record
 from ..rng import GOLDEN, key_uniforms, mix, unit
 from .blocks import Layout, Shells
+from .boxes import visible
 from .codes import MOST_LOG, Codes, Particles, scaled, to_whole
-from .filling import OUTPUTS, blocks_of, fill, visible
+from .filling import OUTPUTS, blocks_of, fill
 from .frame import Frame, Placement
 from .hits import Hits
 from .response import Response
@@ -92,21 +93,20 @@ class CodedBlocks:
         if response.whole:
             energies = to_whole(energies, amounts[:, 0], unit(mix(keys ^ GOLDEN)))
         above = 0.5 * least if response.whole else least
-        nodes, block = blocks_of(self.layout, placement, energies, above)
+        nodes, boxes, block = blocks_of(self.layout, placement, energies, above)
         with np.errstate(over="ignore"):
             of_nodes = mix(keys[nodes.row] + (block.astype(np.uint64) + np.uint64(1)) * GOLDEN)
         scale = response.feature(response.scale) if response.scale else None
-        return fill(
-            nodes, of_nodes, given, self.filling, scale=scale, least=least, whole=response.whole
-        )
+        whole, network = response.whole, self.filling
+        return fill(nodes, boxes, of_nodes, given, network, scale=scale, least=least, whole=whole)
 
     def _beside(self, placement: Placement) -> Mask:
         """Whether a block lies beside the array: what is drawn for it goes to the others."""
-        low, high = visible(placement, self.layout.response.shape)
         layout = self.layout
-        found: Mask = (layout.low >= high[:, None]).any(axis=2)
-        found |= (layout.high <= low[:, None]).any(axis=2)
-        return found
+        seen = visible(placement, layout.response.shape)
+        behind = (layout.low >= seen.high[:, None]).any(axis=2)
+        before = (layout.high <= seen.low[:, None]).any(axis=2)
+        return np.asarray(behind | before)
 
     def to_arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
         """Tables for an ``.npz`` file, their names behind `prefix`."""
@@ -266,7 +266,7 @@ def read_frame(
 
     Args:
         response: declaration.
-        arrays: tables of a stranger.
+        arrays: tables of a stranger, among them one of shape ``(n_shifts, 2)``.
         where: name for messages.
         prefix: of the names of tables.
 

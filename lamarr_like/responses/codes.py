@@ -141,11 +141,9 @@ class Codes:
         within = ndtri(np.clip((u - empty) / np.maximum(1 - empty, 1e-12), 1e-6, 1 - 1e-6))
         position = np.clip(0.5 * (within / _REACH + 1), 0, 1) * (n_knots - 1)
         cell = np.minimum(position.astype(np.int64), n_knots - 2)
-        columns = np.arange(knots.shape[1])
-        low, high = (
-            _mixed(knots[row, columns, at], knots[other, columns, at], weight)
-            for at in (cell, cell + 1)
-        )
+        columns, table = np.arange(knots.shape[1]), knots.ravel()
+        at, above_at = ((r * knots.shape[1] + columns) * n_knots + cell for r in (row, other))
+        low, high = (_mixed(table.take(at + k), table.take(above_at + k), weight) for k in (0, 1))
         found: Floats = np.exp(low + (position - cell) * (high - low))
         found[u < empty] = 0.0
         return found

@@ -66,7 +66,7 @@ class Devices:
         return self.responses[0].conditions
 
     def checked(self, conditions: ReadColumns, where: str) -> dict[str, Floats]:
-        """See `Response.checked`."""
+        """See `Response.checked`: the conditions in order, shapes ``(n,)``."""
         return self.responses[0].checked(conditions, where)
 
     def to_json(self) -> dict[str, Any]:

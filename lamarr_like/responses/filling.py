@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats, Floats32, Ints, Keys, Mask
+from ..arrays import Floats, Floats32, Ints, Keys
 from ..engine.onnx_session import Network
-from ..rng import GOLDEN, key_uniforms, mix, unit
+from ..rng import GOLDEN, mix, unit
 from .blocks import Layout
+from .boxes import Boxes, box_input, cut, halves, visible
 from .frame import Placement
 from .hits import Hits
 from .response import Response
@@ -27,51 +28,27 @@ OUTPUTS = 2 + 3 * COMPONENTS
 
 
 class Nodes(NamedTuple):
-    """Blocks of some particles.
+    """Boxes that hold something, of some particles.
 
     Args:
         row: number of the particle, shape ``(m,)``.
-        low, high: first cell and the one behind the last, in the frame, shape ``(m, rank)``.
-        value: what they hold, shape ``(m,)``.
+        box: number of the box, shape ``(m,)``.
+        value: what it holds, shape ``(m,)``.
     """
 
     row: Ints
-    low: Ints
-    high: Ints
+    box: Ints
     value: Floats
 
-    def take(self, rows: Ints | Mask) -> Nodes:
+    def take(self, rows: Ints) -> Nodes:
         """Some of them."""
-        return Nodes(self.row[rows], self.low[rows], self.high[rows], self.value[rows])
-
-
-class Split(NamedTuple):
-    """How blocks are halved.
-
-    Args:
-        axis: along which, shape ``(m,)``.
-        at: first cell of the second half, shape ``(m,)``.
-    """
-
-    axis: Ints
-    at: Ints
-
-
-def visible(placement: Placement, shape: tuple[int, ...]) -> tuple[Ints, Ints]:
-    """First cell of the array in the frame and the one behind the last, shape ``(n, rank)``."""
-    n, rank = placement.origin.shape
-    row = np.arange(n)
-    corners = []
-    for end in (np.zeros(rank), np.array(shape) - 1):
-        cell = np.broadcast_to(end.astype(np.int64), (n, rank)).copy()
-        corners.append(placement.to_frame(Hits(row, cell, np.zeros(n, np.float32))).cell)
-    return np.minimum(*corners), np.maximum(*corners) + 1
+        return Nodes(self.row.take(rows), self.box.take(rows), self.value.take(rows))
 
 
 def blocks_of(
     layout: Layout, placement: Placement, energies: Floats, least: float
-) -> tuple[Nodes, Ints]:
-    """Blocks that hold something, cut to the array, and the number of each.
+) -> tuple[Nodes, Boxes, Ints]:
+    """Blocks that hold something, their boxes, cut to the array, and the number of each.
 
     Args:
         layout: of the response.
@@ -79,34 +56,36 @@ def blocks_of(
         energies: what each block holds, shape ``(n, n_blocks)``.
         least: what a block must hold.
     """
-    low, high = visible(placement, layout.response.shape)
-    row, block = np.nonzero(energies > least)
-    first = np.maximum(layout.low[block], low[row])
-    last = np.minimum(layout.high[block], high[row])
-    inside = np.asarray((last > first).all(axis=1))
-    nodes = Nodes(row, first, last, energies[row, block]).take(inside)
-    return nodes, block[inside]
+    place = np.flatnonzero(energies > least)
+    row, block = np.divmod(place, energies.shape[1])
+    seen = visible(placement, layout.response.shape)
+    boxes, box = cut(Boxes(layout.low, layout.high), seen, block, row)
+    inside = np.asarray((boxes.high > boxes.low).all(axis=1))
+    kept = np.flatnonzero(inside[box])
+    return Nodes(row, box, energies.ravel()[place]).take(kept), boxes, block[kept]
 
 
-def halves(nodes: Nodes) -> Split:
-    """The longest axis, in its middle."""
-    sides = nodes.high - nodes.low
-    axis = sides.argmax(axis=1)
-    every = np.arange(len(axis))
-    return Split(axis, nodes.low[every, axis] + sides[every, axis] // 2)
+def several(nodes: Nodes, boxes: Boxes) -> tuple[Ints, Nodes, Boxes]:
+    """Nodes of more than one cell: places, shape ``(k,)``, themselves, their boxes, no others."""
+    places = np.flatnonzero(~boxes.single[nodes.box])
+    nodes = nodes.take(places)
+    used = np.zeros(len(boxes.low), dtype=bool)
+    used[nodes.box] = True
+    number = np.cumsum(used) - 1
+    return places, nodes._replace(box=number[nodes.box]), boxes.take(used)
 
 
 def children(
-    nodes: Nodes, split: Split, share: Floats, least: float, whole: bool = False
-) -> tuple[Nodes, Ints, Mask]:
-    """Halves that hold something, the node of each and whether it is the second half.
+    nodes: Nodes, n_boxes: int, share: Floats, least: float, whole: bool = False
+) -> tuple[Nodes, Ints, int]:
+    """Halves that hold something, the node of each, and how many of them are first halves.
 
     A half that is not empty holds `least` at least; shared is what is beyond that.  Where that is
     nothing, the half that would have more holds all.
 
     Args:
-        nodes: blocks of more than one cell.
-        split: how they are halved.
+        nodes: of more than one cell.
+        n_boxes: number of their boxes; the box of a second half is that of the first and so many.
         share: of the first half, shape ``(m,)``.
         least: smallest value of a cell.
         whole: whether values are whole numbers; then so is what is shared, with the same chance of
@@ -118,77 +97,85 @@ def children(
     first = np.where(share > 0, least + part, 0.0)
     first = np.where(share < 1, first, nodes.value)
     second = nodes.value - first
-    every = np.arange(len(share))
-    high, low = nodes.high.copy(), nodes.low.copy()
-    high[every, split.axis], low[every, split.axis] = split.at, split.at
-    keep = (np.flatnonzero(first > 0), np.flatnonzero(second > 0))
-    parent = np.concatenate(keep)
-    found = Nodes(
-        nodes.row[parent],
-        np.concatenate([nodes.low[keep[0]], low[keep[1]]]),
-        np.concatenate([high[keep[0]], nodes.high[keep[1]]]),
-        np.concatenate([first[keep[0]], second[keep[1]]]),
-    )
-    return found, parent, np.arange(len(parent)) >= len(keep[0])
+    one, two = np.flatnonzero(first > 0), np.flatnonzero(second > 0)
+    parent = np.concatenate([one, two])
+    box = nodes.box.take(parent)
+    box[len(one) :] += n_boxes
+    value = np.concatenate([first.take(one), second.take(two)])
+    return Nodes(nodes.row.take(parent), box, value), parent, len(one)
 
 
-def node_input(nodes: Nodes, split: Split, given: Floats, scale: int | None) -> Floats32:
-    """What the network sees of a block, shape ``(m, n_inputs)``.
+def node_input(nodes: Nodes, seen: Floats32, given: Floats, scale: int | None) -> Floats32:
+    """What the network sees of a node, shape ``(m, n_inputs)``.
 
     Args:
-        nodes: blocks of more than one cell.
-        split: how they are halved.
+        nodes: of more than one cell.
+        seen: what it sees of their boxes, shape ``(g, k)``.
         given: normalised features of the particles, shape ``(n, n_given)``.
         scale: number of the feature of the scale; None for none.
     """
-    sides = nodes.high - nodes.low
-    middle = 0.5 * (nodes.low + nodes.high - 1)
-    rank = sides.shape[1]
-    far = np.sqrt((middle**2).sum(axis=1))
+    k, last = seen.shape[1], seen.shape[1] + 1 + given.shape[1]
+    found = np.empty((len(nodes.row), last + (scale is not None)), np.float32)
     log_value = np.log(nodes.value)
-    columns = [
-        *(np.sign(middle[:, k]) * np.log1p(np.abs(middle[:, k])) for k in range(rank)),
-        np.log1p(far),
-        *(np.log2(sides[:, k]) for k in range(rank)),
-        *(split.axis == k for k in range(rank)),
-        0.3 * log_value,
-    ]
-    first, last = len(columns), len(columns) + given.shape[1]
-    found = np.empty((len(far), last + (scale is not None)), np.float32)
-    for k, column in enumerate(columns):
-        found[:, k] = column
-    found[:, first:last] = given[nodes.row]
+    log_value *= 0.3
+    found[:, :k] = seen.take(nodes.box, axis=0)
+    found[:, k] = log_value
+    found[:, k + 1 : last] = given.astype(np.float32).take(nodes.row, axis=0)
     if scale is not None:
-        found[:, last] = 0.3 * log_value - given[nodes.row, scale]
+        found[:, last] = log_value - given[:, scale].take(nodes.row)
     return found
 
 
-def drawn_share(law: Floats32, uniforms: Floats) -> Floats:
+def drawn_share(law: Floats32, keys: Keys) -> Floats:
     """Shares of the first halves, shape ``(m,)``.
 
     Args:
         law: output of the network, shape ``(m, OUTPUTS)``.
-        uniforms: shape ``(m, 3)``.
+        keys: of the random numbers, shape ``(m,)``.
     """
-    # Along the first axis sums of three are fast.
-    columns = law.T.astype(np.float64, order="C")
-    nothing, every_thing = np.exp(np.clip(columns[:2], -30, 30))
-    kind = uniforms[:, 0] * (1 + (nothing + every_thing))
+    nothing, every_thing = np.exp(np.clip(law[:, :2].T.astype(np.float64), -30, 30))
+    kind = _uniform(keys, 1)
+    kind *= 1 + (nothing + every_thing)
+    nothing, every_thing = kind < nothing, kind > 1 + nothing
+    share: Floats = every_thing.astype(np.float64)
+    # Most shares are nothing or all, and need no more numbers.
+    inner = np.flatnonzero(~(nothing | every_thing))
+    share[inner] = _inner_share(law.take(inner, axis=0), keys.take(inner))
+    return share
+
+
+def _inner_share(law: Floats32, keys: Keys) -> Floats:
+    """Shares that are neither nothing nor all; see `drawn_share`."""
     k = COMPONENTS
-    logits = columns[2 : 2 + k]
-    summed = np.cumsum(np.exp(logits - logits.max(axis=0)), axis=0)
-    chosen = (uniforms[:, 1] * summed[-1] > summed[:-1]).sum(axis=0)
-    every = np.arange(len(law))
-    mean = columns[2 + k + chosen, every]
-    width = np.exp(np.clip(columns[2 + 2 * k + chosen, every], -30, 30))
-    u = uniforms[:, 2]
-    odds = mean + width * (np.log(u) - np.log1p(-u))
-    share = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
-    return np.where(kind < nothing, 0.0, np.where(kind > 1 + nothing, 1.0, share))
+    logits = law[:, 2 : 2 + k].T.astype(np.float64)
+    logits -= logits.max(axis=0)
+    summed = np.exp(logits)
+    for i in range(1, k):
+        summed[i] += summed[i - 1]
+    bound = _uniform(keys, 2)
+    bound *= summed[-1]
+    chosen = np.arange(2 + k, law.size, OUTPUTS)
+    for i in range(k - 1):
+        chosen += bound > summed[i]
+    mean, log_width = (law.ravel().take(chosen + i).astype(np.float64) for i in (0, k))
+    u = _uniform(keys, 3)
+    odds = np.log(u)
+    odds -= np.log1p(-u)
+    odds *= np.exp(np.clip(log_width, -30, 30))
+    odds += mean
+    found: Floats = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    return found
+
+
+def _uniform(keys: Keys, number: int) -> Floats:
+    """One column of `lamarr_like.rng.key_uniforms`, shape ``(m,)``."""
+    with np.errstate(over="ignore"):
+        return unit(mix(keys + np.uint64(number) * GOLDEN))
 
 
 def fill(
     nodes: Nodes,
+    boxes: Boxes,
     keys: Keys,
     given: Floats,
     network: Network | None,
@@ -201,29 +188,36 @@ def fill(
 
     Args:
         nodes: the blocks.
-        keys: of the random numbers of each block, shape ``(m,)``.
+        boxes: theirs.
+        keys: of the random numbers of each node, shape ``(m,)``.
         given: normalised features of the particles, shape ``(n, n_given)``.
         network: gives `OUTPUTS` numbers for `node_input`; None where all blocks are cells.
         scale: number of the feature of the scale; None for none.
         least: smallest value of a cell.
         whole: whether values are whole numbers.
     """
-    done = [nodes.take(np.zeros(0, dtype=np.int64))]
+    done = [(nodes.row[:0], boxes.low[:0], nodes.value[:0])]
     while len(nodes.row):
-        single = ((nodes.high - nodes.low) == 1).all(axis=1)
-        done.append(nodes.take(single))
-        nodes, keys = nodes.take(~single), keys[~single]
+        cells = nodes.take(np.flatnonzero(boxes.single[nodes.box]))
+        done.append((cells.row, boxes.low.take(cells.box, axis=0), cells.value))
+        places, nodes, boxes = several(nodes, boxes)
         if not len(nodes.row) or network is None:
             break
-        split = halves(nodes)
-        law = network(node=node_input(nodes, split, given, scale))[0]
-        share = drawn_share(law, key_uniforms(keys, 3))
-        nodes, parent, second = children(nodes, split, share, least, whole)
+        keys, split = keys.take(places), halves(boxes)
+        law = network(node=node_input(nodes, box_input(boxes, split), given, scale))[0]
+        share = drawn_share(law, keys)
+        nodes, parent, n_first = children(nodes, len(boxes.low), share, least, whole)
+        boxes = boxes.halved(split)
         with np.errstate(over="ignore"):
-            keys = mix(keys[parent] + (second.astype(np.uint64) + np.uint64(5)) * GOLDEN)
-    cells = [np.concatenate(parts) for parts in zip(*done, strict=True)]
-    order = np.argsort(cells[0], kind="stable")
-    return Hits(cells[0][order], cells[1][order], cells[3][order].astype(np.float32))
+            keys = keys.take(parent)
+            keys[:n_first] += np.uint64(5) * GOLDEN
+            keys[n_first:] += np.uint64(6) * GOLDEN
+            keys = mix(keys)
+    row, cell, value = (np.concatenate(parts) for parts in zip(*done, strict=True))
+    # Short numbers are sorted by their digits.
+    few = len(given) <= np.iinfo(np.uint16).max
+    order = np.argsort(row.astype(np.uint16) if few else row, kind="stable")
+    return Hits(row.take(order), cell.take(order, axis=0), value.take(order).astype(np.float32))
 
 
 def splits_of(
@@ -242,7 +236,7 @@ def splits_of(
         Inputs, shape ``(m, n_inputs)``, and shares, shape ``(m,)``.
     """
     energies = layout.energies(hits, len(given))
-    nodes, block = blocks_of(layout, placement, energies, 0.0)
+    nodes, boxes, block = blocks_of(layout, placement, energies, 0.0)
     number = np.full(energies.shape, -1, dtype=np.int64)
     number[nodes.row, block] = np.arange(len(block))
     node = number[hits.row, layout.block_of(hits.cell)]
@@ -250,26 +244,30 @@ def splits_of(
     node = node[node >= 0]
     inputs, shares = [], []
     while len(node):
-        several = np.asarray(((nodes.high - nodes.low) > 1).any(axis=1))
-        renumbered = np.cumsum(several) - 1
-        kept = several[node]
-        cell, value, node = cell[kept], value[kept], renumbered[node[kept]]
-        nodes = nodes.take(several)
+        places, kept_nodes, kept_boxes = several(nodes, boxes)
+        renumbered = np.full(len(nodes.row), -1, dtype=np.int64)
+        renumbered[places] = np.arange(len(places))
+        node, nodes, boxes = renumbered[node], kept_nodes, kept_boxes
+        kept = node >= 0
+        cell, value, node = cell[kept], value[kept], node[kept]
         if not len(node):
             break
-        split = halves(nodes)
-        second = cell[np.arange(len(node)), split.axis[node]] >= split.at[node]
+        split = halves(boxes)
+        box = nodes.box[node]
+        second = cell[np.arange(len(node)), split.axis[box]] >= split.at[box]
         n = len(nodes.row)
         sums = np.bincount(node * 2 + second, weights=value, minlength=2 * n).astype(np.float64)
         sums = sums.reshape(n, 2)
         filled = np.bincount(node * 2 + second, minlength=2 * n).reshape(n, 2) > 0
         share = sums[:, 0] / sums.sum(axis=1)
         share[~filled[:, 0]], share[~filled[:, 1]] = 0.0, 1.0
-        inputs.append(node_input(nodes, split, given, scale))
+        inputs.append(node_input(nodes, box_input(boxes, split), given, scale))
         shares.append(_beyond(sums, share, layout.response))
-        nodes, parent, later = children(nodes, split, share, 0.0)
+        nodes, parent, n_first = children(nodes, len(boxes.low), share, 0.0)
+        boxes = boxes.halved(split)
         place = np.full((n, 2), -1, dtype=np.int64)
-        place[parent, later.astype(int)] = np.arange(len(parent))
+        place[parent[:n_first], 0] = np.arange(n_first)
+        place[parent[n_first:], 1] = np.arange(n_first, len(parent))
         node = place[node, second.astype(int)]
         kept = node >= 0
         cell, value, node = cell[kept], value[kept], node[kept]

@@ -124,8 +124,8 @@ def card(sample: AnySample, family: str, config: Mapping[str, Any], command: str
     )
     return f"""# {of.name}, family {family}
 
-{of.title[:1].upper()}{of.title[1:]}. Arrays of {arrays}, drawn for given particles; of the
-reference detector, not of a real one.
+{of.title[:1].upper()}{of.title[1:]}. Arrays of {arrays},
+drawn for given particles; of the reference detector, not of LHCb.
 
 ## Use
 `lamarr-like response draw {of.name}-{family}-1 --like PARTICLES -o drawn.npz`. Declared for

@@ -43,18 +43,20 @@ class Placement:
 
     def to_frame(self, hits: Hits) -> Hits:
         """Cells counted from the one in the middle."""
-        return hits._replace(
-            cell=self._swap(hits.row, (hits.cell - self.origin[hits.row]) * self.sign[hits.row])
-        )
+        cell = hits.cell - self.origin.take(hits.row, axis=0)
+        cell *= self.sign.take(hits.row, axis=0)
+        return hits._replace(cell=self._swap(hits.row, cell))
 
     def to_array(self, hits: Hits) -> Hits:
         """The opposite of `to_frame`."""
         cell = self._swap(hits.row, hits.cell)
-        return hits._replace(cell=cell * self.sign[hits.row] + self.origin[hits.row])
+        cell = cell * self.sign.take(hits.row, axis=0)
+        cell += self.origin.take(hits.row, axis=0)
+        return hits._replace(cell=cell)
 
     def _swap(self, row: Ints, cell: Ints) -> Ints:
-        swapped = self.swapped[row]
-        if not swapped.any():
+        swapped = np.flatnonzero(self.swapped[row])
+        if not len(swapped):
             return cell
         a, b = self.axes
         result = cell.copy()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats32, Ints
+from ..arrays import Floats32, Ints, Mask
 
 
 class Hits(NamedTuple):
@@ -22,15 +22,32 @@ class Hits(NamedTuple):
     cell: Ints
     value: Floats32
 
-    def dense(self, n: int, shape: tuple[int, ...]) -> Floats32:
-        """As arrays, shape ``(n, *shape)``; cells outside are left out, equal ones added."""
-        inside = ((self.cell >= 0) & (self.cell < np.array(shape))).all(axis=1)
-        row, cell, value = self.row[inside], self.cell[inside], self.value[inside]
-        flat = np.ravel_multi_index((row, *cell.T), (n, *shape))
-        found = np.zeros(n * int(np.prod(shape)), dtype=np.float32)
+    def dense(self, n: int, shape: tuple[int, ...], found: Floats32 | None = None) -> Floats32:
+        """As arrays, shape ``(n, *shape)``; cells outside are left out.
+
+        Args:
+            n: number of particles.
+            shape: of an array.
+            found: zeros to put the values into, one block of memory; new ones if None.
+        """
+        inside = self.inside(shape)
+        row, cell, value = self if inside.all() else (column[inside] for column in self)
+        if found is None:
+            found = np.zeros((n, *shape), dtype=np.float32)
+        flat = row
+        for k, size in enumerate(shape):
+            flat = flat * size + cell[:, k]
         # One cell comes once from every family, so that nothing has to be summed.
-        found[flat] = value
-        return found.reshape(n, *shape)
+        found.reshape(-1)[flat] = value
+        return found
+
+    def inside(self, shape: tuple[int, ...]) -> Mask:
+        """Whether the cells are some of an array of that shape, shape ``(m,)``."""
+        found = np.ones(len(self.row), dtype=bool)
+        for k, size in enumerate(shape):
+            found &= self.cell[:, k] >= 0
+            found &= self.cell[:, k] < size
+        return found
 
     def sums(self, n: int) -> np.ndarray:
         """Sum of the values of each particle, float64 of shape ``(n,)``."""

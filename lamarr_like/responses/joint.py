@@ -87,7 +87,7 @@ class JointModel:
             part = {name: np.asarray(conditions[name])[rows] for name in self.conditions}
             found = self.hits(part, keys[rows], steps=steps)
             for array, hits, response in zip(arrays, found, devices.responses, strict=True):
-                array[rows] = hits.dense(len(keys[rows]), response.shape)
+                hits.dense(len(keys[rows]), response.shape, array[rows])
         return arrays
 
     def hits(self, conditions: ReadColumns, keys: Keys, *, steps: int = 0) -> tuple[Hits, ...]:

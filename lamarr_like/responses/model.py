@@ -92,7 +92,7 @@ class ResponseModel:
             rows = slice(first, first + BATCH)
             part = {name: np.asarray(conditions[name])[rows] for name in self.conditions}
             hits = self.hits(part, keys[rows], steps=steps)
-            arrays[rows] = hits.dense(len(keys[rows]), self.response.shape)
+            hits.dense(len(keys[rows]), self.response.shape, arrays[rows])
         return arrays
 
     def hits(self, conditions: ReadColumns, keys: Keys, *, steps: int = 0) -> Hits:
@@ -123,10 +123,11 @@ class ResponseModel:
 
 def seen_hits(response: Response, hits: Hits) -> Hits:
     """Those of an array's hits that lie on it and are not below its threshold."""
-    inside = (hits.cell >= 0) & (hits.cell < np.array(response.shape))
     value = np.rint(hits.value) if response.whole else hits.value
-    kept = inside.all(axis=1) & (value >= response.threshold) & (value > 0)
-    return Hits(hits.row[kept], hits.cell[kept], value[kept])
+    kept = hits.inside(response.shape)
+    kept &= (value >= response.threshold) & (value > 0)
+    rows = np.flatnonzero(kept)
+    return Hits(hits.row.take(rows), hits.cell.take(rows, axis=0), value.take(rows))
 
 
 def middle_of(conditions: Sequence[Condition]) -> dict[str, Floats]:

@@ -110,7 +110,7 @@ class JointSample:
         return self.parts[0].where
 
     def take(self, rows: Rows | slice) -> JointSample:
-        """Some of the particles."""
+        """Some of the particles, by their numbers or a mask, shape ``(k,)``."""
         return JointSample(self.devices, tuple(part.take(rows) for part in self.parts))
 
 
@@ -123,7 +123,7 @@ def parts_of(sample: AnySample) -> tuple[ResponseSample, ...]:
 
 
 def arrays_of(sample: AnySample) -> dict[str, np.ndarray]:
-    """Its arrays by their names in a file."""
+    """Its arrays by their names in a file, shapes ``(n, *shape)``."""
     if isinstance(sample, ResponseSample):
         return {ARRAYS: sample.arrays}
     return {_arrays_of(part.response.name): part.arrays for part in sample.parts}
@@ -165,7 +165,15 @@ def any_sample(
     where: str,
     record: Mapping[str, Any] | None = None,
 ) -> AnySample:
-    """`joint_sample` of devices, `checked_sample` of the one array of a response."""
+    """`joint_sample` of devices, `checked_sample` of the one array of a response.
+
+    Args:
+        declaration: of either.
+        conditions: shapes ``(n,)``.
+        arrays: one for each device, shapes ``(n, *shape)``.
+        where: name for messages.
+        record: how it was made.
+    """
     if isinstance(declaration, Devices):
         return joint_sample(declaration, conditions, arrays, where, record)
     return checked_sample(declaration, conditions, arrays[0], where, record)

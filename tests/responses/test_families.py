@@ -45,10 +45,13 @@ SMALL = {
     "filling_batch": 1024,
     "evaluations": 1,
     "judged": 400,
+    "teacher_hidden": 32,
+    "teacher_depth": 1,
+    "pairs": 4000,
 }
 """Settings of a short training, of which each family takes those that it has."""
 
-STEPS = {"library": 2000, "table": 4000, "gan": 500, "vae": 700}
+STEPS = {"library": 2000, "table": 4000, "gan": 500, "vae": 700, "distilled": 600}
 
 
 def small(family, **further):

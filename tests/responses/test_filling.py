@@ -1,5 +1,7 @@
 """Blocks into cells: nothing lost, nothing outside, the same whatever shares the call."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from blobs import BLOBS, blobs
@@ -45,10 +47,11 @@ def blocks(made):
 
 
 def filled(made, even, rows=slice(None)):
-    nodes, block = blocks(made)
+    nodes, boxes, block = blocks(made)
     keys = stream_keys(1, "t", nodes.row, block)
     nodes, keys = nodes.take(np.arange(len(nodes.row))[rows]), keys[rows]
-    return nodes, filling.fill(nodes, keys, made[1].given, even, scale=SCALE, least=BLOBS.threshold)
+    settings = {"scale": SCALE, "least": BLOBS.threshold}
+    return nodes, filling.fill(nodes, boxes, keys, made[1].given, even, **settings)
 
 
 def test_what_blocks_hold_is_in_cells_of_the_array(made, even):
@@ -75,10 +78,10 @@ def test_blocks_are_filled_alike_whatever_shares_the_call(made, even):
 
 def test_nothing_is_nothing(made, even):
     for network in (even, None):
-        nodes, _ = blocks(made)
+        nodes, boxes, _ = blocks(made)
         none = nodes.take(np.zeros(0, dtype=np.int64))
         keys = np.zeros(0, np.uint64)
-        hits = filling.fill(none, keys, made[1].given, network, scale=SCALE, least=1.0)
+        hits = filling.fill(none, boxes, keys, made[1].given, network, scale=SCALE, least=1.0)
         assert hits.row.shape == (0,) and hits.cell.shape == (0, 2) and hits.value.shape == (0,)
 
 
@@ -88,8 +91,8 @@ def test_shares_of_a_sample_are_those_of_its_halves(made):
     inputs, shares = filling.splits_of(LAYOUT, placement, hits, placement.given, SCALE)
     assert len(inputs) == len(shares) and np.isfinite(inputs).all()
     assert ((shares >= 0) & (shares <= 1)).all()
-    nodes, _ = blocks(made)
-    assert len(shares) >= (((nodes.high - nodes.low) > 1).any(axis=1)).sum()
+    nodes, boxes, _ = blocks(made)
+    assert len(shares) >= len(filling.several(nodes, boxes)[0]) > 100
 
 
 def test_halves_hold_as_much_as_a_cell_at_least():
@@ -97,24 +100,20 @@ def test_halves_hold_as_much_as_a_cell_at_least():
     sums = least + rng.exponential(0.05, (500, 2))
     sums[:100, 0], sums[100:200, 1] = 0.0, 0.0
     share = sums[:, 0] / sums.sum(axis=1)
-    nodes = filling.Nodes(
-        np.arange(500),
-        np.zeros((500, 1), np.int64),
-        np.full((500, 1), 2),
-        sums.sum(axis=1),
-    )
-    told = filling._beyond(sums, share, least)
+    nodes = filling.Nodes(np.arange(500), np.zeros(500, np.int64), sums.sum(axis=1))
+    told = filling._beyond(sums, share, replace(BLOBS, threshold=least))
     assert told[:100].max() == 0 and told[100:200].min() == 1
-    found, parent, second = filling.children(nodes, filling.halves(nodes), told, least)
+    found, parent, n_first = filling.children(nodes, 1, told, least)
     back = np.zeros((500, 2))
-    back[parent, second.astype(int)] = found.value
+    back[parent, found.box] = found.value
+    assert np.array_equal(found.box, np.arange(len(parent)) >= n_first)
     assert np.allclose(back, sums, atol=1e-6)
     # Whatever is drawn, nothing is below; where two cells are too many, one has all.
-    drawn = filling.children(nodes, filling.halves(nodes), rng.random(500), least)[0]
+    drawn = filling.children(nodes, 1, rng.random(500), least)[0]
     assert (drawn.value >= least - 1e-12).all()
     assert drawn.value.sum() == pytest.approx(sums.sum())
     low = nodes._replace(value=np.full(500, 1.5 * least))
-    alone, parent, _ = filling.children(low, filling.halves(low), rng.random(500), least)
+    alone, parent, _ = filling.children(low, 1, rng.random(500), least)
     assert np.array_equal(np.sort(parent), np.arange(500)) and np.allclose(alone.value, 0.15)
 
 
@@ -123,8 +122,7 @@ def test_shares_follow_their_law():
     law[:, 0], law[:, 1] = np.log(2.0), np.log(1.0)  # nothing, all, else: 2 : 1 : 1
     law[:, 2:5] = (-20, 0, -20)
     law[:, 6], law[:, 9] = 0.7, np.log(0.3)
-    u = np.random.default_rng(1).random((len(law), 3))
-    share = filling.drawn_share(law, u)
+    share = filling.drawn_share(law, stream_keys(1, "t", np.arange(len(law))))
     assert abs((share == 0).mean() - 0.5) < 0.015
     assert abs((share == 1).mean() - 0.25) < 0.015
     inner = share[(share > 0) & (share < 1)]
@@ -133,9 +131,28 @@ def test_shares_follow_their_law():
     assert abs(odds.std() - 0.3 * np.pi / np.sqrt(3)) < 0.02
 
 
-def test_visible_is_the_array(made):
-    sample, placement = made
-    low, high = filling.visible(placement, BLOBS.shape)
-    cells = placement.to_frame(sample.hits)
-    assert (cells.cell >= low[cells.row]).all() and (cells.cell < high[cells.row]).all()
-    assert ((high - low) == 12).all()
+def test_whole_numbers_are_halved_exactly_and_fairly():
+    """Halves are whole and add up; a share that is uniform gives each number the same chance."""
+    response = replace(BLOBS, values="counts", threshold=1.0)
+    assert response.whole and response.least == 1.0
+    sums = np.random.default_rng(3).integers(0, 6, (4000, 2)).astype(float)
+    sums = sums[sums.sum(axis=1) > 0]
+    n = len(sums)
+    share = sums[:, 0] / sums.sum(axis=1)
+    nodes = filling.Nodes(np.arange(n), np.zeros(n, np.int64), sums.sum(axis=1))
+    told = filling._beyond(sums, share, response)
+    found, parent, _ = filling.children(nodes, 1, told, 1.0, whole=True)
+    back = np.zeros((n, 2))
+    back[parent, found.box] = found.value
+    assert np.array_equal(back, sums)
+    # Of those of one sum the shares of what is beyond are spread evenly.
+    seven = (sums.sum(axis=1) == 7) & (sums > 0).all(axis=1)
+    flat = np.unique(np.floor(6 * told[seven]), return_counts=True)[1]
+    assert len(flat) == 6 - 2 and (sums[seven].min() >= 2)
+    u = np.random.default_rng(4).random(60_000)
+    many = filling.Nodes(np.arange(60_000), np.zeros(60_000, np.int64), np.full(60_000, 5.0))
+    firsts = filling.children(many, 1, u, 1.0, whole=True)[0].value[:60_000]
+    assert np.allclose(np.bincount(firsts.astype(int))[1:5], 15_000, rtol=0.05)
+    two = filling.Nodes(np.arange(3), np.zeros(3, np.int64), np.array([1.0, 2.0, 2.0]))
+    value = filling.children(two, 1, np.array([0.3, 0.3, 0.0]), 1.0, whole=True)[0].value
+    assert value.tolist() == [1.0, 1.0, 1.0, 2.0]

@@ -22,7 +22,7 @@ from lamarr_like.responses.training.gan import fit_gan
 from lamarr_like.responses.training.library import fit_library
 
 SMALL = GanConfig(
-    core=1, widths=(2,), steps=900, hidden=48, depth=2, critic_hidden=48, critic_depth=2,
+    core=1, widths=(2,), steps=600, hidden=48, depth=2, critic_hidden=48, critic_depth=2,
     batch=256, warm_up=20, ema=0.98, learning_rate=4e-3, filling_hidden=16, filling_steps=300,
     filling_batch=1024, evaluations=1, judged=300, regressor=False, diversity=0.02, latent=4,
 )  # fmt: skip
@@ -30,7 +30,7 @@ SMALL = GanConfig(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    trained = fit_gan(twins(4000), SMALL, progress=False)
+    trained = fit_gan(twins(3000), SMALL, progress=False)
     names = {"stage": "twins", "sample": "gan", "version": "1"}
     return trained.save(tmp_path_factory.mktemp("models"), **names, card="# Twins\n")
 

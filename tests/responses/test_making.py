@@ -80,7 +80,7 @@ def test_simulations_run_in_the_process_that_is_asked(monkeypatch):
     piece = making._simulate("blobs", DECLARED.particles(5, 1, 0), 1, 0)
     keys = stream_keys(1, "blobs detailed", np.arange(5))
     assert np.array_equal(piece.arrays[0], DECLARED.simulate(DECLARED.particles(5, 1, 0), keys))
-    sample = checked_sample(BLOBS, DECLARED.particles(5, 1, 0), piece.arrays, "t")
+    sample = checked_sample(BLOBS, DECLARED.particles(5, 1, 0), piece.arrays[0], "t")
     assert len(sample) == 5
 
 

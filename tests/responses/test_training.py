@@ -16,6 +16,7 @@ from lamarr_like.responses.training.filling import fit_filling  # noqa: E402
 from lamarr_like.responses.training.judge import HeldOut, base_spec  # noqa: E402
 from lamarr_like.responses.training.library import fit_library  # noqa: E402
 from lamarr_like.responses.training.splitting import SplittingTrainer  # noqa: E402
+from lamarr_like.rng import stream_keys  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("eager")
 
@@ -45,7 +46,7 @@ def test_network_of_the_cells_learns_their_shares():
     inputs, shares = splits_of(*arguments)
     law = network(node=inputs)[0]
     assert law.shape == (len(shares), OUTPUTS)
-    drawn = drawn_share(law, np.random.default_rng(1).random((len(shares), 3)))
+    drawn = drawn_share(law, stream_keys(1, "t", np.arange(len(shares))))
     assert abs((drawn == 0).mean() - (shares == 0).mean()) < 0.05
     assert abs(drawn.mean() - shares.mean()) < 0.03
     cells = Layout(BLOBS, Shells(30, ()))

@@ -16,6 +16,7 @@ from lamarr_like.statistics.binned import (
     quantile_error,
     share_error,
     share_of,
+    standard_deviation,
     wald_error,
     weighted_median,
     weighted_quantiles,
@@ -39,6 +40,15 @@ def scatter(statistic, draw, n=400, times=400):
 def test_errors_are_those_of_chance(statistic, safety):
     found, told = scatter(statistic, lambda rng, n: rng.normal(size=n))
     assert told == pytest.approx(safety * found, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda rng, n: rng.normal(size=n), lambda rng, n: rng.laplace(size=n)]
+)
+def test_error_of_a_standard_deviation_knows_of_tails(draw):
+    found, told = scatter(standard_deviation, draw)
+    assert told == pytest.approx(found, rel=0.15)
+    assert standard_deviation(np.ones(5)) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.97])

@@ -59,7 +59,7 @@ def inelastic(z: int, a: float, energy: Floats) -> Floats:
 
 
 def elastic(z: int, a: float, energy: Floats) -> Floats:
-    """Elastic cross section [barn]; arguments as of `inelastic`."""
+    """Elastic cross section [barn], shape of `energy`; arguments as of `inelastic`."""
     if z == 1:
         found: Floats = 20.4 / (1 + energy / 0.55) + 0.008
         return found
@@ -75,7 +75,7 @@ def elastic(z: int, a: float, energy: Floats) -> Floats:
 
 
 def capture(z: int, a: float, energy: Floats) -> Floats:
-    """Capture cross section [barn]; arguments as of `inelastic`."""
+    """Capture cross section [barn], shape of `energy`; arguments as of `inelastic`."""
     slow = _THERMAL.get(z, 1.0) * np.sqrt(2.53e-8 / energy)
     found: Floats = np.where(energy < 1, slow, slow / energy)
     return found

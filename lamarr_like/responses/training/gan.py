@@ -151,7 +151,8 @@ def generator_files(
     """The graph of a generator that adds to the first of its normal numbers.
 
     Args:
-        n_given, n_noise, n_codes: widths.
+        n_given, n_noise, n_codes: widths: inputs have the shapes ``(n, n_given)``,
+            ``(n, n_noise)``, the codes ``(n, n_codes)``.
         arrays: weights in the order of `ResidualMlp.variables`.
     """
     graph = Graph()

@@ -7,12 +7,14 @@ species is trained on one sample and tested on the other.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import rankdata
 
 from ...arrays import Columns, Floats, Ints
 from ...errors import SchemaError
@@ -20,6 +22,7 @@ from ...responses.features import features
 from ...responses.model import ResponseModel
 from ...responses.response import Response
 from ...responses.samples import ResponseSample
+from ...statistics.binned import standard_deviation
 from ...statistics.distances import weighted_ks, weighted_wasserstein
 from ...statistics.two_sample import Auc, c2st, cross_fit, weighted_auc
 from ..verdict import Measurement, Verdict, VerdictConfig, judge
@@ -105,7 +108,7 @@ class Compared(NamedTuple):
         rows: of all features.
         trees: AUC of trees on features.
         images: AUC of a network on the arrays; None if it was not asked for.
-        correlation: largest difference of two correlations, and of which features.
+        correlation: largest difference of two correlations of ranks, and of which features.
     """
 
     rows: list[FeatureRow]
@@ -245,8 +248,10 @@ def _row(name: str, real: Floats, fake: Floats) -> FeatureRow:
 
 
 def _matrix(columns: Columns) -> Floats:
+    """Correlations of ranks: single arrays far from all others do not make them."""
+    ranks = np.stack([rankdata(values) for values in columns.values()])
     with np.errstate(all="ignore"):
-        found: Floats = np.nan_to_num(np.corrcoef(np.stack(list(columns.values()))))
+        found: Floats = np.nan_to_num(np.corrcoef(ranks))
     return found
 
 
@@ -353,10 +358,11 @@ def _measurements(
         mean, k = float(a.mean()), len(a)
         sigma = float(np.hypot(a.std(), b.std())) / np.sqrt(k)
         yield one("sums", "arrays", f"mean {where}", b.mean() - mean, sigma, mean, k)
-        widths = (float(b.std()), float(a.std()))
+        # A particle that goes through without a shower is far from all others.
+        (width, error), (theirs, their_error) = standard_deviation(a), standard_deviation(b)
         yield one(
-            "spreads", "arrays", f"spread {where}", widths[0] - widths[1],
-            np.hypot(*widths) / np.sqrt(2 * k), widths[1], k,
+            "spreads", "arrays", f"spread {where}", theirs - width,
+            math.hypot(error, their_error), width, k,
         )  # fmt: skip
     root = np.sqrt(2 / n)
     for row in beside.rows:

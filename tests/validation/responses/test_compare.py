@@ -69,6 +69,26 @@ def test_two_draws_of_one_law_pass(same):
     assert two.drawn > 0.65
 
 
+def test_what_goes_through_without_a_shower_does_not_make_a_verdict(detailed, config):
+    def leaking(n):
+        def change(arrays):
+            arrays = arrays.copy()
+            arrays[:n, 4:8] *= 0.1
+            return arrays
+
+        return change
+
+    few = ResponseSample(BLOBS, detailed.conditions, leaking(1)(detailed.arrays), {}, "few")
+    again = second(detailed, 31, leaking(4))
+    for one, two in ((few, again), (detailed, again)):
+        found = compared(one, two, config)
+        failed = {c.group for c in found.verdict.of(Status.failed)}
+        assert not failed & {"spreads", "correlations"}, found.verdict
+    # Where it is half of all it is no chance.
+    half = compared(detailed, second(detailed, 31, leaking(N // 2)), config)
+    assert "spreads" in {c.group for c in half.verdict.of(Status.failed)}
+
+
 def wide(arrays):
     return 0.5 * (arrays + np.roll(arrays, 1, axis=1))
 
