@@ -26,6 +26,7 @@ from blobs import BLOBS, blobs
 from chain_fakes import fake_stages, truth_events
 from hepmc_samples import write_sample
 from tiny_models import write_models
+from twins import TWINS, twins
 
 from lamarr_like.chain.pipeline import Pipeline, load_stage
 from lamarr_like.chain.pipeline_file import load_config
@@ -42,10 +43,13 @@ from lamarr_like.files.find import shipped
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
 from lamarr_like.io.sources import open_source
 from lamarr_like.responses.config import LibraryConfig
+from lamarr_like.responses.detectors import zdc
 from lamarr_like.responses.detectors.ecal_shower import particles
+from lamarr_like.responses.devices import declaration_file
+from lamarr_like.responses.joint import JointModel
 from lamarr_like.responses.model import ResponseModel
 from lamarr_like.responses.response import response_file
-from lamarr_like.responses.samples import read_sample
+from lamarr_like.responses.samples import parts_of, read_any, read_sample
 from lamarr_like.responses.samples import write_sample as write_arrays
 from lamarr_like.responses.training.library import fit_library
 from lamarr_like.training.foreign import read_foreign, read_mapping
@@ -206,14 +210,25 @@ def _response_yaml(data: bytes, folder: Path) -> None:
     response_file(folder / "r.yaml")
 
 
+def _devices_yaml(data: bytes, folder: Path) -> None:
+    (folder / "d.yaml").write_bytes(data)
+    declaration_file(folder / "d.yaml")
+
+
+def _devices_sample(data: bytes, folder: Path) -> None:
+    (folder / "d.npz").write_bytes(data)
+    for part in parts_of(read_any(folder / "d.npz")):
+        assert np.isfinite(part.arrays).all() and np.isfinite(part.seen).all()
+
+
 def _response_sample(data: bytes, folder: Path) -> None:
     (folder / "s.npz").write_bytes(data)
     sample = read_sample(folder / "s.npz")
     assert np.isfinite(sample.arrays).all() and np.isfinite(sample.seen).all()
 
 
-def _response_model(data: bytes, folder: Path) -> None:
-    """A generator of arrays; what loads must draw, or refuse to."""
+def _artefact(data: bytes, folder: Path) -> Path:
+    """The files of an artefact with the right checksums."""
     home = folder / "blobs-tiny-1"
     home.mkdir(parents=True)
     files = unpack(data)
@@ -224,7 +239,20 @@ def _response_model(data: bytes, folder: Path) -> None:
             (home / name).write_bytes(content)
         except (OSError, ValueError):
             continue
-    model = load_model(home)
+    return home
+
+
+def _devices_model(data: bytes, folder: Path) -> None:
+    """A generator of devices; what loads must draw, or refuse to."""
+    model = load_model(_artefact(data, folder))
+    if isinstance(model, JointModel):
+        for drawn in model.draw(zdc.particles(3, 1), 1):
+            assert np.isfinite(drawn).all() and (drawn >= 0).all()
+
+
+def _response_model(data: bytes, folder: Path) -> None:
+    """A generator of arrays; what loads must draw, or refuse to."""
+    model = load_model(_artefact(data, folder))
     if isinstance(model, ResponseModel):
         given = particles(3, 1) if "pdg" in model.conditions else blobs(3).conditions
         drawn = model.draw(given, 1)
@@ -325,6 +353,9 @@ READERS = {
     "response sample": _response_sample,
     "library model": _response_model,
     "codes model": _response_model,
+    "devices yaml": _devices_yaml,
+    "devices sample": _devices_sample,
+    "devices model": _devices_model,
     "decay descriptor": _decay,
     "generator model": _model,
     "classifier model": _model,
@@ -381,11 +412,15 @@ def samples(folder: Path) -> dict[str, bytes]:
     found["response yaml"] = yaml.safe_dump(BLOBS.to_json()).encode()
     write_arrays(blobs(4), folder / "s.npz")
     found["response sample"] = (folder / "s.npz").read_bytes()
+    found["devices yaml"] = yaml.safe_dump(TWINS.to_json()).encode()
+    write_arrays(twins(4), folder / "twins.npz")
+    found["devices sample"] = (folder / "twins.npz").read_bytes()
     library = fit_library(blobs(120), LibraryConfig(size=20), progress=False)
     names = {"stage": "blobs", "sample": "library", "version": "1", "card": "c"}
     for kind, home in (
         ("library model", library.save(folder / "models", **names)),
         ("codes model", shipped("models") / "ecal_shower-gan-1"),
+        ("devices model", shipped("models") / "zdc-gan-1"),
         ("generator model", folder / "models" / "resolution-tiny-1"),
         ("classifier model", folder / "models" / "acceptance-tiny-1"),
         ("occupancy model", folder / "models" / "occupancy-tiny-1"),

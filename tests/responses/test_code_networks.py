@@ -33,7 +33,7 @@ TINY = {"hidden": 8, "depth": 2, "steps": 10}
 def sample(n=200, metrics=None):
     rng = np.random.default_rng(1)
     given, scores = rng.normal(size=(n, N_GIVEN)), rng.normal(size=(n, N_CODES))
-    return CodeSample(None, None, given.astype(np.float32), scores.astype(np.float32), metrics)
+    return CodeSample(given.astype(np.float32), scores.astype(np.float32), metrics)
 
 
 def noise(n, *widths, seed=2):

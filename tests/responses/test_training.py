@@ -61,7 +61,7 @@ def test_splitting_says_what_a_draw_needs():
     settings = SplittingConfig(
         learning_rate=1e-2, hidden=16, depth=1, components=2, steps=60, warm_up=5, ema=0.8
     )
-    trainer = SplittingTrainer(CodeSample(None, None, given, scores), settings)
+    trainer = SplittingTrainer(CodeSample(given, scores), settings)
     assert trainer.noise == (4, 4) and trainer.draw_steps == 0 and trainer.flops > 0
     losses = [float(trainer.step(given, scores)) for _ in range(60)]
     assert np.mean(losses[-10:]) < losses[0] - 0.5
