@@ -26,6 +26,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 STEPS = (1, 2, 3, 4, 8, 16, 32)
+TIMES = tuple(a * b for b in (1e-3, 1e-2, 0.1, 1, 10, 100) for a in (1, 2, 3, 5))
+AUCS = (0.501, 0.502, 0.505, 0.51, 0.52, 0.53, 0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
 ASYMMETRIES = ("longitudinal_asymmetry", "transverse_asymmetry")
 
 
@@ -98,11 +100,18 @@ def plot(points, floor, path):
                 near = {"textcoords": "offset points", "xytext": (6, 2), "fontsize": 8}
                 axes.annotate(f"{step}", (a, b - 0.5), **near)
     axes.axhline(floor - 0.5, color="grey", linestyle=":", label="second detailed draw")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
     axes.set_xlabel("processor time of a draw, 10,000 at a time [ms]")
-    axes.set_ylabel("AUC of features above 0.5")
-    axes.legend(fontsize=8)
+    axes.set_ylabel("AUC of features")
+    for scale, axis, ticks, zero in (
+        (axes.set_xscale, axes.xaxis, TIMES, 0.0),
+        (axes.set_yscale, axes.yaxis, AUCS, 0.5),
+    ):
+        scale("log")
+        low, high = axis.get_view_interval()
+        shown = [t for t in ticks if low <= t - zero <= high]
+        axis.set_ticks([t - zero for t in shown], [f"{t:g}" for t in shown])
+        axis.set_ticks([], minor=True)
+    axes.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.08))
     figure.tight_layout()
     figure.savefig(path, dpi=100)
 
