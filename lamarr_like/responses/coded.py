@@ -7,7 +7,7 @@ answer the same particle one network for all codes and blocks for each
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -229,7 +229,13 @@ class CodesNetwork:
             raise ArtefactError(f"{where}/codes.onnx does not give {n_codes} codes")
         return cls(network, (noise["uniforms"], noise["normals"]), steps)
 
-    def scores(self, given: Floats32, keys: Keys, steps: int) -> Floats32:
+    def scores(
+        self,
+        given: Floats32,
+        keys: Keys,
+        steps: int,
+        moved: Callable[[Floats32], Floats32] | None = None,
+    ) -> Floats32:
         """Normal scores of the codes, shape ``(n, n_codes)``.
 
         From noise to codes by Euler's rule.
@@ -238,8 +244,11 @@ class CodesNetwork:
             given: normalised, shape ``(n, n_given)``.
             keys: of the random numbers of each particle, shape ``(n,)``.
             steps: as of the class, 0 for its own.
+            moved: what makes of the normal numbers those that are taken.
         """
         uniforms, normals = _noise(keys, self.noise)
+        if moved is not None:
+            normals = moved(normals)
         if not self.steps:
             feed = {"conditions": given, "uniforms": uniforms, "normals": normals}
             return self.network(**{name: feed[name] for name in self.network.inputs})[0]

@@ -119,7 +119,7 @@ class Codes:
             particles: as for `fit`.
         """
         found = np.empty_like(amounts)
-        below, above, part = self._between(particles)
+        below, above, part = self.tables_of(particles)
         for k in range(amounts.shape[1]):
             values, u = amounts[:, k], uniforms[:, k].copy()
             empty = _mixed(self.empty[below, k], self.empty[above, k], part)
@@ -134,7 +134,7 @@ class Codes:
     def amounts(self, scores: Floats, particles: Particles) -> Floats:
         """The opposite of `scores`."""
         knots, n_knots = self.knots, self.knots.shape[2]
-        below, above, part = self._between(particles)
+        below, above, part = self.tables_of(particles)
         row, other, weight = below[:, None], above[:, None], part[:, None]
         empty = _mixed(self.empty[below], self.empty[above], weight)
         u = ndtr(scores)
@@ -148,8 +148,11 @@ class Codes:
         found[u < empty] = 0.0
         return found
 
-    def _between(self, particles: Particles) -> tuple[Ints, Ints, Floats]:
-        """Numbers of the tables below and above each particle, and how far it is on the way."""
+    def tables_of(self, particles: Particles) -> tuple[Ints, Ints, Floats]:
+        """Numbers of the tables below and above each particle, and how far it is on the way.
+
+        Shapes ``(n,)``.
+        """
         n = len(particles.kind)
         below, above, part = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
         for number in np.unique(self.kinds):

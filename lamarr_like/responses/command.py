@@ -106,19 +106,26 @@ def draw(
     steps: Annotated[
         int, typer.Option(min=0, help="Steps of families that have them; 0 for their own.")
     ] = 0,
+    want: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Value that a property must have, of families with control: total=300."),
+    ] = None,
     seed: Seed = 1,
     models: Models = None,
     force: Force = False,
 ) -> None:
     """Draw a response for the particles of a sample or table."""
-    from .drawing import draw_sample, particles
+    from .drawing import draw_sample, particles, wanted_of
     from .joint import load_any
     from .samples import check_sample_output, write_sample
 
     check_sample_output(output, [like], force=force)
+    wanted = wanted_of(want or [])
     generator = load_any(model, models)
     conditions = particles(like, generator.response, n)
-    drawn = draw_sample(generator, conditions, seed, steps=steps, model=Path(model).name)
+    drawn = draw_sample(
+        generator, conditions, seed, steps=steps, wanted=wanted, model=Path(model).name
+    )
     write_sample(drawn, output, force=force)
     cost = drawn.record["ms_per_particle"]
     typer.echo(f"wrote {output}: {len(drawn)} particles, {cost:.3g} ms each")

@@ -80,6 +80,11 @@ class CodesConfig(NetConfig):
         """Whether it learns from how much arrays of similar particles differ."""
         return False
 
+    @property
+    def needs_properties(self) -> bool:
+        """Whether it learns to draw arrays of wanted properties."""
+        return False
+
 
 @dataclass(frozen=True)
 class SplittingConfig(CodesConfig):
@@ -188,6 +193,42 @@ class VaeConfig(AdversarialConfig):
     stored: int = 1024
     similar: float = 0.5
     bandwidth: float = 0.1
+
+
+@dataclass(frozen=True)
+class CorrVaeConfig(AdversarialConfig):
+    """Settings of the family whose draws can be asked for properties.
+
+    Args:
+        latent: numbers that the encoder makes of an array beside its properties.
+        noise: normal numbers that the decoder is given beside them.
+        shared: bridging latents beyond one for each property.
+        sparsity: likelihood (of one particle) that a connection of a latent and a property costs.
+        divergence: weight of the divergence of the latent law from a normal one.
+        apart: weight of the covariance of latents and properties.
+        adversarial: weight of the critic beside the reconstruction.
+        tie: weight of the squared distance of a draw's properties from those of its latents, in
+            units of their spread.
+        law_hidden: width of the network that tells how properties are spread.
+    """
+
+    family: ClassVar[str] = "corrvae"
+
+    widths: tuple[int, ...] = (2, 4, 8)
+    latent: int = 12
+    noise: int = 40
+    shared: int = 2
+    sparsity: float = 0.005
+    divergence: float = 0.05
+    apart: float = 1.0
+    adversarial: float = 0.5
+    tie: float = 3.0
+    law_hidden: int = 32
+
+    @property
+    def needs_properties(self) -> bool:
+        """See `CodesConfig.needs_properties`."""
+        return True
 
 
 @dataclass(frozen=True)

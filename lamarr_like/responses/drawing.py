@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from .. import __version__
 from ..arrays import Floats, ReadColumns
 from ..errors import SchemaError
+from .control import Wanted
 from .devices import Devices
 from .joint import JointModel
 from .model import ResponseModel
@@ -64,12 +65,32 @@ def _table(path: Path, response: Response | Devices) -> dict[str, np.ndarray]:
     return columns
 
 
+def wanted_of(words: Sequence[str]) -> dict[str, float]:
+    """Wanted values from words like ``total=300``, by name.
+
+    Raises:
+        SchemaError: if one is none, or a name comes twice.
+    """
+    found: dict[str, float] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise SchemaError(f"--want {word}: must look like total=300") from error
+        if name in found:
+            raise SchemaError(f"--want {word}: {name} comes twice")
+        found[name] = value
+    return found
+
+
 def draw_sample(
     generator: ResponseModel | JointModel,
     conditions: ReadColumns,
     seed: int,
     *,
     steps: int = 0,
+    wanted: Wanted | None = None,
     model: str = "",
 ) -> AnySample:
     """Draw a sample.
@@ -79,15 +100,20 @@ def draw_sample(
         conditions: of the particles, shapes ``(n,)``.
         seed: of the draw.
         steps: of families that have such a dial, 0 for their own.
+        wanted: values of properties by name, of families that have control.
         model: name of the generator, for the record.
 
     Raises:
-        SchemaError: if the conditions do not fit.
+        SchemaError: if the conditions or what is wanted do not fit.
     """
     started = time.process_time()
-    drawn = generator.draw(conditions, seed, steps=steps)
+    if isinstance(generator, JointModel):
+        if wanted:
+            raise SchemaError(f"{model or 'the model'} draws several arrays; ask for values of one")
+        arrays = generator.draw(conditions, seed, steps=steps)
+    else:
+        arrays = (generator.draw(conditions, seed, steps=steps, wanted=wanted),)
     seconds = time.process_time() - started
-    arrays = drawn if isinstance(drawn, tuple) else (drawn,)
     record = {
         "made_by": "generator",
         "program": f"lamarr_like {__version__}",
@@ -96,4 +122,6 @@ def draw_sample(
         "steps": steps,
         "ms_per_particle": round(1e3 * seconds / max(len(arrays[0]), 1), 4),
     }
+    if wanted:
+        record["wanted"] = {name: np.asarray(values).tolist() for name, values in wanted.items()}
     return any_sample(generator.response, conditions, arrays, "drawn sample", record)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from ..nets.families import Family, find_family
 from .config import (
+    CorrVaeConfig,
     DiffusionConfig,
     DistilledConfig,
     FlowConfig,
@@ -34,6 +35,7 @@ RESPONSE_FAMILIES: Mapping[str, Family] = {
         Family(FlowConfig, f"{_ROOM}.flow:fit_flow"),
         Family(DiffusionConfig, f"{_ROOM}.diffusion:fit_diffusion"),
         Family(DistilledConfig, f"{_ROOM}.distilled:fit_distilled"),
+        Family(CorrVaeConfig, f"{_ROOM}.corrvae:fit_corrvae"),
     )
 }
 """Our families by name."""

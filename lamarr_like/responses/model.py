@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from ..files.find import find_model
 from ..files.forms import Anything, Form, Number, Place, Text
 from ..rng import stream_keys
 from .coded import NOISE, SHELLS, STEPS, CodedBlocks, CodesNetwork, read_frame
+from .control import CONTROL, Control, Wanted, checked_wanted
 from .frame import Frame, Placement
 from .hits import Hits
 from .library import Library
@@ -53,6 +55,27 @@ class Method(ABC):
             steps: of families that have such a dial, 0 for their own.
         """
 
+    @property
+    def control(self) -> Control | None:
+        """What moves latent numbers of a draw, where the family has it."""
+        return None
+
+    def draw_wanted(
+        self, placement: Placement, keys: Keys, steps: int, wanted: Wanted, where: str
+    ) -> Hits:
+        """As `draw`, of wanted properties.
+
+        Args:
+            placement, keys, steps: as for `draw`.
+            wanted: see `lamarr_like.responses.control.checked_wanted`; empty without `control`.
+            where: name for messages.
+
+        Raises:
+            SchemaError: if a value is beyond what such a particle gives.
+        """
+        assert not wanted
+        return self.draw(placement, keys, steps)
+
 
 class ResponseModel:
     """Draws arrays for particles.
@@ -66,42 +89,64 @@ class ResponseModel:
         response: declaration.
         conditions: names of its conditions.
         steps: in how many a draw is made, of families that have such a dial, else 0.
+        control: what moves latent numbers of a draw; None of families that have none.
     """
 
     def __init__(self, frame: Frame, method: Method, where: str) -> None:
         self.response: Response = frame.response
         self.conditions = tuple(c.name for c in frame.response.conditions)
         self.steps = method.steps
+        self.control = method.control
         self._frame, self._method, self._where = frame, method, where
 
-    def draw(self, conditions: ReadColumns, seed: int, *, steps: int = 0) -> Floats32:
+    def draw(
+        self,
+        conditions: ReadColumns,
+        seed: int,
+        *,
+        steps: int = 0,
+        wanted: Wanted | None = None,
+    ) -> Floats32:
         """Arrays, shape ``(n, *shape)``: that of particle ``i`` depends on seed and ``i`` only.
 
         Args:
             conditions: shapes ``(n,)``.
             seed: of the draw.
             steps: of families that have such a dial, 0 for their own.
+            wanted: of families that have `control`, values of properties by name
+                (`lamarr_like.responses.properties.names_of`), one for all or shape ``(n,)``: the
+                total in the response's unit, centroids and width in those of its axes.
 
         Raises:
-            SchemaError: if a condition is missing, not finite or out of range.
+            SchemaError: if a condition is missing, not finite or out of range, or a wanted value
+                is, or the family has no such property.
         """
         n = len(next(iter(self.response.checked(conditions, self._where).values())))
+        asked = checked_wanted(self.control, wanted, n, self._where)
         keys = stream_keys(seed, f"{self.response.name} drawn", np.arange(n))
         arrays = np.zeros((n, *self.response.shape), np.float32)
         for first in range(0, n, BATCH):
             rows = slice(first, first + BATCH)
             part = {name: np.asarray(conditions[name])[rows] for name in self.conditions}
-            hits = self.hits(part, keys[rows], steps=steps)
+            some = {name: values[rows] for name, values in asked.items()}
+            hits = self.hits(part, keys[rows], steps=steps, wanted=some)
             hits.dense(len(keys[rows]), self.response.shape, arrays[rows])
         return arrays
 
-    def hits(self, conditions: ReadColumns, keys: Keys, *, steps: int = 0) -> Hits:
+    def hits(
+        self,
+        conditions: ReadColumns,
+        keys: Keys,
+        *,
+        steps: int = 0,
+        wanted: Wanted | None = None,
+    ) -> Hits:
         """The cells that are not empty, for particles with keys of their own.
 
         Args:
             conditions: shapes ``(n,)``.
             keys: of the random numbers of each, shape ``(n,)``; see `lamarr_like.rng`.
-            steps: as for `draw`.
+            steps, wanted: as for `draw`.
 
         Raises:
             SchemaError: as `draw`, or if the keys are not as many.
@@ -109,11 +154,13 @@ class ResponseModel:
         seen = self.response.seen(conditions, self._where)
         if len(keys) != len(seen):
             raise SchemaError(f"{self._where}: {len(keys)} keys for {len(seen)} particles")
+        asked = checked_wanted(self.control, wanted, len(seen), self._where)
         if not len(seen):
             rank = len(self.response.shape)
             return Hits(np.zeros(0, int), np.zeros((0, rank), int), np.zeros(0, np.float32))
         placement = self._frame.place(seen)
-        hits = placement.to_array(self._method.draw(placement, keys, steps))
+        drawn = self._method.draw_wanted(placement, keys, steps, asked, self._where)
+        hits = placement.to_array(drawn)
         return seen_hits(self.response, hits)
 
     def rehearse(self) -> None:
@@ -164,16 +211,36 @@ class CodesMethod(Method):
     Args:
         blocks: what makes arrays of codes.
         network: gives the codes.
+        control: what moves its latent numbers, if it has any.
     """
 
-    def __init__(self, blocks: CodedBlocks, network: CodesNetwork) -> None:
+    def __init__(
+        self, blocks: CodedBlocks, network: CodesNetwork, control: Control | None = None
+    ) -> None:
         self.blocks, self.network, self.steps = blocks, network, network.steps
+        self._control = control
+
+    @property
+    def control(self) -> Control | None:
+        """See `Method.control`."""
+        return self._control
 
     def draw(self, placement: Placement, keys: Keys, steps: int) -> Hits:
         """See `Method.draw`."""
+        return self.draw_wanted(placement, keys, steps, {}, "")
+
+    def draw_wanted(
+        self, placement: Placement, keys: Keys, steps: int, wanted: Wanted, where: str
+    ) -> Hits:
+        """See `Method.draw_wanted`."""
         given = self.blocks.given(placement)
-        scores = self.network.scores(given.astype(np.float32), keys, steps).astype(np.float64)
-        return self.blocks.hits(placement, given, scores, keys)
+        moved = None
+        if wanted and self._control is not None:
+            moved = partial(
+                self._control.moved, given=given, placement=placement, wanted=wanted, where=where
+            )
+        told = self.network.scores(given.astype(np.float32), keys, steps, moved)
+        return self.blocks.hits(placement, given, told.astype(np.float64), keys)
 
 
 @dataclass(frozen=True)
@@ -189,6 +256,7 @@ class ResponseSpec(AbstractSpec):
         steps: of families that draw in steps, else 0 (codes).
         least: value of level 0 (library).
         neighbours: among how many similar particles one is chosen (library).
+        control: how latent numbers move properties (codes of families that have it).
     """
 
     kind: ClassVar[str] = "response"
@@ -201,9 +269,10 @@ class ResponseSpec(AbstractSpec):
         "steps": STEPS,
         "least": Number(1e-30, 1e30),
         "neighbours": Number(1, 1000, whole=True),
+        "control": CONTROL,
     }
     optional: ClassVar[frozenset[str]] = frozenset(
-        {"shells", "noise", "steps", "least", "neighbours"}
+        {"shells", "noise", "steps", "least", "neighbours", "control"}
     )
 
     conditions: tuple[str, ...]
@@ -214,6 +283,7 @@ class ResponseSpec(AbstractSpec):
     steps: int = 0
     least: float = 0.0
     neighbours: int = 1
+    control: Mapping[str, Any] | None = None
 
     def check(self, at: Place) -> None:
         """What the method needs is there."""
@@ -244,7 +314,11 @@ class ResponseSpec(AbstractSpec):
         assert self.shells is not None and self.noise is not None
         blocks = CodedBlocks.read(frame, self.shells, arrays, files, where)
         network = CodesNetwork.read(self.noise, self.steps, blocks.n_codes, files, where)
-        return ResponseModel(frame, CodesMethod(blocks, network), where)
+        control = None
+        if self.control is not None:
+            widths = (frame.n_given, 0 if self.steps else self.noise["normals"])
+            control = Control.read(response, self.control, widths, arrays, files, where)
+        return ResponseModel(frame, CodesMethod(blocks, network, control), where)
 
 
 def load(model: str | Path, models: Path | str | None = None) -> ResponseModel:

@@ -18,13 +18,14 @@ from ...nets.trained import TrainedModel, training_record
 from ..blocks import Layout, Shells, fewer
 from ..coded import CodedBlocks
 from ..codes import Codes, Particles, scaled, spread_whole
-from ..config import CodesConfig
+from ..config import CodesConfig, CorrVaeConfig
 from ..frame import Frame
 from ..joint import prefix_of
 from ..samples import AnySample, ResponseSample, arrays_of, declared_as, parts_of
 from .filling import fit_filling
 from .judge import HeldOut, base_spec
 from .metrics import metrics
+from .properties import Learnt, learn_properties
 
 C = TypeVar("C", bound=CodesConfig)
 
@@ -43,17 +44,20 @@ class CodeSample(NamedTuple):
         metrics: normalised metrics of its array, shape ``(n, k)``, where the settings ask for them.
         spread: how much the codes of similar particles differ, shape ``(n, 1)`` and 1 on average,
             where the settings ask for it.
+        learnt: of the properties, where the settings ask for them; its columns are the last.
     """
 
     given: Floats32
     scores: Floats32
     metrics: Floats32 | None = None
     spread: Floats32 | None = None
+    learnt: Learnt | None = None
 
     @property
     def columns(self) -> list[Floats32]:
         """All that are there, in order."""
-        return [column for column in self if column is not None]
+        last = None if self.learnt is None else self.learnt.columns
+        return [column for column in (*self[:4], last) if column is not None]
 
 
 class CodesTrainer(Protocol):
@@ -87,6 +91,7 @@ class _Part(NamedTuple):
     metrics: Floats32 | None
     tables: dict[str, np.ndarray]
     filling: bytes | None
+    learnt: Learnt | None
 
 
 def fit_codes(
@@ -114,6 +119,10 @@ def fit_codes(
             raise TrainingError(
                 f"{one.where}: {filled} arrays that are not empty; {LEAST_ROWS} are the least"
             )
+    if config.needs_properties and len(parts_of(sample)) > 1:
+        raise TrainingError(
+            f"{sample.where}: family {config.family} draws one array; train on one of the devices"
+        )
     use_threads(config.threads)
     keras.utils.set_random_seed(config.seed)
     held = split(len(sample), config.holdout, config.seed)
@@ -133,6 +142,9 @@ def fit_codes(
     }
     if len(parts) == 1:
         spec |= {"method": "codes", "shells": spec["shells"][0]}
+    if prepared.learnt is not None:
+        fixed["properties.onnx"] = prepared.learnt.file
+        spec["control"] = prepared.learnt.to_json()
     judge = Judge(HeldOut(spec, fixed, sample.take(held), config))
     batches = row_batches(prepared.columns, config.batch, config.steps, config.seed)
     history = run(trainer, batches, config, judge, progress=progress)
@@ -172,13 +184,19 @@ def _part(learnt: ResponseSample, number: int, config: CodesConfig, progress: bo
     codes = Codes.fit(amounts, particles)
     u = stream(config.seed, f"atoms{number or ''}").random(amounts.shape)
     scale = response.feature(response.scale) if response.scale else None
+    tables, learnt = {"depth": frame.depth}, None
+    if config.needs_properties:
+        assert isinstance(config, CorrVaeConfig)
+        learnt = learn_properties(layout, codes, particles, placement, hits, given, config)
+        tables["property_knots"] = learnt.law.knots
     return _Part(
         CodedBlocks(layout, codes, mean, sd, None),
         given,
         codes.scores(amounts, u, particles),
         metrics(response, placement, hits) if config.needs_metrics else None,
-        {"depth": frame.depth},
+        tables,
         fit_filling(layout, placement, hits, given, scale, config, progress=progress),
+        learnt,
     )
 
 
@@ -199,6 +217,7 @@ def _together(parts: list[_Part], config: CodesConfig) -> CodeSample:
         scores,
         np.concatenate(found, axis=1) if found else None,
         spread_of(given, scores) if config.needs_spread else None,
+        parts[0].learnt,
     )
 
 
