@@ -4,7 +4,8 @@ After CorrVAE (Wang et al., arXiv:2210.01796): of the normal numbers of a draw t
 *bridging latents* ``w``.  Normal scores ``y`` of the `lamarr_like.responses.properties` are
 ``y = A w``, with a matrix whose mask of zeros was learnt, so that properties that go together share
 a latent and others have one for themselves.  A draw with wanted values moves ``w`` by the shortest
-step that makes ``y`` what it must be; what is not asked for stays likely.
+step that makes ``y`` what it must be; what is not asked for stays likely.  A latent itself can be
+asked for as well, by its number: ``w0``.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from ..engine.model_tables import file_of
 from ..engine.onnx_session import Network
 from ..errors import ArtefactError, SchemaError
 from ..files.forms import Items, Number, Record, Text
+from .coded import CodedBlocks
 from .frame import Placement
-from .properties import TOTAL, WIDTH, Law, from_natural, names_of, to_natural
-from .response import Response
+from .hits import Hits
+from .properties import REACH, TOTAL, WIDTH, Law, from_natural, names_of, of_hits, to_natural
 
 MOST_LATENTS = 64
 
@@ -37,7 +39,7 @@ CONTROL = Record(
 """Form of what ``config.json`` says of a `Control`."""
 
 Wanted = Mapping[str, "float | Floats"]
-"""Values by the name of the property: one for all particles, or shape ``(n,)``."""
+"""Values by the name of the property or latent: one for all particles, or shape ``(n,)``."""
 
 _LEAST_PART = 1e-3
 """Least singular value of a mixing matrix: with less no latent moves some property."""
@@ -47,28 +49,30 @@ class Control:
     """Moves latent numbers.
 
     Args:
-        response: declaration.
-        law: of its properties.
+        blocks: what makes arrays of codes, and normalises what is given.
+        law: of the properties.
         mixing: rows of unit norm, shape ``(n_properties, n_latents)``.
+
+    Attributes:
+        names: of the properties.
+        latents: names of the latents.
     """
 
-    def __init__(self, response: Response, law: Law, mixing: Floats) -> None:
-        self.response, self.law, self.mixing = response, law, mixing
-        self.names = names_of(response)
-
-    @property
-    def n_latents(self) -> int:
-        """How many of the normal numbers of a draw, the first, are latents."""
-        return self.mixing.shape[1]
+    def __init__(self, blocks: CodedBlocks, law: Law, mixing: Floats) -> None:
+        self.blocks, self.law, self.mixing = blocks, law, mixing
+        self.response = blocks.layout.response
+        self.names = names_of(self.response)
+        self.latents = tuple(f"w{i}" for i in range(mixing.shape[1]))
 
     def moved(
-        self, normals: Floats32, given: Floats, placement: Placement, wanted: Wanted, where: str
+        self, normals: Floats32, placement: Placement, wanted: Wanted, where: str
     ) -> Floats32:
         """Normal numbers for which the properties are the wanted ones, shape ``(n, n_normals)``.
 
+        Latents that are asked for are set first: a property that is as well may move them again.
+
         Args:
             normals: of a free draw, of that shape.
-            given: normalised, shape ``(n, n_given)``.
             placement: of the `n` particles.
             wanted: checked, see `checked_wanted`; shapes ``(n,)``.
             where: name for messages.
@@ -76,22 +80,39 @@ class Control:
         Raises:
             SchemaError: if a value is beyond what such a particle gives.
         """
-        found = normals.copy()
-        if not wanted:
+        found, own = normals.copy(), len(self.latents)
+        for i, name in enumerate(self.latents):
+            if name in wanted:
+                found[:, i] = wanted[name]
+        columns = {name: np.asarray(wanted[name]) for name in self.names if name in wanted}
+        if not columns:
             return found
-        columns = {name: np.asarray(values, np.float64) for name, values in wanted.items()}
+        given = self.blocks.given(placement)
         values = from_natural(self.response, placement, columns)
         self._check(given, placement, values, columns, where)
         scores = self.law.scores(given, values)
-        latents = normals[:, : self.n_latents].astype(np.float64)
+        latents = found[:, :own].astype(np.float64)
         asked = np.isfinite(scores)
         for pattern in np.unique(asked, axis=0):
             rows = np.flatnonzero((asked == pattern).all(axis=1))
             some = self.mixing[pattern]
             away = scores[rows][:, pattern] - _product(latents[rows], some)
             latents[rows] += _product(away, np.linalg.pinv(some))
-        found[:, : self.n_latents] = latents
+        found[:, :own] = latents
         return found
+
+    def measured(self, placement: Placement, hits: Hits) -> tuple[dict[str, Floats], Floats]:
+        """Properties of arrays by name, shapes ``(n,)``, and their normal scores, ``(n, k)``.
+
+        NaN where an array has too little in it.
+
+        Args:
+            placement: of the `n` particles.
+            hits: of the arrays, in the frame.
+        """
+        values = of_hits(self.response, placement, hits)
+        scores = self.law.scores(self.blocks.given(placement), values)
+        return to_natural(self.response, placement, values), scores
 
     def scores_of(self, latents: Floats) -> Floats:
         """Normal scores of the properties of latents, shape ``(n, n_properties)``.
@@ -128,9 +149,9 @@ class Control:
     @classmethod
     def read(
         cls,
-        response: Response,
+        blocks: CodedBlocks,
         config: Mapping[str, Any],
-        widths: tuple[int, int],
+        normals: int,
         arrays: Mapping[str, np.ndarray],
         files: Mapping[str, bytes],
         where: str,
@@ -138,9 +159,9 @@ class Control:
         """From the files of an artefact.
 
         Args:
-            response: declaration.
+            blocks: of the model.
             config: of the form `CONTROL`.
-            widths: of what is given, and how many normal numbers a draw has.
+            normals: normal numbers of a draw.
             arrays: tables of a stranger.
             files: of a stranger, by name.
             where: name for messages.
@@ -148,10 +169,10 @@ class Control:
         Raises:
             ArtefactError: if they do not fit.
         """
-        place, names = f"{where}/config.json: control", names_of(response)
+        place, names = f"{where}/config.json: control", names_of(blocks.layout.response)
         if tuple(config["properties"]) != names:
             raise ArtefactError(f"{place}: properties must be {', '.join(names)}")
-        mixing = _mixing(config["mixing"], len(names), widths[1], place)
+        mixing = _mixing(config["mixing"], len(names), normals, place)
         knots = arrays.get("property_knots", np.zeros(0))
         if (
             knots.dtype.kind != "f"
@@ -169,8 +190,8 @@ class Control:
         if network.widths != [2 * len(names)] or network.inputs != ["conditions"]:
             raise ArtefactError(f"{where}/{file} does not give {2 * len(names)} numbers")
         law = Law(network, knots.astype(np.float64))
-        law.moments(np.zeros((1, widths[0])))
-        return cls(response, law, mixing)
+        law.moments(np.zeros((1, len(blocks.mean))))
+        return cls(blocks, law, mixing)
 
 
 def _mixing(rows: Sequence[Sequence[float]], n: int, normals: int, place: str) -> Floats:
@@ -205,29 +226,41 @@ def checked_wanted(
     """
     if not wanted:
         return {}
-    if control is None:
-        raise SchemaError(
-            f"{where}: its draws cannot be asked for values; train one of family corrvae"
-        )
+    there = needed(control, where)
     found = {}
     for name, values in wanted.items():
-        if name not in control.names:
-            raise SchemaError(
-                f"{where} has no property {name!r}; it has {', '.join(control.names)}"
-            )
+        known = (*there.names, *there.latents)
+        if name not in known:
+            raise SchemaError(f"{where} has no property {name!r}; it has {', '.join(known)}")
         column = np.asarray(values)
         if column.dtype.kind not in "iuf" or column.shape not in ((), (n,)):
             raise SchemaError(f"{where}: wanted {name} must be a number, or {n} of them")
         column = np.broadcast_to(column, (n,)).astype(np.float64)
-        bad = ~np.isfinite(column)
-        if name in (TOTAL, WIDTH):
-            bad |= column <= 0
+        least = 0.0 if name in (TOTAL, WIDTH) else -REACH if name in there.latents else -np.inf
+        most = REACH if name in there.latents else np.inf
+        # Written so that NaN fails.
+        bad = ~((column > least) & (column < most))
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            need = "finite and above 0" if name in (TOTAL, WIDTH) else "finite"
-            raise SchemaError(f"{where}: wanted {name} is {column[row]} in row {row}, not {need}")
+            raise SchemaError(
+                f"{where}: wanted {name} is {column[row]} in row {row}, not within {least:g} and "
+                f"{most:g}"
+            )
         found[name] = column
     return found
+
+
+def needed(control: Control | None, where: str) -> Control:
+    """The control of a model.
+
+    Raises:
+        SchemaError: if it has none.
+    """
+    if control is None:
+        raise SchemaError(
+            f"{where}: its draws cannot be asked for values; train one of family corrvae"
+        )
+    return control
 
 
 def _product(rows: Floats, matrix: Floats) -> Floats:

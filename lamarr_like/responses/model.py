@@ -26,9 +26,9 @@ from ..files.find import find_model
 from ..files.forms import Anything, Form, Number, Place, Text
 from ..rng import stream_keys
 from .coded import NOISE, SHELLS, STEPS, CodedBlocks, CodesNetwork, read_frame
-from .control import CONTROL, Control, Wanted, checked_wanted
+from .control import CONTROL, Control, Wanted, checked_wanted, needed
 from .frame import Frame, Placement
-from .hits import Hits
+from .hits import Hits, hits_of
 from .library import Library
 from .response import Condition, Response, read_response
 
@@ -113,9 +113,9 @@ class ResponseModel:
             conditions: shapes ``(n,)``.
             seed: of the draw.
             steps: of families that have such a dial, 0 for their own.
-            wanted: of families that have `control`, values of properties by name
-                (`lamarr_like.responses.properties.names_of`), one for all or shape ``(n,)``: the
-                total in the response's unit, centroids and width in those of its axes.
+            wanted: of families that have `control`, values of properties or latents by name, one
+                for all or shape ``(n,)``: the total in the response's unit, centroids and width in
+                those of its axes (`lamarr_like.responses.properties`).
 
         Raises:
             SchemaError: if a condition is missing, not finite or out of range, or a wanted value
@@ -162,6 +162,27 @@ class ResponseModel:
         drawn = self._method.draw_wanted(placement, keys, steps, asked, self._where)
         hits = placement.to_array(drawn)
         return seen_hits(self.response, hits)
+
+    def measured(
+        self, conditions: ReadColumns, arrays: Floats32
+    ) -> tuple[dict[str, Floats], Floats]:
+        """Properties of arrays as this model knows them, of families that have `control`.
+
+        Args:
+            conditions: of the particles, shapes ``(n,)``.
+            arrays: shape ``(n, *shape)``.
+
+        Returns:
+            Properties by name, shapes ``(n,)``, and their normal scores for these particles, shape
+            ``(n, n_properties)``; NaN where an array has too little in it.
+
+        Raises:
+            SchemaError: if a condition is missing, not finite or out of range, or there is no
+                control.
+        """
+        control = needed(self.control, self._where)
+        placement = self._frame.place(self.response.seen(conditions, self._where))
+        return control.measured(placement, placement.to_frame(hits_of(arrays)))
 
     def rehearse(self) -> None:
         """Draw for one particle in the middle of the declared ranges."""
@@ -236,9 +257,7 @@ class CodesMethod(Method):
         given = self.blocks.given(placement)
         moved = None
         if wanted and self._control is not None:
-            moved = partial(
-                self._control.moved, given=given, placement=placement, wanted=wanted, where=where
-            )
+            moved = partial(self._control.moved, placement=placement, wanted=wanted, where=where)
         told = self.network.scores(given.astype(np.float32), keys, steps, moved)
         return self.blocks.hits(placement, given, told.astype(np.float64), keys)
 
@@ -316,8 +335,8 @@ class ResponseSpec(AbstractSpec):
         network = CodesNetwork.read(self.noise, self.steps, blocks.n_codes, files, where)
         control = None
         if self.control is not None:
-            widths = (frame.n_given, 0 if self.steps else self.noise["normals"])
-            control = Control.read(response, self.control, widths, arrays, files, where)
+            normals = 0 if self.steps else self.noise["normals"]
+            control = Control.read(blocks, self.control, normals, arrays, files, where)
         return ResponseModel(frame, CodesMethod(blocks, network, control), where)
 
 

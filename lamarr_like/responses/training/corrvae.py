@@ -8,10 +8,11 @@ latents ``z`` of all else; a decoder makes codes of both and of noise.
 An encoder of ``w`` is not needed: the properties of an array are known, so that its ``w`` are the
 least ones of those scores, plus noise that changes no property.  An encoder gives ``z``, which are
 held to a normal law and away from the properties.  Reconstructions are compared by the energy score
-of two of them (Gneiting and Raftery 2007) and, beside draws of new ``z``, by a critic that knows
-the scores of the properties.  Where the paper has a network tell properties of what is decoded,
-they follow here from the codes (`lamarr_like.responses.training.properties`): draws of new ``w``
-and ``z`` must have those that ``w`` stand for.
+of two of them (Gneiting and Raftery 2007), draws of new ``w`` and ``z`` with the sample by a
+critic.  It is not shown ``w``: it would tell draws from the sample by how exactly their properties
+are those of ``w``, by nothing else, and drive the decoder astray.  Where the paper has a network
+tell properties of what is decoded, they follow here from the codes
+(`lamarr_like.responses.training.properties`): draws must have those that ``w`` stand for.
 """
 
 from __future__ import annotations
@@ -66,13 +67,13 @@ class CorrVaeTrainer:
         self.n_given, self.n_codes = sample.given.shape[1], sample.scores.shape[1]
         self.mixing = self.learnt.mixing.astype(np.float32)
         self.inverse = np.linalg.pinv(self.learnt.mixing).astype(np.float32)
-        k, self.n_bridging = self.mixing.shape
+        self.n_bridging = self.mixing.shape[1]
         self.knots = self.learnt.law.knots.astype(np.float32)
         shape = {"hidden": config.hidden, "depth": config.depth}
         wide = self.n_given + self.n_codes
         self.encoder = ResidualMlp(rng, wide, 2 * config.latent, **shape)
         self.decoder = ResidualMlp(rng, self.n_given + self.n_noise, self.n_codes, **shape)
-        self.critic = Critic(rng, self.n_given + k, self.n_codes, config)
+        self.critic = Critic(rng, self.n_given, self.n_codes, config)
         self.coder = [*self.encoder.variables, *self.decoder.variables]
         rates = (config.learning_rate, config.warm_up, config.steps)
         self.optimizer = adam(*rates, beta_2=0.99, global_clipnorm=_CLIP)
@@ -101,26 +102,26 @@ class CorrVaeTrainer:
         n, rounds = tf.shape(scores)[0], self.config.critic_steps
         self.count.assign_add(1)
         seed = tf.stack([self.config.seed, self.count])
-        z = tf.random.stateless_normal((rounds + 4, n, self.n_noise), seed=seed)
+        z = tf.random.stateless_normal((rounds + 3, n, self.n_noise), seed=seed)
         of = self.learnt.reading.split(columns)
+        # The first numbers of one row of noise are of use nowhere else.
         bridging = self._bridging(of.scores, z[-1])
-        known = tf.concat([given, of.scores], axis=1)
         for i in range(rounds):
-            drawn = self.decoder(given, bridging, z[i][:, self.n_bridging :])
-            self.critic.update(known, scores, drawn, seed + i)
+            self.critic.update(given, scores, self.decoder(given, z[i]), seed + i)
         with tf.GradientTape() as tape:
             mean, log_width = self._encoded(given, scores)
-            one, two = (self._again(given, bridging, mean, log_width, z[-1 - i]) for i in (0, 1))
+            again = [self._again(bridging, mean, log_width, z[-1 - i]) for i in (0, 1)]
+            # All at once: one product of many rows is quicker than three.
+            codes = self.decoder(tf.tile(given, (3, 1)), tf.concat([*again, z[-3]], axis=0))
+            one, two, drawn = tf.split(codes, 3)
             loss = energy_score(scores, one, two, tf.ones((n,)))
             excess = tf.square(mean) + tf.exp(2 * log_width) - 1 - 2 * log_width
             loss += 0.5 * self.config.divergence * tf.reduce_mean(tf.reduce_sum(excess, 1))
             loss += self.config.apart * _covariance(mean, of.scores)
-            drawn = self.decoder(given, bridging, z[-3][:, self.n_bridging :])
-            loss += self.config.adversarial * self.critic.doubt(known, drawn, scores)
-            free = self.decoder(given, z[-4])
-            wanted = tf.matmul(z[-4][:, : self.n_bridging], self.mixing, transpose_b=True)
-            tie = self._untied(free, wanted, of, 1.0)
-            loss += self.config.tie * (tie + self._untied(one, of.scores, of, of.there))
+            loss += self.config.adversarial * self.critic.doubt(given, drawn, scores)
+            wanted = tf.matmul(z[-3][:, : self.n_bridging], self.mixing, transpose_b=True)
+            tie = self._untied(tf.concat([one, drawn], 0), tf.concat([of.scores, wanted], 0), of)
+            loss += self.config.tie * tie
         self.optimizer.apply(tape.gradient(loss, self.coder), self.coder)
         self.average.update()
         return tie
@@ -137,30 +138,30 @@ class CorrVaeTrainer:
         return mean, tf.clip_by_value(log_width, *_LOG_WIDTHS)
 
     def _again(
-        self,
-        given: tf.Tensor,
-        bridging: tf.Tensor,
-        mean: tf.Tensor,
-        log_width: tf.Tensor,
-        z: tf.Tensor,
+        self, bridging: tf.Tensor, mean: tf.Tensor, log_width: tf.Tensor, z: tf.Tensor
     ) -> tf.Tensor:
-        """Codes reconstructed, shape ``(n, n_codes)``."""
+        """What the decoder makes an array of again, shape ``(n, n_noise)``."""
         first = self.n_bridging + self.config.latent
         latent = mean + tf.exp(log_width) * z[:, self.n_bridging : first]
-        return self.decoder(given, bridging, latent, z[:, first:])
+        return tf.concat([bridging, latent, z[:, first:]], axis=1)
 
-    def _untied(
-        self, codes: tf.Tensor, scores: tf.Tensor, of: Columns, weight: tf.Tensor | float
-    ) -> tf.Tensor:
+    def _untied(self, codes: tf.Tensor, scores: tf.Tensor, particles: Columns) -> tf.Tensor:
         """Mean squared distance of properties from those of some scores, in units of their spread.
 
-        Of arrays that hold too little nothing is asked.
+        Of arrays that hold too little nothing is asked, nor of those again that had none.
+
+        Args:
+            codes: of the arrays made again, and of as many drawn.
+            scores: that they must have.
+            particles: columns of the particles, which are the same for both.
         """
+        of = Columns(*(tf.tile(column, (2, 1)) for column in particles))
         values, there = self.learnt.reading(codes, of)
+        weight = tf.concat([particles.there, tf.ones_like(particles.there)], axis=0)
         away = (values - of.mean) / of.sd - self._left(scores)
         far = tf.abs(away)
         squares = tf.where(far < _FARTHEST, away**2, _FARTHEST * (2 * far - _FARTHEST))
-        return tf.reduce_mean(weight * there * tf.reduce_sum(squares, 1, keepdims=True))
+        return 2 * tf.reduce_mean(weight * there * tf.reduce_sum(squares, 1, keepdims=True))
 
     def _left(self, scores: tf.Tensor) -> tf.Tensor:
         """What is left of properties in units of their spread, for normal scores ``(n, k)``."""

@@ -46,7 +46,7 @@ def learn_mixing(scores: Floats, config: CorrVaeConfig) -> Floats:
     optimizer.build([weights, logits])
     count = tf.Variable(0, dtype=tf.int32)
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def step() -> None:
         count.assign_add(1)
         seed = tf.stack([config.seed, count])

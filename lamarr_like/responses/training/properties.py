@@ -43,6 +43,8 @@ from .mixing import learn_mixing
 _CODES_REACH = 4.5
 _LAW_STEPS, _LAW_BATCH, _LAW_RATE = 1500, 512, 3e-3
 _LOG_WIDTHS = (-5.0, 3.0)
+_STEEPEST = 2.0
+"""Slope of a score among those that are not empty over that among all, for gradients."""
 
 
 class Learnt(NamedTuple):
@@ -143,11 +145,13 @@ class Reading:
         below, above = (tf.cast(t, tf.int32) * self.n_codes + of_code for t in (of.below, of.above))
         empty = _between(tf.gather(self.empty, below), tf.gather(self.empty, above), of.part)
         u = 0.5 * tf.math.erfc(-scores * np.float32(np.sqrt(0.5)))
-        share = (u - empty) / tf.maximum(1 - empty, 1e-6)
-        within = tf.math.ndtri(tf.clip_by_value(share, 1e-5, 1 - 1e-5))
-        position = tf.clip_by_value(0.5 * (within / _CODES_REACH + 1), 0.0, 1.0) * (
-            self.n_knots - 1
-        )
+        filled = tf.maximum(1 - empty, 1e-6)
+        within = tf.math.ndtri(tf.clip_by_value((u - empty) / filled, 1e-5, 1 - 1e-5))
+        # Just above the empty ones it is steep without bound: such a slope would drown all others.
+        slope = tf.exp(0.5 * (tf.square(within) - tf.square(scores))) / filled
+        slope = tf.stop_gradient(tf.minimum(slope, _STEEPEST))
+        within = tf.stop_gradient(within) + slope * (scores - tf.stop_gradient(scores))
+        position = 0.5 * (within / _CODES_REACH + 1) * (self.n_knots - 1)
         cell = tf.clip_by_value(tf.cast(position, tf.int32), 0, self.n_knots - 2)
         low, high = (
             _between(
