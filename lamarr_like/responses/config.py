@@ -214,6 +214,14 @@ class CorrVaeConfig(AdversarialConfig):
 
     family: ClassVar[str] = "corrvae"
 
+    steps: int = 2400
+    hidden: int = 96
+    depth: int = 3
+    critic_hidden: int = 96
+    learning_rate: float = 2e-3
+    ema: float = 0.995
+    evaluations: int = 2
+    filling_steps: int = 1500
     widths: tuple[int, ...] = (2, 4, 8)
     latent: int = 12
     noise: int = 40

@@ -114,6 +114,25 @@ def test_tables_that_do_not_fit(folder, tmp_path):
         drawing.particles(path, BLOBS)
 
 
+def test_wanted_values_are_read_and_go_to_the_model(folder, tmp_path):
+    assert drawing.wanted_of(["total=300", "w0=-1.5"]) == {"total": 300.0, "w0": -1.5}
+    for words, message in (
+        (["total"], "--want total: must look like total=300"),
+        (["total=much"], "--want total=much: must look like"),
+        (["w0=1", "w0=2"], "--want w0=2: w0 comes twice"),
+    ):
+        with pytest.raises(SchemaError, match=message):
+            drawing.wanted_of(words)
+    with pytest.raises(SchemaError, match="its draws cannot be asked for values"):
+        cli.app(
+            [
+                *("response", "draw", "blobs-library-1", "--models", str(folder / "models")),
+                *("--like", str(folder / "test.npz"), "-o", str(tmp_path / "a.npz")),
+                *("--want", "total=3"),
+            ]
+        )
+
+
 def test_no_input_is_written_over(folder, capsys):
     before = (folder / "test.npz").read_bytes()
     with pytest.raises(Exception, match="is an input"):

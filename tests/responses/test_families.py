@@ -10,7 +10,7 @@ import pytest
 from spots import SPOTS, spots
 
 from lamarr_like.engine.load import load_model
-from lamarr_like.errors import TrainingError
+from lamarr_like.errors import SchemaError, TrainingError
 from lamarr_like.responses.config import CodesConfig
 from lamarr_like.responses.families import RESPONSE_FAMILIES, find_response_family
 from lamarr_like.responses.model import ResponseModel
@@ -51,7 +51,14 @@ SMALL = {
 }
 """Settings of a short training, of which each family takes those that it has."""
 
-STEPS = {"library": 2000, "table": 4000, "gan": 500, "vae": 700, "distilled": 600}
+STEPS = {
+    "library": 2000,
+    "table": 4000,
+    "gan": 500,
+    "vae": 700,
+    "distilled": 600,
+    "corrvae": 700,
+}
 
 
 def small(family, **further):
@@ -159,6 +166,32 @@ def test_steps_are_a_dial_of_diffusion_only(family):
     first = {name: values[:50] for name, values in sample.conditions.items()}
     few, many = (model.draw(first, seed=5, steps=steps) for steps in (1, 8))
     assert (few.tobytes() == many.tobytes()) == (family.name != "diffusion")
+
+
+@FAMILY
+def test_draws_have_wanted_properties_or_say_that_they_cannot(family):
+    sample, arrays = drawn(family)
+    model = trained(family).model()
+    if family.name != "corrvae":
+        with pytest.raises(SchemaError, match="cannot be asked for values"):
+            model.draw(sample.conditions, 5, wanted={"total": 100.0})
+        return
+    there, scores = model.measured(sample.conditions, sample.arrays)
+    inside = (np.abs(scores) < 2.5).all(axis=1)
+    some = {name: values[inside] for name, values in sample.conditions.items()}
+    for name, near in (("total", 0.1), ("width", 0.1), ("centroid_x", 0.15)):
+        wanted = {name: there[name][inside]}
+        found = model.measured(some, model.draw(some, 5, wanted=wanted))[0][name]
+        away = np.abs(found - wanted[name]) / (1 if name == "centroid_x" else wanted[name])
+        free = np.abs(model.measured(some, arrays[inside])[0][name] - wanted[name])
+        free /= 1 if name == "centroid_x" else wanted[name]
+        assert np.nanmedian(away) < min(near, 0.7 * np.nanmedian(free)), name
+    part = {name: values[:10] for name, values in some.items()}
+    first = model.draw(part, 5, wanted={"width": there["width"][inside][:10]})
+    whole = model.draw(some, 5, wanted={"width": there["width"][inside]})
+    assert first.tobytes() == whole[:10].tobytes()
+    with pytest.raises(SchemaError, match="no property 'totl'"):
+        model.draw(part, 5, wanted={"totl": 1.0})
 
 
 @pytest.mark.parametrize("family", CODES, ids=[f.name for f in CODES])

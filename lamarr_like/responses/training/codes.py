@@ -184,7 +184,8 @@ def _part(learnt: ResponseSample, number: int, config: CodesConfig, progress: bo
     codes = Codes.fit(amounts, particles)
     u = stream(config.seed, f"atoms{number or ''}").random(amounts.shape)
     scale = response.feature(response.scale) if response.scale else None
-    tables, learnt = {"depth": frame.depth}, None
+    tables = {"depth": frame.depth}
+    learnt: Learnt | None = None
     if config.needs_properties:
         assert isinstance(config, CorrVaeConfig)
         learnt = learn_properties(layout, codes, particles, placement, hits, given, config)

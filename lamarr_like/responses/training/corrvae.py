@@ -96,7 +96,7 @@ class CorrVaeTrainer:
         """Floating-point operations of the products of one draw of the codes."""
         return self.decoder.flops
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def step(self, given: tf.Tensor, scores: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
         """One update of each network on a batch; returns the tie of draws to their properties."""
         n, rounds = tf.shape(scores)[0], self.config.critic_steps

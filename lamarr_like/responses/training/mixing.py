@@ -18,7 +18,7 @@ from ...nets.layers import adam
 from ...nets.sample import stream
 from ..config import CorrVaeConfig
 
-_STEPS, _RATE = 1500, 2e-2
+_STEPS, _RATE = 1000, 2e-2
 _TEMPERATURE = 0.5
 _NOISE = 0.02
 """Variance of a score that no latent explains, which keeps the likelihood finite."""
@@ -66,12 +66,11 @@ def learn_mixing(scores: Floats, config: CorrVaeConfig) -> Floats:
             fixed.assign(1.0)
         step()
     kept = logits.numpy() > 0
+    # A further latent of one property alone is no other than its own.
+    kept[:, k:] &= kept[:, k:].sum(axis=0) > 1
     found: Floats = unit_rows(tf.constant(weights.numpy() * kept)).numpy().astype(np.float64)
-    # A latent that nothing sees may go; its sign is that of its property.
-    sign = np.where(np.diag(found[:, :k]) < 0, -1.0, 1.0)
-    found[:, :k] *= sign
-    used = (found != 0).any(axis=0)
-    found = found[:, used]
+    found[:, :k] *= np.where(np.diag(found[:, :k]) < 0, -1.0, 1.0)
+    found = found[:, (found != 0).any(axis=0)]
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 

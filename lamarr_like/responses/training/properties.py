@@ -41,7 +41,7 @@ from ..properties import (
 from .mixing import learn_mixing
 
 _CODES_REACH = 4.5
-_LAW_STEPS, _LAW_BATCH, _LAW_RATE = 1500, 512, 3e-3
+_LAW_STEPS, _LAW_BATCH, _LAW_RATE = 1000, 256, 3e-3
 _LOG_WIDTHS = (-5.0, 3.0)
 _STEEPEST = 2.0
 """Slope of a score among those that are not empty over that among all, for gradients."""
@@ -257,7 +257,7 @@ def fit_law(given: Floats, values: Floats, config: CorrVaeConfig) -> tuple[Law, 
     optimizer = adam(_LAW_RATE, 100, _LAW_STEPS, weight_decay=0.02)
     optimizer.build(net.variables)
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def step(x: tf.Tensor, y: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             mean, log_sd = tf.split(net(x), 2, axis=1)
