@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "samples"))
 import yaml
 from blobs import BLOBS, blobs
 from chain_fakes import fake_stages, truth_events
+from controlled import with_control
 from hepmc_samples import write_sample
 from tiny_models import write_models
 from twins import TWINS, twins
@@ -257,6 +258,9 @@ def _response_model(data: bytes, folder: Path) -> None:
         given = particles(3, 1) if "pdg" in model.conditions else blobs(3).conditions
         drawn = model.draw(given, 1)
         assert np.isfinite(drawn).all() and (drawn >= 0).all()
+        if model.control is not None:
+            drawn = model.draw(given, 1, wanted={"w0": 1.0, "total": drawn.sum() / 3 + 1.0})
+            assert np.isfinite(drawn).all() and (drawn >= 0).all()
 
 
 UNIT = Unit(3, "gun:pi+", (), 10, 30, 50)
@@ -356,6 +360,7 @@ READERS = {
     "devices yaml": _devices_yaml,
     "devices sample": _devices_sample,
     "devices model": _devices_model,
+    "control model": _response_model,
     "decay descriptor": _decay,
     "generator model": _model,
     "classifier model": _model,
@@ -428,6 +433,8 @@ def samples(folder: Path) -> dict[str, bytes]:
     ):
         files = {p.name: p.read_bytes() for p in home.iterdir() if p.name != "SHA256SUMS"}
         found[kind] = pack(files)
+        if kind == "codes model":
+            found["control model"] = pack(with_control(files))
     return found
 
 

@@ -4,11 +4,11 @@ import copy
 
 import numpy as np
 import pytest
+from controlled import law_network
 from spots import SPOTS, spots
 
 from lamarr_like.engine.onnx_session import Network
 from lamarr_like.errors import ArtefactError, SchemaError
-from lamarr_like.nets.onnx_graph import Graph
 from lamarr_like.responses import properties
 from lamarr_like.responses.blocks import Layout, Shells
 from lamarr_like.responses.coded import CodedBlocks
@@ -20,15 +20,6 @@ MIXING = np.array(
     [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0.8, 0, 0.6], [0.6, 0, 0, 0.8, 0]], dtype=float
 )
 N = 200
-
-
-def graph(n_given, n_out):
-    """Mean nought, standard deviation a half."""
-    built = Graph()
-    bias = np.repeat([0.0, np.log(0.5)], n_out // 2)
-    given = built.input("conditions", n_given)
-    built.output("moments", built.dense(given, np.zeros((n_given, n_out)), bias), n_out)
-    return built.build()
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +37,7 @@ def blocks(placement):
 @pytest.fixture(scope="module")
 def control(blocks):
     grid = np.linspace(-properties.REACH, properties.REACH, 11)
-    network = Network(graph(len(blocks.mean), 8))
+    network = Network(law_network(len(blocks.mean), 8))
     return Control(blocks, Law(network, np.tile(grid, (4, 1))), MIXING)
 
 
@@ -140,7 +131,7 @@ CONFIG = {
 
 def parts(blocks):
     arrays = {"property_knots": np.tile(np.linspace(-3, 3, 11), (4, 1))}
-    return copy.deepcopy(CONFIG), arrays, {"properties.onnx": graph(len(blocks.mean), 8)}
+    return copy.deepcopy(CONFIG), arrays, {"properties.onnx": law_network(len(blocks.mean), 8)}
 
 
 def test_read_from_an_artefact(blocks):
@@ -169,9 +160,9 @@ def change(config, arrays, files, n_given, what):
     elif what == "no file":
         del files["properties.onnx"]
     elif what == "width":
-        files["properties.onnx"] = graph(n_given, 6)
+        files["properties.onnx"] = law_network(n_given, 6)
     elif what == "given":
-        files["properties.onnx"] = graph(n_given + 1, 8)
+        files["properties.onnx"] = law_network(n_given + 1, 8)
 
 
 @pytest.mark.parametrize(
