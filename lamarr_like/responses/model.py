@@ -66,7 +66,7 @@ class Method(ABC):
         """As `draw`, of wanted properties.
 
         Args:
-            placement, keys, steps: as for `draw`.
+            placement, keys, steps: as for `draw`; keys of shape ``(n,)``.
             wanted: see `lamarr_like.responses.control.checked_wanted`; empty without `control`.
             where: name for messages.
 
@@ -253,7 +253,7 @@ class CodesMethod(Method):
     def draw_wanted(
         self, placement: Placement, keys: Keys, steps: int, wanted: Wanted, where: str
     ) -> Hits:
-        """See `Method.draw_wanted`."""
+        """See `Method.draw_wanted`; `keys` have the shape ``(n,)``."""
         given = self.blocks.given(placement)
         moved = None
         if wanted and self._control is not None:

@@ -47,7 +47,7 @@ def wide_axes(response: Response) -> list[int]:
 
 
 def cell_places(response: Response, hits: Hits) -> Floats:
-    """Places of cells from the centre of the one in the middle [unit of the axis], ``(m, rank)``.
+    """Places of cells from the centre of the middle one [unit of the axis], shape ``(m, rank)``.
 
     Args:
         response: declaration.
@@ -110,7 +110,7 @@ def log_scale(response: Response, placement: Placement) -> Floats:
 
 
 def particle_places(response: Response, placement: Placement) -> Floats:
-    """Places of the particles in the frame, zero along axes that do not move, ``(n, rank)``."""
+    """Places of particles in the frame, zero along axes that do not move, shape ``(n, rank)``."""
     found = np.zeros((len(placement.given), len(response.axes)))
     for shift in response.shifts:
         found[:, response.axis(shift.axis)] = placement.given[:, response.feature(shift.feature)]
