@@ -70,7 +70,8 @@ def of_hits(response: Response, placement: Placement, hits: Hits) -> Floats:
     share = hits.value / np.where(sums > 0, sums, 1.0)[row]
     places = cell_places(response, hits)
     means = [np.bincount(row, share * places[:, k], n) for k in range(places.shape[1])]
-    square = np.bincount(row, share * (places[:, wide_axes(response)] ** 2).sum(axis=1), n)
+    far2 = share * (places[:, wide_axes(response)] ** 2).sum(axis=1)
+    square = np.bincount(row, far2, n).astype(np.float64)
     found = framed(response, placement, sums, np.stack(means, axis=1), square)
     found[np.bincount(row, minlength=n) < LEAST_CELLS] = np.nan
     return found

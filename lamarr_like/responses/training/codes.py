@@ -185,11 +185,11 @@ def _part(learnt: ResponseSample, number: int, config: CodesConfig, progress: bo
     u = stream(config.seed, f"atoms{number or ''}").random(amounts.shape)
     scale = response.feature(response.scale) if response.scale else None
     tables = {"depth": frame.depth}
-    learnt: Learnt | None = None
+    law: Learnt | None = None
     if config.needs_properties:
         assert isinstance(config, CorrVaeConfig)
-        learnt = learn_properties(layout, codes, particles, placement, hits, given, config)
-        tables["property_knots"] = learnt.law.knots
+        law = learn_properties(layout, codes, particles, placement, hits, given, config)
+        tables["property_knots"] = law.law.knots
     return _Part(
         CodedBlocks(layout, codes, mean, sd, None),
         given,
@@ -197,7 +197,7 @@ def _part(learnt: ResponseSample, number: int, config: CodesConfig, progress: bo
         metrics(response, placement, hits) if config.needs_metrics else None,
         tables,
         fit_filling(layout, placement, hits, given, scale, config, progress=progress),
-        learnt,
+        law,
     )
 
 

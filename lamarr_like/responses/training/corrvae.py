@@ -84,7 +84,8 @@ class CorrVaeTrainer:
     @property
     def n_noise(self) -> int:
         """Normal numbers of a draw: bridging latents, other latents, noise."""
-        return self.n_bridging + self.config.latent + self.config.noise
+        numbers: int = self.n_bridging + self.config.latent + self.config.noise
+        return numbers
 
     @property
     def noise(self) -> tuple[int, int]:

@@ -71,7 +71,8 @@ def learn_mixing(scores: Floats, config: CorrVaeConfig) -> Floats:
     found: Floats = unit_rows(tf.constant(weights.numpy() * kept)).numpy().astype(np.float64)
     found[:, :k] *= np.where(np.diag(found[:, :k]) < 0, -1.0, 1.0)
     found = found[:, (found != 0).any(axis=0)]
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found
 
 
 def unit_rows(matrix: tf.Tensor) -> tf.Tensor:

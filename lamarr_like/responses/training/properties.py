@@ -229,11 +229,10 @@ def block_places(layout: Layout, hits: Hits) -> tuple[Floats, Floats]:
     wide, pitch = wide_axes(response), np.array([axis.pitch for axis in response.axes])
     sums = np.bincount(block, hits.value, layout.n_blocks)
     empty, safe = sums <= 0, np.where(sums > 0, sums, 1.0)
-    means = np.stack(
-        [np.bincount(block, hits.value * p, layout.n_blocks) for p in places.T], axis=1
-    )
-    square = np.bincount(block, hits.value * (places[:, wide] ** 2).sum(axis=1), layout.n_blocks)
-    means, square = means / safe[:, None], square / safe
+    first = [np.bincount(block, hits.value * p, layout.n_blocks) for p in places.T]
+    far2 = hits.value * (places[:, wide] ** 2).sum(axis=1)
+    square: Floats = np.bincount(block, far2, layout.n_blocks).astype(np.float64) / safe
+    means: Floats = np.stack(first, axis=1).astype(np.float64) / safe[:, None]
     means[empty] = (0.5 * (layout.low + layout.high - 1) * pitch)[empty]
     square[empty] = (means[:, wide] ** 2).sum(axis=1)[empty]
     return means, square
