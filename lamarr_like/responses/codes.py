@@ -36,8 +36,8 @@ MOST_LOG = 300.0
 """Greatest logarithm of an energy."""
 
 _REACH = 4.5
-_LEAST_ROWS = 500
-"""Rows of a sample, of all kinds, for each scale."""
+_LEAST_ROWS = 50
+"""Rows of a table."""
 
 
 class Particles(NamedTuple):
@@ -99,12 +99,11 @@ class Codes:
             n_knots: knots of each table.
         """
         tables = []
-        numbers = np.unique(particles.kind)
-        for number in numbers:
+        for number in np.unique(particles.kind):
             rows = np.flatnonzero(particles.kind == number)
             scale = particles.scale[rows]
             flat = np.ptp(scale) == 0
-            most = 1 if flat else max(len(rows) * len(numbers) // _LEAST_ROWS, 1)
+            most = 1 if flat else max(len(rows) // _LEAST_ROWS, 1)
             for part in np.array_split(np.argsort(scale, kind="stable"), min(SCALES, most)):
                 tables.append((scale[part].mean(), *_tables(amounts[rows[part]], n_knots), number))
         scales, knots, empty, kinds = (np.stack(t) for t in zip(*tables, strict=True))
