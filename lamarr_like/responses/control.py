@@ -4,18 +4,19 @@ After CorrVAE (Wang et al., arXiv:2210.01796): of the normal numbers of a draw t
 *bridging latents* ``w``.  Normal scores ``y`` of the `lamarr_like.responses.properties` are
 ``y = A w``, with a matrix whose mask of zeros was learnt, so that properties that go together share
 a latent and others have one for themselves.  A draw with wanted values moves ``w`` by the shortest
-step that makes ``y`` what it must be; what is not asked for stays likely.  A latent itself can be
-asked for as well, by its number: ``w0``.
+step that makes ``y`` what it must be; what is not asked for stays likely.  Then it is measured and
+moved again by what it missed.  A latent itself can be asked for as well, by its number: ``w0``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats, Floats32
+from ..arrays import Floats, Floats32, Ints
 from ..engine.model_tables import file_of
 from ..engine.onnx_session import Network
 from ..errors import ArtefactError, SchemaError
@@ -40,6 +41,18 @@ CONTROL = Record(
 
 Wanted = Mapping[str, "float | Floats"]
 """Values by the name of the property or latent: one for all particles, or shape ``(n,)``."""
+
+Draw = Callable[[Callable[[Floats32], Floats32]], Hits]
+Seen = Callable[[Hits], Hits]
+
+AIMS = 8
+"""How often latents of a wanted draw are moved by what it missed."""
+
+_GAIN = 0.8
+"""Part of what was missed by which latents are moved first."""
+
+_CHANGES = (1.25, 0.5)
+"""How that part changes where a draw came nearer, and where not."""
 
 _LEAST_PART = 1e-3
 """Least singular value of a mixing matrix: with less no latent moves some property."""
@@ -84,21 +97,89 @@ class Control:
         for i, name in enumerate(self.latents):
             if name in wanted:
                 found[:, i] = wanted[name]
+        scores = self._asked(placement, wanted, where)
+        latents = found[:, :own].astype(np.float64)
+        found[:, :own] = latents + self._step(scores - _product(latents, self.mixing))
+        return found
+
+    def aimed(
+        self, draw: Draw, seen: Seen, placement: Placement, wanted: Wanted, where: str
+    ) -> Hits:
+        """Draws whose properties are the wanted ones: made, measured, and made better.
+
+        As a decoder gives properties of its latents but nearly, latents are moved by what was
+        missed, with all other random numbers as they were, and for each particle the draw is taken
+        that came nearest.
+
+        Args:
+            draw: hits in the frame for a rule of what becomes of normal numbers.
+            seen: of hits in the frame those that an array has.
+            placement, wanted, where: as for `moved`.
+
+        Raises:
+            SchemaError: as `moved`.
+        """
+        target = self._target(placement, wanted, where)
+        n = len(target)
+        step, taken = np.zeros((n, len(self.latents))), np.zeros((n, len(self.latents)))
+        best, gain = np.full(n, np.inf), np.full(n, _GAIN)
+        missed, kept = np.zeros_like(target), np.zeros(n, dtype=np.int64)
+        tries = []
+        for number in range(AIMS + 1):
+            tries.append(draw(partial(self._shifted, step, placement, wanted, where)))
+            away = target - self.measured(placement, seen(tries[-1]))[1]
+            # What has too little in it is as far as can be.
+            squares = np.where(np.isnan(target), 0.0, np.where(np.isnan(away), 1e3, away) ** 2)
+            distance = squares.sum(axis=1)
+            nearer = distance < best
+            best[nearer], kept[nearer] = distance[nearer], number
+            taken[nearer], missed[nearer] = step[nearer], away[nearer]
+            gain *= np.where(nearer, *_CHANGES)
+            step = taken + gain[:, None] * self._step(missed)
+        return _chosen(tries, kept)
+
+    def _shifted(
+        self, step: Floats, placement: Placement, wanted: Wanted, where: str, normals: Floats32
+    ) -> Floats32:
+        """As `moved`, and a step further, shape ``(n, n_normals)``."""
+        found = self.moved(normals, placement, wanted, where)
+        own = found[:, : step.shape[1]]
+        found[:, : step.shape[1]] = np.where(step != 0, np.clip(own + step, -REACH, REACH), own)
+        return found
+
+    def _target(self, placement: Placement, wanted: Wanted, where: str) -> Floats:
+        """As `_asked`, and of properties all of whose latents are asked for; shape ``(n, k)``."""
+        target = self._asked(placement, wanted, where)
+        free = [i for i, name in enumerate(self.latents) if name not in wanted]
+        latents = np.stack(
+            [np.broadcast_to(wanted.get(name, 0.0), len(target)) for name in self.latents], axis=1
+        )
+        told = (self.mixing[:, free] == 0).all(axis=1) & np.isnan(target)
+        target[told] = _product(latents, self.mixing)[told]
+        return target
+
+    def _asked(self, placement: Placement, wanted: Wanted, where: str) -> Floats:
+        """Normal scores of wanted properties, NaN of those not asked for, shape ``(n, k)``."""
         columns = {name: np.asarray(wanted[name]) for name in self.names if name in wanted}
         if not columns:
-            return found
-        given = self.blocks.given(placement)
+            return np.full((len(placement.given), len(self.names)), np.nan)
         values = from_natural(self.response, placement, columns)
-        self._check(given, placement, values, columns, where)
-        scores = self.law.scores(given, values)
-        latents = found[:, :own].astype(np.float64)
-        asked = np.isfinite(scores)
+        self._check(self.blocks.given(placement), placement, values, columns, where)
+        return self.law.scores(self.blocks.given(placement), values)
+
+    def _step(self, away: Floats) -> Floats:
+        """Shortest steps of latents that move scores so far, shape ``(n, n_latents)``.
+
+        Args:
+            away: shape ``(n, k)``; NaN of what may move as it will.
+        """
+        found = np.zeros((len(away), len(self.latents)))
+        asked = np.isfinite(away)
         for pattern in np.unique(asked, axis=0):
-            rows = np.flatnonzero((asked == pattern).all(axis=1))
-            some = self.mixing[pattern]
-            away = scores[rows][:, pattern] - _product(latents[rows], some)
-            latents[rows] += _product(away, np.linalg.pinv(some))
-        found[:, :own] = latents
+            if pattern.any():
+                rows = np.flatnonzero((asked == pattern).all(axis=1))
+                inverse = np.linalg.pinv(self.mixing[pattern])
+                found[rows] = _product(away[rows][:, pattern], inverse)
         return found
 
     def measured(self, placement: Placement, hits: Hits) -> tuple[dict[str, Floats], Floats]:
@@ -113,14 +194,6 @@ class Control:
         values = of_hits(self.response, placement, hits)
         scores = self.law.scores(self.blocks.given(placement), values)
         return to_natural(self.response, placement, values), scores
-
-    def scores_of(self, latents: Floats) -> Floats:
-        """Normal scores of the properties of latents, shape ``(n, n_properties)``.
-
-        Args:
-            latents: shape ``(n, n_latents)``.
-        """
-        return _product(latents, self.mixing)
 
     def _check(
         self,
@@ -248,6 +321,17 @@ def checked_wanted(
             )
         found[name] = column
     return found
+
+
+def _chosen(tries: Sequence[Hits], kept: Ints) -> Hits:
+    """Of each row the hits of one of some draws, by its number, shape ``(n,)``."""
+    parts = [
+        Hits(*(column[kept[hits.row] == number] for column in hits))
+        for number, hits in enumerate(tries)
+    ]
+    row, cell, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.argsort(row, kind="stable")
+    return Hits(row[order], cell[order], value[order])
 
 
 def needed(control: Control | None, where: str) -> Control:

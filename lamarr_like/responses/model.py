@@ -8,9 +8,8 @@ from a `lamarr_like.responses.library`, or as codes of blocks by a network, once
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -255,11 +254,18 @@ class CodesMethod(Method):
     ) -> Hits:
         """See `Method.draw_wanted`; `keys` have the shape ``(n,)``."""
         given = self.blocks.given(placement)
-        moved = None
-        if wanted and self._control is not None:
-            moved = partial(self._control.moved, placement=placement, wanted=wanted, where=where)
-        told = self.network.scores(given.astype(np.float32), keys, steps, moved)
-        return self.blocks.hits(placement, given, told.astype(np.float64), keys)
+
+        def hits(moved: Callable[[Floats32], Floats32] | None) -> Hits:
+            told = self.network.scores(given.astype(np.float32), keys, steps, moved)
+            return self.blocks.hits(placement, given, told.astype(np.float64), keys)
+
+        def seen(drawn: Hits) -> Hits:
+            there = seen_hits(self.blocks.layout.response, placement.to_array(drawn))
+            return placement.to_frame(there)
+
+        if not wanted or self._control is None:
+            return hits(None)
+        return self._control.aimed(hits, seen, placement, wanted, where)
 
 
 @dataclass(frozen=True)
