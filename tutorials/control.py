@@ -3,7 +3,9 @@
 usage: control.py MODEL TEST OUTPUT: MODEL is the folder or name of a generator, TEST a detailed sample
 (.npz) of its response. Prints the correlation of each latent with each property of the arrays drawn (their
 normal scores, so that the conditions do not count), and how near to wanted values draws come; draws OUTPUT
-(.png): that matrix, and arrays of one particle while one latent goes from -2 to 2, means of 64 draws.
+(.png): that matrix, and arrays of one particle while one latent goes from -2 to 2, means of 64 draws. Of
+the matrices the first is of all particles, as decoded and aimed, the last of those whose detailed array
+has at least ten cells.
 """
 
 import sys
@@ -21,6 +23,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 WAY = (-2.0, -1.0, 0.0, 1.0, 2.0)
 DRAWS = 64
+MANY = 10
 INSIDE = 3.0
 """Wanted are values with normal scores within this."""
 
@@ -39,7 +42,7 @@ def correlations(model, test, aimed=True):
         scores = model.measured(test.conditions, arrays)[1]
         there = np.isfinite(scores).all(axis=1)
         rows.append(np.corrcoef(latent[there], scores[there].T)[0, 1:])
-    return np.array(rows), scores[there]
+    return np.array(rows), int(there.sum())
 
 
 def hits(model, test):
@@ -65,11 +68,17 @@ def hits(model, test):
 
 
 def traversal(model, test):
-    """Means of draws of one particle, shape (latents, len(WAY), *shape), and its conditions."""
+    """Means of draws of one particle, shape (latents, len(WAY), *shape), and its conditions.
+
+    It is near the middle of the array, and stronger than most.
+    """
     there, scores = model.measured(test.conditions, test.arrays)
     good = np.flatnonzero((np.abs(scores) < 1).all(axis=1))
-    total = there["total"][good]
-    row = good[np.argsort(total)[int(0.7 * len(good))]]
+    middle = np.array([axis.start + axis.size * axis.pitch / 2 for axis in model.response.axes])
+    half = np.array([axis.size * axis.pitch / 2 for axis in model.response.axes])
+    place = np.stack([there[name][good] for name in model.control.names[1:-1]], axis=1)
+    good = good[(np.abs(place - middle) < 0.5 * half).all(axis=1)]
+    row = good[np.argsort(there["total"][good])[int(0.8 * len(good))]]
     one = {name: np.full(DRAWS, values[row]) for name, values in test.conditions.items()}
     latents = model.control.latents
     rows = [
@@ -84,12 +93,12 @@ def picture(matrix, names, latents, rows, one, response, path):
     x, y = (response.axis(shift.axis) for shift in response.shifts)
     extent = [response.axes[k].start + d for k in (x, y) for d in (0, response.axes[k].size * response.axes[k].pitch)]
     figure = plt.figure(figsize=(12, 1.9 * len(latents)))
-    grid = figure.add_gridspec(len(latents), 9, width_ratios=[3.2, 0.9, 1.2, *[1.6] * 5, 0.15])
+    grid = figure.add_gridspec(len(latents), 9, width_ratios=[4.5, 0.3, 0.3, *[1.6] * 5, 0.15])
     axes = figure.add_subplot(grid[:, 0])
     axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     for (i, k), value in np.ndenumerate(matrix):
         axes.text(k, i, f"{value:.2f}", ha="center", va="center", color="white" if abs(value) > 0.6 else "black")
-    axes.set_xticks(range(len(names)), [n.replace("_", "\n") for n in names])
+    axes.set_xticks(range(len(names)), [n.replace("_", "\n") for n in names], fontsize=9)
     axes.set_yticks(range(len(latents)), latents)
     axes.set_title("correlation of latents\nand properties drawn")
     most = rows.max()
@@ -114,9 +123,14 @@ def main():
     test = read_sample(Path(sys.argv[2]), model.response)
     names, latents = model.control.names, model.control.latents
     print(f"mixing\n{model.control.mixing.round(3)}")
-    for aimed in (False, True):
-        matrix, scores = correlations(model, test, aimed)
-        print(f"\n{'aimed' if aimed else 'as decoded'}; {len(scores)} of {len(test)} arrays have properties")
+    many = (test.arrays > 0).sum(axis=tuple(range(1, test.arrays.ndim))) >= MANY
+    for title, some, aimed in (
+        ("all particles, as decoded", test, False),
+        ("all particles, aimed", test, True),
+        (f"particles with {MANY} cells or more in detail, aimed", test.take(many), True),
+    ):
+        matrix, n = correlations(model, some, aimed)
+        print(f"\n{title}: {n} of {len(some)} arrays have properties")
         print("| latent | " + " | ".join(names) + " |\n|---" + "|---" * len(names) + "|")
         for name, row in zip(latents, matrix, strict=True):
             print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |")
