@@ -14,6 +14,7 @@ from lamarr_like.responses.blocks import Layout, Shells
 from lamarr_like.responses.coded import CodedBlocks
 from lamarr_like.responses.control import Control, checked_wanted
 from lamarr_like.responses.frame import Frame, Placement
+from lamarr_like.responses.hits import Hits
 from lamarr_like.responses.properties import Law
 
 MIXING = np.array(
@@ -74,6 +75,37 @@ def test_wanted_scores_are_met_and_the_others_kept_where_they_can(
     for row in range(0, N, 20):
         some = MIXING[asked[row]]
         assert np.linalg.pinv(some) @ some @ step[row] == pytest.approx(step[row], abs=1e-4)
+
+
+def plain(placement, normals, slope, few=()):
+    """A decoder whose totals follow the first latent, but not as far; `few` have one cell only."""
+
+    def draw(moved):
+        latent = moved(normals)[:, 0].astype(float)
+        cells = np.array([[i, j] for i in (-1, 0, 1) for j in (0, 1)])
+        total = np.exp(placement.given[:, 0] + 0.5 * slope * latent)
+        row = np.repeat(np.arange(N), 6)
+        kept = ~np.isin(row, few) | (np.arange(6 * N) % 6 == 0)
+        value = np.repeat(total / 6, 6).astype(np.float32)
+        return Hits(row[kept], np.tile(cells, (N, 1))[kept], value[kept])
+
+    return draw
+
+
+@pytest.mark.parametrize("name", ["total", "w0"])
+def test_draws_are_aimed_where_the_decoder_falls_short(control, placement, normals, name):
+    target = np.random.default_rng(5).uniform(-1.5, 1.5, N)
+    total = np.exp(placement.given[:, 0] + 0.5 * target)
+    wanted = {"total": total} if name == "total" else {"w0": target}
+    draw = plain(placement, normals, 0.6, few=(3,))
+    found = control.aimed(draw, lambda hits: hits, placement, wanted, "m")
+    assert (np.diff(found.row) >= 0).all() and set(found.row) == set(range(N))
+    measured, scores = control.measured(placement, found)
+    there = np.arange(N) != 3
+    assert scores[there, 0] == pytest.approx(target[there], abs=0.02)
+    assert measured["total"][there] == pytest.approx(total[there], rel=0.01)
+    # Nothing can be aimed at in an array of one cell: it is drawn all the same.
+    assert np.isnan(scores[3]).all()
 
 
 def test_latents_are_set_by_name(control, placement, normals):
