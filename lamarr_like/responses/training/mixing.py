@@ -66,13 +66,27 @@ def learn_mixing(scores: Floats, config: CorrVaeConfig) -> Floats:
             fixed.assign(1.0)
         step()
     kept = logits.numpy() > 0
-    # A further latent of one property alone is no other than its own.
-    kept[:, k:] &= kept[:, k:].sum(axis=0) > 1
-    found: Floats = unit_rows(tf.constant(weights.numpy() * kept)).numpy().astype(np.float64)
+    return merged(unit_rows(tf.constant(weights.numpy() * kept)).numpy().astype(np.float64))
+
+
+def merged(matrix: Floats) -> Floats:
+    """The same covariance with fewer latents, rows of unit norm, shape ``(k, m)``.
+
+    Two latents that one and the same property alone depends on are as one.  Latents have the sign
+    of the property whose own they are.
+
+    Args:
+        matrix: shape ``(k, n_latents)``, the first `k` latents each property's own.
+    """
+    found, k = matrix.copy(), len(matrix)
+    for j in range(k, found.shape[1]):
+        rows = np.flatnonzero(found[:, j])
+        if len(rows) == 1 and (np.delete(found[:, rows[0]], rows[0]) == 0).all():
+            found[rows[0], rows[0]] = np.hypot(found[rows[0], rows[0]], found[rows[0], j])
+            found[:, j] = 0.0
     found[:, :k] *= np.where(np.diag(found[:, :k]) < 0, -1.0, 1.0)
-    found = found[:, (found != 0).any(axis=0)]
-    found /= np.linalg.norm(found, axis=1, keepdims=True)
-    return found
+    found = found[:, (found != 0).any(axis=0)] + 0.0
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
 def unit_rows(matrix: tf.Tensor) -> tf.Tensor:

@@ -15,7 +15,7 @@ from lamarr_like.responses.frame import Frame
 tf = pytest.importorskip("tensorflow")
 
 from lamarr_like.responses.training.corrvae import fit_corrvae  # noqa: E402
-from lamarr_like.responses.training.mixing import learn_mixing  # noqa: E402
+from lamarr_like.responses.training.mixing import learn_mixing, merged  # noqa: E402
 from lamarr_like.responses.training.properties import (  # noqa: E402
     block_places,
     fit_law,
@@ -135,6 +135,14 @@ def test_properties_that_go_together_share_a_latent():
     others = found[[0, 2]] != 0
     assert not (others & (found[1] != 0)).any()
     assert (others.all(axis=0)).any()
+
+
+def test_latents_of_one_property_are_merged_where_that_changes_nothing():
+    matrix = np.array([[-0.8, 0, 0, 0.6, 0], [0, 0.6, 0, 0, 0.8], [0, 0.6, 0.8, 0, 0]])
+    found = merged(matrix)
+    # The second's own latent is the third's as well: its further one stays.
+    assert found == pytest.approx(np.array([[1, 0, 0, 0], [0, 0.6, 0, 0.8], [0, 0.6, 0.8, 0]]))
+    assert found @ found.T == pytest.approx(matrix @ matrix.T)
 
 
 def test_it_draws_one_array():
