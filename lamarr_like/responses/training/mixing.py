@@ -86,7 +86,8 @@ def merged(matrix: Floats) -> Floats:
             found[:, j] = 0.0
     found[:, :k] *= np.where(np.diag(found[:, :k]) < 0, -1.0, 1.0)
     found = found[:, (found != 0).any(axis=0)] + 0.0
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found
 
 
 def unit_rows(matrix: tf.Tensor) -> tf.Tensor:
