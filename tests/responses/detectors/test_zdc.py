@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from lamarr_like.responses.devices import read_declaration
 from lamarr_like.responses.frame import Frame
 from lamarr_like.responses.geant4.fibres import APART
 from lamarr_like.responses.making import make_sample
-from lamarr_like.responses.samples import joint_sample
+from lamarr_like.responses.samples import read_any
+
+SAMPLES = Path(__file__).parents[3] / "tutorials/samples"
 
 needs_geant4 = pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="no extra geant4")
 
@@ -76,48 +79,45 @@ def test_from_outside_the_nearest_fibre_is_seen():
 
 @pytest.fixture(scope="module")
 def showers():
-    """Neutrons and photons in the neutrons' calorimeter, protons in the other, and one beside."""
-    pdg = np.repeat([2112.0, 22.0, 2212.0, 2112.0], [30, 30, 30, 4])
-    n = len(pdg)
-    at = np.repeat([0.0, 0.0, APART, 57.0], [30, 30, 30, 4])
-    rng = np.random.default_rng(1)
-    conditions = {
-        "pdg": pdg, "energy": np.full(n, 40.0), "x": at + rng.uniform(-3, 3, n),
-        "y": rng.uniform(-3, 3, n),
-    }  # fmt: skip
-    empty = [np.zeros((n, *r.shape), np.float32) for r in ZDC.responses]
-    like = joint_sample(ZDC, conditions, empty, "particles")
-    return make_sample("zdc", n, seed=2, like=like, progress=False)
+    """The sample of the tutorial: 2000 particles."""
+    return read_any(SAMPLES / "zdc-train.npz", ZDC)
 
 
-@needs_geant4
 def test_showers_are_where_their_particles_are(showers):
-    neutron, proton = (part.arrays for part in showers.parts)
-    sums = neutron.sum(axis=(1, 2)), proton.sum(axis=(1, 2))
-    assert (sums[0][:60].mean() > 10) and (sums[1][60:90].mean() > 8)
-    assert sums[1][:60].mean() < 0.1 * sums[0][:60].mean()
-    assert sums[0][60:90].mean() < 0.1 * sums[1][60:90].mean()
-    assert sums[0][90:].sum() + sums[1][90:].sum() == 0
+    x, y, energy = (showers.conditions[name] for name in ("x", "y", "energy"))
+    sums = [part.arrays.sum(axis=(1, 2)) for part in showers.parts]
+    inner = (np.abs(x) < 20) & (np.abs(y) < 20), (np.abs(x - APART) < 60) & (np.abs(y) < 40)
+    strong = energy > 60
+    for k in (0, 1):
+        own, other = (sums[j][inner[k] & strong] for j in (k, 1 - k))
+        assert own.mean() > 40 and other.mean() < 0.03 * own.mean()
+    beside = (x > 35.2) & (x < APART - 112)
+    assert beside.sum() > 40 and (sums[0] + sums[1])[beside].sum() == 0
     axis = ZDC_NEUTRON.axes[0].centres
-    middle = (neutron[:60].sum(axis=2) * axis).sum(axis=1) / np.maximum(sums[0][:60], 1)
-    away = (middle - showers.conditions["x"][:60])[sums[0][:60] > 5]
-    assert abs(np.median(away)) < 1.5
+    seen = inner[0] & (sums[0] > 50)
+    middle = (showers.parts[0].arrays[seen].sum(axis=2) * axis).sum(axis=1) / sums[0][seen]
+    assert abs(np.median(middle - x[seen])) < 0.5
+
+
+def test_photons_make_more_light_than_hadrons(showers):
+    """ALICE's simulation has 1.05 and 0.70 photons for each GeV, and 1 % in the other device."""
+    x, y, energy, pdg = (showers.conditions[name] for name in ("x", "y", "energy", "pdg"))
+    inner = (np.abs(x) < 12) & (np.abs(y) < 12) & (energy > 100)
+    sums = [part.arrays.sum(axis=(1, 2)) for part in showers.parts]
+    each = sums[0] / energy
+    assert np.median(each[inner & (pdg == 22)]) == pytest.approx(1.07, abs=0.1)
+    assert np.median(each[inner & (pdg == 2112)]) == pytest.approx(0.68, abs=0.08)
+    hadrons = inner & (pdg != 22)
+    assert sums[1][hadrons].sum() / sums[0][hadrons].sum() == pytest.approx(0.013, abs=0.008)
+    # Cascades of hadrons differ more from each other.
+    assert each[inner & (pdg == 22)].std() < each[inner & (pdg == 2112)].std()
 
 
 @needs_geant4
-def test_photons_make_more_light_than_neutrons(showers):
-    """ALICE's simulation has 1.05 and 0.70 photons for each GeV; at 40 GeV hadrons have less."""
-    counts = showers.parts[0].arrays.sum(axis=(1, 2)) / 40
-    assert counts[30:60].mean() == pytest.approx(1.05, abs=0.15)
-    assert 0.3 < counts[:30].mean() < 0.75
-    assert counts[30:60].std() < counts[:30].std()
-
-
-@needs_geant4
-def test_the_same_seed_gives_the_same_showers(showers):
-    first = make_sample("zdc", 3, seed=2, like=showers.take(slice(0, 3)), progress=False)
-    for again, part in zip(first.parts, showers.parts, strict=True):
-        assert np.array_equal(again.arrays, part.arrays[:3])
+def test_the_sample_of_the_tutorial_is_made_again(showers):
+    made = make_sample("zdc", 4, seed=1, progress=False)
+    for again, part in zip(made.parts, showers.parts, strict=True):
+        assert np.array_equal(again.arrays, part.arrays[:4])
 
 
 def test_one_device_is_simulated_by_itself(monkeypatch):
