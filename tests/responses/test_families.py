@@ -61,9 +61,14 @@ STEPS = {
 }
 
 
+RATES = {"corrvae": 1.5e-3}
+"""Learning rates of families that do not bear that of `SMALL`."""
+
+
 def small(family, **further):
     names = {field.name for field in dataclasses.fields(family.settings)}
-    values = {k: v for k, v in (SMALL | further).items() if k in names}
+    own = {"learning_rate": RATES.get(family.name, SMALL["learning_rate"])}
+    values = {k: v for k, v in (SMALL | own | further).items() if k in names}
     return family.configured(**values).with_steps(STEPS.get(family.name, 250))
 
 
