@@ -112,7 +112,7 @@ def main():
     for k, part in enumerate(test.parts):
         extent = [v for axis in part.response.axes for v in (axis.start, axis.start + axis.size * axis.pitch)]
         energy = test.conditions["energy"] * (part.arrays.sum(axis=(1, 2)) > 100)
-        row = int(np.argsort(-energy)[3])
+        row = int(np.argsort(-energy)[1])
         pairs = (("detailed", part.arrays[row]), (Path(sys.argv[4]).name, arrays.get(part.response.name, part.arrays)[row]))
         for j, (title, array) in enumerate(pairs):
             axis = axes[2 * k + j]
