@@ -259,7 +259,7 @@ def _response_model(data: bytes, folder: Path) -> None:
         drawn = model.draw(given, 1)
         assert np.isfinite(drawn).all() and (drawn >= 0).all()
         if model.control is not None:
-            drawn = model.draw(given, 1, wanted={"w0": 1.0, "total": drawn.sum() / 3 + 1.0})
+            drawn = model.draw(given, 1, wanted={"w0": 1.0, "width": np.exp(0.3)})
             assert np.isfinite(drawn).all() and (drawn >= 0).all()
 
 
