@@ -17,18 +17,16 @@ import numpy as np
 
 from ..arrays import Floats32, Keys, ReadColumns
 from ..engine.kinds import AbstractSpec
-from ..engine.load import load_model
 from ..engine.model_config import NAMES
 from ..engine.model_tables import read_arrays
 from ..errors import ArtefactError, SchemaError
-from ..files.find import find_model
 from ..files.forms import Anything, Form, Items
 from ..rng import GOLDEN, mix, stream_keys
 from .coded import NOISE, SHELLS, STEPS, CodedBlocks, CodesNetwork, read_frame
 from .devices import MOST_DEVICES, Devices, read_declaration
 from .frame import Frame
 from .hits import Hits
-from .model import BATCH, ResponseModel, middle_of, seen_hits
+from .model import BATCH, ResponseModel, loaded, middle_of, seen_hits
 
 
 def prefix_of(number: int) -> str:
@@ -181,7 +179,5 @@ def load_any(model: str | Path, models: Path | str | None = None) -> ResponseMod
     Raises:
         ArtefactError: if there is none, or it is no generator of a response.
     """
-    found = load_model(find_model(str(model), models))
-    if not isinstance(found, (ResponseModel, JointModel)):
-        raise ArtefactError(f"{model} is no generator of a response; see lamarr-like response list")
+    found: ResponseModel | JointModel = loaded(model, models, (ResponseModel, JointModel))
     return found

@@ -356,7 +356,13 @@ def load(model: str | Path, models: Path | str | None = None) -> ResponseModel:
     Raises:
         ArtefactError: if there is none, or it is no generator of a response.
     """
+    found: ResponseModel = loaded(model, models, (ResponseModel,))
+    return found
+
+
+def loaded(model: str | Path, models: Path | str | None, kinds: tuple[type, ...]) -> Any:
+    """A model of one of these kinds; see `load`."""
     found = load_model(find_model(str(model), models))
-    if not isinstance(found, ResponseModel):
+    if not isinstance(found, kinds):
         raise ArtefactError(f"{model} is no generator of a response; see lamarr-like response list")
     return found

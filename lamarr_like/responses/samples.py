@@ -282,6 +282,24 @@ def read_sample(path: Path | str, response: Response | None = None) -> ResponseS
     raise SchemaError(f"{path} holds the arrays of several devices ({names}); name one of them")
 
 
+def read_device(path: Path | str, device: str) -> ResponseSample:
+    """Read a sample of one device out of a file of several, by what the file declares.
+
+    Args:
+        path: the ``.npz`` file.
+        device: name of its response.
+
+    Raises:
+        SchemaError: if it is none, or holds no such device.
+    """
+    parts = parts_of(read_any(path))
+    found = next((part for part in parts if part.response.name == device), None)
+    if found is None:
+        names = ", ".join(part.response.name for part in parts)
+        raise SchemaError(f"{path} holds no device {device!r}; it holds {names}")
+    return found
+
+
 def read_any(path: Path | str, declaration: Response | Devices | None = None) -> AnySample:
     """Read a sample of one response or of devices.
 

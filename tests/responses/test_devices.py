@@ -9,7 +9,13 @@ from twins import LEFT, RIGHT, TWINS, twins
 
 from lamarr_like.errors import SchemaError
 from lamarr_like.responses.devices import Devices, declaration_file, read_declaration
-from lamarr_like.responses.samples import joint_sample, read_any, read_sample, write_sample
+from lamarr_like.responses.samples import (
+    joint_sample,
+    read_any,
+    read_device,
+    read_sample,
+    write_sample,
+)
 
 
 def test_a_declaration_comes_back(tmp_path):
@@ -54,6 +60,10 @@ def test_a_file_of_devices_is_one_of_each(tmp_path):
         assert np.array_equal(found.parts[k].arrays, part.arrays)
     with pytest.raises(SchemaError, match=r"several devices \(left, right\); name one"):
         read_sample(path)
+    right = read_device(path, "right")
+    assert np.array_equal(right.arrays, sample.parts[1].arrays)
+    with pytest.raises(SchemaError, match="holds no device 'none'; it holds left, right"):
+        read_device(path, "none")
     third = replace(LEFT, name="third")
     with pytest.raises(SchemaError, match="lacks arrays"):
         read_sample(path, third)

@@ -36,6 +36,9 @@ def compare(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Thresholds in YAML, in place of those that ship."),
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="Which device, of samples of several: its name.")
+    ] = "",
     trees_only: Annotated[
         bool, typer.Option("--trees-only", help="No network on the arrays (no TensorFlow).")
     ] = False,
@@ -44,8 +47,8 @@ def compare(
 ) -> None:
     """Compare a drawn response with a detailed one; exit status as of validate."""
     from ...files.places import check_report
-    from ...responses.model import load
-    from ...responses.samples import read_sample
+    from ...responses.joint import load_any
+    from ...responses.samples import read_device, read_sample
     from ...system.extras import need
     from ..verdict import load_thresholds
     from .compute import KINDS
@@ -58,7 +61,7 @@ def compare(
     read = [p for p in (detailed, drawn, again, training, thresholds) if p is not None]
     check_report(output, "report.json", ["index.html", "plots"], read, force=force)
     config = load_thresholds(thresholds, KINDS, "verdict-responses.yaml")
-    real = read_sample(detailed)
+    real = read_device(detailed, device) if device else read_sample(detailed)
     fake = read_sample(drawn, real.response)
     second = None if again is None else read_sample(again, real.response)
     comparison = run(
@@ -67,7 +70,7 @@ def compare(
         config,
         again=second,
         training=None if training is None else read_sample(training, real.response),
-        model=None if model is None else load(model, models),
+        model=None if model is None else load_any(model, models),
         images=not trees_only,
         seed=seed,
     )

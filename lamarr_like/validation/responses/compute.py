@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 from ...arrays import Columns, Floats, Ints
 from ...errors import SchemaError
 from ...responses.features import features
+from ...responses.joint import JointModel
 from ...responses.model import ResponseModel
 from ...responses.response import Response
 from ...responses.samples import ResponseSample
@@ -150,7 +151,7 @@ def compare(
     *,
     again: ResponseSample | None = None,
     training: ResponseSample | None = None,
-    model: ResponseModel | None = None,
+    model: ResponseModel | JointModel | None = None,
     images: bool = True,
     seed: int = 1,
 ) -> Comparison:
@@ -324,7 +325,7 @@ def _memory(training: ResponseSample, real: Columns, fake: Columns) -> Memory:
     )
 
 
-def _times(model: ResponseModel, sample: ResponseSample) -> Iterator[TimeRow]:
+def _times(model: ResponseModel | JointModel, sample: ResponseSample) -> Iterator[TimeRow]:
     """Processor time of one draw of so many particles, the best of some, after a first one."""
     for batch in BATCHES:
         rows = np.arange(batch) % len(sample)
