@@ -10,10 +10,12 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..arrays import Floats
-from ..errors import SchemaError
+from ..errors import ArtefactError, SchemaError
 from ..files.forms import Form, Place
 from .atoms import Atoms
 from .kinds import AbstractSpec, condition_columns
+from .leaf_library import FILE as LIBRARY
+from .leaf_library import LeafLibrary
 from .model_config import ATOMS, FLAGS, NAMES, NOISE, check_atoms_fit, check_length
 from .model_tables import (
     check_atoms,
@@ -34,7 +36,7 @@ class Generator:
         conditions: names of the conditions, in the model's order.
         outputs: names of what is drawn.
         network: graph with inputs ``conditions``, ``uniforms``, ``normals`` (those it has) and
-            outputs ``scores`` and, with more than one class of atoms, ``atom``.
+            outputs ``scores`` and, with more than one class of atoms, ``atom``; or a library.
         transform: conditions to network input.
         scores: normal scores of the outputs to physical values.
         atoms: exact equalities to impose.
@@ -51,7 +53,7 @@ class Generator:
         *,
         conditions: tuple[str, ...],
         outputs: tuple[str, ...],
-        network: Network,
+        network: Network | LeafLibrary,
         transform: ConditionTransform,
         scores: NormalScores,
         atoms: Atoms,
@@ -124,7 +126,7 @@ class Generator:
 
 @dataclass(frozen=True)
 class GeneratorSpec(AbstractSpec):
-    """Configuration of a `Generator` (``model.onnx``, ``transforms.npz``).
+    """Configuration of a `Generator` (``model.onnx`` or ``library.npz``, ``transforms.npz``).
 
     Args:
         conditions, outputs: names, in the model's order.
@@ -163,7 +165,7 @@ class GeneratorSpec(AbstractSpec):
         return Generator(
             conditions=self.conditions,
             outputs=self.outputs,
-            network=Network(file_of(files, "model.onnx", where), where),
+            network=self._network(files, where),
             transform=read_transform(arrays, self.condition_flags, where),
             scores=read_scores(arrays, "outputs", len(self.outputs), where, self.integer),
             atoms=Atoms.from_json(self.atoms),
@@ -171,3 +173,12 @@ class GeneratorSpec(AbstractSpec):
             noise=(self.noise["uniforms"], self.noise["normals"]),
             where=where,
         )
+
+    def _network(self, files: Mapping[str, bytes], where: str) -> Network | LeafLibrary:
+        """What draws: a network, or the library that stands for one."""
+        if LIBRARY in files:
+            if (self.noise["uniforms"], self.noise["normals"]) != (2, 0):
+                raise ArtefactError(f"{where}: a library draws by 2 uniform numbers and no normal")
+            sizes = len(self.conditions), len(self.outputs)
+            return LeafLibrary.read(files[LIBRARY], *sizes, where)
+        return Network(file_of(files, "model.onnx", where), where)

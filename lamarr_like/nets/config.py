@@ -142,6 +142,32 @@ class GanConfig(GeneratorConfig):
 
 
 @dataclass(frozen=True)
+class LibraryConfig(AbstractConfig):
+    """Settings of a library of detailed rows, looked up by trees.
+
+    Args:
+        rows: rows that are stored at the most.
+        trees: trees that part them.
+        leaf: least rows of a leaf.
+        features: share of the conditions that a cut is chosen among.
+        knots: knots of the transforms of the outputs.
+    """
+
+    family: ClassVar[str] = "library"
+    kind: ClassVar[str] = "generator"
+
+    rows: int = 60_000
+    trees: int = 8
+    leaf: int = 20
+    features: float = 0.5
+    knots: int = 2000
+
+    def with_steps(self, steps: int) -> LibraryConfig:
+        """A step is a stored row."""
+        return replace(self, rows=steps)
+
+
+@dataclass(frozen=True)
 class MlpConfig(NetConfig):
     """Settings of a softmax network.
 

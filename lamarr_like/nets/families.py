@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import plugins
 from ..errors import TrainingError
-from .config import AbstractConfig, ArmdnConfig, BoosterConfig, GanConfig, MlpConfig
+from .config import AbstractConfig, ArmdnConfig, BoosterConfig, GanConfig, LibraryConfig, MlpConfig
 from .trained import TrainedModel
 from .translator.config import KToKConfig, TranslatorConfig
 
@@ -79,6 +79,7 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         Family(ArmdnConfig, "lamarr_like.nets.armdn:fit_armdn"),
         Family(GanConfig, "lamarr_like.nets.gan:fit_gan"),
+        Family(LibraryConfig, "lamarr_like.nets.library:fit_library"),
         Family(MlpConfig, "lamarr_like.nets.mlp:fit_mlp"),
         Family(BoosterConfig, "lamarr_like.nets.booster:fit_trees", extra=""),
         Family(TranslatorConfig, "lamarr_like.nets.translator.fit:fit_translator"),

@@ -107,7 +107,7 @@ def fit_rows(
     tables = archive(
         {**sample.transform.scores.to_arrays("conditions"), **sample.scores.to_arrays("outputs")}
     )
-    judge = Judge(_HeldOut(spec, tables, rows, sample.weights, held, config.seed))
+    judge = Judge(HeldOut(spec, tables, rows, sample.weights, held, config.seed))
     arrays = [a[~held] for a in (sample.x, sample.atom, sample.y, sample.weights)]
     batches = row_batches(arrays, config.batch, config.steps, config.seed)
     history = run(trainer, batches, config, judge, progress=progress)
@@ -156,7 +156,7 @@ def _spec(
     }
 
 
-class _HeldOut:
+class HeldOut:
     """Draws for the held-out rows, the same numbers for every state, and measures them."""
 
     def __init__(

@@ -16,8 +16,8 @@ Statistic = Callable[[Floats, Floats], tuple[float, float]]
 _LEAST_ROWS = 10  # of ours, for a cell to count
 
 
-def where(columns: Columns, rows: Mask) -> Columns:
-    """The same columns for the rows where a mask of shape ``(n,)`` is true."""
+def where(columns: Columns, rows: Mask | Ints) -> Columns:
+    """The same columns for some rows: a mask of shape ``(n,)``, or their places."""
     return {name: values[rows] for name, values in columns.items()}
 
 

@@ -128,9 +128,10 @@ def c2st(
         fake_conditions: conditions of the generated rows; those of the real rows where None.
         weights, fake_weights: weights of the rows; with None and common conditions the generated
             rows get the weights of the real ones.
-        groups, fake_groups: event of each real and generated row.  Rows of one event share
-            conditions to the last bit (its vertex, its occupancy), by which trees would know the
-            sample of an event that they have seen a part of; so an event is judged as a whole.
+        groups, fake_groups: event of each real and generated row, of both where ``fake_groups`` is
+            None and the samples are of one size.  Rows of one event share conditions to the last
+            bit (its vertex, its occupancy), by which trees would know the sample of an event that
+            they have seen a part of; so an event is judged as a whole.
         equalities, differences: see `features`.
         folds: parts of the cross fit; each row is judged by trees that never saw its part.  A real
             row and the generated row with its conditions are always in the same part.
@@ -154,7 +155,8 @@ def c2st(
         v = np.asarray(fake_weights, dtype=np.float64)
     rng = np.random.default_rng(seed)
     part = _parts(len(x), groups, folds, rng)
-    part_y = part if paired else _parts(len(y), fake_groups, folds, rng)
+    together = paired or (groups is not None and fake_groups is None and len(x) == len(y))
+    part_y = part if together else _parts(len(y), fake_groups, folds, rng)
     size = {"trees": trees, "depth": depth, "folds": folds, "threads": threads, "seed": seed}
     return cross_fit((x, w, part), (y, v, part_y), **size).auc
 

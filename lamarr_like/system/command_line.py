@@ -33,6 +33,13 @@ ColumnMap = Annotated[
 Pipeline = Annotated[str, typer.Option(help="Shipped pipeline or YAML file.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that share the events.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an output that is there.")]
+Again = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option(
+        help="Second detailed draw of the same generated events, the floor of every figure; made "
+        "if it is not there. One for each detailed sample; halves of the sample without it.",
+    ),
+]
 LongOnly = Annotated[bool, typer.Option("--long-only", help="Take long tracks only.")]
 Part = Annotated[
     tuple[float, float], typer.Option(help="Share of the events of each file, from and to.")

@@ -181,7 +181,7 @@ def small(family, **changes):
     """Settings of a short training."""
     known = {field.name for field in fields(family.settings)}
     wanted = {k: v for k, v in (SMALL | changes).items() if k in known}
-    if "trees" in known:
+    if {"trees", "learning_rate"} <= known:
         wanted["learning_rate"] = 0.2
     if family.kind == "translator" and "steps" not in changes:
         wanted["steps"] = 150

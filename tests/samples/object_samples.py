@@ -9,9 +9,9 @@ from lamarr_like import schema
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.events import Table
 from lamarr_like.io.ntuple import EventWriter
+from lamarr_like.runs.redraw import truth_of
 from lamarr_like.stages.calorimeter.sources import CELL_Z
 from lamarr_like.stages.stage import AbstractStage, keys
-from lamarr_like.validation.objects.compare import truth_of
 from lamarr_like.validation.objects.declared import TRACK_COLUMNS, VARIABLES
 
 CHARGED = (211, 211, 321, 13, 2212, 11)

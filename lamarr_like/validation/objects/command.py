@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ...system.command_line import Events, Force, Models, Pipeline, Seed, tell_shorter
+from ...system.command_line import Again, Events, Force, Models, Pipeline, Seed, tell_shorter
 
 
 def objects(
@@ -24,6 +24,7 @@ def objects(
         Optional[list[str]],  # noqa: UP045
         typer.Option(help="ecal, pid or muons; may be given more than once; all if not given."),
     ] = None,
+    again: Again = None,
     events: Events = None,
     seed: Seed = 1,
     models: Models = None,
@@ -36,7 +37,7 @@ def objects(
 
     need("plot", "matplotlib", "mplhep")
     pictures = [f"{name}.png" for name in ("ecal", "pid", "pid_floor", "muons")]
-    read = [sample, *chain_files(pipeline, models)]
+    read = [sample, *(again or ()), *chain_files(pipeline, models)]
     check_report(output, "objects.json", ["objects.md", *pictures], read, force=force)
     config = tests.ObjectsConfig(
         sample,
@@ -46,6 +47,7 @@ def objects(
         events=events,
         seed=seed,
         pages=tuple(page or tests.PAGES),
+        again=tuple(again or ()),
     )
     report = tests.compare_objects(config, typer.echo)
     tell_shorter(str(sample), (events or 0) - report.events, events)

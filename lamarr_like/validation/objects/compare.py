@@ -5,15 +5,24 @@ The fast chain runs on the generated events of the sample, so that both have the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
 from ...errors import PipelineError, SourceError
-from ...events import EventBatch, Table, concatenate, rebatch
+from ...events import EventBatch, concatenate, rebatch
 from ...io.ntuple_reader import of_gun, read_events
+from ...runs.redraw import (
+    CHUNK,
+    Say,
+    check_same_events,
+    first_events,
+    run_fast,
+    second_draws,
+    truth_of,
+)
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
 from ..numbers import report_folder, write_tables
 from .cuts import floor_report, pid_report
@@ -26,11 +35,6 @@ from .samples import check
 
 PAGES = tuple(NEEDED)
 """What can be compared."""
-
-CHUNK = 1000
-"""Events that the fast chain takes at a time."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class ObjectsConfig:
         events: how many events to take, None for all.
         seed: seed of the fast chain, of halves and of folds.
         pages: some of `PAGES`.
+        again: second draw of the sample, for the floor, made if it is not there; empty for the
+            halves of the sample.
     """
 
     sample: Path
@@ -54,6 +60,7 @@ class ObjectsConfig:
     events: int | None = None
     seed: int = 1
     pages: Sequence[str] = PAGES
+    again: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,9 @@ class ObjectsReport:
         provenance: pipeline, models and their digests; the baseline under ``baseline``.
         ecal: clusters.
         pid: identification, fast beside detailed.
-        pid_floor: the same between two halves of the detailed sample.
+        pid_floor: the same between two draws of the detailed sample, or its halves.
         muons: isMuon.
+        again: name of the file of the second draw, None where the floor is that of halves.
     """
 
     sample: str
@@ -79,6 +87,13 @@ class ObjectsReport:
     pid: PidReport | None = None
     pid_floor: PidReport | None = None
     muons: MuonReport | None = None
+    again: str | None = None
+
+    @property
+    def _floor(self) -> str:
+        if self.again is None:
+            return "two halves of the detailed sample"
+        return f"the detailed sample and a second draw of the same events, {self.again}"
 
     @property
     def markdown(self) -> str:
@@ -91,7 +106,7 @@ class ObjectsReport:
             "",
             f"Models: {used or 'none'}." + (f" Baseline: {other['model']}." if other else ""),
             "",
-            "The floor is the same figure between two halves of the detailed sample.",
+            f"The floor is the same figure between {self._floor}.",
         ]
         for key, (title, *_) in DRAWN.items():
             if (report := getattr(self, key)) is not None:
@@ -139,6 +154,7 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
         baseline, provenance["baseline"] = _baseline(config.baseline, config.models)
     detailed = read_detailed(config.sample, config.pages, config.events)
     say(f"{len(detailed)} detailed events of {config.sample}")
+    again = _again(config, detailed, say)
     fast = run_fast(chain, truth_of(detailed), config.seed, of_gun(config.sample), say)
     parts: dict[str, Any] = {}
     if "ecal" in config.pages:
@@ -147,15 +163,27 @@ def compare_objects(config: ObjectsConfig, say: Say = lambda line: None) -> Obje
         # A chain made by hand has no names of models.
         own = (names.get("ecal", "chain"), stages.get("ecal"))
         other = None if baseline is None else (provenance["baseline"]["model"], baseline)
-        parts["ecal"] = _compare_ecal(detailed, fast, own, other, config.seed, say)
+        parts["ecal"] = _compare_ecal(detailed, fast, own, other, again, config.seed, say)
     if "pid" in config.pages:
         say("particle identification")
         parts["pid"] = pid_report(detailed, fast)
-        parts["pid_floor"] = floor_report(detailed)
+        parts["pid_floor"] = floor_report(detailed, again)
     if "muons" in config.pages:
         say("muons")
-        parts["muons"] = muon_report(detailed, fast, seed=config.seed)
+        parts["muons"] = muon_report(detailed, fast, again, seed=config.seed)
+    if config.again:
+        parts["again"] = config.again[0].name
     return ObjectsReport(config.sample.name, len(detailed), config.seed, provenance, **parts)
+
+
+def _again(config: ObjectsConfig, detailed: EventBatch, say: Say) -> EventBatch | None:
+    """The second draw of the detailed sample, where there is to be one."""
+    paths = second_draws([config.sample], config.again, say)
+    if not paths:
+        return None
+    again = read_detailed(paths[0], config.pages, config.events)
+    check_same_events(detailed, again, str(paths[0]))
+    return again
 
 
 def _check_chain(chain: Pipeline, pages: Sequence[str]) -> None:
@@ -176,6 +204,7 @@ def _compare_ecal(
     fast: EventBatch,
     own: tuple[str, AbstractStage | None],
     other: tuple[str, AbstractModelStage] | None,
+    again: EventBatch | None,
     seed: int,
     say: Say,
 ) -> EcalReport:
@@ -192,7 +221,7 @@ def _compare_ecal(
         versions[label] = _staged(other[1], fast, seed)
         alone[f"{label}, stage alone"] = _staged(other[1], inputs, seed)
     say("clusters")
-    return ecal_report(detailed, versions, seed=seed, alone=alone)
+    return ecal_report(detailed, versions, again, seed=seed, alone=alone)
 
 
 def _staged(stage: AbstractStage, batch: EventBatch, seed: int) -> EventBatch:
@@ -228,47 +257,4 @@ def read_detailed(
         parts.append(batch)
     if not sum(map(len, parts)):
         raise SourceError(f"{path}: holds no events")
-    return concatenate(parts)
-
-
-def first_events(batches: Iterable[EventBatch], events: int | None) -> Iterator[EventBatch]:
-    """The first events of some batches, all where None."""
-    left = events
-    for batch in batches:
-        if left is None:
-            yield batch
-            continue
-        if left <= 0:
-            return
-        yield batch.events(0, min(left, len(batch)))
-        left -= len(batch)
-
-
-def truth_of(batch: EventBatch) -> EventBatch:
-    """Only the generated events: the columns of `pipeline.TRUTH`."""
-    tables: dict[str, Table] = {}
-    for name in ("event", "vertex", "particle"):
-        if name in batch.tables:
-            table = batch[name]
-            columns = {k: v for k, v in table.columns.items() if (name, k) in TRUTH}
-            tables[name] = Table(columns, table.offsets)
-    return EventBatch(tables)
-
-
-def run_fast(
-    chain: Pipeline, truth: EventBatch, seed: int, is_gun: bool, say: Say = lambda line: None
-) -> EventBatch:
-    """Run a chain on generated events, a chunk at a time.
-
-    Args:
-        chain: the pipeline.
-        truth: generated events.
-        seed: seed of the run.
-        is_gun: whether they come from a particle gun.
-        say: called with a line of text after each chunk.
-    """
-    parts: list[EventBatch] = []
-    for chunk in rebatch([truth], CHUNK):
-        parts.append(chain(chunk, seed=seed, is_gun=is_gun))
-        say(f"fast chain: {sum(map(len, parts))} of {len(truth)} events")
     return concatenate(parts)

@@ -21,7 +21,7 @@ from .samples import Figures, figures
 def pid_report(detailed: EventBatch, fast: EventBatch, *, min_rows: int = 100) -> PidReport:
     """Compare cuts on identification variables between two samples of the same generated events.
 
-    The floor is the same report of two halves of a detailed sample, see `floor_report`.
+    The floor is the same report of two draws of a detailed sample, see `floor_report`.
 
     Args:
         detailed: events of the detailed simulation.
@@ -35,13 +35,18 @@ def pid_report(detailed: EventBatch, fast: EventBatch, *, min_rows: int = 100) -
     return _identification(first, figures(fast, "pid", "fast sample"), min_rows)
 
 
-def floor_report(detailed: EventBatch, *, min_rows: int = 100) -> PidReport:
-    """`pid_report` between the even and the odd events of one sample: what chance alone does.
+def floor_report(
+    detailed: EventBatch, again: EventBatch | None = None, *, min_rows: int = 100
+) -> PidReport:
+    """`pid_report` between two draws of the same events: what chance alone does.
 
     Args:
         detailed: events of the detailed simulation.
-        min_rows: bins with fewer tracks in either half are left out.
+        again: a second draw of them; None for the even beside the odd events of the first.
+        min_rows: bins with fewer tracks in either part are left out.
     """
+    if again is not None:
+        return pid_report(detailed, again, min_rows=min_rows)
     whole = figures(detailed, "pid", "detailed sample")
     even = np.arange(len(detailed)) % 2 == 0
     return _identification(whole.of(even), whole.of(~even), min_rows)

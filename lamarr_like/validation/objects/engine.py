@@ -1,8 +1,8 @@
 """Fast samples beside the detailed one of the same generated events, and beside the floor.
 
-Every figure stands beside its floor: the same figure between two halves of the detailed sample.
-A half has half of the events, so that a floor is a little larger than chance between whole samples
-would be.
+Every figure stands beside its floor: the same figure between the detailed sample and a second draw
+of the same generated events.  Where there is none, two halves of the sample stand in: a half has
+half of the events, and other ones, so that this floor is a little larger.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ...arrays import Columns, Floats, Mask
+from ...arrays import Columns, Floats
 from ...errors import SchemaError
 from ...events import EventBatch
 from ...stages import Propagation
@@ -41,6 +41,7 @@ LEAST_EVENTS = 100
 def ecal_report(
     detailed: EventBatch,
     fast: Mapping[str, EventBatch],
+    again: EventBatch | None = None,
     *,
     seed: int = 0,
     folds: int = 5,
@@ -51,6 +52,7 @@ def ecal_report(
     Args:
         detailed: events of the detailed simulation.
         fast: fast samples of the same generated events by name, in the order of the tables.
+        again: a second detailed draw of them, for the floor; None for halves of the first.
         seed: seed of the halves and of the folds.
         folds: parts of the cross fit.
         alone: more samples for the event-level test only, such as the stage by itself on the
@@ -69,13 +71,13 @@ def ecal_report(
             raise SchemaError(f"fast sample {name!r}: its events are not those of the detailed one")
     samples = {DETAILED: figures(detailed, "ecal", "detailed sample")}
     samples |= {k: figures(batch, "ecal", f"fast sample {k!r}") for k, batch in fast.items()}
-    half, versions = halves(len(detailed), seed), tuple(fast)
+    versions = tuple(fast)
     borders = [float(b) for b in np.quantile(samples[DETAILED].spd, [1 / 3, 2 / 3])]
-    spectra, peaks = _in_occupancy(samples, half, versions, borders)
-    samples = _with_halves(samples, half)
+    samples = _with_floor(samples, "ecal", again, seed)
+    spectra, peaks = _in_occupancy(samples, versions, borders)
     return EcalReport(
         *(len(detailed), versions, tuple(borders)),
-        tests=_event_tests(detailed, every, seed, folds),
+        tests=_event_tests(detailed, every, again, seed, folds),
         spectra=spectra,
         peaks=peaks,
         lines=tuple(_line_result(curve, samples, versions) for curve in declared.LINES.values()),
@@ -83,7 +85,7 @@ def ecal_report(
 
 
 def _in_occupancy(
-    samples: Mapping[str, Figures], half: Mask, versions: tuple[str, ...], borders: Sequence[float]
+    samples: Mapping[str, Figures], versions: tuple[str, ...], borders: Sequence[float]
 ) -> tuple[tuple[results.SpectrumResult, ...], tuple[results.PeakResult, ...]]:
     """Spectra and peaks of all events, and in bins of nSPDHits with borders between."""
     spectra: list[results.SpectrumResult] = []
@@ -91,15 +93,21 @@ def _in_occupancy(
     edges = (-np.inf, *borders, np.inf)
     for occupancy, inside in zip(OCCUPANCY, [None, *itertools.pairwise(edges)], strict=True):
         part = samples if inside is None else {k: _between(s, *inside) for k, s in samples.items()}
-        part = _with_halves(part, half)
         spectra += [_spectrum(name, occupancy, part, versions) for name in declared.SPECTRA]
         peaks += [_peak(name, occupancy, part) for name in WINDOWS]
     return tuple(spectra), tuple(peaks)
 
 
-def _with_halves(samples: Mapping[str, Figures], half: Mask) -> dict[str, Figures]:
-    """Samples and the halves of the detailed one; mask of the events of the first half."""
-    parts = (samples[DETAILED].of(half), samples[DETAILED].of(~half))
+def _with_floor(
+    samples: Mapping[str, Figures], page: str, again: EventBatch | None, seed: int
+) -> dict[str, Figures]:
+    """Samples and the two that the floor is between: both draws, or halves of the first."""
+    first = samples[DETAILED]
+    if again is not None:
+        parts = first, figures(again, page, "second draw")
+    else:
+        half = halves(len(first.spd), seed)
+        parts = first.of(half), first.of(~half)
     return {**samples, **dict(zip(HALVES, parts, strict=True))}
 
 
@@ -110,7 +118,7 @@ def _between(figures: Figures, low: float, high: float) -> Figures:
 def _distances(
     values: Mapping[str, T], versions: tuple[str, ...], distance: Callable[[T, T], D]
 ) -> dict[str, D]:
-    """Distance of each fast sample from the detailed one, and that of its halves as the floor."""
+    """Distance of each fast sample from the detailed one, and the floor."""
     out = {v: distance(values[DETAILED], values[v]) for v in versions}
     return {**out, FLOOR: distance(*(values[k] for k in HALVES))}
 
@@ -128,7 +136,11 @@ def _line(curve: Curve, columns: Columns) -> Line:
 
 
 def _event_tests(
-    detailed: EventBatch, fast: Mapping[str, EventBatch], seed: int, folds: int
+    detailed: EventBatch,
+    fast: Mapping[str, EventBatch],
+    again: EventBatch | None,
+    seed: int,
+    folds: int,
 ) -> tuple[results.EventTest, ...]:
     """Two-sample tests of what an analyst sees of the clusters of an event.
 
@@ -141,7 +153,10 @@ def _event_tests(
         nothing = Auc(NAN, NAN, len(detailed))
         return tuple(results.EventTest(name, nothing, nothing) for name in fast)
     real, conditions = _features(detailed), _conditions(detailed)
-    least = floor(real, conditions, seed=seed, folds=folds)
+    if again is None:
+        least = floor(real, conditions, seed=seed, folds=folds)
+    else:
+        least = c2st(real, _features(again), conditions, seed=seed, folds=folds)
     return tuple(
         results.EventTest(
             name, c2st(real, _features(batch), conditions, seed=seed, folds=folds), least
@@ -211,12 +226,15 @@ def _peak(name: str, occupancy: str, samples: Mapping[str, Figures]) -> results.
     return results.PeakResult(name, occupancy, peaks, tuple(window.edges.tolist()), histograms)
 
 
-def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> MuonReport:
+def muon_report(
+    detailed: EventBatch, fast: EventBatch, again: EventBatch | None = None, *, seed: int = 0
+) -> MuonReport:
     """Compare muon identification.
 
     Args:
         detailed: events of the detailed simulation.
         fast: events of the fast chain.
+        again: a second detailed draw, for the floor; None for halves of the first.
         seed: seed of the halves.
 
     Raises:
@@ -224,7 +242,7 @@ def muon_report(detailed: EventBatch, fast: EventBatch, *, seed: int = 0) -> Muo
     """
     samples = {DETAILED: figures(detailed, "muons", "detailed sample")}
     samples[FAST] = figures(fast, "muons", "fast sample")
-    samples = _with_halves(samples, halves(len(detailed), seed))
+    samples = _with_floor(samples, "muons", again, seed)
     return MuonReport(tuple(_muon(curve, samples) for curve in declared.MUONS))
 
 

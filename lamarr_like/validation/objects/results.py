@@ -12,9 +12,9 @@ from ...statistics.mass_peak import Peak
 from ...statistics.two_sample import Auc
 
 DETAILED, FAST, FLOOR = "detailed", "fast", "floor"
-"""The detailed sample, the only fast one, and the comparison of two halves of the detailed one."""
-HALVES = ("detailed, half 1", "detailed, half 2")
-"""Halves of the detailed sample among the samples."""
+"""The detailed sample, the only fast one, and the comparison of two detailed ones."""
+HALVES = ("floor, one", "floor, other")
+"""The detailed sample and its second draw among the samples, or its halves."""
 TOLERANCE = 0.02
 """A ratio this near to one is good whatever its error."""
 
@@ -128,7 +128,7 @@ class EventTest:
     Args:
         version: which fast sample.
         auc: it against the detailed sample.
-        floor: two halves of the detailed sample.
+        floor: two draws of the detailed sample, or its halves.
     """
 
     version: str
@@ -177,7 +177,7 @@ class PeakResult:
     Args:
         name: key of `WINDOWS`.
         occupancy: one of `OCCUPANCY`.
-        peaks: by name of the sample, the two halves of the detailed one included.
+        peaks: by name of the sample, the two of the floor included.
         edges: bins of the histograms [MeV].
         histograms: pairs per event in each bin, by name of the sample.
     """
@@ -198,7 +198,7 @@ class MuonResult:
         quantity: key of `declared.MUON_QUANTITIES`.
         tracks: tracks above 3 GeV that it is a share of, detailed and fast.
         shares: share over all momenta above 3 GeV, by name of the sample.
-        lines: curves by name of the sample, the two halves of the detailed one included.
+        lines: curves by name of the sample, the two of the floor included.
         distances: of ``fast`` and of `FLOOR`.
     """
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from ...errors import SchemaError
-from ...system.command_line import Events, Force, Models, tell_shorter
+from ...system.command_line import Again, Events, Force, Models, tell_shorter
 from ...system.command_line import Pipeline as PipelineName
 from ...system.progress import progress
 
@@ -55,6 +56,7 @@ def validate(
     detailed: Detailed,
     output: Output,
     fast: Fast = None,
+    again: Again = None,
     pipeline: PipelineName = "reference",
     species: Species = None,
     cut: Cuts = None,
@@ -94,6 +96,7 @@ def validate(
         source,
         output,
         config,
+        again=again or (),
         thresholds=verdict,
         pidcalib=pidcalib,
         decays=_decays(decay),
@@ -111,6 +114,7 @@ def run(
     output: Path,
     config: Any = None,
     *,
+    again: Sequence[Path] = (),
     thresholds: Path | None = None,
     pidcalib: Path | None = None,
     decays: Sequence[DecayRequest] = (),
@@ -126,6 +130,7 @@ def run(
         fast: files of the fast sample, or the chain that makes it from the same events.
         output: folder for the report.
         config: what to look at, a `compute.ReportConfig`.
+        again: files of second draws of the detailed sample, made where they are not there.
         thresholds: file of thresholds, the shipped one where None.
         pidcalib: folder of measured maps to overlay.
         decays: truth-matched decays to compare.
@@ -139,6 +144,7 @@ def run(
             the folder holds something else than a report.
     """
     from ...io.ntuple_reader import of_gun
+    from ...runs.redraw import second_draws
     from ...system.processes import executor, one_thread
     from ..verdict import load_thresholds
     from .compute import ReportConfig, compare
@@ -148,14 +154,16 @@ def run(
 
     config = config or ReportConfig()
     given = [one for one in (thresholds, pidcalib) if one is not None]
-    _check_begin(output, [*detailed, *given, *_files(fast)], force)
+    _check_begin(output, [*detailed, *again, *given, *_files(fast)], force)
     limits = load_thresholds(thresholds)
     maps = read_maps(pidcalib) if pidcalib is not None else []
-    total = _total(detailed, fast, events)
+    again = second_draws(detailed, again, partial(typer.echo, err=True))
+    total = _total([detailed, again, fast if isinstance(fast, Sequence) else ()], events)
     with progress(total) as bar, one_thread(), executor(workers) as pool:
         samples = read_samples(
             detailed,
             fast,
+            again=again,
             seed=config.seed,
             is_gun=not isinstance(fast, Sequence) and all(map(of_gun, detailed)),
             events=events,
@@ -165,8 +173,12 @@ def run(
             progress=bar.advance,
         )
         facts = _facts(detailed, fast, config.seed)
-        report = compare(*samples, limits, config, facts, bar.describe, pool)
-        extra = overlays(maps, *samples) if maps else ()
+        if again:
+            facts["second draw"] = ", ".join(p.name for p in again)
+        pair = samples[0], samples[1]
+        second = samples[2] if again else None
+        report = compare(*pair, limits, config, facts, bar.describe, pool, second)
+        extra = overlays(maps, *pair) if maps else ()
         files = write_report(
             report, output, every=every, extra=extra, say=bar.describe, pool=pool, workers=workers
         )
@@ -196,7 +208,7 @@ def _check_begin(output: Path, inputs: Sequence[Path], force: bool) -> None:
 
 
 def _species(names: Sequence[str] | None) -> tuple[str, ...]:
-    from .columns import SPECIES
+    from ..tracks import SPECIES
 
     for name in names or ():
         if name not in SPECIES:
@@ -225,12 +237,12 @@ def _facts(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, seed: int)
     return facts
 
 
-def _total(detailed: Sequence[Path], fast: Sequence[Path] | Pipeline, events: int | None) -> int:
+def _total(samples: Iterable[Sequence[Path]], events: int | None) -> int:
     """Events that will be read, for the bar."""
     from ...io.ntuple_reader import TREE, open_root
 
     total = 0
-    for paths in (detailed, fast if isinstance(fast, Sequence) else ()):
+    for paths in samples:
         own = 0
         for path in paths:
             with open_root(path) as file:

@@ -13,9 +13,9 @@ from ...errors import SchemaError
 from ...statistics.adaptive_bins import SCHEMES
 from ...statistics.distances import halves
 from ...system.processes import Inline
+from ..tracks import SPECIES
 from ..verdict import Verdict, VerdictConfig, judge
 from . import efficiency, tell_apart
-from .columns import SPECIES
 from .decays import DecayComparison, compare_decay, decay_measurements
 from .distributions import Distance, Width, distances, widths
 from .efficiency import VARIABLES, Ratio, WorkingPoint
@@ -38,7 +38,7 @@ class ReportConfig:
         least: effective number of detailed rows in a bin.
         trees: size of the classifier.
         classify: whether to run the classifier tests.
-        floor: whether to compare halves of the detailed sample, too.
+        floor: whether to compare the detailed sample with itself, too.
         seed: seed of the halves.
     """
 
@@ -82,7 +82,8 @@ class Report:
         detailed, fast: the samples, without pairs of clusters.
         common: events that both hold.
         whole: fast beside detailed.
-        floor: two halves of the detailed sample, None if not asked for.
+        floor: two draws of the detailed sample, or its halves; None if not asked for.
+        draws: whether the floor is between two draws.
         tellings: classifier tests.
         physics: resolutions, curves and peaks.
         verdict: the judgement.
@@ -95,6 +96,7 @@ class Report:
     common: int
     whole: Part
     floor: Part | None
+    draws: bool
     tellings: tuple[Telling, ...]
     physics: Physics
     verdict: Verdict
@@ -110,6 +112,7 @@ def compare(
     provenance: dict[str, Any] | None = None,
     say: Callable[[str], None] = lambda line: None,
     pool: Executor | None = None,
+    again: Sample | None = None,
 ) -> Report:
     """Compare two samples and judge.
 
@@ -120,6 +123,8 @@ def compare(
         provenance: where the samples come from.
         say: called with the name of each step.
         pool: processes that share the work, this one if None.
+        again: a second detailed draw of the same generated events, for the floor; None for halves
+            of the first.
 
     Raises:
         SchemaError: if there is nothing to compare.
@@ -130,12 +135,13 @@ def compare(
     say("efficiencies, distributions and correlations")
     slim = detailed.without_pairs(), fast.without_pairs()
     wholes = pool.submit(_part, *slim, config)
+    second = None if again is None else again.without_pairs()
     if config.floor:
-        say("the same of two halves of the detailed sample")
-    floors = pool.submit(_floor, slim[0], config)
+        say("the same for the floor")
+    floors = pool.submit(_floor, slim[0], second, config)
     if config.classify:
         say("classifier tests")
-    tests = pool.submit(_told, *slim, config)
+    tests = pool.submit(_told, *slim, second, config)
     say("physics")
     shown = physics(detailed, fast, config.species)
     whole, floor, told = wholes.result(), floors.result(), tests.result()
@@ -148,6 +154,7 @@ def compare(
         common=len(np.intersect1d(detailed.signature, fast.signature)),
         whole=whole,
         floor=floor,
+        draws=again is not None,
         tellings=told,
         physics=shown,
         verdict=verdict,
@@ -156,15 +163,22 @@ def compare(
     )
 
 
-def _floor(sample: Sample, config: ReportConfig) -> Part | None:
-    return _part(*_halves(sample, config.seed), config) if config.floor else None
+def _floor(detailed: Sample, again: Sample | None, config: ReportConfig) -> Part | None:
+    return _part(*_no_better(detailed, again, config.seed), config) if config.floor else None
 
 
-def _told(detailed: Sample, fast: Sample, config: ReportConfig) -> tuple[Telling, ...]:
+def _told(
+    detailed: Sample, fast: Sample, again: Sample | None, config: ReportConfig
+) -> tuple[Telling, ...]:
     if not config.classify:
         return ()
-    split = _halves(detailed, config.seed)
-    return tuple(tell_apart.tellings(detailed, fast, split, config.trees))
+    two = _no_better(detailed, again, config.seed)
+    return tuple(tell_apart.tellings(detailed, fast, two, config.trees))
+
+
+def _no_better(detailed: Sample, again: Sample | None, seed: int) -> tuple[Sample, Sample]:
+    """Two samples that only chance tells apart: both draws, or halves of the first."""
+    return _halves(detailed, seed) if again is None else (detailed, again)
 
 
 def _check(detailed: Sample, fast: Sample, config: ReportConfig) -> None:

@@ -12,7 +12,7 @@ from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.influence import Chi2
 from ...statistics.matching import where
 from ...statistics.paired import Sides, compare_laws, width_ratio
-from .columns import PULLS, RESIDUALS, SPECIES
+from ..tracks import PULLS, RESIDUALS, SPECIES
 from .efficiency import MIN_PARTICLES, TITLE
 from .sample import Sample, by_species, effective
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..page import Drawing
 from ..sheets import new_sheet, sheet_of
+from ..tracks import SPECIES
 from .canvas import (
     DETAILED,
     FAST,
@@ -20,13 +21,13 @@ from .canvas import (
     storeys,
     with_unit,
 )
-from .columns import SPECIES
 from .compute import Report
 from .distributions import Distance, title
 from .draw_decays import decay_drawings
 from .draw_physics import physics_drawings
 from .efficiency import Ratio
 from .joint import Correlation
+from .tables import floor_name
 from .tell_apart import Telling
 
 if TYPE_CHECKING:
@@ -183,19 +184,19 @@ def _classifiers(report: Report) -> Iterator[Drawing]:
         f"Classifier tests with {told[0].auc.rows} tracks a side, conditions included, "
         "cross-fitted."
     )
-    yield Drawing("classifier", "classifier", caption, partial(_areas, told))
+    yield Drawing("classifier", "classifier", caption, partial(_areas, told, floor_name(report)))
     caption = "What the trees used: share of their gain by feature, the six largest."
     columns = (len(told) + 1) // 2
     draw = partial(sheet_of, told, _used, columns=columns, width=4.0, height=2.6)
     yield Drawing("classifier-features", "classifier", caption, draw)
 
 
-def _areas(told: Sequence[Telling]) -> Figure:
+def _areas(told: Sequence[Telling], floor: str) -> Figure:
     figure = new_sheet(1, 1, 7.0, 0.5 * len(told) + 1.6)
     axes = figure.subplots()
     y = np.arange(len(told))
     for found, label, colour, marker, fill, shift in (
-        ([t.floor for t in told], "two halves of detailed", DETAILED, "s", "none", 0.0),
+        ([t.floor for t in told], floor, DETAILED, "s", "none", 0.0),
         ([t.auc for t in told], "fast beside detailed", FAST, "o", "full", 0.12),
     ):
         axes.errorbar(

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..page import Drawing
 from ..sheets import new_sheet, sheet_of
+from ..tracks import PULLS
 from .canvas import COLOURS, SAMPLES, histograms, of_width, storeys, with_unit
-from .columns import PULLS
 from .compute import Report
 from .distributions import Width, title
 from .physics import MassPeak, Page, PidCurve

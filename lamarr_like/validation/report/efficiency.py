@@ -15,7 +15,7 @@ from ...statistics.adaptive_bins import SCHEMES
 from ...statistics.binned_shares import Binned, Binner
 from ...statistics.influence import Shares
 from ...statistics.matching import where
-from .columns import SPECIES
+from ..tracks import SPECIES
 from .sample import Sample, by_species, effective, of_species
 
 QUANTILES = (0.1, 0.5, 0.9)

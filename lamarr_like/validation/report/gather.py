@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import schema
-from ...arrays import Columns, Floats
+from ...arrays import Columns, Floats, Ints
 from ...chain.pipeline import TRUTH, Pipeline, check_finite
 from ...decays.candidates import check_names
 from ...decays.candidates import needed_columns as decay_columns
@@ -21,10 +21,10 @@ from ...events import EventBatch
 from ...io.ntuple_reader import TREE, branch_names, open_root, read_events
 from ...runs.loop import in_order
 from ...runs.recipe import Recipe
+from ...runs.redraw import first_events, truth_of
 from ...system.processes import Inline
-from ..objects.compare import first_events, truth_of
+from ..tracks import GROUPS, SPECIES, tracks
 from . import columns as columns_of
-from .columns import GROUPS, SPECIES
 from .sample import TABLES, Sample, of_species
 
 _REQUIRED = {
@@ -142,7 +142,7 @@ class Gatherer:
             self.name,
             event=columns_of.events(batch),
             particle=columns_of.particles(batch),
-            track=columns_of.tracks(batch),
+            track=tracks(batch),
             vertex=columns_of.vertices(batch),
             pair=columns_of.pairs(batch),
             signature=columns_of.signatures(batch),
@@ -197,6 +197,7 @@ def read_samples(
     detailed: Sequence[Path],
     fast: Sequence[Path] | Pipeline,
     *,
+    again: Sequence[Path] = (),
     seed: int = 1,
     is_gun: bool = False,
     events: int | None = None,
@@ -204,12 +205,13 @@ def read_samples(
     pool: Executor | None = None,
     ahead: int = 0,
     progress: Callable[[int], None] = lambda n: None,
-) -> tuple[Sample, Sample]:
+) -> tuple[Sample, ...]:
     """Read the detailed sample and the fast one, or make it from the same generated events.
 
     Args:
         detailed: files of the detailed sample.
         fast: files of the fast one, or the chain that makes it.
+        again: files of a second detailed draw of the same generated events.
         seed: seed of the chain.
         is_gun: whether the events come from a particle gun.
         events: how many of the detailed and of the fast events to take, None for all.
@@ -219,10 +221,12 @@ def read_samples(
         progress: called with the number of events done.
 
     Returns:
-        Both, with common numbers of the events that are the same.
+        Both, and the second draw if there is one, with common numbers of the events that are the
+        same.
 
     Raises:
-        SourceError, SchemaError: for files that cannot be compared.
+        SourceError, SchemaError: for files that cannot be compared, or a second draw that is not of
+            the events of the first.
         DecayError: for decays with one name, or that a sample does not hold.
     """
     check_names(decays)
@@ -239,12 +243,25 @@ def read_samples(
         for batch in in_order(pool, run, truth, ahead):
             two.add(batch)
             progress(len(batch))
+        read = []
     else:
-        for gatherer, paths in ((one, detailed), (two, fast)):
-            for batch in first_events(stream(paths, decays=decays), events):
-                gatherer.add(batch)
-                progress(len(batch))
-    return paired(one.sample(), two.sample())
+        read = [(one, detailed), (two, fast)]
+    second = Gatherer("second draw", decays)
+    if again:
+        read.append((second, again))
+    for gatherer, paths in read:
+        for batch in first_events(stream(paths, decays=decays), events):
+            gatherer.add(batch)
+            progress(len(batch))
+    if not again:
+        return paired(one.sample(), two.sample())
+    samples = paired(one.sample(), two.sample(), second.sample())
+    if not np.array_equal(np.sort(samples[0].signature), np.sort(samples[2].signature)):
+        raise SchemaError(
+            f"{', '.join(map(str, again))}: its generated events are not those of the detailed "
+            "sample; a second draw is made by lamarr-like detailed FIRST.root --seed 2"
+        )
+    return samples
 
 
 def _truth(batches: Iterable[EventBatch], gatherer: Gatherer) -> Iterator[EventBatch]:
@@ -254,15 +271,16 @@ def _truth(batches: Iterable[EventBatch], gatherer: Gatherer) -> Iterator[EventB
         yield truth_of(batch)
 
 
-def paired(detailed: Sample, fast: Sample) -> tuple[Sample, Sample]:
-    """Give events with the same generated particles the same unit in both samples.
+def paired(*samples: Sample) -> tuple[Sample, ...]:
+    """Give events with the same generated particles the same unit in all samples.
 
     Events that occur twice in a sample keep one number; all other events have one of their own.
     """
-    both = np.concatenate([detailed.signature, fast.signature])
-    number = np.unique(both, return_inverse=True)[1].ravel().astype(np.int64)
-    one, two = np.split(number, [detailed.n_events])
-    return (
-        detailed.mapped(lambda c: {**c, "unit": one[c["unit"]]}),
-        fast.mapped(lambda c: {**c, "unit": two[c["unit"]]}),
-    )
+    every = np.concatenate([s.signature for s in samples])
+    number = np.unique(every, return_inverse=True)[1].ravel().astype(np.int64)
+    parts = np.split(number, np.cumsum([s.n_events for s in samples])[:-1])
+    return tuple(map(_renumbered, samples, parts))
+
+
+def _renumbered(sample: Sample, number: Ints) -> Sample:
+    return sample.mapped(lambda c: {**c, "unit": number[c["unit"]]})

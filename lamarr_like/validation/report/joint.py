@@ -16,7 +16,7 @@ import numpy as np
 from ...arrays import Columns, Floats
 from ...statistics.distances import weighted_wasserstein
 from ...statistics.paired import correlation_difference, normal_scores
-from .columns import GROUPS, SPECIES
+from ..tracks import GROUPS, SPECIES
 from .distributions import MIN_WIDTH
 from .efficiency import VARIABLES
 from .sample import Sample, by_species, effective, of_species

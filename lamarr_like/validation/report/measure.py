@@ -11,8 +11,8 @@ from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
 from ...statistics.influence import Shares
 from ...statistics.paired import width_freedom
+from ..tracks import PULLS
 from ..verdict import ALL, Measurement
-from .columns import PULLS
 from .distributions import Distance, Width, title
 from .efficiency import Ratio
 from .joint import Correlation

@@ -11,7 +11,7 @@ from ...arrays import Columns, Floats
 from ...statistics.adaptive_bins import Bins, adaptive_bins
 from ...statistics.mass_peak import WINDOWS, Peak, find_peak
 from ...statistics.matching import where
-from .columns import SPECIES
+from ..tracks import SPECIES
 from .distributions import MIN_WIDTH, Width, width_by
 from .sample import Sample, effective, of_species
 

@@ -12,7 +12,7 @@ from ...arrays import Columns, Keys, Mask
 from ...decays.rows import DecayRows
 from ...statistics.binned import effective as effective_number
 from ...statistics.matching import where
-from .columns import GROUPS, PULLS, SPECIES
+from ..tracks import GROUPS, PULLS, SPECIES
 
 TABLES = ("event", "particle", "track", "vertex", "pair")
 """Groups of columns of a sample."""

@@ -68,6 +68,11 @@ WIDTHS = (
 SHAPES = ("decay = {0.species}", "quantity = {name}", *_DISTANCE)
 
 
+def floor_name(report: Report) -> str:
+    """What the floor is between, in words."""
+    return "detailed once more" if report.draws else "two halves of detailed"
+
+
 def _floor(report: Report, name: str) -> tuple[Any, ...]:
     return () if report.floor is None else getattr(report.floor, name)
 
@@ -178,6 +183,7 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
             text += f", {s.out_of_range} of them outside the training sample of the models"
         yield f"{s.name} sample", text
     yield "events of both", f"{report.common}: the same generated particles in both"
+    yield "floor", floor_name(report)
     yield from ((str(k), str(v)) for k, v in report.provenance.items())
     if report.missing:
         yield "not compared", f"the fast sample lacks {', '.join(report.missing)}"

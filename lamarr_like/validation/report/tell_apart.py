@@ -11,7 +11,7 @@ from ...arrays import Columns, Floats
 from ...statistics.adaptive_bins import adaptive_bins
 from ...statistics.matching import balanced, where
 from ...statistics.two_sample import Auc, cross_fit, feature_names, features, weighted_auc
-from .columns import GROUPS, SPECIES
+from ..tracks import GROUPS, SPECIES
 from .distributions import title
 from .sample import Sample
 
@@ -73,7 +73,7 @@ class Telling:
     Args:
         group: a group of variables or `CHAIN`.
         auc: area under the ROC curve; 0.5 if they cannot.
-        floor: the same between two halves of the detailed sample.
+        floor: the same between two draws of the detailed sample, or its halves.
         used: share of the gain of the trees by feature, the largest first.
         regions: AUC by momentum and pseudorapidity, the worst first.
     """
@@ -86,13 +86,13 @@ class Telling:
 
 
 def tellings(
-    detailed: Sample, fast: Sample, halves: tuple[Sample, Sample], config: TreeConfig
+    detailed: Sample, fast: Sample, equals: tuple[Sample, Sample], config: TreeConfig
 ) -> Iterator[Telling]:
     """Test each group of variables and all of them together.
 
     Args:
         detailed, fast: the samples, after `gather.paired`.
-        halves: two halves of the detailed sample, for the floor.
+        equals: two samples of one law, for the floor.
         config: size of the classifier.
     """
     both = [v for v in detailed.variables if v in fast.track]
@@ -104,7 +104,7 @@ def tellings(
         extra = name in WITH_DIFFERENCES
         real, fake = (_chosen(s.track, config.rows, config.seed) for s in (detailed, fast))
         auc, used, regions = _told(real, fake, variables, extra, config)
-        one, two = (_chosen(s.track, config.rows, config.seed) for s in halves)
+        one, two = (_chosen(s.track, config.rows, config.seed) for s in equals)
         floor = _told(one, two, variables, extra, config)[0]
         yield Telling(name, auc, floor, used, regions)
 

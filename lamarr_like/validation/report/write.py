@@ -19,15 +19,15 @@ from ...system.extras import need
 from ...system.processes import Inline
 from ..numbers import PROGRAM, report_folder, write_json
 from ..page import Drawing, Image, draw_all, write_page
+from ..tracks import SPECIES
 from .canvas import SAMPLES
-from .columns import SPECIES
 from .compute import Part, Report
 from .decays import DecayComparison
 from .draw import drawings
 from .efficiency import Ratio
 from .measure import box_texts
 from .sample import Sample
-from .tables import HEADING, facts, sections
+from .tables import HEADING, facts, floor_name, sections
 
 if TYPE_CHECKING:
     import hist
@@ -103,6 +103,7 @@ def numbers(report: Report) -> dict[str, Any]:
         "not_compared": report.missing,
         "verdict": verdict.numbers,
         "comparison": _part(report.whole),
+        "floor_of": floor_name(report),
         "floor": None if report.floor is None else _part(report.floor),
         "classifier": report.tellings,
         "physics": {k: getattr(shown, k) for k in ("impact", "vertices", "curves", "peaks")},

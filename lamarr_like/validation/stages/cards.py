@@ -9,7 +9,7 @@ from typing import Any
 from ...engine.artefact import read_artefact, write_artefact
 from ...errors import ArtefactError
 from ...files.find import find_model
-from .results import BinFidelity, FidelityReport, StageFidelity
+from .results import WHOLE_CHAIN, BinFidelity, FidelityReport, StageFidelity
 
 HEADING = "## How well, on independent events"
 """Heading of the section that `write_figures` makes or replaces."""
@@ -36,7 +36,8 @@ def write_figures(
     Raises:
         ArtefactError: if an artefact is absent, altered or cannot be written.
     """
-    names = {r.model: None for results in report.stages.values() for r in results}
+    tests = (r for results in report.stages.values() for r in results)
+    names = {r.model: None for r in tests if r.stage != WHOLE_CHAIN}
     return [_revised(find_model(name, models), name, report, command) for name in names]
 
 
@@ -82,7 +83,7 @@ def _text(
     lines = [
         f"{report.events} events of {', '.join(report.samples)}, which no model was trained on.",
         "Area under the ROC curve of trees that tell draws from the detailed sample; 0.5: they",
-        "cannot. The floor is the same for two halves of the detailed sample.",
+        f"cannot. The floor: {report.between}.",
         f"Command: `{command or 'lamarr-like fidelity'}`",
         "",
     ]

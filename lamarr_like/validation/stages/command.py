@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from ...system.command_line import (
+    Again,
     ColumnMap,
     Force,
     LongOnly,
@@ -104,6 +106,7 @@ def fidelity(
         Optional[Path],  # noqa: UP045
         typer.Option("--output", "-o", help="Folder for fidelity.json and fidelity.md."),
     ] = None,
+    again: Again = None,
     columns: ColumnMap = None,
     part: Part = (0.0, 1.0),
     long_only: LongOnly = False,
@@ -120,11 +123,19 @@ def fidelity(
 
     if output is not None:
         files = [p for one in pipeline or () for p in chain_files(one)]
-        read = [*data, *files, *chain_files(models=models), *([] if columns is None else [columns])]
+        read = [
+            *data,
+            *(again or ()),
+            *files,
+            *chain_files(models=models),
+            *([] if columns is None else [columns]),
+        ]
         check_report(output, "fidelity.json", ["fidelity.md"], read, force=force)
-    sample = tests.SampleConfig(data, columns, part, long_only, seed)
+    sample = tests.SampleConfig(data, columns, part, long_only, seed, again=tuple(again or ()))
     pipelines = pipeline or ([] if model else ["reference"])
-    report = tests.run(sample, pipelines, model or [], models=models)
+    report = tests.run(
+        sample, pipelines, model or [], models=models, say=partial(typer.echo, err=True)
+    )
     typer.echo(report.markdown)
     if output is not None:
         for path in report.write(output):

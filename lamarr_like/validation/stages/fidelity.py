@@ -14,12 +14,17 @@ from ...arrays import Floats, Mask
 from ...chain.pipeline import Pipeline, load_stage
 from ...errors import PipelineError
 from ...events import EventBatch
+from ...io.ntuple_reader import of_gun
+from ...runs.redraw import Say, check_same_events, run_fast, second_draws, truth_of
 from ...stages import AbstractClassifierStage, AbstractModelStage
 from ...statistics.distances import floor
-from ...statistics.two_sample import c2st
+from ...statistics.matching import where
+from ...statistics.two_sample import Auc, c2st
 from ...training.sample import read_sample, row_weights, sample_rows
 from .calibration import calibration, can_be_binned
+from .draws import common_rows
 from .results import BinFidelity, FidelityReport, StageFidelity
+from .whole_track import long_tracks, paired_tests
 
 TESTS = {"plain": False, "equality flags and differences": True}
 """Tests by name, and whether equality flags and differences are among the features."""
@@ -36,6 +41,8 @@ class SampleConfig:
         long_only: test track stages on long tracks only.
         seed: seed of the draws and of the split.
         max_rows: rows of each side of a test at the most.
+        again: second draws of the samples, one for each, made where they are not there; the floor
+            is between both draws.  Without them it is between halves of the samples.
     """
 
     data: Sequence[Path]
@@ -44,6 +51,7 @@ class SampleConfig:
     long_only: bool = False
     seed: int = 1
     max_rows: int = 120_000
+    again: Sequence[Path] = ()
 
 
 def run(
@@ -52,8 +60,9 @@ def run(
     single: Sequence[str] = (),
     *,
     models: Path | str | None = None,
+    say: Say = lambda line: None,
 ) -> FidelityReport:
-    """Test trained stages on detailed samples.
+    """Test trained stages on detailed samples, and whole pipelines where there is a second draw.
 
     A model that several pipelines share is tested once, under the first of them.
 
@@ -62,11 +71,13 @@ def run(
         pipelines: names or files of pipelines, all trained stages of which are tested.
         single: names or folders of models to test by themselves.
         models: folder of the user's own models.
+        say: called with a line of text as the work goes on.
 
     Raises:
         PipelineError: for a model whose stage cannot be compared.
+        SourceError, SchemaError: if a sample cannot be read or a second draw is of other events.
     """
-    batch = read_sample(sample.data, sample.columns, sample.part)
+    batch, again = _read(sample, say)
     chains = {name: _trained_stages(name, models) for name in pipelines}
     if single:
         loaded = [load_stage(name, models) for name in single]
@@ -83,10 +94,32 @@ def run(
             if model in seen:
                 continue
             seen.add(model)
-            stages[name] += _one_stage(model, stage, batch, sample)
+            say(f"{model}: {stage.name}")
+            stages[name] += _one_stage(model, stage, batch, again, sample)
             if isinstance(stage, AbstractClassifierStage) and can_be_binned(type(stage)):
                 bins[name] += calibration(model, stage, batch)
-    return FidelityReport(tuple(p.name for p in sample.data), len(batch), stages, bins)
+    if again is not None:
+        detailed, second = long_tracks(batch), long_tracks(again)
+        for name in pipelines:
+            chain = Pipeline.load(name, models)
+            gun = all(of_gun(path) for path in sample.data)
+            fast = long_tracks(run_fast(chain, truth_of(batch), sample.seed, gun, say))
+            stages[name] += paired_tests(
+                name, detailed, fast, second, rows=sample.max_rows, seed=sample.seed
+            )
+    names = [tuple(p.name for p in paths) for paths in (sample.data, sample.again)]
+    return FidelityReport(names[0], len(batch), stages, bins, names[1])
+
+
+def _read(sample: SampleConfig, say: Say) -> tuple[EventBatch, EventBatch | None]:
+    """The samples as one batch, and their second draws, if there are to be any."""
+    batch = read_sample(sample.data, sample.columns, sample.part)
+    paths = second_draws(sample.data, sample.again, say)
+    if not paths:
+        return batch, None
+    again = read_sample(paths, sample.columns, sample.part)
+    check_same_events(batch, again, ", ".join(map(str, paths)))
+    return batch, again
 
 
 def _trained_stages(name: str, models: Path | str | None) -> list[tuple[str, AbstractModelStage]]:
@@ -101,13 +134,17 @@ def _trained_stages(name: str, models: Path | str | None) -> list[tuple[str, Abs
 
 
 def _one_stage(
-    model: str, stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig
+    model: str,
+    stage: AbstractModelStage,
+    batch: EventBatch,
+    again: EventBatch | None,
+    sample: SampleConfig,
 ) -> list[StageFidelity]:
     """Two-sample tests of one stage.
 
     The stage gets the detailed sample's own columns as conditions, so that its figure holds nothing
     of the other stages.  A detailed row and the draw for its conditions are judged by the same
-    trees, which never saw their event.  The floor compares even with odd events.
+    trees, which never saw their event.
     """
     rows = sample_rows(type(stage), batch, sample.long_only)
     used = _at_most(rows, sample.max_rows, np.random.default_rng(sample.seed))
@@ -122,10 +159,47 @@ def _one_stage(
         options: dict[str, Any] = {"weights": weights, "groups": event, "seed": sample.seed}
         options |= {"equalities": extra, "differences": extra}
         auc = c2st(real, drawn, conditions, **options)
-        results.append(
-            StageFidelity(model, stage.name, name, auc, floor(real, conditions, **options))
-        )
+        if again is None:
+            least = floor(real, conditions, **options)
+        else:
+            least = _between_draws(stage, (batch, again), sample, extra)
+        results.append(StageFidelity(model, stage.name, name, auc, least))
     return results
+
+
+def _between_draws(
+    stage: AbstractModelStage,
+    draws: tuple[EventBatch, EventBatch],
+    sample: SampleConfig,
+    extra: bool,
+) -> Auc:
+    """`c2st` of what two draws answer for the same generated thing, each with its own conditions.
+
+    Compared are rows that both draws have.
+    """
+    masks = tuple(sample_rows(type(stage), one, sample.long_only) for one in draws)
+    places = common_rows(stage.table, draws, (masks[0], masks[1]))
+    if (n := len(places[0])) > sample.max_rows:
+        choice = np.random.default_rng(sample.seed).choice(n, sample.max_rows, replace=False)
+        places = places[0][choice], places[1][choice]
+    outputs, conditions, weights = [], [], []
+    for one, mine in zip(draws, places, strict=True):
+        # By mask, in the order of the table, and back to the common order.
+        used = np.zeros(len(one[stage.table]), np.bool_)
+        used[mine] = True
+        order = np.argsort(np.argsort(mine))
+        outputs.append(where(stage.compared(one, used), order))
+        conditions.append(where(stage.conditions(one, used), order))
+        weights.append(row_weights(one, stage.table, used)[order])
+    return c2st(
+        *(*outputs, *conditions),
+        weights=weights[0],
+        fake_weights=weights[1],
+        groups=draws[0][stage.table].event_index[places[0]],
+        equalities=extra,
+        differences=extra,
+        seed=sample.seed,
+    )
 
 
 def _at_most(mask: Mask, n: int, choice: np.random.Generator) -> Mask:

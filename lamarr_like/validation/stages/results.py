@@ -18,6 +18,8 @@ BINS = (
     *("pipeline = {pipeline}", "stage = {0.stage}", "outcome = {0.outcome}", "bins = {0.bins}"),
     *("within 1 % or 2 sigma = {0.good:.1%}", "worst, sigma = {0.worst:.1f}"),
 )
+WHOLE_CHAIN = "whole chain"
+"""Stands for the stage where all of a pipeline is tested."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,11 @@ class StageFidelity:
     """Two-sample test of one stage on events that it never saw.
 
     Args:
-        model: name of the model.
-        stage: name of the stage.
+        model: name of the model, or of the pipeline.
+        stage: name of the stage, or `WHOLE_CHAIN`.
         test: which variables the trees saw.
         auc: area under the ROC curve, fast against detailed.
-        floor: the same between two halves of the detailed sample.
+        floor: the same between two draws of the detailed sample, or its halves.
     """
 
     model: str
@@ -69,12 +71,21 @@ class FidelityReport:
         events: detailed events.
         stages: two-sample tests by pipeline.
         bins: calibration of the classifiers by pipeline.
+        again: names of the files of the second draws; empty where the floor is of halves.
     """
 
     samples: tuple[str, ...]
     events: int
     stages: dict[str, list[StageFidelity]]
     bins: dict[str, list[BinFidelity]]
+    again: tuple[str, ...] = ()
+
+    @property
+    def between(self) -> str:
+        """What the floor is between."""
+        if not self.again:
+            return "halves of them"
+        return f"a second draw of the same events, {', '.join(self.again)}"
 
     @property
     def markdown(self) -> str:
@@ -83,7 +94,7 @@ class FidelityReport:
             [(r, None, {"pipeline": name}) for name, found in parts.items() for r in found]
             for parts in (self.stages, self.bins)
         )
-        head = f"{self.events} detailed events of {', '.join(self.samples)}"
+        head = f"{self.events} detailed events of {', '.join(self.samples)}; floor: {self.between}"
         tables = (table_of("", TESTS, tests).markdown, table_of("", BINS, bins).markdown)
         return "\n".join([head, "", *tables[0], "", *tables[1]])
 

@@ -15,6 +15,7 @@ from lamarr_like import cli
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import PipelineError, SchemaError, SourceError
 from lamarr_like.events import Table
+from lamarr_like.runs.redraw import run_fast, truth_of
 from lamarr_like.statistics.binned import share_of
 from lamarr_like.statistics.lines import line, line_distance, spread
 from lamarr_like.statistics.mass_peak import WINDOWS, find_peak
@@ -254,13 +255,38 @@ def test_command_writes_tables_and_pages(run, written, tmp_path):
             assert (out / name).read_bytes()[:4] == b"\x89PNG"
 
 
+def test_command_takes_a_second_draw_as_the_floor(run, written, same, detailed, tmp_path):
+    pytest.importorskip("matplotlib")
+    second = write_sample(tmp_path / "second.root", same)
+    out = tmp_path / "out"
+    code, _, err = run(written, "--again", second, "-n", 150, "--page", "muons", "-o", out)
+    assert (code, err) == (0, "")
+    text = (out / "objects.md").read_text()
+    assert "a second draw of the same events, second.root" in text
+    shown = json.loads((out / "objects.json").read_text())
+    first, other = (
+        muon_report(d.events(0, 150), d.events(0, 150)).results[0].lines[DETAILED]
+        for d in (detailed, same)
+    )
+    lines = shown["muons"]["results"][0]["lines"]
+    for name, line_of in zip(HALVES, (first, other), strict=True):
+        assert lines[name]["n"] == list(line_of.n)
+    # Other generated events are none.
+    moved = same.with_columns("event", event_id=same.event["event_id"] + 1)
+    wrong = write_sample(tmp_path / "wrong.root", moved)
+    code, _, err = run(written, "--again", wrong, "--page", "muons", "-o", tmp_path / "new")
+    assert code == 2 and "wrong.root: event" in err
+    code, _, err = run(written, "--again", tmp_path / "none.root", "-o", tmp_path / "new")
+    assert code == 2 and "none.root: no such file" in err and "--showers" in err
+
+
 def test_the_chain_sees_only_the_truth(detailed):
-    truth = objects.truth_of(detailed)
+    truth = truth_of(detailed)
     assert set(truth.tables) == {"event", "vertex", "particle"}
     assert "n_spd_hits" not in truth.event
     assert "track_type" not in truth.particle
     said = []
-    fast = objects.run_fast(toy_chain(), truth.events(0, 20), 3, False, said.append)
+    fast = run_fast(toy_chain(), truth.events(0, 20), 3, False, said.append)
     assert len(fast) == 20
     assert said == ["fast chain: 20 of 20 events"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from report_samples import samples
 
-from lamarr_like.validation.report.columns import SPECIES
 from lamarr_like.validation.report.physics import CURVES, PAGES, physics
 from lamarr_like.validation.report.sample import where
+from lamarr_like.validation.tracks import SPECIES
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,13 @@ from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.statistics.distances import halves
 from lamarr_like.statistics.matching import where
 from lamarr_like.validation.report import command
-from lamarr_like.validation.report.columns import SPECIES
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.efficiency import WorkingPoint
 from lamarr_like.validation.report.gather import Gatherer, paired, read_samples
 from lamarr_like.validation.report.measure import JUDGED_SCHEMES
+from lamarr_like.validation.report.tables import facts
 from lamarr_like.validation.report.tell_apart import TreeConfig
+from lamarr_like.validation.tracks import SPECIES
 from lamarr_like.validation.verdict import Measurement, Status, judge, load_thresholds
 
 QUICK = ReportConfig(
@@ -108,6 +109,25 @@ def test_halves_of_one_sample_pass(thresholds):
         parts = whole.of_units(first, "one"), whole.of_units(~first, "two")
         failed += compare(*parts, thresholds, QUICK).verdict.status is Status.failed
     assert failed == 0
+
+
+def test_a_second_draw_is_the_floor(thresholds):
+    truth = truth_batch(400)
+    names = ("detailed", "fast", "second draw")
+    draws = (gathered(name, detector(truth, seed)) for seed, name in enumerate(names))
+    one, fast, two = paired(*draws)
+    assert np.array_equal(one.event["unit"], two.event["unit"])
+    config = replace(QUICK, floor=True, classify=True, trees=TreeConfig(10_000, 20, 3, 2))
+    drawn = compare(one, fast, thresholds, config, again=two)
+    halved = compare(one, fast, thresholds, config)
+    assert (drawn.draws, halved.draws) == (True, False)
+    size = {r.draws: r.floor.distances[0].n_detailed for r in (drawn, halved)}
+    assert size[True] == drawn.whole.distances[0].n_detailed > 1.8 * size[False]
+    # The verdict does not depend on it, and each table names what the floor is.
+    assert drawn.verdict.lines == halved.verdict.lines
+    assert drawn.tellings[0].floor.rows > 1.5 * halved.tellings[0].floor.rows
+    assert ("floor", "detailed once more") in list(facts(drawn))
+    assert ("floor", "two halves of detailed") in list(facts(halved))
 
 
 def test_too_few_tracks_cannot_tell(thresholds):
@@ -447,5 +467,10 @@ def test_fast_chain_runs_on_the_truth(files):
     )
     assert (one.n_events, two.n_events, sum(done)) == (100, 100, 100)
     assert (one.event["unit"] == two.event["unit"]).all()
+    first = [files["first"]]
+    *_, second = read_samples(first, first, again=first, events=100)
+    assert np.array_equal(second.event["unit"], one.event["unit"])
+    with pytest.raises(SchemaError, match="its generated events are not those of the detailed"):
+        read_samples(first, first, again=[files["second"]], events=100)
     with pytest.raises(SourceError, match="holds no events"):
         Gatherer("fast").sample()

@@ -1,0 +1,52 @@
+"""Rows of two draws of the same generated events that are about the same generated thing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...arrays import Ints, Mask
+from ...errors import SchemaError
+from ...events import EventBatch
+
+_GENERATED = {"track": ("particle", "mcparticle_id"), "reco_vertex": ("vertex", "mc_pv_id")}
+"""Table of what a row of a reconstructed table comes from, and the column that says which."""
+
+
+def generated(batch: EventBatch, table: str) -> Ints:
+    """Number of the generated thing behind each row of a table, shape ``(n_rows,)``.
+
+    It is the same in every draw of the same generated events; -1 for rows with nothing behind.
+
+    Raises:
+        SchemaError: for a table that says nothing about it and is not of generated things itself.
+    """
+    rows = batch[table]
+    if table in _GENERATED:
+        origin, column = _GENERATED[table]
+        local = rows[column].astype(np.int64)
+        return np.where(local < 0, -1, batch[origin].offsets[rows.event_index] + local)
+    if table not in ("event", "particle", "vertex"):
+        raise SchemaError(f"rows of table {table!r} cannot be paired between two draws")
+    return np.arange(len(rows))
+
+
+def common_rows(
+    table: str, draws: tuple[EventBatch, EventBatch], rows: tuple[Mask, Mask]
+) -> tuple[Ints, Ints]:
+    """Places of rows of two draws that are about the same generated thing, in the same order.
+
+    Args:
+        table: table of the rows.
+        draws: of the same generated events.
+        rows: which rows of each count, shapes ``(n_rows,)``.
+
+    Returns:
+        Two arrays of shape ``(n,)``; of several rows about one thing the first counts.
+    """
+    places, keys = [], []
+    for batch, mask in zip(draws, rows, strict=True):
+        key = generated(batch, table)
+        places.append(np.flatnonzero(mask & (key >= 0)))
+        keys.append(key[places[-1]])
+    _, one, two = np.intersect1d(keys[0], keys[1], return_indices=True)
+    return places[0][one], places[1][two]
