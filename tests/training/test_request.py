@@ -73,7 +73,7 @@ def test_other_families_of_the_kind_can_be_chosen():
 @pytest.mark.parametrize(
     ("stage", "family", "message"),
     [
-        ("rich", "flow", "stage 'rich': no family 'flow' of generators; there are armdn, gan$"),
+        ("rich", "flow", "stage 'rich': no family 'flow' of generators; there are armdn, gan, library$"),
         ("rich", "k-to-k", "no family 'k-to-k' of generators"),
         ("acceptance", "gan", "no family 'gan' of classifiers; there are mlp, booster$"),
         ("ecal", "armdn", "no family 'armdn' of translators; there are translator, k-to-k$"),
