@@ -17,6 +17,7 @@ from .responses.command import draw, list_responses, sample
 from .responses.command import train as train_response
 from .runs.command import detailed, identify, simulate
 from .system.extras import extra_of, missing
+from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
 from .validation.detector.command import detailed_check
 from .validation.objects.command import objects
@@ -76,6 +77,7 @@ def _common(
 def main() -> None:
     """Run the command; errors raised on purpose become one line and exit status 2."""
     with stoppable():
+        put_off()
         try:
             app()
         except (ModuleNotFoundError, LamarrLikeError) as error:

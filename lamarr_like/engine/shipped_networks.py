@@ -1,8 +1,8 @@
-"""SHA-256 of the networks that ship: the tests check them, so that their loading need not.
+"""SHA-256 of the networks and trees that ship: the tests check them, so their loading need not.
 
 After training shipped models anew, write what this prints in place of `SHIPPED`::
 
-    sha256sum models/*/*.onnx | cut -d " " -f 1 | sort -u
+    sha256sum models/*/*.onnx models/*/*.ubj | cut -d " " -f 1 | sort -u
 """
 
 SHIPPED = frozenset(
@@ -17,6 +17,7 @@ SHIPPED = frozenset(
         "413a1872f2a6fbc8ba9424c0590ef123059f28def14de699dac6e32a8722a981",
         "4f12cd2c32fecfb99d58bd7acff7b6b9489cc2c4039957f55eedc0d8ac962ba2",
         "559931d125e051d6f140f9bb60a63f7627efb3ff32791b1ed061ba86cda69c72",
+        "60ba3fa33d854c8c48166a22e94d93b4f2948156ed86e97c61803a1804f3262a",
         "60f59e4901b302fbe9e9ff7879ba480def3112f28211473049950b77b7b807ba",
         "74b29ae3cb91f0ace2d4f24d6387f8226a878a313dc4a942ec25f80592189585",
         "7f24fa848c21d89fcfeb6caa05c2dea55eef22db928286db9f2d4d7abcf68ba7",
@@ -27,9 +28,11 @@ SHIPPED = frozenset(
         "967d4a4cc4d03baf97a750fe4d774fa7cf4c587c443a31a978dc7d2d5cb6960e",
         "9dc99a5f01eda1b1b0dee5dda00c9dcbc17fb5339c461ce7518c257d9706d608",
         "9ea4763d6ac04cb15a968728da288258405c9373a1c2be0f11ca6dac35a355b7",
+        "a51f93405769f5f50d824bbf2fa488311f58989cfbb4890cabf114d713256701",
         "a530714e00e9faec50ab5c11a2308ffdf75fa985cd092f7dd23291e7143316ee",
         "ae05f4df9f1fa95a2937147b7ff36d47ab97bf2e62834dc8f1ad45c19e2be809",
         "b2ac7a539e824b1dfbb1544795ba2b0bded7e8c070084d2eb2a168add674ba14",
+        "c59600c2fa127c790c41f7c12c24bb94dae78043e6714b40ca9caef3c9e174ea",
         "d85d64c01b0e2e42c2cd664e4fa14f618d1c2e56d8cdcb32b56f7b6a178e1f10",
         "ec0f37f3d9a993716cf97d14f47289e17dc96bd54d6b498f375c77d994f06ea9",
         "fa3bf3de0fce2f9a4400e2010592f1d3856592d025879de51cd9a5895046dcfc",

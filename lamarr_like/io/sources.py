@@ -34,10 +34,7 @@ from .. import plugins
 from ..errors import SourceError
 from ..files.locations import Location, Url, is_url, matching
 from ..rng import stage_key
-from .hepmc.source import HepmcSource
-from .hepmc.text import sniff
 from .options import split_options
-from .tables.source import TableSource, is_table
 from .truth import TruthSource
 
 __all__ = ["BUILT_IN", "SourceFactory", "TruthSource", "open_source"]
@@ -256,6 +253,9 @@ def _open_files(text: str, n_events: int | None, skip_bad: bool, seed: int) -> T
     if not kinds:
         reasons = "; ".join([reason for _, reason in unreadable] + strange)
         raise SourceError(f"{text}: no readable file ({reasons or 'the folder is empty'})")
+    from .hepmc.source import HepmcSource
+    from .tables.source import TableSource
+
     source: TruthSource
     if "hepmc" in kinds.values():
         source = HepmcSource(text, list(kinds), n_events, options, skip_bad, seed)
@@ -299,6 +299,9 @@ def _kind(path: Location) -> str:
         kinds = (*BUILT_IN, *plugins.installed(plugins.SOURCE_GROUP))
         listing = ", ".join(f"{kind}:..." for kind in kinds)
         raise SourceError(f"{path}: no such file (nor {listing})")
+    from .hepmc.text import sniff
+    from .tables.source import is_table
+
     try:
         with path.open("rb") as file:
             if not file.read(1):

@@ -68,6 +68,23 @@ class Species(NamedTuple):
     charge: float
 
 
+_INF = float("inf")
+_COMMON = {
+    22: Species("gamma", 0.0, 0.0, _INF, 0.0),
+    11: Species("e-", MASSES[11], 0.0, _INF, -1.0),
+    -11: Species("e+", MASSES[11], 0.0, _INF, 1.0),
+    13: Species("mu-", MASSES[13], 2.9959836e-16, 658638.3866029924, -1.0),
+    -13: Species("mu+", MASSES[13], 2.9959836e-16, 658638.3866029924, 1.0),
+    211: Species("pi+", MASSES[211], 2.5284e-14, 7804.420995859139, 1.0),
+    -211: Species("pi-", MASSES[211], 2.5284e-14, 7804.420995859139, -1.0),
+    321: Species("K+", MASSES[321], 5.317e-14, 3711.246576251692, 1.0),
+    -321: Species("K-", MASSES[321], 5.317e-14, 3711.246576251692, -1.0),
+    2212: Species("p", MASSES[2212], 0.0, _INF, 1.0),
+    -2212: Species("p~", MASSES[2212], 0.0, _INF, -1.0),
+}
+"""What the chain follows, as the table has it: a gun need not wait for the table to be read."""
+
+
 @cache
 def pdg_name(pdg_id: int) -> str:
     """Name of a species, its number if it has none."""
@@ -84,9 +101,14 @@ def species(pdg_id: int) -> Species | None:
     Args:
         pdg_id: any integer.
     """
+    if pdg_id in _COMMON:
+        return _COMMON[pdg_id]
     found = _tabulated(pdg_id)
-    if found is None:
-        return _of_gap(pdg_id)
+    return _of_gap(pdg_id) if found is None else _of_table(pdg_id, found)
+
+
+def _of_table(pdg_id: int, found: Particle) -> Species:
+    """A particle that the PDG's table has."""
     charge = float(found.charge or 0.0)
     gap = GAPS.get(abs(pdg_id))
     if gap is not None and found.mass is None:

@@ -82,12 +82,16 @@ def simulate(
     force: Force = False,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
-    from ..system.quick_xgboost import import_xgboost
-    from .config import RunConfig
-    from .simulate import simulate as run
+    from ..io.sources import kind_of
+    from ..system.quick_start import import_awkward, import_xgboost
 
     if workers == 1:  # else the workers do
         import_xgboost()
+    if kind_of(source):  # no Parquet files
+        import_awkward()
+    from .config import RunConfig
+    from .simulate import simulate as run
+
     config = RunConfig(
         source,
         output,

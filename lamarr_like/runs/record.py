@@ -6,19 +6,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import __version__
-from ..decays.run import DecaySummary
-from ..decays.writer import DecayTrees
 from ..events import EventBatch
 from ..io.ntuple import EventWriter
 from ..io.numbered import NumberedWriter
 from ..io.truth import TruthSource
 from ..schema import TRACK_TYPES
 from .config import RunConfig, RunSummary
+
+if TYPE_CHECKING:
+    from ..decays.run import DecaySummary
+    from ..decays.writer import DecayTrees
 
 Progress = Callable[[int], None]
 
@@ -89,6 +91,8 @@ def _candidates(trees: Sequence[DecayTrees], events: int) -> DecaySummary | None
     """What was found in all files together."""
     if not trees:
         return None
+    from ..decays.run import DecaySummary
+
     counts: Counter[str] = Counter()
     codes: dict[str, Counter[int]] = {name: Counter() for name in trees[0].counts}
     for one in trees:
@@ -104,8 +108,11 @@ def _writer(
     """What writes the one file or the numbered ones; the trees in each are added to a list."""
 
     def one(path: Path) -> EventWriter:
-        trees = DecayTrees(config.decays) if config.decays else None
-        if trees is not None:
+        trees = None
+        if config.decays:  # many modules that other runs do without
+            from ..decays.writer import DecayTrees
+
+            trees = DecayTrees(config.decays)
             made.append(trees)
         return EventWriter(
             path,

@@ -79,7 +79,7 @@ def executor(n: int) -> AbstractContextManager[Executor]:
 
 def _begin() -> None:
     """First thing in a worker: leave signals to the parent, and end when the parent does."""
-    from .quick_xgboost import import_xgboost
+    from .quick_start import import_xgboost, put_off
 
     for signum in SIGNALS:
         signal.signal(signum, signal.SIG_IGN)
@@ -87,6 +87,7 @@ def _begin() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     parent: Any = multiprocessing.parent_process()
     threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+    put_off()
     import_xgboost()
 
 

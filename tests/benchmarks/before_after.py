@@ -4,11 +4,11 @@
     python tests/benchmarks/before_after.py start readme --rounds 5
     python tests/benchmarks/before_after.py hepmc --before v0.1.0 --events 200 --inputs kept
 
-The earlier code is unpacked from git into a temporary folder and run from there by PYTHONPATH in
-the environment of this script, so nothing is installed.  Each job is a process of its own, run by
-the old and the new code in turns; processor time and peak memory are those of that process and its
-children, the least of all rounds counts.  Both read the same inputs, which the old code makes;
-``--inputs FOLDER`` keeps them for the next time.
+The earlier code is unpacked from git into a temporary folder and run there in the environment of
+this script, so nothing is installed.  Each job is a process of its own, run by the old and the new
+code in turns; processor time and peak memory are those of that process and its children, the least
+of all rounds counts (the first one compiles modules to bytecode).  Both read the same inputs, which
+the old code makes; ``--inputs FOLDER`` keeps them for the next time.
 
 Jobs of commands give the whole run (``s``), or the difference of a long run and a short one for
 each further event (``ms/event``), so start-up cancels.  Jobs in Python (`INSIDE`) time their loop.
@@ -89,6 +89,7 @@ class Code(NamedTuple):
     """A tree of the code, run in processes of its own."""
 
     root: Path
+    bytecode: Path
 
     def run(self, *words: str, **environment: str) -> tuple[Cost, str]:
         """Run Python with some words; its cost and what it printed.
@@ -96,12 +97,19 @@ class Code(NamedTuple):
         Raises:
             SystemExit: with its messages, if it fails; status 1 of ``validate`` is a verdict.
         """
-        fixed = {"PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        fixed = {
+            "PYTHONPATH": str(self.root),
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self.bytecode),
+            "OMP_NUM_THREADS": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
         with tempfile.TemporaryFile("w+") as said:
             process = subprocess.Popen(
                 [sys.executable, *words],
                 stdout=said,
                 stderr=subprocess.STDOUT,
+                cwd=self.root,  # `python -m` looks there first
                 env={**os.environ, **fixed, **environment},
             )
             _, status, usage = os.wait4(process.pid, 0)
@@ -229,16 +237,8 @@ def prepare(code: Code, names: list[str], inputs: Path, events: int | None) -> N
 
 def unpacked(commit: str, folder: Path) -> Path:
     """The package, pipelines and models of a commit, in a folder."""
-    words = [
-        "git",
-        "-C",
-        str(HERE.parents[2]),
-        "archive",
-        commit,
-        "lamarr_like",
-        "pipelines",
-        "models",
-    ]
+    parts = ("lamarr_like", "pipelines", "models", "setup.cfg")
+    words = ("git", "-C", str(HERE.parents[2]), "archive", commit, *parts)
     data = subprocess.run(words, check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         tar.extractall(folder, filter="data")
@@ -286,9 +286,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         inputs = given.inputs or Path(folder)
         inputs.mkdir(parents=True, exist_ok=True)
-        old = Code(unpacked(given.before, Path(folder) / "before"))
+        bytecode = Path(folder) / "bytecode"
+        old = Code(unpacked(given.before, Path(folder) / "before"), bytecode)
         prepare(old, names, inputs.resolve(), given.events)
-        trees = {"before": old, "after": Code(HERE.parents[2])}
+        trees = {"before": old, "after": Code(HERE.parents[2], bytecode)}
         compare(names, given.events, given.rounds, trees, inputs.resolve())
 
 

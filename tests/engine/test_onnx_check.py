@@ -9,6 +9,9 @@ from onnx import TensorProto, helper
 from onnx_networks import model_of, node, value, weight
 
 from lamarr_like.engine import onnx_check
+from lamarr_like.engine.artefact import read_artefact
+from lamarr_like.engine.booster_check import check_booster, read_booster
+from lamarr_like.engine.load import build_model
 from lamarr_like.engine.onnx_check import OPERATORS, check_model, measure
 from lamarr_like.engine.onnx_file import parse_model
 from lamarr_like.engine.onnx_session import BLOCKS, SEQUENCES, Network, Session
@@ -41,6 +44,32 @@ def test_a_plain_network_is_run():
     np.testing.assert_array_equal(network(x=np.ones((3, 2), np.float32))[0], [[2, 3]] * 3)
 
 
+TREES = sorted(shipped("models").glob("*/*.ubj"))
+
+
+def test_shipped_trees_pass_the_check_that_their_loading_leaves_out():
+    for path in TREES:
+        config = read_artefact(path.parent).config
+        sizes = len(config["conditions"]), len(config["classes"])
+        content = path.read_bytes()
+        check_booster(content, "m", 0, 0)  # known
+        read_booster(content, "m", *sizes)
+        with pytest.raises(ArtefactError, match="features"):
+            read_booster(content, "m", sizes[0] + 1, sizes[1])
+    assert len(TREES) > 2
+
+
+def test_shipped_trees_for_other_conditions_are_refused():
+    """Their bytes are not read, so XGBoost itself and the rehearsal have to tell."""
+    found = read_artefact(TREES[0].parent)
+    for change in (
+        {"conditions": [*found.config["conditions"], "one_more"]},
+        {"classes": [*found.config["classes"], "one_more"]},
+    ):
+        with pytest.raises(ArtefactError, match="shape|probabilities"):
+            build_model({**found.config, **change}, found.files, "m")
+
+
 def test_shipped_networks_use_the_operators_allowed():
     used, sums = set(), set()
     for path in sorted(shipped("models").glob("*/*.onnx")):
@@ -52,6 +81,7 @@ def test_shipped_networks_use_the_operators_allowed():
         wanted = {n.name for n in onnx.load(path).graph.initializer}
         assert set(graph.weights) == wanted
     assert used <= set(OPERATORS) and len(used) > 20
+    sums |= {hashlib.sha256(path.read_bytes()).hexdigest() for path in TREES}
     assert sums == SHIPPED, "see lamarr_like/engine/shipped_networks.py"
 
 

@@ -9,6 +9,7 @@ import pytest
 from particle import Particle
 
 from lamarr_like.decays.names import branch_name, is_long_lived, is_short_lived
+from lamarr_like.physics import particles
 from lamarr_like.physics.particle_gaps import GAPS
 from lamarr_like.physics.particles import antiparticle, charges, masses, species
 
@@ -52,6 +53,11 @@ def test_only_listed_particles_fly():
             assert 0.0 <= ctau < 1e-4, i
         assert is_long_lived(i) == (a in (*STABLE, *LONG, *WEAK, *UNSEEN)), i
         assert not (is_long_lived(i) and is_short_lived(i))
+
+
+def test_what_needs_no_table_is_as_the_table_has_it():
+    for i, common in particles._COMMON.items():
+        assert particles._of_table(i, particles._tabulated(i)) == common == species(i)
 
 
 def test_only_photons_and_neutrinos_have_no_mass():

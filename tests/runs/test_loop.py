@@ -2,14 +2,12 @@
 
 import os
 import pickle
-import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hepmc_samples import write_sample
-from plugin_fakes import install
 from production_samples import GUN
 
 from lamarr_like import cli
@@ -32,7 +30,6 @@ from lamarr_like.runs import loop
 from lamarr_like.runs.loop import _make, _Range
 from lamarr_like.runs.recipe import Recipe, _loaded
 from lamarr_like.runs.simulate import RunConfig, simulate
-from lamarr_like.system.quick_xgboost import import_xgboost
 
 
 @pytest.fixture(autouse=True)
@@ -239,31 +236,6 @@ def test_oversampled_runs(tmp_path, models, on_the_spot):
     assert read_provenance(tmp_path / "a.root")["oversample"] == 3
     with pytest.raises(SchemaError, match="draws of each event"):
         simulate(replace(small, oversample=0), path, models)
-
-
-LEAN = """
-import sys
-from importlib.util import find_spec
-from lamarr_like.system.quick_xgboost import import_xgboost
-import_xgboost()
-assert "xgboost" in sys.modules and "sklearn" not in sys.modules
-import xgboost, numpy
-data = xgboost.DMatrix(numpy.arange(20.0).reshape(10, 2), numpy.arange(10.0))
-assert len(xgboost.train({"nthread": 1}, data, 2).predict(data)) == 10
-assert "sklearn" not in sys.modules
-if find_spec("sklearn"):
-    import sklearn
-"""
-
-
-def test_workers_do_without_scikit_learn(tmp_path, monkeypatch):
-    """In a process of its own, as they are: this one has imported everything."""
-    subprocess.run([sys.executable, "-c", LEAN], check=True)
-    install(monkeypatch, tmp_path, "some_plugin", stages={"depth": "some_plugin:Depth"})
-    for name in ("xgboost", "sklearn"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    import_xgboost()  # a plug-in may want what is left out
-    assert "xgboost" not in sys.modules
 
 
 def test_identity_is_that_of_the_loaded_pipeline(models, tmp_path):

@@ -1,0 +1,104 @@
+"""What a command does not import, each in a process of its own: this one imports everything."""
+
+import subprocess
+import sys
+
+import pytest
+from plugin_fakes import install
+
+from lamarr_like.system import quick_start
+
+UNUSED = {
+    *("numba", "pandas", "particle", "pyarrow", "pyhepmc", "pythia8mc", "sklearn", "vector"),
+    *("numpy.f2py.f2py2e", "numpy.testing._private", "scipy.optimize", "scipy.spatial"),
+    *("scipy.stats", "lamarr_like.decays.candidates", "lamarr_like.io.generators.pythia"),
+    *("lamarr_like.io.hepmc.source", "lamarr_like.io.tables.source", "lamarr_like.detailed"),
+}
+"""Modules that the simulation of a gun does without: seconds of processor time."""
+
+RUN = """
+import sys
+from lamarr_like import cli
+sys.argv = ["lamarr-like", "simulate", *sys.argv[1:]]
+try:
+    cli.main()
+except SystemExit as stop:
+    assert not stop.code
+print("modules", *sys.modules)
+"""
+
+
+def modules(*words):
+    """What a run of ``lamarr-like simulate`` has imported at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_a_gun_does_without_what_it_does_not_use(tmp_path):
+    found = modules("gun:pi+", "-n", "1", "-o", str(tmp_path / "x.root"))
+    assert {"uproot", "xgboost", "onnxruntime", "lamarr_like.io.generators.gun"} <= found
+    assert not found & UNUSED
+
+
+def test_what_is_put_off_works_when_it_is_used():
+    code = """
+from lamarr_like.system.quick_start import put_off
+put_off()
+put_off()
+import sys
+import scipy.special, numpy
+assert "numpy.f2py.f2py2e" not in sys.modules and "numpy.testing._private" not in sys.modules
+numpy.testing.assert_allclose(scipy.special.ndtri(0.5), 0.0)
+from numpy.f2py import crackfortran
+import numpy.testing.overrides
+assert numpy.f2py.get_include() and crackfortran.f2pyenhancementspattern
+assert sum(type(one).__name__ == "LazyModules" for one in sys.meta_path) == 1
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_xgboost_without_scikit_learn():
+    code = """
+import sys
+from importlib.util import find_spec
+from lamarr_like.system.quick_start import import_xgboost
+import_xgboost()
+assert "xgboost" in sys.modules and "sklearn" not in sys.modules
+import xgboost, numpy
+data = xgboost.DMatrix(numpy.arange(20.0).reshape(10, 2), numpy.arange(10.0))
+assert len(xgboost.train({"nthread": 1}, data, 2).predict(data)) == 10
+assert "sklearn" not in sys.modules
+if find_spec("sklearn"):
+    import sklearn
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_awkward_without_arrow():
+    code = """
+import sys
+from lamarr_like.system.quick_start import import_awkward
+import_awkward()
+assert "awkward" in sys.modules and "pyarrow" not in sys.modules
+import awkward, pyarrow.parquet
+assert awkward.to_list(awkward.Array([[1, 2], []])) == [[1, 2], []]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("load", "names"),
+    [
+        (quick_start.import_xgboost, ("xgboost", "sklearn")),
+        (quick_start.import_awkward, ("awkward", "pyarrow")),
+    ],
+)
+def test_a_plug_in_may_want_what_is_left_out(load, names, tmp_path, monkeypatch):
+    install(monkeypatch, tmp_path, "some_plugin", stages={"depth": "some_plugin:Depth"})
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    load()
+    assert names[0] not in sys.modules
