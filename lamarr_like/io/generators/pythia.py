@@ -35,6 +35,7 @@ from ..unstable import DECAY_VOLUME, Lost, lost_particles
 from ..weights import MAX_NAME, bad_weights, numbered_names
 from .beam import collision_points
 from .lhe import HardEvents
+from .multiparton import TABLES, use_tables
 from .pythia_card import BEAMS, count_hard_events, data_folders, hard_events, new_pythia, read_card
 
 if TYPE_CHECKING:
@@ -167,8 +168,8 @@ class PythiaSource(TruthSource):
         )
 
     def inputs(self) -> tuple[Location, ...]:
-        """The card, what it includes and names, and the folders of Pythia's own data."""
-        return (*self._files, *data_folders())
+        """The card, what it includes and names, tables, and the folders of Pythia's own data."""
+        return (*self._files, TABLES, *data_folders())
 
     def batches(self) -> Iterator[EventBatch]:
         """The events, a block at a time."""
@@ -271,14 +272,21 @@ class PythiaSource(TruthSource):
         try:
             pythia = _IDLE.setdefault(words, []).pop()
         except IndexError:
-            pythia = self._initialised(new_pythia(), words)
+            pythia = self._initialised(new_pythia(), words, tables=True)
         weakref.finalize(self, _put_by, words, pythia).atexit = False
         return pythia
 
-    def _initialised(self, pythia: Any, lines: Sequence[str]) -> Any:
+    def _initialised(self, pythia: Any, lines: Sequence[str], tables: bool = False) -> Any:
+        """A generator, started with some settings, and with the tables that ship if they are all.
+
+        Raises:
+            SourceError: if Pythia does not take a setting, or does not start with them.
+        """
         for line in lines:
             if not pythia.readString(line, False):
                 raise SourceError(f"{self.name}: Pythia does not take {line!r}")
+        if tables:
+            use_tables(pythia)
         if not pythia.init():
             raise SourceError(f"{self.name}: Pythia cannot be initialised with these settings")
         return pythia
@@ -474,7 +482,11 @@ def _raw(
     flat = ak.flatten(prt)
     point = np.repeat(points, sizes, axis=0)
     # A particle without a vertex is made at the collision itself.
-    made = {k: ak.to_numpy(ak.fill_none(flat.vProd[k], 0.0)) for k in ("px", "py", "pz", "e")}
+    has_vertex = ~ak.to_numpy(ak.is_none(flat.vProd))
+    vertices = ak.drop_none(flat.vProd, axis=0)
+    made = {k: np.zeros(len(flat)) for k in ("px", "py", "pz", "e")}
+    for k, values in made.items():
+        values[has_vertex] = ak.to_numpy(vertices[k])
     mother = ak.to_numpy(flat.mother1).astype(np.int64)
     final = ak.to_numpy(flat.status) > 0
     beam = ak.to_numpy(flat.status) == -12
