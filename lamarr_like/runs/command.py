@@ -219,9 +219,6 @@ def _begin(source: str) -> str:
 
 def _show(config: RunConfig, summary: RunSummary) -> None:
     """The summary at the end of a run."""
-    from rich.console import Console
-    from rich.table import Table
-
     tracks = ", ".join(f"{n} {name}" for name, n in summary.tracks.items())
     first, *_, last = summary.outputs * 2
     files = str(first) if first == last else f"{first} to {last.name}"
@@ -231,13 +228,11 @@ def _show(config: RunConfig, summary: RunSummary) -> None:
     )
     for line in summary.decays.lines() if summary.decays else ():
         typer.echo(f"  {line}")
-    table = Table("step", box=None, pad_edge=False)
-    for head in ("s", "%", "ms/event"):
-        table.add_column(head, justify="right")
+    width = max(map(len, ("step", *summary.seconds)))
+    typer.echo(f"{'step':{width}} {'s':>8} {'%':>3} {'ms/event':>9}")
     for name, seconds in summary.seconds.items():
         share, each = 100 * seconds / summary.wall, 1e3 * seconds / max(summary.events, 1)
-        table.add_row(name, f"{seconds:.2f}", f"{share:.0f}", f"{each:.3f}")
-    Console().print(table)
+        typer.echo(f"{name:{width}} {seconds:8.2f} {share:3.0f} {each:9.3f}")
     typer.echo(f"{summary.wall:.1f} s in all, {summary.rate:.0f} events/s")
     if summary.memory:
         typer.echo(

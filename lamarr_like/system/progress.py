@@ -63,9 +63,7 @@ def progress(
         unit: what stands beside it from then on.
         shown: whether it is wanted.
     """
-    from rich.console import Console
-
-    if not shown or not Console(stderr=True).is_terminal:
+    if not shown or not sys.stderr.isatty():
         yield Bar(None)
         return
     words = [str(total or 0), begin, unit]

@@ -18,7 +18,7 @@ def generator(*lines):
 
 
 def tables(pythia):
-    return {name: list(pythia.settings.wvec(name)) for name in SYSTEMS}
+    return {name: " ".join(pythia.settings.wvec(name)).split() for name in SYSTEMS}
 
 
 @pytest.mark.parametrize("process", ["minbias", "bbbar"])
@@ -32,7 +32,7 @@ def test_a_start_reads_the_tables_and_makes_none(process, tmp_path, monkeypatch)
     pythia = generator(*PROCESSES[process])
     assert use_tables(pythia)
     before = tables(pythia)
-    assert any("2.60000e+00" in text for text in before[SYSTEMS[0]])
+    assert "2.60000e+00" in before[SYSTEMS[0]]
     assert pythia.init()
     assert tables(pythia) == before
     assert pythia.next()
