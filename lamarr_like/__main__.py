@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from .system.quick_start import quick_end
 from .system.signals import stoppable
 
 
 def main() -> None:
-    """Run the command, its imports included."""
-    with stoppable():
-        from .cli import main as run
+    """Run the command, its imports included, and end the process."""
+    try:
+        with stoppable():
+            from .cli import main as run
 
-        run()
+            run()
+    except SystemExit as stop:
+        quick_end(stop.code)
+        raise
 
 
 if __name__ == "__main__":

@@ -11,8 +11,14 @@ from lamarr_like.system import quick_start
 UNUSED = {
     *("numba", "pandas", "particle", "pyarrow", "pyhepmc", "pythia8mc", "sklearn", "vector"),
     *("numpy.f2py.f2py2e", "numpy.testing._private", "scipy.optimize", "scipy.spatial"),
-    *("scipy.stats", "lamarr_like.decays.candidates", "lamarr_like.io.generators.pythia"),
+    *(
+        "scipy.special._basic",
+        "scipy.stats",
+        "lamarr_like.decays.candidates",
+        "lamarr_like.io.generators.pythia",
+    ),
     *("lamarr_like.io.hepmc.source", "lamarr_like.io.tables.source", "lamarr_like.detailed"),
+    "lamarr_like.decays.candidates",
 }
 """Modules that the simulation of a gun does without: seconds of processor time."""
 
@@ -50,11 +56,18 @@ put_off()
 put_off()
 import sys
 import scipy.special, numpy
-assert "numpy.f2py.f2py2e" not in sys.modules and "numpy.testing._private" not in sys.modules
+scipy.special.ndtri(0.5)
+late = {"numpy.f2py.f2py2e", "numpy.testing._private", "scipy.special._basic"}
+assert not late & set(sys.modules)
 numpy.testing.assert_allclose(scipy.special.ndtri(0.5), 0.0)
 from numpy.f2py import crackfortran
 import numpy.testing.overrides
 assert numpy.f2py.get_include() and crackfortran.f2pyenhancementspattern
+from scipy.special import expit, comb, softmax
+assert comb(5, 2) == 10.0 and scipy.special.ndtri is scipy.special._ufuncs.ndtri
+import scipy.stats
+from scipy.special import *
+assert scipy.special.spence(1.0) == 0.0 and type(scipy.special) is type(sys)
 assert sum(type(one).__name__ == "LazyModules" for one in sys.meta_path) == 1
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
@@ -102,3 +115,39 @@ def test_a_plug_in_may_want_what_is_left_out(load, names, tmp_path, monkeypatch)
         monkeypatch.delitem(sys.modules, name, raising=False)
     load()
     assert names[0] not in sys.modules
+
+
+END = """
+import atexit, ctypes, sys, threading
+from lamarr_like.system.quick_start import quick_end
+class Late:
+    def __del__(self):
+        print("taken apart")
+keep = Late()
+keep.me = keep  # left for the end of Python
+atexit.register(print, "registered")
+print("printed")
+ctypes.CDLL(None).puts(b"by C")
+if sys.argv[1:] == ["thread"]:
+    threading.Thread(target=lambda: threading.Event().wait(0.2)).start()
+quick_end(3 if sys.argv[1:] == ["failed"] else None)
+sys.exit(3 if sys.argv[1:] == ["failed"] else 0)
+"""
+
+
+@pytest.mark.parametrize(("word", "status"), [("", 0), ("thread", 0), ("failed", 3)])
+def test_a_process_that_ends_at_once_has_written_everything(word, status):
+    done = subprocess.run(
+        [sys.executable, "-c", END, *word.split()], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status and not done.stderr
+    told = set(done.stdout.splitlines())
+    assert told >= {"printed", "by C", "registered"}
+    assert ("taken apart" in told) == bool(word)
+
+
+def test_the_command_ends_with_its_status(tmp_path):
+    for words, status in ((("--version",), 0), (("simulate", "gun:top", "-n", "1"), 2)):
+        command = [sys.executable, "-m", "lamarr_like", *words, *("-o", "x.root")[: 2 * status]]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == status and done.stdout + done.stderr

@@ -217,7 +217,7 @@ def test_pileup_takes_the_generator_of_minimum_bias(monkeypatch):
     monkeypatch.setattr(pythia, "_put_by", lambda *_: None)  # none of these is ever started
     asked = []
     monkeypatch.setattr(
-        PythiaSource, "_initialised", lambda self, one, words: asked.append(words) or one
+        PythiaSource, "_initialised", lambda self, one, words, tables: asked.append(words) or one
     )
     signal, plain = (PythiaSource("x", name, 1, 1, 1.5, {}) for name in ("ccbar", "minbias"))
     signal._main = pythia.new_pythia()
