@@ -43,7 +43,7 @@ class PutOff(ModuleType):
             if hasattr(there, name):
                 return getattr(there, name)
         spec: Any = self.__spec__
-        self.__class__ = ModuleType
+        self.__class__ = ModuleType  # type: ignore[assignment]
         self.__loader__ = spec.loader = spec.loader.loader
         spec.loader.exec_module(self)
         return getattr(self, name)
@@ -88,7 +88,7 @@ def put_off() -> None:
     """
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     if not any(isinstance(finder, LazyModules) for finder in sys.meta_path):
-        sys.meta_path.insert(0, LazyModules())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, LazyModules())
 
 
 def import_xgboost() -> None:
