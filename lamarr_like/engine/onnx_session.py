@@ -14,8 +14,11 @@ from ..errors import ArtefactError
 from .onnx_check import check_model
 from .translator.sequences import LENGTHS, SLOTS
 
-BLOCKS = (1024, 128)
-"""Rows in a call of a network; what is left is padded to the smallest."""
+BLOCK = 1024
+"""Most rows in a call of a network."""
+STEP = 16
+"""Rows of a call are a multiple of it: as many float32 as the widest registers hold, so that it
+makes no difference for the bits of a row how many others share the call."""
 
 
 def _pieces(length: int, width: int) -> dict[str, int]:
@@ -31,11 +34,9 @@ SEQUENCES = (_pieces(LENGTHS[0], 64), _pieces(96, LENGTHS[-1]))
 
 def _blocks(n: int) -> Iterator[tuple[int, int, int]]:
     """Start, stop and padded size of the blocks that cover ``n`` rows."""
-    start = 0
-    while start < n:
-        size = next((b for b in BLOCKS if n - start >= b), BLOCKS[-1])
-        yield start, min(start + size, n), size
-        start += size
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        yield start, stop, -(-(stop - start) // STEP) * STEP
 
 
 class Session:
@@ -106,7 +107,7 @@ class Network:
     """
 
     def __init__(self, model: bytes, where: str = "model.onnx") -> None:
-        self._run = Session(model, where, [{"": BLOCKS[0]}])
+        self._run = Session(model, where, [{"": BLOCK}])
         self.inputs, self.outputs = list(self._run.inputs), list(self._run.outputs)
         for name, shape in (*self._run.inputs.items(), *self._run.outputs.items()):
             if len(shape) != 2 or isinstance(shape[0], int) or not isinstance(shape[1], int):

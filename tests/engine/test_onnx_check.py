@@ -14,12 +14,12 @@ from lamarr_like.engine.booster_check import check_booster, read_booster
 from lamarr_like.engine.load import build_model
 from lamarr_like.engine.onnx_check import OPERATORS, check_model, measure
 from lamarr_like.engine.onnx_file import parse_model
-from lamarr_like.engine.onnx_session import BLOCKS, SEQUENCES, Network, Session
+from lamarr_like.engine.onnx_session import BLOCK, SEQUENCES, Network, Session
 from lamarr_like.engine.shipped_networks import SHIPPED
 from lamarr_like.errors import ArtefactError
 from lamarr_like.files.find import shipped
 
-ROWS = [{"": BLOCKS[0]}]
+ROWS = [{"": BLOCK}]
 
 
 def checked(model, sizes=ROWS):

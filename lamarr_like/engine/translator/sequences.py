@@ -205,4 +205,5 @@ def blocks(pieces: Pieces, widths: Ints | None = None) -> Iterator[Block]:
         length = int(lengths[chosen[0]])
         size = max(SLOTS // length, 1)
         for start in range(0, len(chosen), size):
-            yield Block.of(pieces, chosen[start : start + size], length, size)
+            part = chosen[start : start + size]
+            yield Block.of(pieces, part, length, len(part))

@@ -77,6 +77,12 @@ class Covariance(AbstractGeneratorStage):
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """Reconstructed state, fit quality, true species and origin, size of the residuals."""
+        ideal = _ideal(batch, rows, reconstructed_state(batch, rows))
+        return cls._conditions(batch, rows, ideal)
+
+    @classmethod
+    def _conditions(cls, batch: EventBatch, rows: Mask, ideal: _Ideal) -> Columns:
+        """See `conditions`; `ideal` is that of the tracks."""
         track = batch.track
         linked = features.truth(batch.particle, features.linked_rows(batch, rows))
         for name in ("log_p", "log_pt", "eta", "cos_phi", "sin_phi", "tx", "ty", "charge"):
@@ -84,7 +90,6 @@ class Covariance(AbstractGeneratorStage):
         reco = reconstructed_state(batch, rows)
         out = features.direction(*momentum_components(reco.p, reco.tx, reco.ty))
         out |= {"charge": reco.charge, **linked}
-        ideal = _ideal(batch, rows, reco)
         kf = np.hstack([ideal.log_sigma, ideal.z])
         out |= {f"kf_{k}": v for k, v in zip(cls.outputs, kf.T, strict=True)}
         out |= features.track_flags(track["track_type"][rows])
@@ -122,7 +127,7 @@ class Covariance(AbstractGeneratorStage):
             figures = _figures(truth.some(at), reco.some(at), _sigmas(matrix[at]))
             return within(figures, self.detector, kind[at], _always(ideal.some(at), reco.p[at]))
 
-        conditions = self.conditions(batch, rows)
+        conditions = self._conditions(batch, rows, ideal)
         _, left = self._draw_within(batch, rows, "mcparticle_id", seed, conditions, inside)
         matrix[left] *= self._factors(matrix[left], truth.some(left), reco.some(left), kind[left])
         columns = {name: matrix[:, i, j] for name, i, j in _elements()}

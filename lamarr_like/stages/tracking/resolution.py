@@ -80,13 +80,7 @@ class Resolution(AbstractGeneratorStage):
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """True particle, type of track and occupancy."""
-        out = features.truth(batch.particle, features.linked_rows(batch, rows))
-        scales = _scales(batch, rows, true_state(batch, rows))._asdict()
-        out |= {f"log_{name}": np.log(scales[name]) for name in _IDEAL}
-        out |= {name: scales[name] for name in ("lever_rad", "lever_tan")}
-        out |= features.silicon_stations(out)
-        out |= features.track_flags(batch.track["track_type"][rows])
-        return out | features.occupancy(batch, "track", rows)
+        return _conditions(batch, rows, _scales(batch, rows, true_state(batch, rows)))
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask, frame: str = "perigee") -> Columns:
@@ -111,9 +105,9 @@ class Resolution(AbstractGeneratorStage):
         holds for the whole chain.
         """
         rows = self.rows(batch)
-        conditions = self.conditions(batch, rows)
         truth = true_state(batch, rows)
         scales = _scales(batch, rows, truth)
+        conditions = _conditions(batch, rows, scales)
         track_type = batch.track["track_type"][rows]
 
         def inside(drawn: Columns, at: Rows) -> Mask:
@@ -179,6 +173,8 @@ class Resolution(AbstractGeneratorStage):
             low, high = limits_of(self.detector, name, track_type[left])
             drawn[name][left] = np.clip(drawn[name][left], low, high)
         for _ in range(_HALVINGS):
+            if not len(left):
+                break
             left = left[~inside({k: v[left] for k, v in drawn.items()}, left)]
             for name in FRAMES[self.frame]:
                 drawn[name][left] *= 0.5
@@ -236,6 +232,16 @@ def true_state(batch: EventBatch, rows: Mask) -> TrackState:
     charge = particle["mc_charge"][linked].astype(np.float64)
     p, forward = momentum(px, py, pz), np.maximum(pz, 1e-3)
     return TrackState(x, y, z, px / forward, py / forward, p, charge)
+
+
+def _conditions(batch: EventBatch, rows: Mask, scales: Scales) -> Columns:
+    """See `Resolution.conditions`; `scales` are those of the tracks."""
+    out = features.truth(batch.particle, features.linked_rows(batch, rows))
+    out |= {f"log_{name}": np.log(getattr(scales, name)) for name in _IDEAL}
+    out |= {"lever_rad": scales.lever_rad, "lever_tan": scales.lever_tan}
+    out |= features.silicon_stations(out)
+    out |= features.track_flags(batch.track["track_type"][rows])
+    return out | features.occupancy(batch, "track", rows)
 
 
 def _scales(batch: EventBatch, rows: Mask, truth: TrackState) -> Scales:
