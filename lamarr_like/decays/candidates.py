@@ -13,13 +13,14 @@ from ..events import EventBatch, Table
 from . import branches
 from .category import categories, true_rows
 from .combine import Combinations, combine, join, matched, object_rows
+from .finder import find_generated
 from .neutrals import CLUSTER_COLUMNS
 from .pointing import PV_COLUMNS
 from .prongs import TRACK_COLUMNS
 from .quantities import Filler, generated_end, generated_quantities
 from .reconstruct import Reconstructed, reconstruct
 from .request import DecayRequest
-from .truth import Generated, Truth, find_generated
+from .truth import Generated, Truth
 
 POLARITY = -1
 """Sign of the field of the shipped detector along y: magnet down."""
@@ -32,7 +33,10 @@ STEP_EVENTS = 25
 
 
 def make_candidates(
-    batch: EventBatch, requests: Sequence[DecayRequest], polarity: int = POLARITY
+    batch: EventBatch,
+    requests: Sequence[DecayRequest],
+    polarity: int = POLARITY,
+    truth: Truth | None = None,
 ) -> dict[str, Table]:
     """Reconstruct decays.
 
@@ -41,6 +45,7 @@ def make_candidates(
             and ``cluster_link`` where photons or pi0 are asked for; detailed or fast.
         requests: the decays; their names differ.
         polarity: sign of the field, kept in the branch of this name.
+        truth: the generated particles, where they are at hand.
 
     Returns:
         For each decay by name a table of candidates, cut into events; its columns are the branches
@@ -53,12 +58,15 @@ def make_candidates(
     check_names(requests)
     for request in requests:
         check_columns(batch, request)
-    truth = Truth(batch)
+    truth = truth or Truth(batch)
     return {r.decay.name: _candidates(batch, truth, r, polarity) for r in requests}
 
 
 def make_generated(
-    batch: EventBatch, requests: Sequence[DecayRequest], polarity: int = POLARITY
+    batch: EventBatch,
+    requests: Sequence[DecayRequest],
+    polarity: int = POLARITY,
+    truth: Truth | None = None,
 ) -> dict[str, Table]:
     """The generated decays themselves, as the denominator of efficiencies.
 
@@ -67,6 +75,7 @@ def make_generated(
             asked for, ``cluster`` and ``cluster_link``, to tell what was reconstructed.
         requests: the decays; their names differ.
         polarity: sign of the field, kept in the branch of this name.
+        truth: the generated particles, where they are at hand.
 
     Returns:
         For each decay by name a table of those that have all visible particles among the
@@ -80,7 +89,7 @@ def make_generated(
     check_names(requests)
     for request in requests:
         check_columns(batch, request)
-    truth = Truth(batch)
+    truth = truth or Truth(batch)
     return {r.decay.name: _denominator(batch, truth, r, polarity) for r in requests}
 
 

@@ -24,8 +24,9 @@ from ..arrays import Ints, Mask
 from ..events import EventBatch
 from .combine import Combinations
 from .descriptor import Decay
+from .finder import MAX_MISSING
 from .names import PHOTON, PI0, conjugate
-from .truth import MAX_MISSING, Generated, Truth
+from .truth import Generated, Truth
 
 CATEGORIES = {
     "signal": (0, 10),

@@ -13,8 +13,9 @@ from ..events import EventBatch, Table
 from .candidates import make_candidates
 from .combine import object_rows
 from .descriptor import Decay, Node
+from .finder import find_generated
 from .request import DecayRequest
-from .truth import Truth, find_generated
+from .truth import Truth
 
 PS = 1e3
 """Picoseconds in a nanosecond."""

@@ -15,6 +15,7 @@ from ..files.scratch import unwritable
 from . import branches
 from .candidates import POLARITY, check_names, make_candidates, make_generated
 from .request import DecayRequest
+from .truth import Truth
 
 BASKET_ROWS = 20_000
 """Candidates of all decays that are gathered before they are written: small baskets are slow."""
@@ -59,13 +60,15 @@ class DecayTrees:
             file: writable uproot file.
             batch: events, see `make_candidates`.
         """
-        tables = make_candidates(batch, self.requests, self.polarity)
+        truth = Truth(batch)
+        tables = make_candidates(batch, self.requests, self.polarity, truth)
         for request in self.requests:
             name, table = request.decay.name, tables[request.decay.name]
             self._hold(f"{name}/{branches.TREE}", table)
             self._count(name, table[f"{request.decay.head.branch}_BKGCAT"])
         if self.generated:
-            for name, table in make_generated(batch, self.requests, self.polarity).items():
+            made = make_generated(batch, self.requests, self.polarity, truth)
+            for name, table in made.items():
                 self._hold(f"{name}/{branches.GENERATED_TREE}", table)
         if self._held_rows >= BASKET_ROWS:
             self.flush(file)

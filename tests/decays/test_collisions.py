@@ -11,8 +11,9 @@ from chain_fakes import truth_events
 from lamarr_like import schema
 from lamarr_like.decays.collisions import QUIET, activity, flavour_of, host_of, weights
 from lamarr_like.decays.descriptor import parse_decay
+from lamarr_like.decays.finder import find_generated
 from lamarr_like.decays.source import EmbeddedDecays
-from lamarr_like.decays.truth import Truth, find_generated
+from lamarr_like.decays.truth import Truth
 from lamarr_like.errors import SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.generators.pythia import PythiaSource, _has_forward, _n_forward, _turned

@@ -11,11 +11,12 @@ from places import SHARED
 from scipy import integrate, stats
 
 from lamarr_like.decays.descriptor import parse_decay
+from lamarr_like.decays.finder import find_generated
 from lamarr_like.decays.names import properties
 from lamarr_like.decays.phasespace import boost, decay_tree
 from lamarr_like.decays.source import DecayGenerator, embed
 from lamarr_like.decays.spectra import spectrum_of
-from lamarr_like.decays.truth import Truth, find_generated
+from lamarr_like.decays.truth import Truth
 from lamarr_like.errors import DecayError, LamarrLikeError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.ntuple import EventWriter

@@ -9,12 +9,13 @@ from decay_samples import decay_events
 from lamarr_like.decays.category import CATEGORIES, categories, slot_kinds, true_rows
 from lamarr_like.decays.combine import matched
 from lamarr_like.decays.descriptor import parse_decay
+from lamarr_like.decays.finder import find_generated
 from lamarr_like.decays.names import properties
 from lamarr_like.decays.neutrals import add, photon_momenta, pi0_momenta
 from lamarr_like.decays.quantities import generated_end, generated_quantities
 from lamarr_like.decays.reconstruct import reconstruct
 from lamarr_like.decays.request import DecayRequest
-from lamarr_like.decays.truth import Truth, find_generated
+from lamarr_like.decays.truth import Truth
 from lamarr_like.events import Table
 
 B0 = "B0 -> (K*(892)0 -> K+ pi-) (J/psi(1S) -> mu+ mu-)"
