@@ -329,21 +329,17 @@ def _position3(head: list[bytes]) -> list[float]:
 def _vertices3(lines: Lines, rows: _Numbers) -> tuple[dict[str, np.ndarray], Ints, Ints]:
     at = lines.where("V")
     placed = lines.n_fields[at] == 9
-    names = ["barcode", "_", "incoming"]
-    v = lines.table(at, names, 4)
+    v = lines.table(at, ["barcode"], 4)
     v["placed"], v["event"] = placed, lines.event[at]
-    there = lines.table(at[placed], [*names, "_", *_POSITION], 9)
+    there = lines.table(at[placed], ["_", "_", "_", "_", *_POSITION], 9)
     v["xyzt"] = np.zeros((len(at), 4))
     v["xyzt"][placed] = np.stack([there[axis] for axis in _POSITION], axis=1)
-    texts = v.pop("incoming")
-    sizes = np.array([text.count(",") + 1 if len(text) > 2 else 0 for text in texts], dtype=int)
+    sizes, barcode = lines.lists(at, 2)
     n_events = int(lines.event[-1]) + 1
     into = np.bincount(v["event"], sizes, minlength=n_events)
     if (into > np.bincount(lines.event[lines.where("P")], minlength=n_events)).any():
         raise MalformedTextError("more particles end in vertices than there are")
-    lists = [text[1:-1].split(",") if len(text) > 2 else [] for text in texts]
     vertex = np.repeat(np.arange(len(at)), sizes)
-    barcode = np.array([int(item) for items in lists for item in items], dtype=np.int64)
     return v, vertex, rows.rows(v["event"][vertex], barcode)
 
 

@@ -17,7 +17,7 @@ _MARKS = {b"HepMC::IO_GenEvent-START": 2, b"HepMC::Asciiv3-START": 3}
 _CHUNK = 1 << 18
 _MAX_FIELDS = 64
 _SNIFF = 4096
-_WHOLE = ("barcode", "origin", "pdg_id", "status", "end", "n_orphans", "n_out")
+_WHOLE = ("barcode", "origin", "pdg_id", "status", "end", "n_orphans", "n_out", "n")
 
 
 MAX_EVENT = 1 << 25
@@ -165,9 +165,10 @@ class Lines:
         # "HepMC::" lines stand between listings that were joined.
         spaced = self.text[np.minimum(self.starts + 1, len(self.text) - 1)] == ord(" ")
         self.kind = np.where(spaced, self.kind, 0)
-        spaces = np.flatnonzero(self.text == ord(" "))
-        n_spaces = np.searchsorted(spaces, np.stack([self.starts, self.ends]))
-        self.n_fields = n_spaces[1] - n_spaces[0] + 1
+        self.spaces = np.flatnonzero(self.text == ord(" "))
+        self.first_space = np.searchsorted(self.spaces, self.starts)
+        n_spaces = np.diff(self.first_space, append=len(self.spaces))
+        self.n_fields = n_spaces + 1
         self.event = np.cumsum(self.kind == ord("E")) - 1
 
     def where(self, kind: str) -> Ints:
@@ -188,6 +189,35 @@ class Lines:
         if longest > MAX_LINE:
             raise MalformedTextError(f"a line is longer than {MAX_LINE >> 20} MiB")
 
+    def lists(self, lines: Ints, field: int) -> tuple[Ints, Ints]:
+        """Lists of whole numbers, ``[52,54]``, in some lines of the same kind.
+
+        Args:
+            lines: numbers of the lines, shape ``(n,)``.
+            field: position of the field after the letter, which is not the last one of all lines
+                and which all of them have.
+
+        Returns:
+            How many each list has, shape ``(n,)``, and all of them.
+        """
+        before = self.first_space[lines] + field
+        start = self.spaces[before] + 1
+        following = np.append(self.spaces, len(self.text))[before + 1]
+        sizes = np.minimum(following, self.ends[lines]) - start - 1  # its separators, as bytes
+        filled = np.flatnonzero(sizes > 1)
+        start, sizes = start[filled] + 1, sizes[filled]
+        ends = np.cumsum(sizes)
+        text = self.text[np.repeat(start - (ends - sizes), sizes) + np.arange(sizes.sum())]
+        text[ends - 1] = ord(",")
+        commas = np.flatnonzero(text == ord(","))
+        counts = np.zeros(len(lines), np.int64)
+        counts[filled] = np.diff(np.searchsorted(commas, ends), prepend=0)
+        text[commas] = ord("\n")
+        numbers = _csv(text.tobytes(), ["n"], ["n"])["n"] if len(text) else np.zeros(0, np.int64)
+        if len(numbers) != counts.sum():  # the reader passes over empty lines
+            raise MalformedTextError("a list of particles has an empty place")
+        return counts, numbers
+
     def table(self, lines: Ints, names: list[str], least: int) -> dict[str, np.ndarray]:
         """Named columns of some lines of the same kind; further fields are ignored.
 
@@ -202,7 +232,7 @@ class Lines:
         if len(lines) and self.n_fields[lines].max() > _MAX_FIELDS:
             raise MalformedTextError(f"a line has more than {_MAX_FIELDS} fields")
         wanted = [name for name in names if name != "_"]
-        columns = {n: np.zeros(len(lines), _arrow_type(n)) for n in wanted}
+        columns = {n: np.zeros(len(lines), _type(n)) for n in wanted}
         for width in np.unique(self.n_fields[lines]):
             part = np.flatnonzero(self.n_fields[lines] == width)
             for name, values in self._read(lines[part], names, int(width)).items():
@@ -210,9 +240,6 @@ class Lines:
         return columns
 
     def _read(self, lines: Ints, names: list[str], width: int) -> dict[str, np.ndarray]:
-        import pyarrow as pa
-        from pyarrow import csv
-
         wanted_line = np.zeros(len(self.starts), dtype=bool)
         wanted_line[lines] = True
         # Blank lines, counted to the line before them, are ignored by the CSV reader.
@@ -220,29 +247,31 @@ class Lines:
         text = self.text[self.starts[0] :][np.repeat(wanted_line, sizes)]
         fields = [f"{i}_" if n == "_" else n for i, n in enumerate(["_", *names])]
         fields += [f"{i}_" for i in range(len(fields), width)]
-        wanted = [name for name in names if name != "_"]
-        types = {
-            n: {"O": pa.string(), "i": pa.int64(), "f": pa.float64()}[_arrow_type(n).kind]
-            for n in wanted
-        }
-        try:
-            table = csv.read_csv(
-                pa.BufferReader(text.tobytes()),
-                csv.ReadOptions(column_names=fields, use_threads=False, block_size=1 << 24),
-                csv.ParseOptions(delimiter=" ", quote_char=False),
-                csv.ConvertOptions(
-                    column_types=types,
-                    include_columns=wanted,
-                    null_values=[],
-                    strings_can_be_null=False,
-                ),
-            )
-        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-            raise MalformedTextError(str(error).splitlines()[0]) from None
-        return {name: table.column(name).to_numpy() for name in wanted}
+        return _csv(text.tobytes(), fields, [name for name in names if name != "_"])
 
 
-def _arrow_type(name: str) -> np.dtype:
-    if name == "incoming":
-        return np.dtype(object)
+def _csv(text: bytes, fields: list[str], wanted: list[str]) -> dict[str, np.ndarray]:
+    """Columns of lines of fields with spaces between them, by Arrow's reader."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    types = {n: {"i": pa.int64(), "f": pa.float64()}[_type(n).kind] for n in wanted}
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(text),
+            csv.ReadOptions(column_names=fields, use_threads=False, block_size=1 << 24),
+            csv.ParseOptions(delimiter=" ", quote_char=False),
+            csv.ConvertOptions(
+                column_types=types,
+                include_columns=wanted,
+                null_values=[],
+                strings_can_be_null=False,
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise MalformedTextError(str(error).splitlines()[0]) from None
+    return {name: table.column(name).to_numpy() for name in wanted}
+
+
+def _type(name: str) -> np.dtype:
     return np.dtype(np.int64 if name in _WHOLE else np.float64)
