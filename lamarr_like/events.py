@@ -343,18 +343,32 @@ def concatenate(batches: Iterable[EventBatch]) -> EventBatch:
     return EventBatch(tables)
 
 
-def rebatch(batches: Iterable[EventBatch], size: int) -> Iterator[EventBatch]:
-    """Cut a stream of batches into batches of `size` events (the last may be smaller)."""
+def rebatch(batches: Iterable[EventBatch], size: int, particles: int = 0) -> Iterator[EventBatch]:
+    """Cut a stream of batches into batches of one size (the last may be smaller).
+
+    Args:
+        batches: the stream.
+        size: events of a batch; of small events there are more.
+        particles: rows of the table of particles that a batch has at least.
+    """
     held: list[EventBatch] = []
-    n_held = 0
+    n_events, n_particles = 0, 0
     for incoming in batches:
         batch = incoming
-        while n_held + len(batch) >= size:
-            cut = size - n_held
+        while (cut := _enough(batch, size - n_events, particles - n_particles)) <= len(batch):
             yield concatenate([*held, batch.events(0, cut)])
-            held, n_held, batch = [], 0, batch.events(cut, len(batch))
+            held, n_events, n_particles = [], 0, 0
+            batch = batch.events(cut, len(batch))
         if len(batch):
             held.append(batch)
-            n_held += len(batch)
+            n_events += len(batch)
+            n_particles += len(batch.particle) if particles else 0
     if held:
         yield concatenate(held)
+
+
+def _enough(batch: EventBatch, size: int, particles: int) -> int:
+    """Events that hold so many events and particles; more than there are if they do not."""
+    if particles <= 0:
+        return size
+    return max(size, int(np.searchsorted(batch.particle.offsets, particles)))

@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from ..decays.run import DecaySummary
 
 
+CHUNK = 1000
+"""Events held in memory at a time where nobody says how many."""
+
+COLLISION = 30
+"""Generated particles of a small collision.  Chunks of still smaller events, as of one decay, hold
+more of them: most of what a chunk of few particles costs does not depend on how many they are."""
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """What a run reads and writes.
@@ -20,7 +28,8 @@ class RunConfig:
         output: ROOT file to write.
         n_events: how many events, None for all of the source.
         seed: seed of generator and detector.
-        chunk_size: events held in memory at a time; the result does not depend on it.
+        chunk_size: events held in memory at a time, None for 1000, and for more of small ones; the
+            result does not depend on it.
         pileup: mean number of collisions an event, None for the source's own.
         skip_bad: count broken events and go on, instead of stopping at the first.
         root_format: ``"ttree"`` or ``"rntuple"``.
@@ -36,7 +45,7 @@ class RunConfig:
     output: Path
     n_events: int | None = None
     seed: int = 1
-    chunk_size: int = 1000
+    chunk_size: int | None = None
     pileup: float | None = None
     skip_bad: bool = False
     root_format: str = "ttree"
@@ -49,7 +58,12 @@ class RunConfig:
     @property
     def generated_chunk(self) -> int:
         """Generated events at a time: their draws together are a chunk."""
-        return max(self.chunk_size // self.oversample, 1)
+        return max((self.chunk_size or CHUNK) // self.oversample, 1)
+
+    @property
+    def generated_particles(self) -> int:
+        """Generated particles at a time at the least: those of a chunk of collisions."""
+        return 0 if self.chunk_size else CHUNK * COLLISION // self.oversample
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ class Loop:
                 ) from None
 
     def _chunks(self) -> Iterator[EventBatch]:
-        return rebatch(timed(self.source, self.seconds, "reading"), self.config.generated_chunk)
+        read = timed(self.source, self.seconds, "reading")
+        return rebatch(read, self.config.generated_chunk, self.config.generated_particles)
 
     def _pieces(self) -> Iterator[_Range | EventBatch]:
         """Work for one call of a worker each."""

@@ -136,7 +136,7 @@ def open_run(
         LamarrLikeError: if the source or the size of the chunks makes no sense, or the output must
             not be written.
     """
-    if config.chunk_size < 1:
+    if config.chunk_size is not None and config.chunk_size < 1:
         raise OutputError(f"a chunk of {config.chunk_size} events; ask for at least 1")
     check_draws(config.oversample)
     source = opened(config)

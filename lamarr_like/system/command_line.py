@@ -15,6 +15,10 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="ROOT file to write
 Events = Annotated[Optional[int], typer.Option("-n", "--events", min=1, help="How many events.")]  # noqa: UP045
 Seed = Annotated[int, typer.Option(help="Equal seeds give equal files, bit for bit.")]
 Chunk = Annotated[int, typer.Option(min=1, help="Events in memory at a time.")]
+OwnChunk = Annotated[
+    int | None,
+    typer.Option(min=1, help="Events in memory at a time; 1000, or more of small ones."),
+]
 Pileup = Annotated[
     Optional[float],  # noqa: UP045
     typer.Option(min=0.0, help="Mean number of collisions an event (generators)."),

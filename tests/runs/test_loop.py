@@ -23,7 +23,7 @@ from lamarr_like.errors import (
     ProductionError,
     SchemaError,
 )
-from lamarr_like.events import concatenate
+from lamarr_like.events import concatenate, rebatch
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
 from lamarr_like.io.ntuple_reader import read_weight_names
 from lamarr_like.runs import loop
@@ -247,3 +247,18 @@ def test_identity_is_that_of_the_loaded_pipeline(models, tmp_path):
     (tmp_path / "p.yaml").write_text("schema_version: 1\nname: p\nstages: [{stage: nothing}]\n")
     with pytest.raises(PipelineError, match="nothing"):
         identity(tmp_path / "p.yaml")
+
+
+def test_small_events_come_many_at_a_time(tmp_path):
+    """By default a chunk holds as many particles as one of collisions; a number asked for holds."""
+    batch = concatenate(loop.open_source("gun:mu-?p=3-100&n=2", n_events=50, seed=1))
+    for size, particles, expected in ((3, 0, 3), (3, 5, 3), (3, 6, 3), (3, 7, 4), (3, 21, 11)):
+        parts = list(rebatch([batch.events(0, 20), batch.events(20, 50)], size, particles))
+        assert {len(part) for part in parts[:-1]} == {expected} and len(parts[-1]) <= expected
+        joined = concatenate(parts).particle
+        assert np.array_equal(joined["mc_px"], batch.particle["mc_px"])
+    config = RunConfig("gun:mu-", tmp_path / "a.root", 10)
+    assert config.generated_chunk == 1000 and config.generated_particles == 30_000
+    assert replace(config, oversample=10).generated_particles == 3000
+    asked = replace(config, chunk_size=7)
+    assert asked.generated_chunk == 7 and asked.generated_particles == 0
