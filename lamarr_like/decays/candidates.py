@@ -14,6 +14,7 @@ from . import branches
 from .category import categories, true_rows
 from .combine import Combinations, combine, join, matched, object_rows
 from .finder import find_generated
+from .fringe import POLARITY
 from .neutrals import CLUSTER_COLUMNS
 from .pointing import PV_COLUMNS
 from .prongs import TRACK_COLUMNS
@@ -21,9 +22,6 @@ from .quantities import Filler, generated_end, generated_quantities
 from .reconstruct import Reconstructed, reconstruct
 from .request import DecayRequest
 from .truth import Generated, Truth
-
-POLARITY = -1
-"""Sign of the field of the shipped detector along y: magnet down."""
 
 BLOCK = 20_000
 """Candidates that are fitted together."""
@@ -147,7 +145,7 @@ def _candidates(batch: EventBatch, truth: Truth, request: DecayRequest, polarity
     parts: list[tuple[Ints, Columns]] = []
     for start in range(0, max(len(combos.event), 1), BLOCK):
         block = combos.take(np.arange(start, min(start + BLOCK, len(combos.event))))
-        parts.append(_block(batch, truth, request, generated, block))
+        parts.append(_block(batch, truth, request, generated, block, polarity))
     event = np.concatenate([p[0] for p in parts])
     columns = {k: np.concatenate([p[1][k] for p in parts]) for k in parts[0][1]}
     return _numbered(batch, event, columns, polarity)
@@ -209,15 +207,16 @@ def _block(
     request: DecayRequest,
     generated: Generated,
     combos: Combinations,
+    polarity: int,
 ) -> tuple[Ints, Columns]:
     """Fit some candidates and fill their branches; those that fail are left out."""
-    fitted = reconstruct(batch, request, combos)
+    fitted = reconstruct(batch, request, combos, polarity)
     good = fitted.good
     if request.combinatorial:
         good = good & _passes(request, fitted)
     if not good.all():
         combos = combos.take(good)
-        fitted = reconstruct(batch, request, combos)
+        fitted = reconstruct(batch, request, combos, polarity)
     rows = true_rows(batch, truth, request.decay, combos)
     filler = Filler(batch, truth, request, combos, fitted, rows)
     code = categories(truth, request.decay, generated, rows, combos.conjugated)

@@ -11,7 +11,7 @@ from ..events import EventBatch
 from .descriptor import Node, least_mass
 from .names import PHOTON, conjugate, properties
 from .neutrals import photon_momenta
-from .pointing import best_vertex, impact, primary_vertices
+from .pointing import best_vertex, choices, impact
 from .prongs import track_prongs
 from .request import MERGED_WINDOW, RESOLVED_WINDOW, DecayRequest, is_deep
 from .truth import Generated, Truth
@@ -302,9 +302,9 @@ class _Combiner:
     def _ip_chi2(self, rows: Ints) -> Floats:
         """Least impact chi2 to a primary vertex; infinite without one."""
         lines = track_prongs(self.batch.track, rows, 211)
-        pv = best_vertex(lines, self.batch.track.event_index[rows], self.batch)
-        chi2 = impact(lines, primary_vertices(self.batch["reco_vertex"], pv))[1]
-        return np.where(pv < 0, np.inf, chi2)
+        found = choices(self.batch["reco_vertex"], self.batch.track.event_index[rows])
+        chi2 = impact(lines, best_vertex(lines, found))[1]
+        return np.where(np.isnan(chi2), np.inf, chi2)
 
     def _photons(self) -> _Partial:
         cluster = self.batch["cluster"]

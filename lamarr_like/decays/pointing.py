@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Floats, Ints, Mask
-from ..events import EventBatch, Table
+from ..events import Table
 from ..physics.particles import SPEED_OF_LIGHT
 from .prongs import Composite, Prongs
 
@@ -97,26 +97,49 @@ def impact(lines: Prongs, origin: Origins) -> tuple[Floats, Floats]:
         return distance, chi2 / det
 
 
-def best_vertex(lines: Prongs, event: Ints, batch: EventBatch) -> Ints:
-    """Row of the primary vertex of the same event with the least impact chi2, -1 for none.
+class Choices(NamedTuple):
+    """All primary vertices that some particles may come from.
+
+    Attributes:
+        owner: position of the particle, ascending, shape ``(m,)``.
+        origin: the vertices, leading shape ``(m,)``.
+        total: particles, some of which may have no vertex.
+    """
+
+    owner: Ints
+    origin: Origins
+    total: int
+
+
+def choices(table: Table, event: Ints) -> Choices:
+    """Every reconstructed vertex of the events of some particles.
+
+    Args:
+        table: the table ``reco_vertex``.
+        event: position of the event of each, shape ``(n,)``.
+    """
+    counts = table.counts[event]
+    owner = np.repeat(np.arange(len(event)), counts)
+    first = np.cumsum(counts) - counts
+    rows = table.offsets[event][owner] + np.arange(len(owner)) - first[owner]
+    return Choices(owner, primary_vertices(table, rows), len(event))
+
+
+def best_vertex(lines: Prongs, found: Choices) -> Origins:
+    """The vertex of the least impact chi2 for each line, NaN where there is none.
 
     Args:
         lines: leading shape ``(n,)``.
-        event: position of the event of each, shape ``(n,)``.
-        batch: events with the table ``reco_vertex``.
+        found: what they may come from.
     """
-    table = batch["reco_vertex"]
-    counts = table.counts[event]
-    line = np.repeat(np.arange(len(event)), counts)
-    first = np.cumsum(counts) - counts
-    rows = table.offsets[event][line] + np.arange(len(line)) - first[line]
-    _, chi2 = impact(lines.take(line), primary_vertices(table, rows))
-    chi2 = np.where(np.isfinite(chi2), chi2, np.inf)
-    order = np.lexsort((rows, chi2, line))
-    best = np.full(len(event), -1, dtype=np.int64)
-    have = counts > 0
-    best[have] = rows[order][first[have]]
-    return best
+    _, chi2 = impact(lines.take(found.owner), found.origin)
+    order = np.lexsort((np.where(np.isfinite(chi2), chi2, np.inf), found.owner))
+    have, first = np.unique(found.owner[order], return_index=True)
+    position = np.full((found.total, 3), np.nan)
+    covariance = np.full((found.total, 3, 3), np.nan)
+    position[have] = found.origin.position[order[first]]
+    covariance[have] = found.origin.covariance[order[first]]
+    return Origins(position, covariance)
 
 
 def flight(particle: Composite, origin: Origins) -> Flight:
@@ -135,7 +158,7 @@ def flight(particle: Composite, origin: Origins) -> Flight:
     distance = np.linalg.norm(way, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         dira = (way * p).sum(axis=1) / (distance * np.linalg.norm(p, axis=1))
-    chi2 = np.einsum("ni,nij,nj->n", way, _inverse(spread), way)
+    chi2 = np.einsum("ni,nij,nj->n", way, inverse(spread), way)
     factor, error, fit_chi2 = _time(way, p, spread, v[:, :3, 3:6], v[:, 3:6, 3:6])
     scale = particle.mass / SPEED_OF_LIGHT
     return Flight(distance, chi2, dira, factor * scale, error * scale, fit_chi2)
@@ -158,7 +181,7 @@ def _time(
     for _ in range(_STEPS):
         k = factor[:, None, None]
         across = k * (mixed + mixed.swapaxes(1, 2))
-        weight = _inverse(spread - across + k * k * momentum)
+        weight = inverse(spread - across + k * k * momentum)
         pull = np.einsum("nij,nj->ni", weight, way - factor[:, None] * p)
         # The momentum of the fit: the constraint pulls it along.
         best = p - np.einsum("nji,nj->ni", mixed - k * momentum, pull)
@@ -170,11 +193,12 @@ def _time(
     return factor, 1.0 / np.sqrt(curvature), chi2
 
 
-def _inverse(matrices: Floats) -> Floats:
-    """Inverse of symmetric 3x3 matrices, NaN where there is none; shape ``(n, 3, 3)``."""
+def inverse(matrices: Floats) -> Floats:
+    """Inverse of symmetric matrices, NaN where there is none; shape ``(n, k, k)``."""
     sound: Mask = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
-    safe = np.where(sound[:, None, None], matrices, np.eye(3))
+    unit = np.eye(matrices.shape[1])
+    safe = np.where(sound[:, None, None], matrices, unit)
     sound &= np.linalg.det(safe) > 0.0
-    out = np.linalg.inv(np.where(sound[:, None, None], safe, np.eye(3)))
+    out = np.linalg.inv(np.where(sound[:, None, None], safe, unit))
     out[~sound] = np.nan
     return out

@@ -11,7 +11,7 @@ from . import branches
 from .combine import Combinations
 from .descriptor import Node
 from .names import PHOTON, conjugate
-from .pointing import Flight, Origins, best_vertex, flight, impact, primary_vertices
+from .pointing import Flight, Origins, best_vertex, flight, impact
 from .prongs import Composite
 from .reconstruct import Reconstructed
 from .request import DecayRequest
@@ -71,8 +71,7 @@ class Filler:
         if kind == "track":
             columns = self.batch.track
             line = self.fitted.lines[node.branch]
-            pv = best_vertex(line, self.combos.event, self.batch)
-            origin = primary_vertices(self.batch["reco_vertex"], pv)
+            origin = best_vertex(line, self.fitted.vertices)
             values["ip"], values["ip_chi2"] = impact(line, origin)
             # What the mass of an electron or kaon would be by rounding is not of interest.
             values["mass"] = line.state[:, 5]
@@ -118,8 +117,7 @@ class Filler:
     def from_primary(self, found: Composite) -> tuple[Flight, Columns]:
         """Flight from the best primary vertex."""
         line = found.as_prongs()
-        pv = best_vertex(line, self.combos.event, self.batch)
-        origin = primary_vertices(self.batch["reco_vertex"], pv)
+        origin = best_vertex(line, self.fitted.vertices)
         # Without a vertex of its own there is no way that could be measured.
         unknown = np.where(found.n_dof > 0, 0.0, np.nan)
         flown = Flight._make(a + unknown for a in flight(found, origin))

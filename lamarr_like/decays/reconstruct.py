@@ -6,17 +6,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats, Ints
+from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch
 from ..io.generators.beam import SIGMA_XY, SIGMA_Z
+from ..schema import TRACK_TYPES
 from .combine import Combinations
 from .descriptor import Node
+from .fringe import POLARITY, at_vertex
 from .names import PHOTON
 from .neutrals import Momenta, add, photon_momenta, pi0_momenta
-from .pointing import best_vertex, primary_vertices
+from .pointing import Choices, best_vertex, choices, primary_vertices
 from .prongs import Composite, Prongs, four_momenta, stack, track_prongs
+from .refit import VELO_TRACKS, without
 from .request import DecayRequest
-from .vertexfit import VertexFit, fit_vertices, no_fit
+from .vertexfit import VertexFit, fit_vertices, no_fit, replaced
+
+_TIMES = 2
+"""Fits with the lines of downstream tracks at the vertex before."""
+_DOWNSTREAM = TRACK_TYPES["downstream"]
 
 
 class Reconstructed(NamedTuple):
@@ -26,12 +33,14 @@ class Reconstructed(NamedTuple):
         composites: what decays, by branch name.
         momenta: px, py, pz, E [MeV] of the leaves at the vertex they come from, by branch name.
         lines: the lines of tracks as measured, by branch name.
+        vertices: primary vertices of their events, without these tracks.
         good: whether every vertex that can be fitted was, shape ``(n,)``.
     """
 
     composites: dict[str, Composite]
     momenta: dict[str, Floats]
     lines: dict[str, Prongs]
+    vertices: Choices
     good: np.ndarray
 
 
@@ -43,25 +52,33 @@ class _Members(NamedTuple):
     neutral: list[Node]
 
 
-def reconstruct(batch: EventBatch, request: DecayRequest, combos: Combinations) -> Reconstructed:
+def reconstruct(
+    batch: EventBatch, request: DecayRequest, combos: Combinations, polarity: int = POLARITY
+) -> Reconstructed:
     """Fit candidates.
 
     Args:
         batch: the events they come from.
         request: the decay.
         combos: their tracks and clusters.
+        polarity: sign of the field along y.
     """
-    return _Fitter(batch, request, combos).run()
+    return _Fitter(batch, request, combos, polarity).run()
 
 
 class _Fitter:
-    def __init__(self, batch: EventBatch, request: DecayRequest, combos: Combinations) -> None:
+    def __init__(
+        self, batch: EventBatch, request: DecayRequest, combos: Combinations, polarity: int
+    ) -> None:
         self.batch = batch
+        self.polarity = polarity
         self.request = request
         self.event = combos.event
         leaves = request.decay.leaves
         self.rows = {leaf.branch: combos.rows[:, k] for k, leaf in enumerate(leaves)}
-        self.out = Reconstructed({}, {}, {}, np.ones(len(combos.event), dtype=bool))
+        vertices = choices(batch["reco_vertex"], combos.event)
+        good = np.ones(len(combos.event), dtype=bool)
+        self.out = Reconstructed({}, {}, {}, vertices, good)
 
     def run(self) -> Reconstructed:
         """Fit the tree from the far ends to the head."""
@@ -70,6 +87,7 @@ class _Fitter:
                 rows = self.rows[leaf.branch][:, 0]
                 hypothesis = self.request.hypothesis(leaf)
                 self.out.lines[leaf.branch] = track_prongs(self.batch.track, rows, hypothesis)
+        self.out = self.out._replace(vertices=self.vertices_of_others())
         head = self.request.decay.head
         self.flying(head)
         ordered = {n.branch: self.out.composites[n.branch] for n in head.composites()}
@@ -111,20 +129,65 @@ class _Fitter:
         """The fit of what meets in a vertex, or a stand-in where fewer than two lines do."""
         n = len(self.event)
         if len(members.prongs) > 1:
-            fit = fit_vertices(stack(members.prongs))
+            fit = self.refined(fit_vertices(stack(members.prongs)), members)
             self.out.good[~fit.converged] = False
             return fit
         if members.prongs:
             lines = stack(members.prongs)
-            rows = best_vertex(members.prongs[0], self.event, self.batch)
+            origin = best_vertex(members.prongs[0], self.out.vertices)
         else:
             lines = Prongs(np.zeros((n, 0, 6)), np.zeros((n, 0)), np.zeros((n, 0, 6, 6)))
-            rows = self.largest_vertex()
-        origin = primary_vertices(self.batch["reco_vertex"], rows)
-        position = np.where((rows < 0)[:, None], 0.0, origin.position)
+            origin = primary_vertices(self.batch["reco_vertex"], self.largest_vertex())
+        none = np.isnan(origin.position[:, 0])
+        position = np.where(none[:, None], 0.0, origin.position)
         spot = np.diag(np.square([SIGMA_XY, SIGMA_XY, SIGMA_Z]))
-        covariance = np.where((rows < 0)[:, None, None], spot, origin.covariance)
+        covariance = np.where(none[:, None, None], spot, origin.covariance)
         return no_fit(lines, position, covariance)
+
+    def refined(self, fit: VertexFit, members: _Members) -> VertexFit:
+        """The fit again where downstream tracks are in it, with their lines at the vertex."""
+        flags = {
+            name: self.kind(name) == _DOWNSTREAM for name in members.names if name in self.rows
+        }
+        if not flags:
+            return fit
+        rows = np.flatnonzero(np.any(list(flags.values()), axis=0) & fit.converged)
+        if len(rows) == 0:
+            return fit
+        z = fit.position[rows, 2]
+        for _ in range(_TIMES):
+            lines = []
+            for name, prong in zip(members.names, members.prongs, strict=True):
+                line = prong.take(rows)
+                if name in flags:
+                    line = self.bent(name, line, flags[name][rows], rows, z)
+                lines.append(line)
+            again = fit_vertices(stack(lines))
+            z = np.where(again.converged, again.position[:, 2], z)
+        return replaced(fit, rows, again)
+
+    def bent(self, name: str, line: Prongs, down: Mask, rows: Ints, z: Floats) -> Prongs:
+        """Lines of which some are those of downstream tracks, at z."""
+        charge = self.batch.track["charge"][self.rows[name][rows, 0]].astype(np.float64)
+        moved = at_vertex(line, charge, z, self.polarity)
+        return Prongs(
+            np.where(down[:, None], moved.state, line.state),
+            np.where(down, moved.z, line.z),
+            np.where(down[:, None, None], moved.covariance, line.covariance),
+        )
+
+    def kind(self, name: str) -> Ints:
+        """Type of the track of a leaf."""
+        kind: Ints = self.batch.track["track_type"][self.rows[name][:, 0]]
+        return kind
+
+    def vertices_of_others(self) -> Choices:
+        """Primary vertices without the tracks of the candidates; those of the VELO are in them."""
+        used = []
+        for name, line in self.out.lines.items():
+            in_velo = np.isin(self.kind(name), VELO_TRACKS)
+            used.append(line._replace(state=np.where(in_velo[:, None], line.state, np.nan)))
+        return without(self.out.vertices, used)
 
     def largest_vertex(self) -> Ints:
         """Row of the primary vertex with the most tracks, -1 for none."""

@@ -99,6 +99,22 @@ def joint_covariance(position: Floats, lever: Floats, spread: Floats) -> Floats:
     return joint
 
 
+def replaced(fit: VertexFit, rows: Ints, part: VertexFit) -> VertexFit:
+    """A fit of ``n`` candidates in which some have the results of another.
+
+    Args:
+        fit: of all, leading shape ``(n,)``.
+        rows: those to replace, shape ``(m,)``.
+        part: theirs, leading shape ``(m,)``.
+    """
+    whole = fit._asdict()
+    for name, values in part._asdict().items():
+        if name != "n_dof":
+            whole[name] = whole[name].copy()
+            whole[name][rows] = values
+    return VertexFit(**whole)
+
+
 class _System(NamedTuple):
     """chi2 and its expansion about a position, shape ``(n, ...)``."""
 

@@ -13,7 +13,8 @@ from ..events import EventBatch, Table
 from ..files.output import RootOutput
 from ..files.scratch import unwritable
 from . import branches
-from .candidates import POLARITY, check_names, make_candidates, make_generated
+from .candidates import check_names, make_candidates, make_generated
+from .fringe import POLARITY
 from .request import DecayRequest
 from .truth import Truth
 

@@ -48,6 +48,7 @@ class Detector(NamedTuple):
 
     velo_r_min: float
     velo_r_max: float
+    velo_support_r: float
     velo_pitch_inner: float
     velo_pitch_outer: float
     velo_resolution: float
@@ -75,9 +76,11 @@ class Detector(NamedTuple):
     pipe_angle: float
     pipe_least: float
     scattering_tail: float
-    scattering_tail_scale: float
+    scattering_tail_range: tuple[float, ...]
     interaction_per_x0: float
+    pipe_interaction_per_x0: float
     interaction_of: tuple[float, ...]
+    interaction_fall: tuple[float, ...]
     elastic_share: float
     elastic_kick: float
     ionisation_per_x0: float

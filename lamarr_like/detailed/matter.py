@@ -1,8 +1,9 @@
 """What matter and time do to particles: scattering, losses, conversions, interactions, decays.
 
-Multiple scattering follows Highland's formula as in Lynch and Dahl, NIM B58 (1991) 6, with a tail
-of single large-angle scatters; electrons lose by Bethe and Heitler, -ln(E'/E) ~ Gamma(t / ln 2).
-Hadrons interact, or scatter elastically off nuclei by angles of some 200 MeV / p.
+Multiple scattering follows Highland's formula as in Lynch and Dahl, NIM B58 (1991) 6, with the tail
+of single scatters off nuclei of Moliere's theory (Bethe, Phys. Rev. 89 (1953) 1256); electrons lose
+by Bethe and Heitler, -ln(E'/E) ~ Gamma(t / ln 2).  Hadrons interact, or scatter elastically off
+nuclei by angles of some 200 MeV / p.
 Secondaries go on a stack, one row each: the fields of `Particle` in their order.
 """
 
@@ -59,7 +60,7 @@ _SHARE_PI0 = 1.0 / 3.0  # isospin
 _SHARE_PION = 0.85  # of the charged ones; the others are protons
 _LEAST_PRODUCT_COS = 0.2  # products that fly farther from the beam axis are given up
 
-_VELO_MARGIN = 1.2  # supports beside the sensors reach to sqrt(1.2) of their radius (chosen)
+_REFERENCE_P, _LEAST_P = 30e3, 2e3  # MeV, at which cross-sections are given; below they stay
 
 
 class Particle(NamedTuple):
@@ -101,14 +102,38 @@ def mean_loss(p, mass, path, det):  # type: ignore[no-untyped-def]
 @inner
 def _deflect(tx, ty, sigma, state):  # type: ignore[no-untyped-def]
     """Kick a direction by two normal angles in the plane across it."""
+    return _kicked(tx, ty, sigma * normal(state), sigma * normal(state))
+
+
+@inner
+def _kicked(tx, ty, a, b):  # type: ignore[no-untyped-def]
+    """Slopes after two angles in the plane across a direction."""
     norm = math.sqrt(1.0 + tx * tx + ty * ty)
-    a, b = sigma * normal(state), sigma * normal(state)
     t = math.sqrt(tx * tx + ty * ty)
     if t < _SMALL_SLOPE:
         return tx + a, ty + b
     # Radial slope moves by (1 + t^2) a, the tangential one by sqrt(1 + t^2) b.
     radial, tangential = a * norm * norm, b * norm
     return tx + (tx * radial - ty * tangential) / t, ty + (ty * radial + tx * tangential) / t
+
+
+@inner
+def _scattered_once(tx, ty, p, mass, path, det, state):  # type: ignore[no-untyped-def]
+    """Kick a direction by one scatter off a nucleus, if there is one beyond the core.
+
+    Above an angle theta there are chi_c^2 / theta^2 scatters in the mean, with chi_c^2 the
+    characteristic angle of Rutherford's law, between the core of multiple scattering and the
+    momentum that a nucleus can take as a whole.
+    """
+    least, most = det.scattering_tail_range
+    beyond = det.scattering_tail * path / (least * least)
+    if uniform(state) > -math.expm1(-beyond):
+        return tx, ty
+    ratio = (least / most) ** 2
+    transfer = least / math.sqrt(1.0 - uniform(state) * (1.0 - ratio))
+    theta = transfer * math.sqrt(p * p + mass * mass) / (p * p)
+    phi = 2.0 * math.pi * uniform(state)
+    return _kicked(tx, ty, theta * math.cos(phi), theta * math.sin(phi))
 
 
 @inner
@@ -226,10 +251,8 @@ def cross_sheet(tx, ty, p, species, path, det, state):  # type: ignore[no-untype
         tx, ty, p behind it; p = 0 if it stops.
     """
     mass = MASS[species]
-    sigma = highland(p, mass, path)
-    if uniform(state) < det.scattering_tail:
-        sigma *= det.scattering_tail_scale
-    tx, ty = _deflect(tx, ty, sigma, state)
+    tx, ty = _deflect(tx, ty, highland(p, mass, path), state)
+    tx, ty = _scattered_once(tx, ty, p, mass, path, det, state)
     energy = math.sqrt(p * p + mass * mass)
     energy -= mean_loss(p, mass, path, det) * (_LOSS_LEAST + _LOSS_TAIL * exponential(state))
     if species == ELECTRON:
@@ -241,16 +264,13 @@ def cross_sheet(tx, ty, p, species, path, det, state):  # type: ignore[no-untype
 
 @inner
 def material_on_path(kind, x0, x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
-    """Radiation lengths met at a plane; none in the beam pipe and beside the VELO sensors.
+    """Radiation lengths met at a plane; none in the beam pipe and beside the VELO modules.
 
     The wall of the conical pipe is met at the difference of its angle and that of the particle.
     """
     r2 = x * x + y * y
     if kind == VELO:
-        if (
-            r2 < det.velo_r_min * det.velo_r_min
-            or r2 > _VELO_MARGIN * det.velo_r_max * det.velo_r_max
-        ):
+        if r2 < det.velo_r_min**2 or r2 > det.velo_support_r**2:
             return 0.0
     elif r2 < (det.beam_pipe_slope * z) ** 2:
         return 0.0
@@ -261,10 +281,15 @@ def material_on_path(kind, x0, x, y, z, tx, ty, det):  # type: ignore[no-untyped
 
 
 @inner
-def interaction_lengths(species, charge, path, det):  # type: ignore[no-untyped-def]
-    """Interaction lengths that a hadron meets in `path` radiation lengths."""
+def interaction_lengths(species, charge, p, path, kind, det):  # type: ignore[no-untyped-def]
+    """Interaction lengths that a hadron of momentum p meets in `path` radiation lengths of a plane.
+
+    Cross-sections fall with the momentum as powers; what holds at `_LEAST_P` holds below.
+    """
     index = 2 * (species - PION) + (1 if charge < 0.0 else 0)
-    return path * det.interaction_per_x0 * det.interaction_of[index]
+    per_x0 = det.pipe_interaction_per_x0 if kind == PIPE else det.interaction_per_x0
+    fall = (max(p, _LEAST_P) / _REFERENCE_P) ** -det.interaction_fall[index]
+    return path * per_x0 * det.interaction_of[index] * fall
 
 
 @inner
@@ -282,7 +307,7 @@ def _convert(stack, depth, photon, state):  # type: ignore[no-untyped-def]
 
 
 @inner
-def cross_plane(stack, depth, particle, path, det, state):  # type: ignore[no-untyped-def]
+def cross_plane(stack, depth, particle, path, kind, det, state):  # type: ignore[no-untyped-def]
     """All that the material of a plane does to a particle.
 
     Args:
@@ -290,6 +315,7 @@ def cross_plane(stack, depth, particle, path, det, state):  # type: ignore[no-un
         depth: rows of the stack in use.
         particle: the `Particle`.
         path: radiation lengths along its path.
+        kind: kind of the plane, a constant of `geometry`.
         det: `geometry.Detector`.
         state: random stream.
 
@@ -312,7 +338,7 @@ def cross_plane(stack, depth, particle, path, det, state):  # type: ignore[no-un
     if p < MIN_P:
         return depth, tx, ty, 0.0
     if species >= PION:
-        lengths = interaction_lengths(species, particle.charge, path, det)
+        lengths = interaction_lengths(species, particle.charge, p, path, kind, det)
         if uniform(state) < 1.0 - math.exp(-lengths):
             if generation < _MAX_GENERATION:
                 mother = Particle(x, y, z, tx, ty, p, species, particle.charge, generation)

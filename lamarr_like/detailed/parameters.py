@@ -33,13 +33,15 @@ class Parameters:
     velo_r_min: float = 9.8  # 8.2 [D]; beams off the middle and inner strips of no use (chosen:
     # distance of first hits, by the covariance of the 2016 parametrisation)
     velo_r_max: float = 42.0
+    velo_support_r: float = 65.0  # hybrids with the read-out chips about the sensors, taken as
+    # thick as these [D]; how far out they reach is chosen
     velo_pitch_inner: float = 0.038  # strip pitch at r_min and r_max
     velo_pitch_outer: float = 0.100
     velo_resolution: float = 0.28  # over pitch: 10-28 um with alignment (chosen: IP at high pT)
     velo_efficiency: float = 0.985
     velo_x0: float = 0.0108  # radiation lengths of one station: 2 x 0.3 mm silicon and support
     foil_radius: float = 6.6  # RF foil, 0.3 mm aluminium, corrugated, 5.5 to 8 mm [D]
-    foil_x0: float = 0.047  # chosen: IP slope against 1/pT; folds make many crossings
+    foil_x0: float = 0.052  # chosen: IP slope against 1/pT; folds make many crossings
     velo_exit_z: float = 790.0
     velo_exit_x0: float = 0.016  # 2 mm aluminium window [D]
 
@@ -79,8 +81,8 @@ class Parameters:
         (1500.0, 0.026),  # C4F10 and beam pipe
         (2050.0, 0.021),  # RICH1 mirror, carbon fibre
         (2165.0, 0.012),  # RICH1 exit
-        (4000.0, 0.025),  # air and beam-pipe supports in the magnet
-        (6000.0, 0.025),
+        (4000.0, 0.031),  # air and beam-pipe supports in the magnet
+        (6000.0, 0.031),
         (9500.0, 0.020),  # RICH2 entrance
         (10700.0, 0.020),  # CF4
         (11700.0, 0.110),  # RICH2 mirrors and exit
@@ -89,20 +91,26 @@ class Parameters:
     beam_pipe_slope: float = 0.0105  # particles below this angle stay in the pipe (10 mrad) [D]
     # the first section of the pipe is a cone of 25 mrad about the beam, 1 mm of beryllium [D]:
     # particles below that angle cross its wall at a grazing angle (flanges and bellows, and the
-    # rounding off at the edge of the cone, chosen: efficiency at eta > 4.4)
+    # rounding off at the edge of the cone, chosen: efficiency at eta > 4)
     pipe_z: float = 1350.0
-    pipe_angle: float = 0.026
-    pipe_x0: float = 0.0036  # of the wall at normal incidence
-    pipe_least: float = 0.006  # rad, least angle between particle and wall
+    pipe_angle: float = 0.0285
+    pipe_x0: float = 0.0044  # of the wall at normal incidence
+    pipe_least: float = 0.008  # rad, least angle between particle and wall
 
     # --- physics of matter [PDG]
-    scattering_tail: float = 0.03  # single large-angle scatters on top of Highland's core
-    scattering_tail_scale: float = 3.0
-    interaction_per_x0: float = 0.41  # nuclear interaction lengths of a pion per radiation length:
-    # silicon 0.2, carbon fibre and gas 0.4-0.5, beryllium 0.8 [PDG]; 20 % lambda up to RICH2 [D]
-    interaction_of: tuple[float, ...] = (1.0, 1.0, 0.75, 0.87, 1.0, 1.12)  # cross-sections of pi+,
-    # pi-, K+, K-, p, pbar over that of pions: kaons below, antiprotons above; protons, larger by a
-    # third in truth, taken as pions (chosen: the 2016 parametrisation has one for all hadrons)
+    scattering_tail: float = 25.0  # MeV^2, characteristic chi_c^2 p^2 beta^2 of a radiation length:
+    # 0.157 Z (Z + 1) X0 / A, 23 in carbon, 26 in silicon (Bethe, Phys. Rev. 89 (1953) 1256)
+    scattering_tail_range: tuple[float, float] = (12.0, 100.0)  # MeV / beta: three widths of the
+    # core in a tenth of a radiation length; momentum transfer where light nuclei stop being points
+    interaction_per_x0: float = 0.29  # nuclear interaction lengths of a pion per radiation length:
+    # silicon 0.16, aluminium 0.18, air 0.30, carbon 0.36, plastic 0.39 [PDG]; for protons 20 % of
+    # an interaction length up to RICH2, as in [D]
+    pipe_interaction_per_x0: float = 0.59  # beryllium [PDG]
+    # cross-sections of pi+, pi-, K+, K-, p, pbar on nuclei over that of pions at 30 GeV, and their
+    # powers of the momentum: those on protons [PDG] to the power of 0.67, which takes pions to
+    # protons on carbon (117.8 and 85.8 g/cm^2 [PDG])
+    interaction_of: tuple[float, ...] = (1.0, 1.0, 0.84, 0.90, 1.37, 1.50)
+    interaction_fall: tuple[float, ...] = (0.07, 0.07, -0.02, 0.09, 0.03, 0.15)
     elastic_share: float = 0.45  # elastic and quasi-elastic over inelastic cross-section (chosen:
     # losses at low against high momentum)
     elastic_kick: float = 140.0  # MeV, transverse in each projection: slopes of 25-50 / GeV^2
@@ -111,8 +119,9 @@ class Parameters:
     # --- pattern recognition (chosen so that the published efficiencies come out)
     velo_min_stations: int = 3
     velo_found: float = 0.995
-    forward_found: float = 0.99
-    forward_low_p: float = 330.0  # MeV: share lost is about this over p, windows end somewhere
+    forward_found: float = 0.985
+    forward_low_p: float = 1100.0  # MeV: share lost is about the square of this over p, as windows
+    # end somewhere and deflections grow
     # windows of the direction at T2 and of y [mm] there about the path that VELO and x give:
     # constant, and MeV, mm MeV over p as scattering goes
     forward_window_tx: tuple[float, float] = (2.2e-3, 40.0)
@@ -122,7 +131,7 @@ class Parameters:
     upstream_high_p: float = 40e3  # MeV: TT alone cannot tell the momentum of stiff tracks
     downstream_found: float = 0.65
     downstream_low_p: float = 1500.0
-    occupancy_loss: float = 0.02  # efficiency lost per 100 VELO segments
+    occupancy_loss: float = 0.015  # efficiency lost per 100 VELO segments
     chi2_max: float = 4.0  # chi2 per degree of freedom [P: < 4 in the best-track selection]
     ghost_window_y: float = 210.0  # mm at T2 between a VELO line and a T segment
     ghost_window_x: float = 210.0  # mm between their straight lines in the middle of the magnet

@@ -127,7 +127,7 @@ def _forward(sim: Simulated, rows: Ints, par: Parameters) -> Floats:
     inverse_p = np.abs(off[:, 2])
     pairs = ((off[:, 0], par.forward_window_tx), (off[:, 1], par.forward_window_y))
     miss = sum((d / (constant + slope * inverse_p)) ** 2 for d, (constant, slope) in pairs)
-    result: Floats = np.exp(-0.5 * miss) / (1.0 + par.forward_low_p * inverse_p)
+    result: Floats = np.exp(-0.5 * miss) / (1.0 + (par.forward_low_p * inverse_p) ** 2)
     return np.where(np.isfinite(result), result, 0.0)
 
 

@@ -19,6 +19,7 @@ from .matter import MIN_P, NEVER, Particle, cross_plane, decay_point, decayed, m
 from .parameters import Parameters
 from .sensors import Hits, measure
 
+_PASSIVE = geometry.PASSIVE
 _RICH1, _RICH2, _SPD = geometry.RICH1, geometry.RICH2, geometry.SPD
 _FIRST_T2 = geometry.FIRST_T + 8
 _N_MEAS = geometry.N_MEASUREMENTS
@@ -131,7 +132,9 @@ def _fly(k, stack, depth, spectrometer, out, state):  # type: ignore[no-untyped-
                 outside_foil = True
                 x, y, z = x + tx * dz, y + ty * dz, z + dz
                 at_foil = Particle(x, y, z, tx, ty, p, species, charge, generation)
-                depth, tx, ty, p = cross_plane(stack, depth, at_foil, det.foil_x0, det, state)
+                depth, tx, ty, p = cross_plane(
+                    stack, depth, at_foil, det.foil_x0, _PASSIVE, det, state
+                )
         if p < MIN_P:
             break
         x, y, tx, ty = propagate(x, y, tx, ty, charge / p, z, z_plane, magnet)
@@ -149,7 +152,7 @@ def _fly(k, stack, depth, spectrometer, out, state):  # type: ignore[no-untyped-
             _record(k, j, here, spectrometer, out, state)
         path = material_on_path(kind, planes.x0[j], x, y, z, tx, ty, det)
         if path > 0.0:
-            depth, tx, ty, p = cross_plane(stack, depth, here, path, det, state)
+            depth, tx, ty, p = cross_plane(stack, depth, here, path, kind, det, state)
             if p < MIN_P:
                 break
     out.end_z[k] = min(out.end_z[k], z)

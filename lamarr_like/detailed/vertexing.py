@@ -26,6 +26,11 @@ _MAX_RADIUS = 0.4  # mm from the z axis, several times the beam size
 _MAX_VERTICES = 32
 _MAX_DISTANCE = 20.0  # mm in z, of tracks that are tried in a vertex (chosen)
 _SEED_RADIUS = 1.0  # mm, closest to the axis, of tracks that can be a seed (chosen)
+_REMOVED = 25.0  # chi2 below which a track is taken by a vertex and free for no other
+_SEPARATION, _SEPARATION_OF_FEW = 25.0, 91.0  # least chi2 of the distance in z of two vertices, and
+# the same where the second has fewer tracks than
+_FEW = 7
+# (options of LHCb's PVOfflineTool and LSAdaptPV3DFitter, which "protect secondary vertices of B")
 _SEED_WIDTH = 0.1  # mm, added to the error in z of a track, for the length of a seed (chosen)
 
 
@@ -135,6 +140,16 @@ def _best_seed(states, sigma, usable):  # type: ignore[no-untyped-def]
     return best
 
 
+@inner
+def _is_separate(v, cov, used, position, covariance, made):  # type: ignore[no-untyped-def]
+    """Whether a vertex is far enough in z from those made before, in units of the errors."""
+    least = _SEPARATION_OF_FEW if used < _FEW else _SEPARATION
+    for i in range(made):
+        if (v[2] - position[i, 2]) ** 2 < least * (cov[2, 2] + covariance[i, 2, 2]):
+            return False
+    return True
+
+
 @kernel
 def _find(states, covs, min_tracks):  # type: ignore[no-untyped-def]
     """The fields of `Vertices`, for the arguments of `find_vertices`."""
@@ -159,13 +174,15 @@ def _find(states, covs, min_tracks):  # type: ignore[no-untyped-def]
         if best < 0:
             break
         used = _fit(states, covs, free, states[best, 2], v, c)
-        if not (used >= min_tracks and v[0] ** 2 + v[1] ** 2 < _MAX_RADIUS**2):
+        found = used >= min_tracks and v[0] ** 2 + v[1] ** 2 < _MAX_RADIUS**2
+        if not (found and _is_separate(v, c, used, position, covariance, made)):
             usable[best] = False
             continue
         for i in range(n):
-            if free[i] and _chi2(states[i], covs[i], v) < ANNEALING[-1]:
+            chi2 = _chi2(states[i], covs[i], v) if free[i] else _REMOVED
+            if chi2 < _REMOVED:
                 free[i] = usable[i] = False
-                owner[i] = made
+                owner[i] = made if chi2 < ANNEALING[-1] else -1
         free[best] = usable[best] = False
         for i in range(3):
             position[made, i] = v[i]

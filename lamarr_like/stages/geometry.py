@@ -20,6 +20,17 @@ VELO_STATIONS = np.array([*np.arange(-175.0, 276.0, 30.0), 435.0, 585.0, 635.0, 
 VELO_PITCH = (0.038, 0.100)
 """Strip pitch at the inner and outer radius."""
 
+FOIL_RADIUS, FOIL_X0 = 6.6, 0.045
+"""Radius and radiation lengths of the RF foil; 0.047 in the detailed simulation, tuned later: for
+models, which learn residuals in units of an ideal fit with these numbers, that means nothing."""
+MATTER_BEFORE_TT = (
+    *((2165.0, 0.012), (2050.0, 0.021), (1500.0, 0.026)),
+    *((1000.0, 0.017), (790.0, 0.016)),
+)
+"""z and radiation lengths of sheets before the TT: RICH 1 and the exit window of the VELO."""
+
+TT_START = 2330.0
+"""First layer of the TT."""
 TT_Z = 2450.0
 """Plane at which tracks are put in the TT.  The middle of its layers in the detailed simulation is
 2485: a feature of straight lines, for which the difference of 35 mm means nothing."""

@@ -15,6 +15,8 @@ from lamarr_like.detailed.parameters import DEFAULT
 CALM = replace(
     DEFAULT, scattering_tail=0.0, ionisation_per_x0=0.0, interaction_per_x0=0.0, outlier_fraction=0
 )
+LEVEL = (0.0,) * 6
+"""Powers of cross-sections that do not depend on the momentum."""
 HADRONS = (
     *((matter.PION, 1.0), (matter.PION, -1.0), (matter.KAON, 1.0), (matter.KAON, -1.0)),
     *((matter.PROTON, 1.0), (matter.PROTON, -1.0)),
@@ -137,7 +139,7 @@ def test_photons_convert_in_seven_ninths_of_a_radiation_length():
 
 
 def test_hadrons_interact_and_leptons_do_not():
-    par = replace(CALM, interaction_per_x0=0.33)
+    par = replace(CALM, interaction_per_x0=0.33, interaction_fall=LEVEL)
     t = 0.5
     expected = 1.0 - np.exp(-t * np.sqrt(1.01) * 0.33 * par.interaction_of[4])
     sim = follow(matter.PROTON, 5000, p=50_000.0, par=par, planes=sheet(t), charge=1.0)
@@ -150,12 +152,52 @@ def test_hadrons_interact_and_leptons_do_not():
     assert (sim.end_z == 12_300.0).all()
 
 
+def test_cross_sections_fall_with_the_momentum_and_the_pipe_is_beryllium():
+    det = geometry.detector(DEFAULT)
+
+    def lengths(p, kind=geometry.PASSIVE, species=matter.PION):
+        return matter.interaction_lengths(species, 1.0, p, 1.0, kind, det)
+
+    assert lengths(30e3) == pytest.approx(DEFAULT.interaction_per_x0)
+    fall = DEFAULT.interaction_fall[0]
+    assert lengths(4e3) / lengths(30e3) == pytest.approx((30.0 / 4.0) ** fall)
+    assert lengths(100.0) == lengths(2e3)
+    assert lengths(30e3, geometry.PIPE) == pytest.approx(DEFAULT.pipe_interaction_per_x0)
+    # Interaction lengths of pions and protons in carbon, 117.8 and 85.8 g/cm^2 [PDG].
+    ratio = lengths(30e3, species=matter.PROTON) / lengths(30e3)
+    assert ratio == pytest.approx(117.8 / 85.8, rel=0.02)
+
+
+@pytest.mark.parametrize("p", [2e3, 5e4])
+def test_single_scatters_make_the_tail_of_rutherford(p):
+    n, t = 40_000, 0.2
+    par = replace(CALM, scattering_tail=DEFAULT.scattering_tail)
+    beta = p / np.hypot(p, matter.MASS[matter.MUON])
+    rng = np.random.default_rng(3)
+    state = rng.integers(1, 2**63, 1).astype(np.uint64)
+    kicks = _single_scatters(n, p, t, geometry.detector(par), state)
+    far = np.hypot(*kicks.T) * p * beta
+    least, most = par.scattering_tail_range
+    assert far[far > 0.0].min() >= 0.999 * least
+    assert far.max() <= 1.001 * most
+    for angle in (15.0, 25.0, 50.0):  # MeV / p beta
+        expected = n * par.scattering_tail * t * (angle**-2 - most**-2)
+        assert (far > angle).sum() == pytest.approx(expected, abs=4 * np.sqrt(expected))
+
+
+def _single_scatters(n, p, t, det, state):
+    mass = matter.MASS[matter.MUON]
+    return np.array([matter._scattered_once(0.0, 0.0, p, mass, t, det, state) for _ in range(n)])
+
+
 @pytest.mark.parametrize("index", range(6))
 def test_interaction_length_by_species(index):
     species, charge = HADRONS[index]
     sections = [0.1] * 6
     sections[index] = 1.0
-    par = replace(CALM, interaction_per_x0=0.5, interaction_of=tuple(sections))
+    par = replace(
+        CALM, interaction_per_x0=0.5, interaction_of=tuple(sections), interaction_fall=LEVEL
+    )
     sim = follow(species, 3000, p=1e5, par=par, planes=sheet(1.0), charge=charge)
     expected = 1.0 - np.exp(-0.5 * np.sqrt(1.01))
     stopped = (sim.end_z[sim.generation == 0] == 100.0).mean()

@@ -8,31 +8,7 @@ import pytest
 from lamarr_like.detailed.figures import core_width
 from lamarr_like.detailed.parameters import DEFAULT
 from lamarr_like.detailed.vertexing import VertexTracks, find_vertices, vertex_table
-
-SIGMA = np.array([0.03, 0.03, 5e-4, 5e-4])
-
-
-def toy(rng, n, vertex):
-    """Tracks from a vertex, measured 30 mm behind it; states and covariances."""
-    slope, phi = rng.uniform(0.02, 0.25, n), rng.uniform(0, 2 * np.pi, n)
-    t = np.stack([slope * np.cos(phi), slope * np.sin(phi)])
-    noise = rng.normal(size=(4, n)) * SIGMA[:, None]
-    z = vertex[2] + 30.0
-    states = np.zeros((n, 6))
-    states[:, 0] = vertex[0] + t[0] * 30.0 + noise[0]
-    states[:, 1] = vertex[1] + t[1] * 30.0 + noise[1]
-    states[:, 3], states[:, 4] = t[0] + noise[2], t[1] + noise[3]
-    covariance = np.zeros((n, 5, 5))
-    covariance[:, range(4), range(4)] = SIGMA**2
-    covariance[:, 4, 4] = 1e-12
-    # To the point closest to the z axis, where the reconstruction gives its states.
-    t, x = states[:, 3:5], states[:, :2]
-    dz = -(x * t).sum(axis=1) / (t**2).sum(axis=1)
-    states[:, :2] += t * dz[:, None]
-    states[:, 2] = z + dz
-    carry = np.tile(np.eye(5), (n, 1, 1))
-    carry[:, 0, 2] = carry[:, 1, 3] = dz
-    return states, carry @ covariance @ carry.transpose(0, 2, 1)
+from tests.samples.vertex_toys import vertex_tracks as toy
 
 
 def test_unbiased_with_normal_pulls():
@@ -116,3 +92,16 @@ def test_table_links_to_the_collision_of_most_tracks():
     assert table["mc_pv_id"][2] == -1
     assert table["pv_id"].tolist() == [0, 1, 0]
     assert (table["sigma_z"] > table["sigma_x"]).all()
+
+
+def test_a_second_vertex_near_the_first_is_not_made():
+    rng = np.random.default_rng(7)
+
+    def found(few, gap):
+        parts = [toy(rng, 30, (0.0, 0.0, 0.0)), toy(rng, few, (0.25, 0.2, gap))]
+        states, covariance = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return np.mean([len(find_vertices(states, covariance, DEFAULT).n_tracks)])
+
+    # Decays of a b hadron make one; what is a few millimetres away is a collision of its own.
+    assert np.mean([found(5, 1.0) for _ in range(30)]) == 1.0
+    assert np.mean([found(20, 8.0) for _ in range(30)]) > 1.9

@@ -8,6 +8,7 @@ other, and that the reason beside the constant in `lamarr_like.stages` has to ho
 import numpy as np
 import pytest
 
+from lamarr_like.decays import fringe
 from lamarr_like.detailed import field, matter, muon, parameters, trackfit, vertexing
 from lamarr_like.detailed.calorimeter import cells
 from lamarr_like.detailed.geometry import TT, build_planes
@@ -60,14 +61,16 @@ EQUAL = {
         (assumed.MAGNET_Z, assumed.MAGNET_WIDTH),
         (PAR.magnet_centre, PAR.magnet_width),
     ),
+    "start of the field": (fringe.FIELD_START, field.FIELD_START),
+    "start of the TT": (assumed.TT_START, PAR.tt_z[0]),
     "field": (ideal_fit._KICK, field.KAPPA * 1e3 * PAR.bending_power),
-    "foil radius": (ideal_fit._FOIL_RADIUS, PAR.foil_radius),
+    "foil radius": (assumed.FOIL_RADIUS, PAR.foil_radius),
     "sheets in the magnet": (
         [ideal_fit._MAGNET_X0] * 2,
         [SHEETS[z] for z in ideal_fit._MAGNET_SHEETS],
     ),
     "sheets before the TT": (
-        sorted(ideal_fit._BEFORE_TT),
+        sorted(assumed.MATTER_BEFORE_TT),
         sorted(
             [(z, x0) for z, x0 in PAR.passive if z < PAR.tt_z[0]]
             + [(PAR.velo_exit_z, PAR.velo_exit_x0)]
@@ -116,7 +119,7 @@ EQUAL = {
 
 DIFFERENT = {
     "VELO error": (ideal_fit._VELO_ERROR, 0.275, PAR.velo_resolution, 0.28),
-    "foil material": (ideal_fit._FOIL_X0, 0.045, PAR.foil_x0, 0.047),
+    "foil material": (assumed.FOIL_X0, 0.045, PAR.foil_x0, 0.047),
     "kick": (assumed.KICK, 1199.16983, 1e3 * passage.CURVATURE * PAR.bending_power, 1199.169832),
     "middle of the TT": (assumed.TT_Z, 2450.0, sum(PAR.tt_z) / 4.0, 2485.0),
     "last T layer": (assumed.T3_Z, 9400.0, PAR.t_centres[2] + PAR.t_layer_dz[-1], 9480.0),

@@ -20,9 +20,12 @@ from ...physics.particles import MASSES
 from ...physics.passage import CURVATURE, HIGHLAND, HIGHLAND_PATH
 from ...schema import TRACK_TYPES
 from ..geometry import (
+    FOIL_RADIUS,
+    FOIL_X0,
     INNER_TRACKER,
     MAGNET_WIDTH,
     MAGNET_Z,
+    MATTER_BEFORE_TT,
     T_HALF,
     T_STATION_Z,
     VELO_INNER,
@@ -49,14 +52,9 @@ _VELO_ERROR, _VELO_X0 = 0.275, 0.0108
 """Error of a VELO hit over the pitch of its strips, radiation lengths of a station.  The detailed
 simulation has 0.28: it was tuned later, and models learn residuals in units of this filter, for
 which two per cent mean nothing.  To change it means to train them again."""
-_FOIL_RADIUS, _FOIL_X0 = 6.6, 0.045
-"""Radius [mm] and radiation lengths of the RF foil; 0.047 in the detailed simulation, tuned later,
-as the error above."""
 _MAGNET_SHEETS = (6000.0, 4000.0)
 _MAGNET_X0 = 0.025
 """z [mm] of air and supports on either side of the centre of the magnet, radiation lengths each."""
-_BEFORE_TT = ((2165.0, 0.012), (2050.0, 0.021), (1500.0, 0.026), (1000.0, 0.017), (790.0, 0.016))
-"""z [mm] and radiation lengths: RICH 1, VELO exit window."""
 _PIPE = (1350.0, 0.0036, 0.026, 0.006)
 """Cone of the beam pipe: z [mm], radiation lengths of its wall, its angle, the least one to it."""
 _PIPE_SLOPE = 0.0105
@@ -214,18 +212,18 @@ def _filtered(track: Columns) -> Floats:
     f.bend(_FRINGE_Z, _field_before(_TT_LAYERS[-1][0]))
     z_pipe, wall, cone, least = _PIPE
     angle = cone - np.sqrt(f.slope2)
-    for z, x0 in _BEFORE_TT:
+    for z, x0 in MATTER_BEFORE_TT:
         if z < z_pipe < f.z:
             f.drift(z_pipe)
             f.scatter(wall / np.maximum(angle, least) / f.norm * (angle > 0.0) * f.open)
         f.drift(z)
         f.scatter(x0 * f.open)
     _velo(f, track["vz"], has_velo)
-    to_foil = np.sqrt(np.maximum(_FOIL_RADIUS**2 - f.d**2, 0.0) / f.slope2)
+    to_foil = np.sqrt(np.maximum(FOIL_RADIUS**2 - f.d**2, 0.0) / f.slope2)
     # A line that passes outside of the foil, or is first seen before its closest point, meets none.
-    met = (np.abs(f.d) < _FOIL_RADIUS) & (f.zero_z + to_foil < f.z)
+    met = (np.abs(f.d) < FOIL_RADIUS) & (f.zero_z + to_foil < f.z)
     f.drift(np.where(met, f.zero_z + to_foil, f.z))
-    f.scatter(_FOIL_X0 / f.norm * met)
+    f.scatter(FOIL_X0 / f.norm * met)
     f.drift(f.zero_z)
     for i in range(5):
         f.c[i][i] = f.c[i][i] * (1.0 + _RIDGE)

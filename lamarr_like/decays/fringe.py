@@ -1,0 +1,124 @@
+"""Downstream tracks at their vertex: the fringe of the field, and matter that they did not cross.
+
+A downstream track is measured from the TT on.  Its state stands at the closest point to the beam,
+as those of all tracks: the fit carried it backward through the fringe of the dipole and all matter
+before the TT.  Where it was born in between, as most daughters of K_S with such tracks are, its
+line there is another one.  The field on the axis is a Gaussian B(z), beside it By = B - y^2 B'' / 2
+and Bz = y B'.  On the way from where it begins to z the slopes change, to first order in the bend,
+by::
+
+    dtx = k q/p n ([y^2 B' / 2] - (1 + tx^2) I),     dty = -k q/p n tx [y B]
+
+with [] the difference of end and begin, I the integral of B and n = sqrt(1 + tx^2 + ty^2); the
+position follows by integrating once more.  Scattering in the matter before the vertex is taken out
+of the covariance again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..arrays import Floats, Mask
+from ..physics.particles import MASSES
+from ..physics.passage import HIGHLAND, HIGHLAND_PATH
+from ..stages.geometry import (
+    FOIL_RADIUS,
+    FOIL_X0,
+    KICK,
+    MAGNET_WIDTH,
+    MAGNET_Z,
+    MATTER_BEFORE_TT,
+    TT_START,
+)
+from .prongs import Prongs
+
+POLARITY = -1
+"""Sign of the field of the shipped detector along y: magnet down."""
+
+FIELD_START = 700.0
+"""z [mm] before which states are on straight lines, as in the detailed simulation."""
+
+_PION_MASS = MASSES[211]
+_NORM = 1.0 / np.sqrt(2.0 * np.pi)
+
+
+def at_vertex(line: Prongs, charge: Floats, z: Floats, polarity: int) -> Prongs:
+    """Lines of downstream tracks at a vertex: their tangent there, in the plane of its z.
+
+    Args:
+        line: as measured, leading shape ``(n,)``.
+        charge: of the tracks, shape ``(n,)``.
+        z: of the vertices [mm], shape ``(n,)``; before the field and behind the start of the TT
+            the line is that at the border, NaN gives NaN.
+        polarity: sign of the field along y.
+    """
+    at = np.clip(z, FIELD_START, TT_START)
+    dz = at - line.z
+    state = line.state.copy()
+    state[:, :2] += dz[:, None] * state[:, 2:4]
+    bend = _bend(state, charge, at, polarity)
+    state[:, :4] += bend
+    carry = np.tile(np.eye(6), (len(z), 1, 1))
+    carry[:, 0, 2] = carry[:, 1, 3] = dz
+    carry[:, :4, 4] += bend / state[:, 4:5]
+    covariance = carry @ line.covariance @ carry.swapaxes(1, 2)
+    return Prongs(state, at, _without_matter(line, at, covariance))
+
+
+def _bend(state: Floats, charge: Floats, z: Floats, polarity: int) -> Floats:
+    """Changes of x, y, tx, ty by the field between its start and z, to first order."""
+    tx, ty, y = state[:, 2], state[:, 3], state[:, 1]
+    way = z - FIELD_START
+    u, start = ((a - MAGNET_Z) / MAGNET_WIDTH for a in (z, FIELD_START))
+    density, first = (_NORM * np.exp(-0.5 * a * a) for a in (u, start))
+    once = ndtr(u) - ndtr(start)
+    twice = MAGNET_WIDTH * (u * ndtr(u) + density - start * ndtr(start) - first)
+    twice -= way * ndtr(start)
+    early = y - way * ty
+    at, begin = ((h * b / MAGNET_WIDTH) for h, b in ((y, density), (early, first)))  # y By
+    falls, rose = ((-a * f * h / MAGNET_WIDTH) for a, f, h in ((u, at, y), (start, begin, early)))
+    moved = y * once - ty * twice  # integral of y By
+    change = 0.5 * (y * at - early * begin) - ty * moved - 0.5 * rose * way
+    turned = (0.5 * (falls - rose) - (1.0 + tx * tx) * once, tx * (begin - at))
+    shifted = (change - (1.0 + tx * tx) * twice, tx * (begin * way - moved))
+    scale = polarity * KICK * charge * state[:, 4] * np.sqrt(1.0 + tx * tx + ty * ty)
+    bend: Floats = scale[:, None] * np.stack([*shifted, *turned], axis=1)
+    return bend
+
+
+def _without_matter(line: Prongs, z: Floats, covariance: Floats) -> Floats:
+    """Covariances at z less the scattering in what lies before, where they stay positive."""
+    tx, ty, kappa = (line.state[:, i] for i in (2, 3, 4))
+    slope2 = tx * tx + ty * ty
+    norm2 = 1.0 + slope2
+    # The foil is met where the line leaves its radius, if it ever is inside.
+    depth = FOIL_RADIUS**2 - line.state[:, 0] ** 2 - line.state[:, 1] ** 2
+    leaves = line.z + np.sqrt(np.maximum(depth, 0.0) / np.maximum(slope2, 1e-12))
+    met = (depth > 0.0) & (leaves < FIELD_START)
+    layers = [(np.full(len(z), at), np.sqrt(norm2) * x0) for at, x0 in MATTER_BEFORE_TT]
+    layers.append((leaves, np.where(met, FOIL_X0, 0.0)))
+    noise = np.zeros((3, len(z)))
+    for at, path in layers:
+        lever = np.where(z > at, z - at, 0.0)
+        noise += np.where(z > at, path, 0.0) * np.stack([lever * lever, lever, np.ones(len(z))])
+    theta2 = (HIGHLAND * HIGHLAND_PATH * kappa) ** 2 * (1.0 + (_PION_MASS * kappa) ** 2)
+    noise *= theta2 * norm2
+    out = covariance.copy()
+    for a, b, factor in ((0, 0, 1.0 + tx * tx), (1, 1, 1.0 + ty * ty), (0, 1, tx * ty)):
+        for i, j, part in ((a, b, 0), (a, b + 2, 1), (a + 2, b, 1), (a + 2, b + 2, 2)):
+            out[:, i, j] -= factor * noise[part]
+            if a != b:
+                out[:, j, i] -= factor * noise[part]
+    positive = _is_positive(out[:, :5, :5])
+    return np.where(positive[:, None, None], out, covariance)
+
+
+def _is_positive(matrices: Floats) -> Mask:
+    """Whether matrices are positive definite, in units of their diagonals; shape ``(n,)``."""
+    diagonal = np.diagonal(matrices, axis1=1, axis2=2)
+    scale = np.sqrt(np.maximum(diagonal, 1e-30))
+    unit = matrices / scale[:, :, None] / scale[:, None, :]
+    sound: Mask = np.isfinite(unit).all(axis=(1, 2)) & np.asarray((diagonal > 0.0).all(axis=1))
+    least = np.linalg.eigvalsh(np.where(sound[:, None, None], unit, np.eye(unit.shape[1])))
+    return np.asarray(sound & (least[:, 0] > 1e-4))
