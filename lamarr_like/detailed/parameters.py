@@ -41,7 +41,7 @@ class Parameters:
     velo_efficiency: float = 0.985
     velo_x0: float = 0.0108  # radiation lengths of one station: 2 x 0.3 mm silicon and support
     foil_radius: float = 6.6  # RF foil, 0.3 mm aluminium, corrugated, 5.5 to 8 mm [D]
-    foil_x0: float = 0.052  # chosen: IP slope against 1/pT; folds make many crossings
+    foil_x0: float = 0.050  # chosen: IP slope against 1/pT; folds make many crossings
     velo_exit_z: float = 790.0
     velo_exit_x0: float = 0.016  # 2 mm aluminium window [D]
 
@@ -50,7 +50,7 @@ class Parameters:
     tt_half_x: float = 760.0
     tt_half_y: float = 650.0
     tt_hole: float = 38.0
-    tt_resolution: float = 0.075  # 0.053 [P] and alignment (chosen)
+    tt_resolution: float = 0.083  # 0.053 [P] and alignment (chosen: error of the slope in x)
     tt_efficiency: float = 0.985
     tt_x0: float = 0.011  # with cables and box
 
@@ -120,7 +120,7 @@ class Parameters:
     velo_min_stations: int = 3
     velo_found: float = 0.995
     forward_found: float = 0.985
-    forward_low_p: float = 1100.0  # MeV: share lost is about the square of this over p, as windows
+    forward_low_p: float = 1200.0  # MeV: share lost is about the square of this over p, as windows
     # end somewhere and deflections grow
     # windows of the direction at T2 and of y [mm] there about the path that VELO and x give:
     # constant, and MeV, mm MeV over p as scattering goes

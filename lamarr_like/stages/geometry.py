@@ -21,7 +21,7 @@ VELO_PITCH = (0.038, 0.100)
 """Strip pitch at the inner and outer radius."""
 
 FOIL_RADIUS, FOIL_X0 = 6.6, 0.045
-"""Radius and radiation lengths of the RF foil; 0.047 in the detailed simulation, tuned later: for
+"""Radius and radiation lengths of the RF foil; 0.050 in the detailed simulation, tuned later: for
 models, which learn residuals in units of an ideal fit with these numbers, that means nothing."""
 MATTER_BEFORE_TT = (
     *((2165.0, 0.012), (2050.0, 0.021), (1500.0, 0.026)),

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from velo_toys import vertex_tracks
 
 from lamarr_like.decays.pointing import Choices, Origins
 from lamarr_like.decays.prongs import Prongs
 from lamarr_like.decays.refit import without
 from lamarr_like.detailed.parameters import DEFAULT
 from lamarr_like.detailed.vertexing import find_vertices
-from tests.samples.vertex_toys import vertex_tracks
 
 TAKEN = 3
 

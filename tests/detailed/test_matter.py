@@ -170,7 +170,7 @@ def test_cross_sections_fall_with_the_momentum_and_the_pipe_is_beryllium():
 
 @pytest.mark.parametrize("p", [2e3, 5e4])
 def test_single_scatters_make_the_tail_of_rutherford(p):
-    n, t = 40_000, 0.2
+    n, t = 20_000, 0.4
     par = replace(CALM, scattering_tail=DEFAULT.scattering_tail)
     beta = p / np.hypot(p, matter.MASS[matter.MUON])
     rng = np.random.default_rng(3)

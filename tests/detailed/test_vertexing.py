@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from velo_toys import vertex_tracks as toy
 
 from lamarr_like.detailed.figures import core_width
 from lamarr_like.detailed.parameters import DEFAULT
 from lamarr_like.detailed.vertexing import VertexTracks, find_vertices, vertex_table
-from tests.samples.vertex_toys import vertex_tracks as toy
 
 
 def test_unbiased_with_normal_pulls():

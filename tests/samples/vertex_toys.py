@@ -1,37 +1,31 @@
-"""VELO tracks from a vertex, made by hand."""
+"""Toy prongs of common vertices."""
+
+from __future__ import annotations
 
 import numpy as np
 
-SIGMA = np.array([0.03, 0.03, 5e-4, 5e-4])
-"""Errors of x, y [mm], tx and ty of a track 30 mm behind its vertex."""
+from lamarr_like.decays.prongs import Prongs
+from lamarr_like.rng import normals, uniforms
 
 
-def vertex_tracks(rng, n, vertex):
-    """Tracks from a vertex at their points closest to the z axis.
-
-    Args:
-        rng: generator of random numbers.
-        n: how many.
-        vertex: x, y, z [mm].
-
-    Returns:
-        States ``(n, 6)`` and covariances ``(n, 5, 5)`` as the reconstruction gives them.
-    """
-    slope, phi = rng.uniform(0.02, 0.25, n), rng.uniform(0, 2 * np.pi, n)
-    t = np.stack([slope * np.cos(phi), slope * np.sin(phi)])
-    noise = rng.normal(size=(4, n)) * SIGMA[:, None]
-    z = vertex[2] + 30.0
-    states = np.zeros((n, 6))
-    states[:, 0] = vertex[0] + t[0] * 30.0 + noise[0]
-    states[:, 1] = vertex[1] + t[1] * 30.0 + noise[1]
-    states[:, 3], states[:, 4] = t[0] + noise[2], t[1] + noise[3]
-    covariance = np.zeros((n, 5, 5))
-    covariance[:, range(4), range(4)] = SIGMA**2
-    covariance[:, 4, 4] = 1e-12
-    t, x = states[:, 3:5], states[:, :2]
-    dz = -(x * t).sum(axis=1) / (t**2).sum(axis=1)
-    states[:, :2] += t * dz[:, None]
-    states[:, 2] = z + dz
-    carry = np.tile(np.eye(5), (n, 1, 1))
-    carry[:, 0, 2] = carry[:, 1, 3] = dz
-    return states, carry @ covariance @ carry.transpose(0, 2, 1)
+def toys(n, k, seed=1):
+    """Lines from common points with errors, as prongs and true points; shape (n, k)."""
+    index = np.arange(n)
+    u = uniforms(seed, "shape", index, 0, 20 * k).reshape(n, k, 20)
+    point = normals(seed, "point", index, 0, 3) * [0.5, 0.5, 50.0]
+    true = np.zeros((n, k, 6))
+    true[..., 2:4] = 0.3 * (u[..., :2] - 0.5)
+    true[..., 4] = 1e-4 + 4e-4 * u[..., 2]
+    true[..., 5] = 139.57
+    z = point[:, None, 2] + 200.0 * (u[..., 3] - 0.5)
+    way = z - point[:, None, 2]
+    true[..., 0] = point[:, None, 0] + way * true[..., 2]
+    true[..., 1] = point[:, None, 1] + way * true[..., 3]
+    root = np.zeros((n, k, 6, 6))
+    lower = np.tril_indices(5)
+    root[:, :, lower[0], lower[1]] = 0.6 * (u[..., 5:20] - 0.5)
+    root[..., np.arange(5), np.arange(5)] = 1.0
+    root *= np.array([0.02, 0.02, 2e-4, 2e-4, 2e-6, 0.0])[:, None]
+    noise = normals(seed, "noise", index, 0, 6 * k).reshape(n, k, 6)
+    state = true + np.einsum("nkij,nkj->nki", root, noise)
+    return Prongs(state, z, root @ root.swapaxes(2, 3)), point, true

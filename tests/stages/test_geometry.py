@@ -55,7 +55,6 @@ EQUAL = {
         (*ideal_fit._TT_HALF, ideal_fit._TT_HOLE),
         (PAR.tt_half_x, PAR.tt_half_y, PAR.tt_hole),
     ),
-    "TT error": (ideal_fit._TT_ERROR, PAR.tt_resolution),
     "TT material": (ideal_fit._TT_X0, PAR.tt_x0),
     "magnet": (
         (assumed.MAGNET_Z, assumed.MAGNET_WIDTH),
@@ -65,10 +64,6 @@ EQUAL = {
     "start of the TT": (assumed.TT_START, PAR.tt_z[0]),
     "field": (ideal_fit._KICK, field.KAPPA * 1e3 * PAR.bending_power),
     "foil radius": (assumed.FOIL_RADIUS, PAR.foil_radius),
-    "sheets in the magnet": (
-        [ideal_fit._MAGNET_X0] * 2,
-        [SHEETS[z] for z in ideal_fit._MAGNET_SHEETS],
-    ),
     "sheets before the TT": (
         sorted(assumed.MATTER_BEFORE_TT),
         sorted(
@@ -77,8 +72,8 @@ EQUAL = {
         ),
     ),
     "beam pipe": (
-        (*ideal_fit._PIPE, ideal_fit._PIPE_SLOPE),
-        (PAR.pipe_z, PAR.pipe_x0, PAR.pipe_angle, PAR.pipe_least, PAR.beam_pipe_slope),
+        (ideal_fit._PIPE[0], ideal_fit._PIPE_SLOPE),
+        (PAR.pipe_z, PAR.beam_pipe_slope),
     ),
     "prior of the fit": (ideal_fit._PRIOR, trackfit.PRIOR),
     "steps of the vertex fit": (vertex_pull.CUTS, vertexing.ANNEALING),
@@ -119,7 +114,12 @@ EQUAL = {
 
 DIFFERENT = {
     "VELO error": (ideal_fit._VELO_ERROR, 0.275, PAR.velo_resolution, 0.28),
-    "foil material": (assumed.FOIL_X0, 0.045, PAR.foil_x0, 0.047),
+    "foil material": (assumed.FOIL_X0, 0.045, PAR.foil_x0, 0.050),
+    "TT error": (ideal_fit._TT_ERROR, 0.075, PAR.tt_resolution, 0.083),
+    "sheets in the magnet": (ideal_fit._MAGNET_X0, 0.025, SHEETS[4000.0], 0.031),
+    "wall of the beam pipe": (ideal_fit._PIPE[1], 0.0036, PAR.pipe_x0, 0.0044),
+    "angle of the beam pipe": (ideal_fit._PIPE[2], 0.026, PAR.pipe_angle, 0.0285),
+    "least angle to the beam pipe": (ideal_fit._PIPE[3], 0.006, PAR.pipe_least, 0.008),
     "kick": (assumed.KICK, 1199.16983, 1e3 * passage.CURVATURE * PAR.bending_power, 1199.169832),
     "middle of the TT": (assumed.TT_Z, 2450.0, sum(PAR.tt_z) / 4.0, 2485.0),
     "last T layer": (assumed.T3_Z, 9400.0, PAR.t_centres[2] + PAR.t_layer_dz[-1], 9480.0),

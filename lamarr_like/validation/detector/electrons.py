@@ -14,7 +14,7 @@ from ...events import EventBatch
 from ...statistics.binned import bins_of, weighted_quantiles
 from ..bins import SPECIES
 from ..series import Series, series
-from .results import NAN, Row, Section
+from .results import NAN, Row, Section, absolute
 from .sample import LONG
 
 SOURCE = "RapidSim histsE.root (LHCb)"
@@ -24,6 +24,7 @@ RAPIDSIM_P = 1e3 * np.array([0.0, 7.7, 11, 14.5, 18.3, 22.8, 28.2, 35.5, 46.3, 6
 _N = len(RAPIDSIM_P) - 1
 _QUANTILES = (0.05, 0.16, 0.50, 0.84, 0.95)
 _LEAST = 50
+_SHARE, _LEAST_BAND = 0.25, 0.01  # of a quantile that it may differ by, and where that is less
 
 
 class Electrons(NamedTuple):
@@ -78,7 +79,7 @@ def electron_section(batch: EventBatch, histograms: Path) -> Section:
     rows.append(Row("e, long: share with a photon added", share, n=int(inside.sum())))
     notes = (
         "Residuals within 0.5; RapidSim's histograms by momentum, mixed as the simulated "
-        "electrons are. No target was set.",
+        "electrons are.",
     )
     title = "Electrons beside RapidSim's LHCb histograms"
     return Section("electrons", title, tuple(rows), tuple(views), notes)
@@ -112,7 +113,11 @@ def _quantile_rows(word: str, residual: Floats, edges: Floats, shares: Floats) -
         at = np.clip(np.array([q - step, q, q + step]), 0.0, 1.0)
         low, middle, high = weighted_quantiles(residual, np.ones(n), at)
         target = float(np.interp(q, cumulative / max(cumulative[-1], 1e-12), edges))
-        yield Row(words, float(middle), 0.5 * float(high - low), target, n=n, source=SOURCE)
+        value, band = (
+            (float(middle), 0.5 * float(high - low)),
+            max(_SHARE * abs(target), _LEAST_BAND),
+        )
+        yield absolute(words, *value, target, band, n=n, source=SOURCE)
 
 
 def _series(word: str, residual: Floats, edges: Floats, shares: Floats) -> Series:
