@@ -11,7 +11,8 @@ by::
 
 with [] the difference of end and begin, I the integral of B and n = sqrt(1 + tx^2 + ty^2); the
 position follows by integrating once more.  Scattering in the matter before the vertex is taken out
-of the covariance again.
+of the covariance again, and that in the sensors of the VELO behind it added, which the fit does not
+know of.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ from ..stages.geometry import (
     MAGNET_Z,
     MATTER_BEFORE_TT,
     TT_START,
+    VELO_INNER,
+    VELO_STATIONS,
+    VELO_SUPPORT,
+    VELO_X0,
 )
 from .prongs import Prongs
 
@@ -63,7 +68,7 @@ def at_vertex(line: Prongs, charge: Floats, z: Floats, polarity: int) -> Prongs:
     carry[:, 0, 2] = carry[:, 1, 3] = dz
     carry[:, :4, 4] += bend / state[:, 4:5]
     covariance = carry @ line.covariance @ carry.swapaxes(1, 2)
-    return Prongs(state, at, _without_matter(line, at, covariance))
+    return Prongs(state, at, _with_own_matter(line, z, at, covariance))
 
 
 def _bend(state: Floats, charge: Floats, z: Floats, polarity: int) -> Floats:
@@ -87,21 +92,29 @@ def _bend(state: Floats, charge: Floats, z: Floats, polarity: int) -> Floats:
     return bend
 
 
-def _without_matter(line: Prongs, z: Floats, covariance: Floats) -> Floats:
-    """Covariances at z less the scattering in what lies before, where they stay positive."""
+def _with_own_matter(line: Prongs, z: Floats, at: Floats, covariance: Floats) -> Floats:
+    """Covariances with the matter that lies behind the vertex, where they stay positive.
+
+    The fit has all sheets before the TT and the foil, but no sensors of the VELO.
+    """
     tx, ty, kappa = (line.state[:, i] for i in (2, 3, 4))
     slope2 = tx * tx + ty * ty
     norm2 = 1.0 + slope2
     # The foil is met where the line leaves its radius, if it ever is inside.
     depth = FOIL_RADIUS**2 - line.state[:, 0] ** 2 - line.state[:, 1] ** 2
     leaves = line.z + np.sqrt(np.maximum(depth, 0.0) / np.maximum(slope2, 1e-12))
-    met = (depth > 0.0) & (leaves < FIELD_START)
-    layers = [(np.full(len(z), at), np.sqrt(norm2) * x0) for at, x0 in MATTER_BEFORE_TT]
-    layers.append((leaves, np.where(met, FOIL_X0, 0.0)))
+    met = (depth > 0.0) & (leaves < FIELD_START) & (leaves < z)
+    layers = [(leaves, np.where(met, -FOIL_X0, 0.0))]
+    layers += [(sheet, -x0 * np.sqrt(norm2) * (sheet < z)) for sheet, x0 in MATTER_BEFORE_TT]
+    for sheet in VELO_STATIONS:
+        way = sheet - line.z
+        r = np.hypot(line.state[:, 0] + tx * way, line.state[:, 1] + ty * way)
+        crossed = (sheet > z) & (r > VELO_INNER) & (r < VELO_SUPPORT)
+        layers.append((sheet, VELO_X0 * np.sqrt(norm2) * crossed))
     noise = np.zeros((3, len(z)))
-    for at, path in layers:
-        lever = np.where(z > at, z - at, 0.0)
-        noise += np.where(z > at, path, 0.0) * np.stack([lever * lever, lever, np.ones(len(z))])
+    for sheet, path in layers:
+        lever = np.where(path == 0.0, 0.0, at - sheet)
+        noise -= path * np.stack([lever * lever, lever, np.ones(len(z))])
     theta2 = (HIGHLAND * HIGHLAND_PATH * kappa) ** 2 * (1.0 + (_PION_MASS * kappa) ** 2)
     noise *= theta2 * norm2
     out = covariance.copy()

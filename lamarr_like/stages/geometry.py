@@ -17,6 +17,8 @@ VELO_INNER, VELO_OUTER = 9.8, 42.0
 farther out."""
 VELO_STATIONS = np.array([*np.arange(-175.0, 276.0, 30.0), 435.0, 585.0, 635.0, 685.0, 735.0])
 """z of the VELO stations."""
+VELO_SUPPORT, VELO_X0 = 65.0, 0.0108
+"""Radius that the modules reach to with their hybrids, and radiation lengths of a station."""
 VELO_PITCH = (0.038, 0.100)
 """Strip pitch at the inner and outer radius."""
 

@@ -93,6 +93,20 @@ def test_matter_that_was_not_crossed_leaves_the_covariance():
     assert (np.linalg.eigvalsh(left[:, :5, :5]) > 0.0).all()
 
 
+def test_sensors_of_the_velo_behind_a_vertex_are_added():
+    _, _, charge, line = born(1, 6)
+    state = np.array([[0.0, 12.0, 0.04, 0.0, 1e-4, 139.57]])
+    line = Prongs(state, np.zeros(1), line.covariance)
+    before, within, behind = (
+        fringe.at_vertex(line, charge, np.array([z]), -1).covariance[0, 2, 2]
+        for z in (400.0, 600.0, 745.0)
+    )
+    one = (HIGHLAND * HIGHLAND_PATH * 1e-4) ** 2 * (1.0 + 0.013957**2)
+    one *= 0.0108 * (1.0 + 0.04**2) ** 2.5
+    assert (before - within) / one == pytest.approx(2.0, abs=0.1)  # of 435 and 585 mm
+    assert (within - behind) / one == pytest.approx(3.0, abs=0.1)  # of 635, 685 and 735 mm
+
+
 @pytest.mark.parametrize("momentum", [3e3, 3e4])
 def test_errors_of_the_momentum_reach_the_slope(momentum):
     _, z, charge, line = born(30, 5)

@@ -32,6 +32,7 @@ from ..geometry import (
     VELO_OUTER,
     VELO_PITCH,
     VELO_STATIONS,
+    VELO_X0,
 )
 
 _PION_MASS = MASSES[211]
@@ -49,8 +50,8 @@ _TT_LAYERS = ((2640.0, 0.0), (2600.0, -_STEREO), (2370.0, _STEREO), (2330.0, 0.0
 _TT_HALF, _TT_HOLE, _TT_ERROR, _TT_X0 = (760.0, 650.0), 38.0, 0.075, 0.011
 """Half width and height, half the opening, error of a hit [mm], radiation lengths of a layer; the
 detailed simulation has 0.083 for the error, tuned later, as that of the VELO below."""
-_VELO_ERROR, _VELO_X0 = 0.275, 0.0108
-"""Error of a VELO hit over the pitch of its strips, radiation lengths of a station.  The detailed
+_VELO_ERROR = 0.275
+"""Error of a VELO hit over the pitch of its strips.  The detailed
 simulation has 0.28: it was tuned later, and models learn residuals in units of this filter, for
 which two per cent mean nothing.  To change it means to train them again."""
 _MAGNET_SHEETS = (6000.0, 4000.0)
@@ -194,7 +195,7 @@ def _velo(f: _Filter, born: Floats, seen: Floats) -> None:
         r = np.maximum(r, 1e-3)
         f.measure(x / r, y / r, weight)
         f.measure(-y / r, x / r, weight)
-        f.scatter(_VELO_X0 * there * seen)
+        f.scatter(VELO_X0 * there * seen)
 
 
 def _filtered(track: Columns) -> Floats:
