@@ -30,6 +30,8 @@ from ..stages.geometry import (
     MAGNET_WIDTH,
     MAGNET_Z,
     MATTER_BEFORE_TT,
+    PIPE_CONE,
+    PIPE_SLOPE,
     TT_START,
     VELO_INNER,
     VELO_STATIONS,
@@ -95,7 +97,7 @@ def _bend(state: Floats, charge: Floats, z: Floats, polarity: int) -> Floats:
 def _with_own_matter(line: Prongs, z: Floats, at: Floats, covariance: Floats) -> Floats:
     """Covariances with the matter that lies behind the vertex, where they stay positive.
 
-    The fit has all sheets before the TT and the foil, but no sensors of the VELO.
+    The fit has all sheets before the TT, the pipe and the foil, but no sensors of the VELO.
     """
     tx, ty, kappa = (line.state[:, i] for i in (2, 3, 4))
     slope2 = tx * tx + ty * ty
@@ -104,11 +106,14 @@ def _with_own_matter(line: Prongs, z: Floats, at: Floats, covariance: Floats) ->
     depth = FOIL_RADIUS**2 - line.state[:, 0] ** 2 - line.state[:, 1] ** 2
     leaves = line.z + np.sqrt(np.maximum(depth, 0.0) / np.maximum(slope2, 1e-12))
     met = (depth > 0.0) & (leaves < FIELD_START) & (leaves < z)
-    layers = [(leaves, np.where(met, -FOIL_X0, 0.0))]
+    layers: list[tuple[Floats | float, Floats]] = [(leaves, np.where(met, -FOIL_X0, 0.0))]
     layers += [(sheet, -x0 * np.sqrt(norm2) * (sheet < z)) for sheet, x0 in MATTER_BEFORE_TT]
+    sheet, wall, cone, least = PIPE_CONE
+    slope = _radius(line, sheet) / sheet
+    inside = (slope > PIPE_SLOPE) & (slope < cone) & (sheet < z)
+    layers.append((sheet, -wall / np.maximum(cone - slope, least) * inside))
     for sheet in VELO_STATIONS:
-        way = sheet - line.z
-        r = np.hypot(line.state[:, 0] + tx * way, line.state[:, 1] + ty * way)
+        r = _radius(line, sheet)
         crossed = (sheet > z) & (r > VELO_INNER) & (r < VELO_SUPPORT)
         layers.append((sheet, VELO_X0 * np.sqrt(norm2) * crossed))
     noise = np.zeros((3, len(z)))
@@ -125,6 +130,13 @@ def _with_own_matter(line: Prongs, z: Floats, at: Floats, covariance: Floats) ->
                 out[:, j, i] -= factor * noise[part]
     positive = _is_positive(out[:, :5, :5])
     return np.where(positive[:, None, None], out, covariance)
+
+
+def _radius(line: Prongs, z: float) -> Floats:
+    """Distance of lines from the z axis at z [mm]."""
+    x, y = (line.state[:, i] + line.state[:, i + 2] * (z - line.z) for i in (0, 1))
+    radius: Floats = np.hypot(x, y)
+    return radius
 
 
 def _is_positive(matrices: Floats) -> Mask:

@@ -21,7 +21,7 @@ from .matter import MASS, PION, highland, material_on_path, mean_loss
 from .parameters import Parameters
 from .sensors import Hits
 
-_VELO, _TT, _T = geometry.VELO, geometry.TT, geometry.T
+_VELO, _TT, _T, _PIPE = geometry.VELO, geometry.TT, geometry.T, geometry.PIPE
 _FIRST_TT, _FIRST_T = geometry.FIRST_TT, geometry.FIRST_T
 _PION_MASS = float(MASS[PION])
 _ITERATIONS = 2
@@ -311,6 +311,8 @@ def _through_magnet(line, first, spectrometer, work):  # type: ignore[no-untyped
         z = planes.z[j]
         if planes.x0[j] > 0.0:
             path = planes.x0[j] * math.sqrt(1.0 + tx * tx + ty * ty)
+            if planes.kind[j] == _PIPE:
+                path = material_on_path(_PIPE, planes.x0[j], x, y, z, tx, ty, det)
             _add_scattering(work.cov, tx, ty, _momentum(qop), path)
             qop = _with_loss(qop, path, -1.0, det)
         line = Line(x, y, tx, ty, qop)

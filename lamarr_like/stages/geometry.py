@@ -30,6 +30,10 @@ MATTER_BEFORE_TT = (
     *((1000.0, 0.017), (790.0, 0.016)),
 )
 """z and radiation lengths of sheets before the TT: RICH 1 and the exit window of the VELO."""
+PIPE_CONE = (1350.0, 0.0044, 0.0285, 0.008)
+"""First cone of the beam pipe: z, radiation lengths of its wall, its angle, the least one to it."""
+PIPE_SLOPE = 0.0105
+"""Slope below which particles stay in the pipe."""
 
 TT_START = 2330.0
 """First layer of the TT."""

@@ -73,8 +73,8 @@ EQUAL = {
         ),
     ),
     "beam pipe": (
-        (ideal_fit._PIPE[0], ideal_fit._PIPE_SLOPE),
-        (PAR.pipe_z, PAR.beam_pipe_slope),
+        (*assumed.PIPE_CONE, assumed.PIPE_SLOPE, ideal_fit._PIPE[0]),
+        (PAR.pipe_z, PAR.pipe_x0, PAR.pipe_angle, PAR.pipe_least, PAR.beam_pipe_slope, PAR.pipe_z),
     ),
     "prior of the fit": (ideal_fit._PRIOR, trackfit.PRIOR),
     "steps of the vertex fit": (vertex_pull.CUTS, vertexing.ANNEALING),

@@ -26,6 +26,7 @@ from ..geometry import (
     MAGNET_WIDTH,
     MAGNET_Z,
     MATTER_BEFORE_TT,
+    PIPE_SLOPE,
     T_HALF,
     T_STATION_Z,
     VELO_INNER,
@@ -59,10 +60,8 @@ _MAGNET_X0 = 0.025
 """z [mm] of air and supports on either side of the centre of the magnet, radiation lengths each;
 0.031 in the detailed simulation, tuned later."""
 _PIPE = (1350.0, 0.0036, 0.026, 0.006)
-"""Cone of the beam pipe: z [mm], radiation lengths of its wall, its angle, the least one to it; the
-detailed simulation has 0.0044, 0.0285 and 0.008, tuned later."""
-_PIPE_SLOPE = 0.0105
-"""Slope below which particles stay in the pipe."""
+"""Cone of the beam pipe before it was tuned, see `geometry.PIPE_CONE`: models learn residuals in units
+of this filter, as above."""
 _FRINGE_Z = 1750.0
 """Mean z [mm] of the field before the TT."""
 _MAIN_Z = 5350.0
@@ -98,7 +97,7 @@ class _Filter:
         self.kick = (
             (HIGHLAND * HIGHLAND_PATH / self.p) ** 2 / beta2 * (1.0 + self.slope2) * self.norm
         )
-        self.open = (self.slope2 > _PIPE_SLOPE**2) * 1.0
+        self.open = (self.slope2 > PIPE_SLOPE**2) * 1.0
         self.c = [[np.zeros(len(self.p)) for _ in range(5)] for _ in range(5)]
         self.z: Floats | float = T_STATION_Z[-1]
         self.forget(np.ones(len(self.p), dtype=bool))

@@ -74,7 +74,7 @@ def efficiency_section(ours: Columns, published: Columns) -> Section:
     rows: list[Row] = []
     views: list[Series] = []
     near = (where(ours, ours["prompt"]), where(published, published["prompt"]))
-    species = {name: (pdg,) for name, pdg in SPECIES.items()}
+    species: dict[str, tuple[int, ...]] = {name: (pdg,) for name, pdg in SPECIES.items()}
     species["hadrons"] = tuple(SPECIES[name] for name in _HADRONS[1:])
     for name, pdg in species.items():
         pair = Matched(*near, pdg, *CELLS)
