@@ -71,7 +71,7 @@ def test_matter_that_was_not_crossed_leaves_the_covariance():
     # An angle known to nothing, and the scattering of all sheets before z on top.
     sheets = [(at, x0) for at, x0 in MATTER_BEFORE_TT if at < 1700.0]
     state = line.state.copy()
-    state[:, :2] = 50.0  # passes outside of the foil
+    state[:, :2] = 200.0  # passes outside of foil and pipe
     line = line._replace(state=state)
     bare = fringe.at_vertex(line, charge, np.full(50, 750.0), -1).covariance[:, 2, 2]
     np.testing.assert_allclose(bare, line.covariance[:, 2, 2], rtol=1e-3)

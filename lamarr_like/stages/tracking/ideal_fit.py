@@ -60,8 +60,8 @@ _MAGNET_X0 = 0.025
 """z [mm] of air and supports on either side of the centre of the magnet, radiation lengths each;
 0.031 in the detailed simulation, tuned later."""
 _PIPE = (1350.0, 0.0036, 0.026, 0.006)
-"""Cone of the beam pipe before it was tuned, see `geometry.PIPE_CONE`: models learn residuals in units
-of this filter, as above."""
+"""Cone of the beam pipe before it was tuned, see `geometry.PIPE_CONE`: models learn residuals in
+units of this filter, as above."""
 _FRINGE_Z = 1750.0
 """Mean z [mm] of the field before the TT."""
 _MAIN_Z = 5350.0
