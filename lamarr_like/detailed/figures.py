@@ -184,9 +184,10 @@ def _photon_figures(par: Parameters, n_tracks: int = 2000) -> list[Figure]:
     from .radiator import cherenkov_angle, radiators
 
     figures = []
-    names = (("C4F10", 20.0, 1.618), ("CF4", 16.0, 0.68))
+    # Lone tracks: the yields of quiet events, pp -> pp mu mu.
+    names = (("C4F10", 24.5, 1.618), ("CF4", 17.6, 0.68))
     for radiator, (name, count, resolution) in zip(radiators(par), names, strict=True):
-        slope = 2.0 * radiator.theta_min
+        slope = radiator.theta_whole
         keys = rng.stream_keys(1, f"figures/{name}", np.arange(n_tracks))
         per_track, theta = rich.photon_angles(keys, (slope, slope, 1e5), matter.MUON, radiator)
         expected = cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)

@@ -1,7 +1,8 @@
 """Hits of the muon stations M2 to M5 behind the calorimeters and between the iron filters.
 
-Muons lose energy and scatter on their way and stop where their range ends.  Hadrons shower; what
-leaks out of the shower, muons of decays inside it and the few that never interact make hits, too.
+Muons lose energy and scatter on their way and stop where their range ends.  Pions and kaons decay
+until they interact.  Hadrons shower; what leaks out of the shower, muons of decays inside it and
+the few that never interact make hits, too.
 Low-energy hits far from any particle that points there follow the number of hadrons.  Positions
 are the centres of pads, which are projective and double in size from region to region [D].
 
@@ -20,7 +21,15 @@ from .. import rng
 from ..arrays import Floats, Ints
 from .arrivals import Arrivals
 from .compiled import inner, kernel
-from .matter import ELECTRON, MUON, PHOTON, PROTON
+from .matter import (
+    ELECTRON,
+    MUON,
+    NEVER,
+    PHOTON,
+    PROTON,
+    decay_point,
+    decayed,
+)
 from .muon_system import N_REGIONS, N_STATIONS, cross_slice, depth, move, region_of, system
 from .parameters import Parameters
 from .random import exponential, gamma, normal, poisson, uniform
@@ -67,7 +76,22 @@ def _add(n, x, y, s, muon, out, state):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _fly(n, ray, species, reach, muon, out, state):  # type: ignore[no-untyped-def]
+def _go(ray, z, species, decay_z, state):  # type: ignore[no-untyped-def]
+    """Fly straight to z; a decay on the way puts the charged daughter in the place of the particle.
+
+    Returns:
+        Species; z where it decays, `NEVER` if it has.
+    """
+    if decay_z <= z:
+        move(ray, max(decay_z, ray[5]))
+        species, ray[2], ray[3], ray[4] = decayed(ray[2], ray[3], ray[4], species, state)
+        decay_z = NEVER
+    move(ray, z)
+    return species, decay_z
+
+
+@inner
+def _fly(n, ray, species, reach, decay_z, muon, out, state):  # type: ignore[no-untyped-def]
     """Follow a particle until it stops, showers or leaves M5.
 
     Args:
@@ -75,6 +99,7 @@ def _fly(n, ray, species, reach, muon, out, state):  # type: ignore[no-untyped-d
         ray: as in `muon_system.cross_slice`, changed in place.
         species: species.
         reach: interaction lengths after which it showers.
+        decay_z: z [mm] where it decays.
         muon: `muon_system.System`.
         out: `MuonHits`.
         state: random stream.
@@ -88,7 +113,9 @@ def _fly(n, ray, species, reach, muon, out, state):  # type: ignore[no-untyped-d
         start = muon.matter[b, 0] if b < len(muon.matter) else 1e9
         while s < N_STATIONS and muon.z[s] < start:
             if muon.z[s] > ray[5]:
-                move(ray, muon.z[s])
+                species, decay_z = _go(ray, muon.z[s], species, decay_z, state)
+                if ray[4] <= 0.0:
+                    return n, 0.0
                 n = _add(n, ray[0], ray[1], s, muon, out, state)
             s += 1
         if s == N_STATIONS:
@@ -96,15 +123,22 @@ def _fly(n, ray, species, reach, muon, out, state):  # type: ignore[no-untyped-d
         end = muon.matter[b, 1]
         if end <= ray[5]:
             continue
-        move(ray, max(start, ray[5]))
+        species, decay_z = _go(ray, max(start, ray[5]), species, decay_z, state)
         slices = math.ceil(muon.matter[b, 2] * (end - ray[5]) / (end - start) / _SLICE)
         dz = (end - ray[5]) / slices
         for _ in range(slices):
+            if ray[4] <= 0.0:
+                return n, 0.0
             path = norm * dz / (end - start)
             cross_slice(ray, species, dz, path, b, muon, state)
-            reach -= muon.matter[b, 3] * path
-            if reach <= 0.0 or ray[4] <= 0.0:
+            if species != MUON:
+                reach -= muon.matter[b, 3] * path
+            if reach <= 0.0:
                 return n, 0.0
+            if decay_z <= ray[5] and ray[4] > 0.0:
+                species, decay_z = _go(ray, ray[5], species, decay_z, state)
+        if ray[4] <= 0.0:
+            return n, 0.0
     return n, reach
 
 
@@ -139,7 +173,7 @@ def _shower(n, ray, muon, out, state):  # type: ignore[no-untyped-def]
             for axis in range(2):
                 ray[2 + axis] += _DECAY_KICK / q * normal(state)
             ray[4] = q
-            n, _ = _fly(n, ray, MUON, _ENDLESS, muon, out, state)
+            n, _ = _fly(n, ray, MUON, _ENDLESS, NEVER, muon, out, state)
     return n
 
 
@@ -188,7 +222,8 @@ def _fill(keys, first, incoming, species, muon, out):  # type: ignore[no-untyped
             reach = _ENDLESS
             if kind != MUON:
                 reach = exponential(state) * (1.0 if kind == PROTON else muon.meson_length)
-            n, left = _fly(n, ray, kind, reach, muon, out, state)
+            decay_z = decay_point(ray[5], ray[2], ray[3], ray[4], kind, state)
+            n, left = _fly(n, ray, kind, reach, decay_z, muon, out, state)
             if left <= 0.0 and ray[4] > 0.0:
                 n = _shower(n, ray, muon, out, state)
         n = _strays(n, showers, muon, out, state)

@@ -151,22 +151,30 @@ class Parameters:
     spill_collisions: float = 1.1  # visible interactions of a crossing in Run 2
     spill_segments: float = 5.0  # segments that one in a neighbouring crossing leaves
 
-    # --- RICH [R]; saturated yields and resolutions per photon are published
+    # --- RICH [R]; saturated yields and resolutions per photon are published.  Yields are those of
+    # quiet events (pp -> pp mu mu); 20 and 16 are counted in busy ones, where rings overlap
     rich_index: tuple[float, float] = (1.0014, 1.0005)  # C4F10, CF4
-    rich_yield: tuple[float, float] = (20.0, 16.0)
+    rich_yield: tuple[float, float] = (24.5, 17.6)
     rich_expected: tuple[float, float] = (28.3, 22.7)  # that the likelihood believes in: yields of
     # LHCb's simulation [R, table of the yields]
-    rich_resolution: tuple[float, float] = (1.457e-3, 0.587e-3)  # core; with its tail and the
+    rich_resolution: tuple[float, float] = (1.487e-3, 0.622e-3)  # core; with its tail and the
     # common error of a ring the published width 1.618 and 0.68 mrad comes out
-    rich_ring_error: tuple[float, float] = (0.5e-3, 0.25e-3)  # that all photons of a ring share:
+    rich_ring_error: tuple[float, float] = (0.4e-3, 0.15e-3)  # that all photons of a ring share:
     # alignment of mirrors and photon detectors, refractive index (chosen: mis-ID at high momentum)
-    rich_assumed: tuple[float, float] = (0.65, 0.60)  # error per photon in the likelihood over the
+    rich_assumed: tuple[float, float] = (0.60, 0.50)  # error per photon in the likelihood over the
     # true one (chosen: efficiency of kaons at high momentum)
     rich_track_error: tuple[float, float] = (0.3e-3, 0.15e-3)  # direction, constant part
     rich_track_scatter: tuple[float, float] = (2.5, 1.8)  # rad MeV: sigma = value / p
-    rich_theta_min: tuple[float, float] = (0.025, 0.015)  # polar acceptance [D]
+    # polar acceptance [D]; from there on a part of the ring, whose radius is 53 and 32 mrad, meets
+    # the beam pipe, up to where it is whole (chosen: kaons above eta 4)
+    rich_theta_min: tuple[float, float] = (0.025, 0.015)
+    rich_theta_whole: tuple[float, float] = (0.060, 0.025)
     rich_slope_x: tuple[float, float] = (0.300, 0.120)  # x/z in the middle of the gas
     rich_slope_y: tuple[float, float] = (0.250, 0.100)
+    # where it ends, over these limits, and over how much it falls: what flies at an edge is seen in
+    # part (chosen: kaons of the outermost tracks have their ring in RICH 1)
+    rich_outer_end: tuple[float, float] = (1.2, 1.25)
+    rich_outer_width: float = 0.12
     rich_gas: tuple[tuple[float, float], ...] = ((1000.0, 2050.0), (9500.0, 11700.0))  # entrance
     # window to mirrors
     rich_noise: tuple[float, float] = (20.0, 12.0)  # dark counts and scattered light an event
@@ -178,7 +186,7 @@ class Parameters:
     # clusters of hits that are no photons of a ring: charged particles that cross the windows of
     # photon detectors, ion feedback; for each particle that shines, mean number of further hits of
     # each, their spread [rad] (chosen: mis-ID of pions and its growth with occupancy)
-    rich_cluster: tuple[float, float] = (0.02, 0.03)
+    rich_cluster: tuple[float, float] = (0.015, 0.03)
     rich_cluster_size: float = 5.0
     rich_cluster_width: float = 1e-3
     rich_unexplained: tuple[float, float] = (1.5, 1.5)  # background assumed by the likelihood over
@@ -308,12 +316,13 @@ class Parameters:
     # rapidity, 0.2 m of iron over 56 m of decay length per GeV, twice that for the kaons among
     # them, is 0.02; the gap of half a metre behind the ECAL, where pions of showers that start
     # there fly freely, makes it two to three times as much (chosen: mis-ID above 10 GeV)
-    muon_stray: tuple[float, ...] = (0.24, 0.10, 0.06, 0.06)  # low-energy hits for each hadron that
+    muon_stray: tuple[float, ...] = (0.27, 0.11, 0.07, 0.07)  # low-energy hits for each hadron that
     # arrives, by station (chosen: mis-ID of protons and its growth with occupancy)
     muon_stray_p: float = 1000.0  # MeV, of hadrons that count for them
     muon_noise: tuple[float, ...] = (1.5, 0.7, 0.5, 0.7)  # hits of every event (chosen)
     # fields of interest: a, b, c of a + b exp(-c p/GeV) pads for R1 to R4, one row a station;
     # fitted to hold 99.65 % of this detector's muons in each coordinate, then widened as at LHCb
+    # (by how much: chosen, kaons with isMuon in PIDCalib's maps, which decayed with a kink)
     muon_field_x: tuple[tuple[float, ...], ...] = (
         (2.95, 23.64, 0.075, 2.13, 16.33, 0.102, 1.92, 15.62, 0.181, 1.59, 10.96, 0.248),
         (3.5, 32.07, 0.069, 2.44, 24.99, 0.103, 2.0, 22.77, 0.172, 1.59, 14.86, 0.214),
@@ -326,7 +335,7 @@ class Parameters:
         (1.34, 4.88, 0.059, 1.22, 10.82, 0.18, 1.17, 16.64, 0.403, 0.69, 4.13, 0.272),
         (1.49, 8.39, 0.068, 1.31, 10.79, 0.146, 1.16, 7.93, 0.215, 0.67, 2.53, 0.151),
     )
-    muon_field_scale: float = 1.2
+    muon_field_scale: float = 1.3
     # likelihoods: the cumulative of D^2 is 1 / (1 + (D^2 / m)^-b), a tanh of its logarithm; fitted
     # to muons, 2.5-100 GeV, among minimum-bias events: m = a + (p0/p)^k, b = b0 + b1 / m by region
     # at M2; and to protons that pass isMuon, 2.5-60 GeV, rounded: m and b by region alone, as at

@@ -8,11 +8,6 @@ from typing import NamedTuple
 from .compiled import inner
 from .parameters import Parameters
 
-# edges of the acceptance, over its published limits: where it begins to rise and over how much,
-# where it ends and over how much it falls (chosen: rings at an edge are seen in part)
-_INNER_START, _INNER_WIDTH = 0.8, 0.4
-_OUTER_END, _OUTER_WIDTH = 1.05, 0.12
-
 
 class Radiator(NamedTuple):
     """Numbers of one radiator for the kernels.
@@ -23,7 +18,10 @@ class Radiator(NamedTuple):
         sigma: resolution per photon [rad].
         track_error, track_scatter: error of the track direction, constant [rad] and per momentum
             [rad MeV].
-        theta_min, slope_x, slope_y: acceptance.
+        theta_min, theta_whole: angles to the beam from which a part of a ring, and all of it,
+            misses the beam pipe [rad].
+        slope_x, slope_y: outer limits of the acceptance.
+        outer_end, outer_width: over these limits, where it ends and over how much it falls.
         noise: noise photons an event.
         background: stray photons per Cherenkov photon.
         tail, tail_scale: share and widening of badly measured photons, which the likelihood
@@ -46,8 +44,11 @@ class Radiator(NamedTuple):
     track_error: float
     track_scatter: float
     theta_min: float
+    theta_whole: float
     slope_x: float
     slope_y: float
+    outer_end: float
+    outer_width: float
     noise: float
     background: float
     tail: float
@@ -77,8 +78,11 @@ def _radiator(par: Parameters, i: int) -> Radiator:
         track_error=par.rich_track_error[i],
         track_scatter=par.rich_track_scatter[i],
         theta_min=par.rich_theta_min[i],
+        theta_whole=par.rich_theta_whole[i],
         slope_x=par.rich_slope_x[i],
         slope_y=par.rich_slope_y[i],
+        outer_end=par.rich_outer_end[i],
+        outer_width=par.rich_outer_width,
         noise=par.rich_noise[i],
         background=par.rich_background[i],
         tail=par.rich_tail,
@@ -116,8 +120,8 @@ def expected_yield(p, mass, rad):  # type: ignore[no-untyped-def]
 def acceptance(sx, sy, rad):  # type: ignore[no-untyped-def]
     """Share of the ring that is seen from x/z and y/z of the track, falling at the edges."""
     r = math.sqrt(sx * sx + sy * sy)
-    inner = (r - _INNER_START * rad.theta_min) / (_INNER_WIDTH * rad.theta_min)
-    outer_x = (_OUTER_END * rad.slope_x - abs(sx)) / (_OUTER_WIDTH * rad.slope_x)
-    outer_y = (_OUTER_END * rad.slope_y - abs(sy)) / (_OUTER_WIDTH * rad.slope_y)
+    inner = (r - rad.theta_min) / (rad.theta_whole - rad.theta_min)
+    outer_x = (rad.outer_end * rad.slope_x - abs(sx)) / (rad.outer_width * rad.slope_x)
+    outer_y = (rad.outer_end * rad.slope_y - abs(sy)) / (rad.outer_width * rad.slope_y)
     a = min(max(inner, 0.0), 1.0)
     return a * min(max(outer_x, 0.0), 1.0) * min(max(outer_y, 0.0), 1.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Floats
 from ..errors import ArtefactError
-from ..files.forms import Form, Items, Place, Text
+from ..files.forms import Flag, Form, Items, Place, Text
 from .booster_check import check_booster
 from .kinds import AbstractSpec, condition_columns
 from .model_config import FLAGS, MAX_NAMES, NAMES, check_length
@@ -29,6 +29,8 @@ class Classifier:
         classes: names of the classes.
         probabilities: what computes them.
         where: name for messages.
+        exclusive: whether the probabilities of a row add up to one; else each class is told from
+            the rest by itself.
     """
 
     def __init__(
@@ -37,9 +39,11 @@ class Classifier:
         classes: tuple[str, ...],
         probabilities: Probabilities,
         where: str,
+        exclusive: bool = True,
     ) -> None:
         self.conditions = conditions
         self.classes = classes
+        self.exclusive = exclusive
         self._probabilities = probabilities
         self._where = where
 
@@ -60,7 +64,7 @@ class Classifier:
         shape = (len(columns[0]), len(self.classes))
         if found.shape != shape:
             raise ArtefactError(f"{self._where}: {found.shape} probabilities, {shape} are needed")
-        check_probabilities(found, self._where, self.classes)
+        check_probabilities(found, self._where, self.classes, exclusive=self.exclusive)
         return found
 
     def rehearse(self) -> None:
@@ -78,6 +82,7 @@ class ClassifierSpec(AbstractSpec):
         conditions: names of the conditions.
         classes: names of the classes.
         condition_flags: which conditions are flags, for a network.
+        exclusive: see `Classifier`.
     """
 
     kind: ClassVar[str] = "classifier"
@@ -86,13 +91,15 @@ class ClassifierSpec(AbstractSpec):
         "conditions": NAMES,
         "classes": Items(Text(most=100), 2, MAX_NAMES, once=True),
         "condition_flags": FLAGS,
+        "exclusive": Flag(),
     }
-    optional: ClassVar[frozenset[str]] = frozenset({"condition_flags"})
+    optional: ClassVar[frozenset[str]] = frozenset({"condition_flags", "exclusive"})
 
     family: str
     conditions: tuple[str, ...]
     classes: tuple[str, ...]
     condition_flags: tuple[bool, ...] | None = None
+    exclusive: bool = True
 
     def check(self, at: Place) -> None:
         """A network needs a flag for each condition."""
@@ -105,7 +112,7 @@ class ClassifierSpec(AbstractSpec):
     def build(self, files: Mapping[str, bytes], where: str) -> Classifier:
         """See `AbstractSpec.build`."""
         run = self._trees if self.family == "booster" else self._network
-        return Classifier(self.conditions, self.classes, run(files, where), where)
+        return Classifier(self.conditions, self.classes, run(files, where), where, self.exclusive)
 
     def _trees(self, files: Mapping[str, bytes], where: str) -> Probabilities:
         weights = file_of(files, "model.ubj", where)

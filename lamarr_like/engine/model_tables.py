@@ -87,8 +87,16 @@ def file_of(files: Mapping[str, bytes], name: str, where: str) -> bytes:
     return files[name]
 
 
-def check_probabilities(found: np.ndarray, where: str, classes: Sequence[object] = ()) -> None:
+def check_probabilities(
+    found: np.ndarray, where: str, classes: Sequence[object] = (), *, exclusive: bool = True
+) -> None:
     """Refuse what a model gives for probabilities, shape ``(..., n)``, and is none.
+
+    Args:
+        found: what it gives.
+        where: name of the model, for messages.
+        classes: names of the classes.
+        exclusive: whether they must add up to one.
 
     Raises:
         ArtefactError: naming the model and the class.
@@ -101,7 +109,7 @@ def check_probabilities(found: np.ndarray, where: str, classes: Sequence[object]
         value = found[tuple(place)]
         raise ArtefactError(f"{where}: the probability of class {name!r} is {value}")
     sums = found.sum(axis=-1, dtype=np.float64)
-    if len(sums) and not (np.abs(sums - 1.0) <= MAX_EXCESS).all():
+    if exclusive and len(sums) and not (np.abs(sums - 1.0) <= MAX_EXCESS).all():
         worst = sums.flat[int(np.abs(sums - 1.0).argmax())]
         raise ArtefactError(f"{where}: the probabilities of a row add up to {worst}, not to 1")
 

@@ -189,6 +189,15 @@ class MlpConfig(NetConfig):
 
 
 @dataclass(frozen=True)
+class OneVsRestConfig(MlpConfig):
+    """Settings of one network for each class against all others; see `MlpConfig`."""
+
+    family: ClassVar[str] = "one-vs-rest"
+
+    hidden: int = 24
+
+
+@dataclass(frozen=True)
 class BoosterConfig(AbstractConfig):
     """Settings of gradient-boosted trees.
 

@@ -17,7 +17,15 @@ from typing import Any
 
 from .. import plugins
 from ..errors import TrainingError
-from .config import AbstractConfig, ArmdnConfig, BoosterConfig, GanConfig, LibraryConfig, MlpConfig
+from .config import (
+    AbstractConfig,
+    ArmdnConfig,
+    BoosterConfig,
+    GanConfig,
+    LibraryConfig,
+    MlpConfig,
+    OneVsRestConfig,
+)
 from .trained import TrainedModel
 from .translator.config import KToKConfig, TranslatorConfig
 
@@ -81,6 +89,7 @@ FAMILIES: Mapping[str, Family] = {
         Family(GanConfig, "lamarr_like.nets.gan:fit_gan"),
         Family(LibraryConfig, "lamarr_like.nets.library:fit_library"),
         Family(MlpConfig, "lamarr_like.nets.mlp:fit_mlp"),
+        Family(OneVsRestConfig, "lamarr_like.nets.one_vs_rest:fit_one_vs_rest"),
         Family(BoosterConfig, "lamarr_like.nets.booster:fit_trees", extra=""),
         Family(TranslatorConfig, "lamarr_like.nets.translator.fit:fit_translator"),
         Family(KToKConfig, "lamarr_like.nets.translator.fit:fit_translator"),

@@ -1,13 +1,16 @@
-"""Softmax networks, trained by cross entropy."""
+"""Softmax networks, trained by cross entropy, and what other networks of classes have of them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ..arrays import Floats
 from ..engine.normal_scores import ConditionTransform
 from ..engine.onnx_session import Network
 from .classifier import checked_rows, cross_entropy, finished
@@ -18,7 +21,8 @@ from .onnx_graph import Graph
 from .sample import LabelledRows, archive, split, stream
 from .trained import TrainedModel
 
-_LARGEST_LOSS = 20.0
+LARGEST_LOSS = 20.0
+"""Bound of the loss of a row."""
 
 
 def fit_mlp(rows: LabelledRows, config: MlpConfig, *, progress: bool = True) -> TrainedModel:
@@ -32,15 +36,41 @@ def fit_mlp(rows: LabelledRows, config: MlpConfig, *, progress: bool = True) -> 
     Raises:
         TrainingError: if the sample cannot be used.
     """
+    return fit_network(rows, config, MlpTrainer, cross_entropy, progress=progress)
+
+
+def fit_network(
+    rows: LabelledRows,
+    config: MlpConfig,
+    trained_by: Callable[[int, int, MlpConfig], MlpTrainer],
+    loss: Callable[..., float],
+    *,
+    progress: bool = True,
+    **spec: Any,
+) -> TrainedModel:
+    """Train a network that gives probabilities of classes.
+
+    Args:
+        rows: the sample.
+        config: settings.
+        trained_by: makes the trainer from the width of the input, the number of classes and the
+            settings.
+        loss: figure of held-out probabilities, labels and weights, by which the state is chosen.
+        progress: show a progress bar.
+        spec: what else the model needs to know of itself to run.
+
+    Raises:
+        TrainingError: if the sample cannot be used.
+    """
     columns, y, w = checked_rows(rows)
     transform = ConditionTransform.fit(columns, w)
     x, held = transform(columns), split(len(y), config.holdout, config.seed)
     started = time.perf_counter()
-    trainer = MlpTrainer(x.shape[1], len(rows.classes), config)
+    trainer = trained_by(x.shape[1], len(rows.classes), config)
 
     def measure(files: Files) -> Exact:
-        p = Network(files["model.onnx"])(conditions=x[held])[0].astype(np.float64)
-        return Exact(cross_entropy(p, y[held], w[held]))
+        p: Floats = Network(files["model.onnx"])(conditions=x[held])[0].astype(np.float64)
+        return Exact(loss(p, y[held], w[held]))
 
     judge = Judge(measure, "held-out cross entropy", digits=6)
     arrays = [x[~held], y[~held], w[~held].astype(np.float32)]
@@ -57,6 +87,7 @@ def fit_mlp(rows: LabelledRows, config: MlpConfig, *, progress: bool = True) -> 
         history=history,
         started=started,
         condition_flags=transform.flags,
+        **spec,
     )
 
 
@@ -74,20 +105,29 @@ class MlpTrainer:
         keras.utils.set_random_seed(config.seed)
         rng = stream(config.seed, "weights")
         self.n_inputs, self.n_classes = n_inputs, n_classes
-        self.net = Mlp(rng, [n_inputs, *[config.hidden] * config.depth, n_classes], out_scale=0.1)
+        self.net = self.network(rng, config)
         self.optimizer = adam(
             config.learning_rate, config.warm_up, config.steps, global_clipnorm=config.clip
         )
         self.optimizer.build(self.net.variables)
         self.average = MovingAverage(self.net.variables, config.ema)
 
+    def network(self, rng: np.random.Generator, config: MlpConfig) -> Mlp:
+        """The network with its initial weights."""
+        hidden = [config.hidden] * config.depth
+        return Mlp(rng, [self.n_inputs, *hidden, self.n_classes], out_scale=0.1)
+
+    def losses(self, x: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+        """Cross entropy of each row, shape ``(rows,)``."""
+        nll = tf.nn.sparse_softmax_cross_entropy_with_logits(label, self.net(x))
+        # Bounded, so that negative weights cannot gain without end.
+        return tf.minimum(nll, LARGEST_LOSS)
+
     @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(self, x: tf.Tensor, label: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean cross entropy."""
         with tf.GradientTape() as tape:
-            nll = tf.nn.sparse_softmax_cross_entropy_with_logits(label, self.net(x))
-            # Bounded, so that negative weights cannot gain without end.
-            loss = tf.reduce_mean(w * tf.minimum(nll, _LARGEST_LOSS))
+            loss = tf.reduce_mean(w * self.losses(x, label))
         variables = self.net.variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self.average.update()
@@ -97,8 +137,20 @@ class MlpTrainer:
         """The graph with the averaged weights."""
         graph, arrays = Graph(), self.average.numpy()
         layers = len(arrays) // 2
-        h = graph.input("conditions", self.n_inputs)
-        for i in range(layers):
-            h = graph.dense(graph.silu(h) if i else h, arrays[i], arrays[layers + i])
-        graph.output("probabilities", graph.op("Softmax", h, axis=1), self.n_classes)
+        x = graph.input("conditions", self.n_inputs)
+        found = self.probabilities(graph, x, arrays[:layers], arrays[layers:])
+        graph.output("probabilities", found, self.n_classes)
         return {"model.onnx": graph.build()}
+
+    def probabilities(
+        self, graph: Graph, x: str, kernels: list[np.ndarray], biases: list[np.ndarray]
+    ) -> str:
+        """The network in a graph; returns its probabilities."""
+        return graph.op("Softmax", dense_layers(graph, x, kernels, biases), axis=1)
+
+
+def dense_layers(graph: Graph, x: str, kernels: list[np.ndarray], biases: list[np.ndarray]) -> str:
+    """Dense layers with SiLU between them in a graph; returns the last one."""
+    for i, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
+        x = graph.dense(graph.silu(x) if i else x, kernel, bias)
+    return x

@@ -19,7 +19,7 @@ from lamarr_like.detailed.muon import (
     passes_is_muon,
     simulate_muons,
 )
-from lamarr_like.detailed.muon_hits import muon_hits
+from lamarr_like.detailed.muon_hits import _go, muon_hits
 from lamarr_like.detailed.muon_system import mean_loss, region_of, system
 from lamarr_like.detailed.parameters import DEFAULT
 from lamarr_like.errors import SchemaError
@@ -216,6 +216,43 @@ def test_hadrons_leak_less_behind_more_iron_and_more_at_high_momentum():
     assert 0.2 < high[0] < 0.7
     proton = fired(incoming(6000, p=1e4, species=matter.PROTON)).mean(axis=0)
     assert proton[0] < low[0]  # shorter interaction length
+
+
+def test_decays_on_the_way():
+    """A muon of a kaon takes its place where it decays, with a kink of at most 236 MeV / p."""
+    z0, z, p = 12_320.0, 15_200.0, 8e3
+    kinks, kinds = [], []
+    for key in rng.stream_keys(1, "tests/decay", np.arange(400), 0):
+        ray = np.array([100.0, 0.0, 0.1, 0.0, p, z0])
+        kind, later = _go(ray, z, matter.KAON, 13_000.0, np.array([key]))
+        assert later == matter.NEVER and ray[5] == z and ray[4] < p
+        start = 100.0 + 0.1 * (13_000.0 - z0)
+        assert ray[0] == pytest.approx(start + ray[2] * (z - 13_000.0))
+        kinds.append(kind)
+        kinks.append(ray[4] * np.hypot(ray[2] - 0.1, ray[3]))
+    kinks, kinds = np.array(kinks), np.array(kinds)
+    assert (kinds == matter.MUON).mean() == pytest.approx(0.636, abs=0.08)
+    # Slopes about 0.1 are longer than angles by up to 1 + 0.1^2.
+    assert 200.0 < kinks[kinds == matter.MUON].max() < 1.02 * 236.0
+    ray = np.array([100.0, 0.0, 0.1, 0.0, p, z0])
+    assert _go(ray, z, matter.KAON, z + 1.0, rng.stream_keys(1, "t", np.arange(1), 0)) == (
+        matter.KAON,
+        z + 1.0,
+    )
+    assert ray[4] == p and ray[0] == pytest.approx(100.0 + 0.1 * (z - z0))
+
+
+def test_kaons_decay_in_front_of_the_muon_system_more_often_than_pions():
+    """Without leakage, hits in M2 and M3 are those of decays and of what never showers."""
+    clean = replace(IDEAL, muon_leak=0.0, muon_cascade=0.0)
+    found = {}
+    for kind in (matter.PION, matter.KAON, matter.PROTON):
+        has = fired(incoming(40_000, p=12e3, species=kind), clean)
+        found[kind] = (has[:, 0] & has[:, 1]).mean()
+    # 0.6 m on average until they interact, of a decay length of 90 m; muons above 4 GeV of 0.636
+    assert found[matter.KAON] - found[matter.PROTON] == pytest.approx(0.0035, abs=0.0015)
+    # pions: 670 m, all to muons, which keep at least 0.57 of the momentum
+    assert found[matter.PION] - found[matter.PROTON] == pytest.approx(0.0015, abs=0.0012)
 
 
 def test_stray_hits_follow_the_hadrons_and_fall_with_the_radius():

@@ -36,7 +36,7 @@ def test_threshold_and_saturation(radiator, species):
     assert rich.expected_yield(1e7, mass, radiator) == pytest.approx(radiator.yield_, rel=1e-3)
 
 
-@pytest.mark.parametrize(("radiator", "published"), [(C4F10, 20.0), (CF4, 16.0)])
+@pytest.mark.parametrize(("radiator", "published"), [(C4F10, 24.5), (CF4, 17.6)])
 def test_yield_follows_frank_and_tamm(radiator, published):
     mass = matter.MASS[matter.KAON]
     assert radiator.yield_ == published
@@ -46,7 +46,7 @@ def test_yield_follows_frank_and_tamm(radiator, published):
         expected = published * (1.0 - (threshold / p) ** 2)
         assert rich.expected_yield(p, mass, radiator) == pytest.approx(expected, rel=1e-9)
         keys = rng.stream_keys(1, "tests/yield", np.arange(4000))
-        slope = 2.0 * radiator.theta_min
+        slope = radiator.theta_whole
         counts, theta = rich.photon_angles(keys, (slope, slope, p), matter.KAON, radiator)
         assert counts.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / 4000))
         assert counts.var() == pytest.approx(expected, rel=0.12)
@@ -56,7 +56,7 @@ def test_yield_follows_frank_and_tamm(radiator, published):
 @pytest.mark.parametrize(("radiator", "published"), [(C4F10, 1.618e-3), (CF4, 0.68e-3)])
 def test_angle_per_photon(radiator, published):
     keys = rng.stream_keys(1, "tests/angle", np.arange(2000))
-    slope = 2.0 * radiator.theta_min
+    slope = radiator.theta_whole
     _, theta = rich.photon_angles(keys, (slope, slope, 1e5), matter.MUON, radiator)
     expected = rich.cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)
     low, middle, high = np.quantile(theta, [0.15865, 0.5, 0.84135])
@@ -66,10 +66,14 @@ def test_angle_per_photon(radiator, published):
 
 def test_acceptance():
     for radiator in (C4F10, CF4):
-        assert rich.acceptance(2 * radiator.theta_min, 0.0, radiator) == 1.0
-        assert rich.acceptance(0.5 * radiator.theta_min, 0.0, radiator) == 0.0
-        assert rich.acceptance(1.1 * radiator.slope_x, 0.0, radiator) == 0.0
-        assert rich.acceptance(0.0, 1.1 * radiator.slope_y, radiator) == 0.0
+        inner, whole = radiator.theta_min, radiator.theta_whole
+        assert rich.acceptance(whole, 0.0, radiator) == 1.0
+        assert rich.acceptance(0.0, 0.5 * (inner + whole), radiator) == pytest.approx(0.5)
+        assert rich.acceptance(inner, 0.0, radiator) == 0.0
+        end, width = radiator.outer_end, radiator.outer_width
+        assert rich.acceptance((end - width) * radiator.slope_x, 0.0, radiator) == 1.0
+        assert rich.acceptance(end * radiator.slope_x, 0.0, radiator) == 0.0
+        assert rich.acceptance(0.0, end * radiator.slope_y, radiator) == 0.0
 
 
 def dlls(species, p, *, n=200, others=0, known=None, par=DEFAULT, seed=1):

@@ -133,6 +133,9 @@ def test_too_many_tables():
 def test_probabilities_that_are_none(found, message):
     model_tables.check_probabilities(np.array([[0.25, 0.75]]), "m", ["a", "b"])
     model_tables.check_probabilities(np.zeros((0, 2)), "m")
+    model_tables.check_probabilities(np.array([[0.7, 0.9]]), "m", exclusive=False)
+    with pytest.raises(ArtefactError, match="the probability of class .* is 1.5"):
+        model_tables.check_probabilities(np.array([[0.7, 1.5]]), "m", exclusive=False)
     with pytest.raises(ArtefactError, match="^m: .*" + message):
         model_tables.check_probabilities(np.array(found), "m", ["a", "b"])
 

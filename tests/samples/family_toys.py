@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from lamarr_like import rng
@@ -118,11 +119,14 @@ class ClassToy:
 
     def draw(self, model, part=slice(None), n=3000):
         conditions, _, _ = class_law(n, 2)
-        return {"p": model.predict({k: v[part] for k, v in conditions.items()})}
+        p = model.predict({k: v[part] for k, v in conditions.items()})
+        return {"p": p, "exclusive": np.array([model.exclusive])}
 
     def check(self, drawn, n=3000):
         assert drawn["p"].shape == (n, 3)
-        np.testing.assert_allclose(drawn["p"].sum(axis=1), 1.0, atol=1e-5)
+        if drawn["exclusive"][0]:
+            np.testing.assert_allclose(drawn["p"].sum(axis=1), 1.0, atol=1e-5)
+        assert drawn["p"].sum(axis=1).mean() == pytest.approx(1.0, abs=0.02)
 
     def distance(self, drawn, config):
         return np.abs(drawn["p"] - class_law(3000, 2)[2]).mean()

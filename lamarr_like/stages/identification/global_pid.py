@@ -13,19 +13,27 @@ from .. import features
 from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, as_stored, keys, typed
 from . import calo_pid
-from .prob_nn import CLASSES, PROB_NN, VISIBLE, from_log_ratios, log_ratios, visible
+from .prob_nn import (
+    CLASSES,
+    PROB_NN,
+    VISIBLE,
+    from_log_ratios,
+    from_logits,
+    logits,
+    visible,
+)
 
-
-def _output(name: str) -> str:
-    return f"log_{name}_over_pi"
+_RATIOS = {f"log_{name}_over_pi": name for name in CLASSES if name != "pi"}
+"""Outputs of models of version 0.1, whose six probabilities added up to one."""
+_LOGITS = {f"logit_{name}": name for name in ("k", "pi", "p", "mu", "e", "ghost")}
 
 
 class GlobalPid(AbstractGeneratorStage):
     """Draws the six ProbNN jointly, and adds up the combined likelihoods.
 
     ProbNN is a function of what the track has by now and of three calorimeter energies that it has
-    not: those are what makes it random.  The vector is written as five logarithms of probabilities
-    over that of the pion, so that any draw gives six that add up to one.
+    not: those are what makes it random.  The vector is written as six logits, so that any draw
+    gives probabilities; the six need not add up to one.
     """
 
     name = "global_pid"
@@ -33,7 +41,7 @@ class GlobalPid(AbstractGeneratorStage):
     requires = calo_pid.REQUIRES | VISIBLE | keys("track", *SUMMED)
     provides = keys("track", *PROB_NN, *COMBINED)
     target_columns = keys("track", *PROB_NN)
-    outputs = tuple(_output(c) for c in ("k", "p", "mu", "e", "ghost"))
+    outputs = tuple(_LOGITS)
     rare_species = True
     equalities = True
     recipes = (recipe("armdn", hidden=64, depth=3, steps=46_000, weight_decay=0.02),)
@@ -50,9 +58,9 @@ class GlobalPid(AbstractGeneratorStage):
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
-        """Logarithms of the probabilities over that of the pion."""
-        ratios = log_ratios({name: batch.track[name][rows] for name in PROB_NN})
-        return {_output(name): values for name, values in ratios.items()}
+        """Logits of the probabilities."""
+        found = logits({name: batch.track[name][rows] for name in PROB_NN})
+        return {output: found[name] for output, name in _LOGITS.items()}
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the probabilities and the combined likelihoods."""
@@ -71,12 +79,17 @@ class GlobalPid(AbstractGeneratorStage):
 
     def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
         """The same of a draw."""
-        drawn = super().answers(batch, rows, uniforms)
+        drawn = self.model.draw(self.conditions(batch, rows), uniforms)
         return as_stored("track", self.reconstructed(batch, rows, drawn))
 
     def reconstructed(
         self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
     ) -> Columns:
         """Probabilities from a draw of the model, shapes ``(rows.sum(),)``."""
-        ratios = {name: drawn[_output(name)] for name in CLASSES if name != "pi"}
-        return dict(from_log_ratios(ratios))
+        if set(_RATIOS) <= set(drawn):
+            return dict(from_log_ratios({name: drawn[k] for k, name in _RATIOS.items()}))
+        return dict(from_logits({name: drawn[k] for k, name in _LOGITS.items()}))
+
+    def _check_outputs(self, wanted: tuple[str, ...]) -> None:
+        if set(getattr(self.model, "outputs", ())) != set(_RATIOS):
+            super()._check_outputs(wanted)

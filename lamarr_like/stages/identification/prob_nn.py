@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.special import expit
 
 from ... import schema
 from ...arrays import Columns, Floats, Mask
@@ -25,6 +26,7 @@ CLASSES = ("e", "mu", "pi", "k", "p", "ghost")
 PROB_NN = tuple(f"prob_nn_{name}" for name in CLASSES)
 """Their columns."""
 
+_LEAST = 1e-7  # of a probability and of what is left to one, about the step of a stored one
 _CODES = {11: 0, 13: 1, 211: 2, 321: 3, 2212: 4}
 _PLAIN = (
     *("chi2_per_dof", "n_dof", "ghost_prob", *schema.RICH_DLL_NAMES, "in_ecal"),
@@ -55,22 +57,30 @@ def visible(batch: EventBatch, rows: Mask) -> Columns:
     return out
 
 
-def log_ratios(probabilities: Mapping[str, np.ndarray]) -> dict[str, Floats]:
-    """Logarithms of the other probabilities over that of the pion, by class.
+def logits(probabilities: Mapping[str, np.ndarray]) -> dict[str, Floats]:
+    """ln(p / (1 - p)) of the six probabilities, by class, shapes ``(n,)``.
 
     Args:
         probabilities: the columns `PROB_NN`, shape ``(n,)``.
     """
-    # The floor is far below any probability of a network, so that the way back is exact.
-    logs = {
-        c: np.log(np.maximum(np.asarray(probabilities[f"prob_nn_{c}"], np.float64), 1e-30))
-        for c in CLASSES
-    }
-    return {c: logs[c] - logs["pi"] for c in CLASSES if c != "pi"}
+    out = {}
+    for name in CLASSES:
+        p = np.asarray(probabilities[f"prob_nn_{name}"], np.float64)
+        p = np.clip(p, _LEAST, 1.0 - _LEAST)
+        out[name] = np.log(p) - np.log1p(-p)
+    return out
+
+
+def from_logits(values: Mapping[str, np.ndarray]) -> dict[str, Floats]:
+    """Inverse of `logits`: six probabilities, each by itself, shapes ``(n,)``."""
+    return {f"prob_nn_{c}": expit(np.asarray(values[c], np.float64)) for c in CLASSES}
 
 
 def from_log_ratios(ratios: Mapping[str, np.ndarray]) -> dict[str, Floats]:
-    """Inverse of `log_ratios`: six probabilities that add up to one, shapes ``(n,)``."""
+    """Six probabilities that add up to one, from the logarithms of the others over the pion's.
+
+    Models of version 0.1 draw these, shapes ``(n,)``.
+    """
     logs = {c: np.asarray(ratios[c], np.float64) for c in CLASSES if c != "pi"}
     logs["pi"] = np.zeros_like(logs["k"])
     largest = np.max(list(logs.values()), axis=0)
@@ -85,8 +95,10 @@ def from_log_ratios(ratios: Mapping[str, np.ndarray]) -> dict[str, Floats]:
 class ProbNn(AbstractClassifierStage):
     """Six probabilities of each track of the detailed sample, and the combined likelihoods.
 
-    The classes are trained as equally frequent (`balanced`): the probabilities are those of a track
-    that could be any of the six with the same chance before it was measured.  Nothing is drawn.
+    As LHCb's (arXiv:1412.6352, sec. 5): one network a species, trained to tell it from all other
+    tracks of the sample in the mixture in which they come, which for LHCb's are those of inclusive
+    b events.  Each is the probability of its species for such a track; the six need not add up to
+    one.  Detectors that saw nothing say so by flags.  Nothing is drawn.
 
     `rows` are the tracks of known truth, from which it learns: those of generated particles and
     ghosts.  Secondaries of the material have no truth of their own in the sample; they get
@@ -102,8 +114,7 @@ class ProbNn(AbstractClassifierStage):
     target_columns = keys("track", "mcparticle_id", "origin") | keys("particle", "mc_pdg_id")
     target = "true_class"
     classes = CLASSES
-    balanced = True
-    recipes = (recipe("mlp", hidden=32, depth=3, steps=16_000),)
+    recipes = (recipe("one-vs-rest", hidden=24, depth=2, steps=16_000),)
     incomparable = "defines variables of the detailed sample: there is nothing to compare it with"
 
     @classmethod
@@ -124,6 +135,8 @@ class ProbNn(AbstractClassifierStage):
         out["ecal_over_p"] = track["ecal_energy"][rows] / p
         out["prs_energy"] = track["prs_energy"][rows].astype(np.float64)
         out["hcal_over_p"] = track["hcal_energy"][rows] / p
+        seen = [track[name][rows] != 0.0 for name in schema.RICH_DLL_NAMES]
+        out["in_rich"] = np.any(seen, axis=0).astype(np.float64)
         return out
 
     @classmethod
@@ -138,9 +151,7 @@ class ProbNn(AbstractClassifierStage):
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the probabilities and the combined likelihoods of all tracks."""
         rows = np.ones(len(batch.track), dtype=bool)
-        p = self.model.predict(self.conditions(batch, rows))
-        # The network's own sum differs from one by its rounding.
-        raw = {name: np.maximum(p[:, k], 1e-30) for k, name in enumerate(PROB_NN)}
-        columns: Columns = dict(from_log_ratios(log_ratios(raw)))
+        p = np.clip(self.model.predict(self.conditions(batch, rows)), 0.0, 1.0)
+        columns: Columns = {name: p[:, k] for k, name in enumerate(PROB_NN)}
         columns |= combined_dlls(batch.track.columns)
         return batch.with_columns("track", **typed("track", columns))

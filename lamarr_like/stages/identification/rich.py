@@ -40,8 +40,8 @@ RADIATORS = {
     "cf4": Radiator(1.0005, 16.0, 0.68e-3, 0.015, (0.120, 0.100)),
 }
 
-# Edges of the acceptance, over its published limits.  The inner one is softer than that of the
-# detailed simulation (0.8 and 0.4), and models were trained with it.
+# Edges of the acceptance, over its published limits.  They are not those of the detailed
+# simulation (`Parameters.rich_theta_whole`, ``rich_outer_end``), and models were trained with them.
 _INNER_START, _INNER_WIDTH = 0.7, 0.6
 _OUTER_END, _OUTER_WIDTH = 1.05, 0.12
 

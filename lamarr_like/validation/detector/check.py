@@ -14,6 +14,8 @@ from .electrons import electron_section
 from .lhcb2016 import FILES, own_residuals, own_truth, read_published
 from .occupancy import occupancy_section
 from .parametrisation import efficiency_section, residual_section
+from .prob_nn import TITLE as PROB_NN_TITLE
+from .prob_nn import prob_nn_section
 from .published import published_section
 from .results import CheckReport, Section
 from .sample import Sample, read_sample, together
@@ -22,6 +24,7 @@ from .showers import shower_section
 Say = Callable[[str], None]
 
 LHCB2016, GEANT4 = Path("lhcb2016"), Path("geant4_showers")
+PROB_NN = Path("pidcalib") / "probnn"
 RAPIDSIM = Path("rapidsim") / "smear" / "histsE.root"
 """Places of the foreign data below the folder given as ``--data``."""
 
@@ -80,6 +83,10 @@ def check_detector(config: CheckConfig, say: Say | None = None) -> tuple[CheckRe
 
 def _foreign_sections(config: CheckConfig, batch: EventBatch, tell: Say) -> Iterator[Section]:
     """Comparisons with data that do not ship with the package."""
+    if folder := _present(config.data, PROB_NN):
+        yield prob_nn_section(batch, folder)
+    else:
+        yield _skipped(PROB_NN, "prob_nn", PROB_NN_TITLE)
     if folder := _present(config.data, LHCB2016, *(LHCB2016 / name for name in FILES)):
         tell("LHCb 2016 parametrisation")
         truth, residuals = read_published(folder)

@@ -26,6 +26,8 @@ NEEDED = {
 
 PUBLISHED = {"mu": 0.98, "pi": 0.01, "K": 0.01, "p": 0.006}
 """IsMuon efficiency and mean mis-identification by species [M], [P]."""
+WITH_LIKELIHOOD = (0.93, 0.006)
+"""Share of muons with isMuon and a cut on the likelihoods; of hadrons that pass at most [M]."""
 P_EDGES = 1e3 * np.array([3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 100])
 """Edges [MeV] of the bins in momentum."""
 MIN_P = 3000.0

@@ -104,7 +104,7 @@ def _cherenkov(batch: EventBatch, par: Parameters, n_tracks: int = 2000) -> Iter
     """Photons of lone muons of 100 GeV, and the angle of each species."""
     p = np.geomspace(1e3, 1.5e5, 200)
     for radiator, name in zip(radiators(par), ("C4F10", "CF4"), strict=True):
-        slope = 2.0 * radiator.theta_min
+        slope = radiator.theta_whole
         keys = rng.stream_keys(1, f"plots/{name}", np.arange(n_tracks))
         _, theta = rich.photon_angles(keys, (slope, slope, 1e5), matter.MUON, radiator)
         angle = cherenkov_angle(1e5, matter.MASS[matter.MUON], radiator.n)

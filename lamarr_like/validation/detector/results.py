@@ -159,12 +159,20 @@ def worst(values: Sequence[float] | Floats, errors: Sequence[float] | Floats) ->
 TARGETS = (
     (
         *("calibration", ("",), "PIDCalib maps K, pi, mu"),
-        "mean absolute difference at most 0.03, at most 0.06 in any slice of p from 3 to 100 GeV, "
-        "slope with nTracks within 30 %",
+        "mean absolute difference at most 0.03, at most 0.05 in any slice of p from 3 to 100 GeV, "
+        "slope with nTracks and isMuon of kaons within 30 %",
+    ),
+    (
+        *("prob_nn", ("",), "ProbNN maps K, pi"),
+        "mean absolute difference at most 0.04, at most 0.08 in any slice of p from 3 to 100 GeV",
     ),
     (
         *("efficiency", ("",), "acceptance and efficiency against LHCb 2016"),
         "within 0.03, 2 < eta < 4.8, 3 < p < 100 GeV, by species",
+    ),
+    (
+        *("electrons", ("",), "electrons against RapidSim's histograms"),
+        "quantiles within 30 % or 0.005, share with a photon 0.5 +- 0.15",
     ),
     ("tracks", ("core width",), "dp/p, dx, dy, dtx, dty core widths against p", "within 15 %"),
     ("tracks", ("var ",), "covariance diagonal medians against p", "within 25 %"),

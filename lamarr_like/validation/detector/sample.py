@@ -11,7 +11,7 @@ import numpy as np
 from ... import schema
 from ...arrays import Columns, Mask
 from ...errors import SchemaError, SourceError
-from ...events import EventBatch, concatenate
+from ...events import EventBatch, Table, concatenate
 from ...io.ntuple import read_events
 from ...io.ntuple_reader import read_provenance
 from ...stages.features import from_truth
@@ -29,6 +29,9 @@ NEEDED = {
     ),
 }
 """Columns of a detailed sample that the comparisons read."""
+
+PROB_NN = ("prob_nn_k", "prob_nn_p")
+"""Columns of tracks that are compared where all samples have them."""
 
 LONG = schema.TRACK_TYPES["long"]
 
@@ -53,7 +56,10 @@ def read_sample(path: Path) -> Sample:
         SourceError: if it cannot be read or holds no events.
         SchemaError: if it is not a detailed sample.
     """
-    batches = list(read_events(path, NEEDED))
+    try:
+        batches = list(read_events(path, {**NEEDED, "track": (*NEEDED["track"], *PROB_NN)}))
+    except SchemaError:
+        batches = list(read_events(path, NEEDED))
     if not batches:
         raise SourceError(f"{path}: holds no events")
     try:
@@ -66,7 +72,14 @@ def read_sample(path: Path) -> Sample:
 
 def together(samples: Sequence[Sample]) -> EventBatch:
     """The events of all samples."""
-    return samples[0].batch if len(samples) == 1 else concatenate(s.batch for s in samples)
+    if len(samples) == 1:
+        return samples[0].batch
+    common = set.intersection(*(set(s.batch.track.columns) for s in samples))
+    return concatenate(s.batch.with_table("track", _only(s.batch.track, common)) for s in samples)
+
+
+def _only(table: Table, names: set[str]) -> Table:
+    return Table({k: v for k, v in table.columns.items() if k in names}, table.offsets)
 
 
 def real_long(batch: EventBatch) -> Mask:
