@@ -123,6 +123,29 @@ flying tau ns float64 TAU | decay time from the decay vertex of the mother
 flying tau_error ns float64 TAUERR | its standard deviation
 flying tau_chi2 - float64 TAUCHI2 | chi2 of its fit
 """
+_FITTED = """
+any px MeV float64 PX | momentum, x
+any py MeV float64 PY | momentum, y
+any pz MeV float64 PZ | momentum, z
+any energy MeV float64 PE | energy
+any p MeV float64 P | momentum
+any pt MeV float64 PT | transverse momentum
+any eta - float64 ETA | pseudorapidity
+any phi rad float64 PHI | azimuth
+any mass MeV float64 M | mass
+composite mass_error MeV float64 MERR | standard deviation of the mass, 0 where it is held
+flying x mm float64 ENDVERTEX_X | decay vertex, x
+flying y mm float64 ENDVERTEX_Y | decay vertex, y
+flying z mm float64 ENDVERTEX_Z | decay vertex, z
+flying ctau mm float64 CTAU | decay time times c, from a vertex that is in the fit
+flying ctau_error mm float64 CTAUERR | its standard deviation
+head chi2 - float64 CHI2 | chi2 of the fit
+head n_dof - int32 NDOF | its degrees of freedom
+head converged - bool CONVERGED | whether it has converged; all else is NaN where not
+head pv_x mm float64 PV_X | primary vertex after the fit, x (fits with PV)
+head pv_y mm float64 PV_Y | primary vertex after the fit, y
+head pv_z mm float64 PV_Z | primary vertex after the fit, z
+"""
 
 _AS_IN_SCHEMA = {
     "track": (
@@ -136,12 +159,17 @@ _AS_IN_SCHEMA = {
 """Columns of tracks and of the clusters of photons that keep the export name of the schema."""
 
 
-def _declared() -> list[Branch]:
+def _read(text: str) -> list[Branch]:
     branches = []
-    for line in _DECLARED.strip().splitlines():
+    for line in text.strip().splitlines():
         head, doc = line.split(" | ")
         kind, quantity, unit, dtype, export = head.split()
         branches.append(Branch(kind, quantity, "" if unit == "-" else unit, dtype, export, doc))
+    return branches
+
+
+def _declared() -> list[Branch]:
+    branches = _read(_DECLARED)
     for kind, names in _AS_IN_SCHEMA.items():
         table = "track" if kind == "track" else "cluster"
         for c in (schema.column(table, name) for name in names):
@@ -151,6 +179,9 @@ def _declared() -> list[Branch]:
 
 BRANCHES = tuple(_declared())
 """Every declared branch."""
+
+FITTED = tuple(_read(_FITTED))
+"""Branches of a fit of the decay tree; its name stands between the particle and the export."""
 
 
 def of_kind(*kinds: str) -> list[Branch]:

@@ -29,6 +29,14 @@ Swaps = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--as", help="pi+:K+ takes the pi+ of the decays for K+; may be repeated."),
 ]
+Fits = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--fit",
+        help="'J/psi(1S)=mass,PV' fits the whole tree with these constraints and adds B_DTF_M and "
+        "others; 'NAME: ...' names a further one; may be repeated.",
+    ),
+]
 Masses = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--mass", help="B0:5000-5600, range of a mass in MeV, by name of the branch."),
@@ -44,6 +52,7 @@ def decays(
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
     mass: Masses = None,
+    fit: Fits = None,
     min_pt: Annotated[float, typer.Option(help="Least pT of tracks [MeV].")] = 100.0,
     min_ip_chi2: Annotated[float, typer.Option(help="Least impact chi2 of tracks.")] = 0.0,
     min_photon_et: Annotated[float, typer.Option(help="Least ET of photons [MeV].")] = 200.0,
@@ -62,7 +71,7 @@ def decays(
         min_photon_et=min_photon_et,
         max_vertex_chi2=max_vertex_chi2,
     )
-    requests = make_requests(decay, combinatorial, swap or [], selection)
+    requests = make_requests(decay, combinatorial, swap or [], selection, fit or [])
     summary = reconstruct_decays(
         ntuple, output, requests, n_events=events, command=command_line(), force=force
     )
@@ -73,12 +82,16 @@ def decays(
 
 
 def make_requests(
-    texts: list[str], combinatorial: bool, swaps: list[str], selection: Selection
+    texts: list[str],
+    combinatorial: bool,
+    swaps: list[str],
+    selection: Selection,
+    fits: list[str] | None = None,
 ) -> list[DecayRequest]:
-    """Requests of the options; windows and swaps go to the decays that know their names.
+    """Requests of the options; windows, swaps and fits go to the decays that know their names.
 
     Raises:
-        DecayError: for a bad decay, and for a window or swap that fits none of them.
+        DecayError: for a bad decay, and for a window, swap or fit that fits none of them.
     """
     from dataclasses import replace
 
@@ -92,23 +105,40 @@ def make_requests(
         if not any(branch in known for known in names):
             listing = ", ".join(sorted(set().union(*names)))
             raise DecayError(f"no mass window for {branch!r}: there are {listing}")
+    options = {"swaps": swaps, "fits": fits or []}
+    used: dict[str, set[str]] = {name: set() for name in options}
     requests = []
-    used: set[str] = set()
     for text, known in zip(texts, names, strict=True):
         mine = replace(selection, masses={k: v for k, v in selection.masses.items() if k in known})
-        fitting = []
-        for one in swaps:
-            try:
-                DecayRequest.parse(text, swaps=[one])
-            except DecayError:
-                continue
-            fitting.append(one)
-        used.update(fitting)
-        requests.append(DecayRequest.parse(text, combinatorial, fitting, mine))
-    for one in swaps:
-        if one not in used:
-            DecayRequest.parse(texts[0], swaps=[one])  # raises and says why
+        fitting = {name: _fitting(text, name, given) for name, given in options.items()}
+        for name, found in fitting.items():
+            used[name].update(found)
+        requests.append(DecayRequest.parse(text, combinatorial, selection=mine, **fitting))
+    for name, given in options.items():
+        for one in given:
+            if one not in used[name]:
+                _parsed(texts[0], name, one)  # raises and says why
     return requests
+
+
+def _fitting(text: str, option: str, given: list[str]) -> list[str]:
+    """Those of some options that go with a decay."""
+    from ..errors import DecayError
+
+    found = []
+    for one in given:
+        try:
+            _parsed(text, option, one)
+        except DecayError:
+            continue
+        found.append(one)
+    return found
+
+
+def _parsed(text: str, option: str, one: str) -> DecayRequest:
+    from .request import DecayRequest
+
+    return DecayRequest.parse(text, **{option: [one]})  # type: ignore[arg-type]
 
 
 def parse_masses(texts: list[str]) -> dict[str, tuple[float, float]]:

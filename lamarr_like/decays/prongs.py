@@ -41,6 +41,13 @@ class Prongs(NamedTuple):
         """Some of them, by their first index."""
         return Prongs(self.state[rows], self.z[rows], self.covariance[rows])
 
+    def replaced(self, rows: Ints, others: Prongs) -> Prongs:
+        """The same with some of them, by their first index, in place of what they were."""
+        whole = Prongs._make(a.copy() for a in self)
+        for mine, new in zip(whole, others, strict=True):
+            mine[rows] = new
+        return whole
+
 
 class Composite(NamedTuple):
     """Decayed particles: where, with what momentum and how well known, shape ``(n, ...)``.

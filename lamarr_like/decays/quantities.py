@@ -15,6 +15,8 @@ from .pointing import Flight, Origins, best_vertex, flight, impact
 from .prongs import Composite
 from .reconstruct import Reconstructed
 from .request import DecayRequest
+from .treefit import fit_tree
+from .treefit_request import TreeFit
 from .truth import Truth
 
 
@@ -57,6 +59,36 @@ class Filler:
             for b in branches.of_kind("any", *kinds):
                 if b.quantity in values:
                     out[f"{node.branch}_{b.export}"] = values[b.quantity].astype(b.dtype)
+        for fit in self.request.fits:
+            out |= self.of_tree(fit)
+        return out
+
+    def of_tree(self, fit: TreeFit) -> Columns:
+        """Branches of a fit of the whole tree."""
+        found = fit_tree(self.batch, self.request, fit, self.combos, self.fitted)
+        head, out = self.request.decay.head, {}
+        for node in self.request.decay.nodes:
+            if node.is_invisible:
+                continue
+            values, kinds = _kinematics(found.momentum[node.branch]), {"any"}
+            if not node.is_leaf:
+                kinds.add("composite")
+                values["mass_error"] = found.mass_error[node.branch]
+            if node.branch in found.vertex:
+                kinds.add("flying")
+                values |= {a: found.vertex[node.branch][:, i] for i, a in enumerate("xyz")}
+            if node.branch in found.flight:
+                values["ctau"], values["ctau_error"] = found.flight[node.branch]
+            if node is head:
+                kinds.add("head")
+                values |= {"chi2": found.chi2, "converged": found.converged}
+                values["n_dof"] = np.full(len(found.chi2), found.n_dof)
+                if found.primary is not None:
+                    values |= {f"pv_{a}": found.primary[:, i] for i, a in enumerate("xyz")}
+            for b in branches.FITTED:
+                if b.kind in kinds and b.quantity in values:
+                    name = f"{node.branch}_{fit.name}_{b.export}"
+                    out[name] = values[b.quantity].astype(b.dtype)
         return out
 
     def leaf(self, node: Node) -> tuple[tuple[str, ...], Columns]:

@@ -33,6 +33,7 @@ class Reconstructed(NamedTuple):
         composites: what decays, by branch name.
         momenta: px, py, pz, E [MeV] of the leaves at the vertex they come from, by branch name.
         lines: the lines of tracks as measured, by branch name.
+        bent: the same, but those of downstream tracks at their vertex.
         vertices: primary vertices of their events, without these tracks.
         good: whether every vertex that can be fitted was, shape ``(n,)``.
     """
@@ -40,6 +41,7 @@ class Reconstructed(NamedTuple):
     composites: dict[str, Composite]
     momenta: dict[str, Floats]
     lines: dict[str, Prongs]
+    bent: dict[str, Prongs]
     vertices: Choices
     good: np.ndarray
 
@@ -78,7 +80,7 @@ class _Fitter:
         self.rows = {leaf.branch: combos.rows[:, k] for k, leaf in enumerate(leaves)}
         vertices = choices(batch["reco_vertex"], combos.event)
         good = np.ones(len(combos.event), dtype=bool)
-        self.out = Reconstructed({}, {}, {}, vertices, good)
+        self.out = Reconstructed({}, {}, {}, {}, vertices, good)
 
     def run(self) -> Reconstructed:
         """Fit the tree from the far ends to the head."""
@@ -87,6 +89,7 @@ class _Fitter:
                 rows = self.rows[leaf.branch][:, 0]
                 hypothesis = self.request.hypothesis(leaf)
                 self.out.lines[leaf.branch] = track_prongs(self.batch.track, rows, hypothesis)
+        self.out.bent.update(self.out.lines)
         self.out = self.out._replace(vertices=self.vertices_of_others())
         head = self.request.decay.head
         self.flying(head)
@@ -164,6 +167,9 @@ class _Fitter:
                 lines.append(line)
             again = fit_vertices(stack(lines))
             z = np.where(again.converged, again.position[:, 2], z)
+        for name, line in zip(members.names, lines, strict=True):
+            if name in flags:
+                self.out.bent[name] = self.out.lines[name].replaced(rows, line)
         return replaced(fit, rows, again)
 
     def bent(self, name: str, line: Prongs, down: Mask, rows: Ints, z: Floats) -> Prongs:

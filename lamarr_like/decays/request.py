@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import DecayError
 from .descriptor import Decay, Node, parse_decay
 from .names import DEEP_CTAU, conjugate, identify, properties
+from .treefit_request import TreeFit
 
 LONG, DOWNSTREAM = 3, 5
 
@@ -62,6 +63,7 @@ class DecayRequest:
         hypotheses: leaves by the identifier written and what they are taken for; charge
             conjugates follow.
         selection: cuts of combinatorial candidates.
+        fits: fits of the whole tree, each with branches of its own.
         tracks_under_v0: types of the tracks from K_S, Lambda and other deep decays; all tracks of
             one of them are of one type.  Others are long.
     """
@@ -71,6 +73,7 @@ class DecayRequest:
     hypotheses: tuple[tuple[int, int], ...] = ()
     selection: Selection = field(default_factory=Selection)
     tracks_under_v0: tuple[int, ...] = (LONG, DOWNSTREAM)
+    fits: tuple[TreeFit, ...] = ()
 
     @classmethod
     def parse(
@@ -79,12 +82,13 @@ class DecayRequest:
         combinatorial: bool = False,
         swaps: Sequence[str] = (),
         selection: Selection | None = None,
+        fits: Sequence[str] = (),
     ) -> DecayRequest:
-        """Read a descriptor and ``pi+:K+``, which takes the pi+ of the decay for K+.
+        """Read a descriptor, ``pi+:K+``, which takes the pi+ of the decay for K+, and fits.
 
         Raises:
-            DecayError: for what cannot be read, and for names in `selection` or `swaps` that the
-                decay does not have.
+            DecayError: for what cannot be read, for names in `selection`, `swaps` or `fits` that
+                the decay does not have, and for two fits of one name.
         """
         decay = parse_decay(text)
         selection = selection or Selection()
@@ -92,7 +96,14 @@ class DecayRequest:
         for name in selection.masses:
             if name not in known:
                 raise DecayError(f"no mass window for {name!r}: {text!r} has {', '.join(known)}")
-        return cls(decay, combinatorial, tuple(_swap(s, decay) for s in swaps), selection)
+        parsed = tuple(TreeFit.parse(fit, decay) for fit in fits)
+        for k, fit in enumerate(parsed):
+            if fit.name in [other.name for other in parsed[:k]]:
+                raise DecayError(
+                    f"two fits of {text!r} are called {fit.name!r}; name one: NAME: {fits[k]}"
+                )
+        swapped = tuple(_swap(s, decay) for s in swaps)
+        return cls(decay, combinatorial, swapped, selection, fits=parsed)
 
     def hypothesis(self, leaf: Node) -> int:
         """PDG identifier that a leaf is taken for."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ..decays.command import Combinatorial, Masses, Swaps
+from ..decays.command import Combinatorial, Fits, Masses, Swaps
 from ..files.find import PROB_NN
 from ..system.command_line import (
     Chunk,
@@ -73,6 +73,7 @@ def simulate(
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
     mass: Masses = None,
+    fit: Fits = None,
     workers: Workers = 1,
     split_events: Annotated[
         int, typer.Option(min=0, help="Events in each of several numbered files; 0 for one file.")
@@ -103,7 +104,7 @@ def simulate(
         skip_bad=skip_bad,
         root_format=root_format.value,
         command=command_line(),
-        decays=_requests(decay, combinatorial, swap, mass),
+        decays=_requests(decay, combinatorial, swap, mass, fit),
         split_events=split_events,
         oversample=oversample,
         force=force,
@@ -139,6 +140,7 @@ def detailed(
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
     mass: Masses = None,
+    fit: Fits = None,
     force: Force = False,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
@@ -155,7 +157,7 @@ def detailed(
         skip_bad=skip_bad,
         root_format=root_format.value,
         command=command_line(),
-        decays=_requests(decay, combinatorial, swap, mass),
+        decays=_requests(decay, combinatorial, swap, mass, fit),
         force=force,
     )
     rules = _rules(showers, showers_by)
@@ -200,7 +202,11 @@ def identify(
 
 
 def _requests(
-    decay: list[str] | None, combinatorial: bool, swap: list[str] | None, mass: list[str] | None
+    decay: list[str] | None,
+    combinatorial: bool,
+    swap: list[str] | None,
+    mass: list[str] | None,
+    fit: list[str] | None,
 ) -> tuple[DecayRequest, ...]:
     if not decay:
         return ()
@@ -208,7 +214,7 @@ def _requests(
     from ..decays.request import Selection
 
     selection = Selection(masses=parse_masses(mass or []))
-    return tuple(make_requests(decay, combinatorial, swap or [], selection))
+    return tuple(make_requests(decay, combinatorial, swap or [], selection, fit or []))
 
 
 def _begin(source: str) -> str:
