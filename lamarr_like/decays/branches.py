@@ -73,6 +73,8 @@ any mc_vz mm float64 TRUEORIGINVERTEX_Z | generated origin, z
 any mc_mother_id - int32 MC_MOTHER_ID | PDG identifier of the generated mother, 0 for none
 track ip mm float64 IP_OWNPV | impact parameter to its best primary vertex
 track ip_chi2 - float64 IPCHI2_OWNPV | its chi2, errors of track and vertex included
+track least_ip mm float64 MINIP | least impact parameter to any primary vertex
+track least_ip_chi2 - float64 MINIPCHI2 | least chi2 of an impact parameter to any primary vertex
 track track_type - int32 TRACK_Type | 3 long, 4 upstream, 5 downstream
 track chi2_per_dof - float32 TRACK_CHI2NDOF | chi2 per degree of freedom of the track fit
 track n_dof - int32 TRACK_NDOF | degrees of freedom of the track fit
@@ -101,6 +103,10 @@ composite pv_y_error mm float64 OWNPV_YERR | standard deviation of y
 composite pv_z_error mm float64 OWNPV_ZERR | standard deviation of z
 composite ip mm float64 IP_OWNPV | impact parameter to the best primary vertex
 composite ip_chi2 - float64 IPCHI2_OWNPV | its chi2
+composite least_ip mm float64 MINIP | least impact parameter to any primary vertex
+composite least_ip_chi2 - float64 MINIPCHI2 | least chi2 of an impact parameter to any of them
+composite corrected_mass MeV float64 MCORR | mass and what a massless lost particle balances
+composite largest_doca mm float64 MAXDOCA | largest distance between two of its tracks, NaN for one
 composite distance mm float64 FD_OWNPV | distance of the decay from the best primary vertex
 composite distance_chi2 - float64 FDCHI2_OWNPV | its chi2
 composite dira - float64 DIRA_OWNPV | cosine between that way and the momentum

@@ -37,6 +37,14 @@ Fits = Annotated[
         "others; 'NAME: ...' names a further one; may be repeated.",
     ),
 ]
+Branches = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--branch",
+        help="'mkpi=M(K+,pi-)' adds a branch: M, M2, P, PT, ANGLE, DOCA, COSHEL or CHI of some "
+        "particles, K+:pi+ taken for others; may be repeated.",
+    ),
+]
 Masses = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--mass", help="B0:5000-5600, range of a mass in MeV, by name of the branch."),
@@ -53,6 +61,7 @@ def decays(
     swap: Swaps = None,
     mass: Masses = None,
     fit: Fits = None,
+    branch: Branches = None,
     min_pt: Annotated[float, typer.Option(help="Least pT of tracks [MeV].")] = 100.0,
     min_ip_chi2: Annotated[float, typer.Option(help="Least impact chi2 of tracks.")] = 0.0,
     min_photon_et: Annotated[float, typer.Option(help="Least ET of photons [MeV].")] = 200.0,
@@ -71,7 +80,7 @@ def decays(
         min_photon_et=min_photon_et,
         max_vertex_chi2=max_vertex_chi2,
     )
-    requests = make_requests(decay, combinatorial, swap or [], selection, fit or [])
+    requests = make_requests(decay, combinatorial, swap or [], selection, fit or [], branch or [])
     summary = reconstruct_decays(
         ntuple, output, requests, n_events=events, command=command_line(), force=force
     )
@@ -87,11 +96,12 @@ def make_requests(
     swaps: list[str],
     selection: Selection,
     fits: list[str] | None = None,
+    branches: list[str] | None = None,
 ) -> list[DecayRequest]:
-    """Requests of the options; windows, swaps and fits go to the decays that know their names.
+    """Requests of the options, which go to the decays that know their names.
 
     Raises:
-        DecayError: for a bad decay, and for a window, swap or fit that fits none of them.
+        DecayError: for a bad decay, and for a window, swap, fit or branch that none of them has.
     """
     from dataclasses import replace
 
@@ -105,7 +115,7 @@ def make_requests(
         if not any(branch in known for known in names):
             listing = ", ".join(sorted(set().union(*names)))
             raise DecayError(f"no mass window for {branch!r}: there are {listing}")
-    options = {"swaps": swaps, "fits": fits or []}
+    options = {"swaps": swaps, "fits": fits or [], "branches": branches or []}
     used: dict[str, set[str]] = {name: set() for name in options}
     requests = []
     for text, known in zip(texts, names, strict=True):

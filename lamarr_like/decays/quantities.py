@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from ..arrays import Columns, Floats, Ints
+from ..errors import DecayError
 from ..events import EventBatch
 from ..physics.kinematics import pseudorapidity
 from . import branches
 from .combine import Combinations
 from .descriptor import Node
+from .expressions import closest_approach
 from .names import PHOTON, conjugate
 from .pointing import Flight, Origins, best_vertex, flight, impact
-from .prongs import Composite
+from .prongs import Composite, Prongs
 from .reconstruct import Reconstructed
 from .request import DecayRequest
 from .treefit import fit_tree
@@ -61,7 +65,20 @@ class Filler:
                     out[f"{node.branch}_{b.export}"] = values[b.quantity].astype(b.dtype)
         for fit in self.request.fits:
             out |= self.of_tree(fit)
-        return out
+        return out | self.named(out)
+
+    def named(self, taken: Columns) -> Columns:
+        """Branches that a user named.
+
+        Raises:
+            DecayError: if there is another branch of that name.
+        """
+        found: Columns = {}
+        for one in self.request.branches:
+            if one.name in taken:
+                raise DecayError(f"branch {one.text!r}: there is one of this name already")
+            found[one.name] = one.values(self.fitted, self.request.decay.head.branch)
+        return found
 
     def of_tree(self, fit: TreeFit) -> Columns:
         """Branches of a fit of the whole tree."""
@@ -105,6 +122,7 @@ class Filler:
             line = self.fitted.lines[node.branch]
             origin = best_vertex(line, self.fitted.vertices)
             values["ip"], values["ip_chi2"] = impact(line, origin)
+            values |= self.least_impacts(line)
             # What the mass of an electron or kaon would be by rounding is not of interest.
             values["mass"] = line.state[:, 5]
         else:
@@ -129,6 +147,7 @@ class Filler:
         values = _kinematics(found.momentum)
         values |= self.identifier(node.pdg_id) | generated_quantities(self.truth, ancestor)
         values |= generated_end(self.truth, ancestor) | _vertex(found)
+        values["largest_doca"] = self.largest_doca(node)
         flown, more = self.from_primary(found)
         values |= more
         kinds = ["composite"]
@@ -160,7 +179,26 @@ class Filler:
             values[f"pv_{a}_error"] = np.sqrt(origin.covariance[:, i, i])
         values["distance"], values["distance_chi2"] = flown.distance, flown.chi2
         values["dira"] = flown.dira
+        values |= {k: a + unknown for k, a in self.least_impacts(line).items()}
+        values["corrected_mass"] = _corrected_mass(found, origin) + unknown
         return flown, values
+
+    def least_impacts(self, line: Prongs) -> Columns:
+        """Least distance from all primary vertices, and least chi2; NaN where there is none."""
+        vertices = self.fitted.vertices
+        found = impact(line.take(vertices.owner), vertices.origin)
+        out: Columns = {}
+        for name, values in zip(("least_ip", "least_ip_chi2"), found, strict=True):
+            least = np.full(len(line.z), np.inf)
+            np.minimum.at(least, vertices.owner, np.where(np.isfinite(values), values, np.inf))
+            out[name] = np.where(np.isinf(least), np.nan, least)
+        return out
+
+    def largest_doca(self, node: Node) -> Floats:
+        """Largest distance of closest approach of two tracks of a particle, shape ``(n,)``."""
+        lines = [self.fitted.bent[n.branch] for n in node.leaves() if n.is_track]
+        apart = [closest_approach(a, b) for a, b in itertools.combinations(lines, 2)]
+        return np.max(apart, axis=0) if apart else np.full(len(self.combos.event), np.nan)
 
     def identifier(self, pdg_id: int) -> Columns:
         """PDG identifier of the hypothesis, by the sign of the candidate."""
@@ -205,6 +243,19 @@ def _kinematics(momentum: Floats) -> Columns:
         "phi": np.arctan2(py, px),
         "mass": np.sqrt(np.maximum(e**2 - p2, 0.0)),
     }
+
+
+def _corrected_mass(found: Composite, origin: Origins) -> Floats:
+    """Mass with what is missing across the flight, as if a massless particle had carried it off.
+
+    K. Abe et al. (SLD), PRL 80 (1998) 660.
+    """
+    way = found.position - origin.position
+    p = found.momentum[:, :3]
+    along = (p * way).sum(axis=1) / np.linalg.norm(way, axis=1)
+    across2 = np.maximum((p * p).sum(axis=1) - along**2, 0.0)
+    mass: Floats = np.sqrt(found.mass**2 + across2) + np.sqrt(across2)
+    return mass
 
 
 def _vertex(found: Composite) -> Columns:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ..errors import DecayError
 from .descriptor import Decay, Node, parse_decay
+from .expressions import MOST, Expression
 from .names import DEEP_CTAU, conjugate, identify, properties
 from .treefit_request import TreeFit
 
@@ -64,6 +66,7 @@ class DecayRequest:
             conjugates follow.
         selection: cuts of combinatorial candidates.
         fits: fits of the whole tree, each with branches of its own.
+        branches: further branches of the candidates, by expressions.
         tracks_under_v0: types of the tracks from K_S, Lambda and other deep decays; all tracks of
             one of them are of one type.  Others are long.
     """
@@ -74,6 +77,7 @@ class DecayRequest:
     selection: Selection = field(default_factory=Selection)
     tracks_under_v0: tuple[int, ...] = (LONG, DOWNSTREAM)
     fits: tuple[TreeFit, ...] = ()
+    branches: tuple[Expression, ...] = ()
 
     @classmethod
     def parse(
@@ -83,12 +87,13 @@ class DecayRequest:
         swaps: Sequence[str] = (),
         selection: Selection | None = None,
         fits: Sequence[str] = (),
+        branches: Sequence[str] = (),
     ) -> DecayRequest:
-        """Read a descriptor, ``pi+:K+``, which takes the pi+ of the decay for K+, and fits.
+        """Read a descriptor, ``pi+:K+``, which takes the pi+ of the decay for K+, fits, branches.
 
         Raises:
-            DecayError: for what cannot be read, for names in `selection`, `swaps` or `fits` that
-                the decay does not have, and for two fits of one name.
+            DecayError: for what cannot be read, for names in `selection`, `swaps`, `fits` or
+                `branches` that the decay does not have, and for two of one name.
         """
         decay = parse_decay(text)
         selection = selection or Selection()
@@ -96,14 +101,14 @@ class DecayRequest:
         for name in selection.masses:
             if name not in known:
                 raise DecayError(f"no mass window for {name!r}: {text!r} has {', '.join(known)}")
-        parsed = tuple(TreeFit.parse(fit, decay) for fit in fits)
-        for k, fit in enumerate(parsed):
-            if fit.name in [other.name for other in parsed[:k]]:
-                raise DecayError(
-                    f"two fits of {text!r} are called {fit.name!r}; name one: NAME: {fits[k]}"
-                )
         swapped = tuple(_swap(s, decay) for s in swaps)
-        return cls(decay, combinatorial, swapped, selection, fits=parsed)
+        return cls(
+            *(decay, combinatorial, swapped, selection),
+            fits=tuple(_named("fit", [TreeFit.parse(fit, decay) for fit in fits], text)),
+            branches=tuple(
+                _named("branch", [Expression.parse(one, decay) for one in branches], text)
+            ),
+        )
 
     def hypothesis(self, leaf: Node) -> int:
         """PDG identifier that a leaf is taken for."""
@@ -119,6 +124,21 @@ class DecayRequest:
         if node.branch in self.selection.masses:
             return self.selection.masses[node.branch]
         return default_window(node)
+
+
+N = TypeVar("N", TreeFit, Expression)
+
+
+def _named(what: str, given: list[N], text: str) -> list[N]:
+    """What is given, each by a name of its own."""
+    seen: set[str] = set()
+    for one in given:
+        if one.name in seen:
+            raise DecayError(f"{text!r}: more than one {what} is called {one.name!r}")
+        seen.add(one.name)
+    if len(given) > MOST:
+        raise DecayError(f"{text!r}: {len(given)} times {what}; at most {MOST}")
+    return given
 
 
 def is_deep(node: Node) -> bool:

@@ -14,6 +14,7 @@ from ..files.output import RootOutput
 from ..files.scratch import unwritable
 from . import branches
 from .candidates import check_names, make_candidates, make_generated
+from .expressions import FUNCTIONS
 from .fringe import POLARITY
 from .request import DecayRequest
 from .truth import Truth
@@ -90,6 +91,13 @@ class DecayTrees:
         for b in branches.BRANCHES:
             entry = {"unit": b.unit, "doc": b.doc}
             kinds.setdefault(b.kind, {})[b.export] = entry
+        for b in branches.FITTED:
+            entry = {"unit": b.unit, "doc": b.doc}
+            kinds.setdefault(f"fit, {b.kind}", {})[b.export] = entry
+        for request in self.requests:
+            for one in request.branches:
+                entry = {"unit": FUNCTIONS[one.function].unit, "doc": one.text}
+                kinds.setdefault(f"named, {request.decay.name}", {})[one.name] = entry
         texts = {r.decay.name: r.decay.text for r in self.requests}
         return json.dumps({"decays": texts, "branches": kinds}, indent=1)
 

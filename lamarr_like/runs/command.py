@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ..decays.command import Combinatorial, Fits, Masses, Swaps
+from ..decays.command import Branches, Combinatorial, Fits, Masses, Swaps
 from ..files.find import PROB_NN
 from ..system.command_line import (
     Chunk,
@@ -74,6 +74,7 @@ def simulate(
     swap: Swaps = None,
     mass: Masses = None,
     fit: Fits = None,
+    branch: Branches = None,
     workers: Workers = 1,
     split_events: Annotated[
         int, typer.Option(min=0, help="Events in each of several numbered files; 0 for one file.")
@@ -104,7 +105,7 @@ def simulate(
         skip_bad=skip_bad,
         root_format=root_format.value,
         command=command_line(),
-        decays=_requests(decay, combinatorial, swap, mass, fit),
+        decays=_requests(decay, combinatorial, swap, mass, fit, branch),
         split_events=split_events,
         oversample=oversample,
         force=force,
@@ -141,6 +142,7 @@ def detailed(
     swap: Swaps = None,
     mass: Masses = None,
     fit: Fits = None,
+    branch: Branches = None,
     force: Force = False,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
@@ -157,7 +159,7 @@ def detailed(
         skip_bad=skip_bad,
         root_format=root_format.value,
         command=command_line(),
-        decays=_requests(decay, combinatorial, swap, mass, fit),
+        decays=_requests(decay, combinatorial, swap, mass, fit, branch),
         force=force,
     )
     rules = _rules(showers, showers_by)
@@ -207,6 +209,7 @@ def _requests(
     swap: list[str] | None,
     mass: list[str] | None,
     fit: list[str] | None,
+    branch: list[str] | None,
 ) -> tuple[DecayRequest, ...]:
     if not decay:
         return ()
@@ -214,7 +217,9 @@ def _requests(
     from ..decays.request import Selection
 
     selection = Selection(masses=parse_masses(mass or []))
-    return tuple(make_requests(decay, combinatorial, swap or [], selection, fit or []))
+    return tuple(
+        make_requests(decay, combinatorial, swap or [], selection, fit or [], branch or [])
+    )
 
 
 def _begin(source: str) -> str:
