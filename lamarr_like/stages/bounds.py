@@ -26,6 +26,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys((f"log_sigma_{k}" for k in "xyz"), _LOG),
     **dict.fromkeys((f"log_sigma_{k}" for k in ("t_rad", "t_tan", "qop", "u_rad", "u_tan")), _LOG),
     **dict.fromkeys((f"rich_dll_{k}" for k in ("bt", "k", "p", "mu", "e")), _LIKELIHOOD),
+    **dict.fromkeys((f"gain_{k}" for k in ("pi", "mu", "e", "k", "p")), _LIKELIHOOD),
     **dict.fromkeys(("calo_dll_e", "calo_dll_mu", "muon_mu_ll", "muon_bg_ll"), _LIKELIHOOD),
     **dict.fromkeys((f"logit_{k}" for k in ("k", "pi", "p", "mu", "e", "ghost")), _LOG),
     **dict.fromkeys((f"log_{k}_over_pi" for k in ("k", "p", "mu", "e", "ghost")), (-700.0, 700.0)),

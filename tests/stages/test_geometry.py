@@ -11,12 +11,13 @@ import pytest
 from lamarr_like.decays import fringe
 from lamarr_like.detailed import field, matter, muon, parameters, trackfit, vertexing
 from lamarr_like.detailed.calorimeter import cells
-from lamarr_like.detailed.geometry import TT, build_planes
+from lamarr_like.detailed.geometry import RICH1, RICH2, TT, build_planes
 from lamarr_like.physics import particles, passage
 from lamarr_like.stages import geometry as assumed
 from lamarr_like.stages.calorimeter import tables
 from lamarr_like.stages.identification import muon as muon_stage
 from lamarr_like.stages.identification.rich import RADIATORS
+from lamarr_like.stages.identification.rich_photons import LIGHT
 from lamarr_like.stages.tracking import ideal_fit
 from lamarr_like.stages.vertices import vertex_pull
 
@@ -97,6 +98,24 @@ EQUAL = {
         (muon.MIN_MOMENTUM, muon.REACHES_M4, muon.NEEDS_ALL),
     ),
     "refractive indices": ([r.n for r in RADIATORS.values()], PAR.rich_index),
+    "indices of what the likelihood believes": ([x.n for x in LIGHT.values()], PAR.rich_index),
+    "photons that it believes in": ([x.photons for x in LIGHT.values()], PAR.rich_expected),
+    "angles at which rings are seen": (
+        [x.inner for x in LIGHT.values()],
+        np.transpose([PAR.rich_theta_min, PAR.rich_theta_whole]),
+    ),
+    "slopes at which rings are lost": (
+        [x.outer for x in LIGHT.values()],
+        np.transpose([PAR.rich_slope_x, PAR.rich_slope_y]) * np.array(PAR.rich_outer_end)[:, None],
+    ),
+    "rims at which rings are lost": (
+        [x.rim for x in LIGHT.values()],
+        PAR.rich_outer_width / np.array(PAR.rich_outer_end),
+    ),
+    "planes of the RICH": (
+        [x.z for x in LIGHT.values()],
+        [PLANES.z[PLANES.kind == kind][0] for kind in (RICH1, RICH2)],
+    ),
     "inner edge of the RICH": ([r.inner for r in RADIATORS.values()], PAR.rich_theta_min),
     "outer edges of the RICH": (
         [r.outer for r in RADIATORS.values()],

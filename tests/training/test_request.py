@@ -99,10 +99,11 @@ def test_options_go_to_the_stages_that_have_them():
     wanted = expanded(Request("all", options={"frame": "cartesian"}))
     told = {(one.stage, one.family): one.chosen() for one in wanted}
     assert told["resolution", None] == told["resolution", "gan"] == {"frame": "cartesian"}
-    assert sum(bool(options) for options in told.values()) == 2
+    assert told["rich", None] == told["rich", "gan"] == {"law": "gains"}
+    assert sum(bool(options) for options in told.values()) == 4
     assert len(told) == len(MODEL_STAGES) + 3
     assert Request("resolution").chosen() == {"frame": "perigee"}
     with pytest.raises(TrainingError, match="frame cannot be 'polar'; it can be perigee, cart"):
         expanded(Request("resolution", options={"frame": "polar"}))
-    with pytest.raises(TrainingError, match="'rich' has no option 'frame'; it has none"):
+    with pytest.raises(TrainingError, match="'rich' has no option 'frame'; it has law"):
         expanded(Request("rich", options={"frame": "cartesian"}))

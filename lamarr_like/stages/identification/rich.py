@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ... import schema
 from ...arrays import Columns, Floats, Mask
+from ...errors import ArtefactError
 from ...events import EventBatch
-from ...physics import particles
 from ...physics.kinematics import momentum_components
 from .. import features
 from ..recipe import recipe
-from ..stage import AbstractGeneratorStage, keys, typed
+from ..stage import AbstractGeneratorStage, Model, keys, typed
+from . import rich_photons
+from .rich_photons import MASSES, saturation
 
 
 class Radiator(NamedTuple):
@@ -45,7 +48,9 @@ RADIATORS = {
 _INNER_START, _INNER_WIDTH = 0.7, 0.6
 _OUTER_END, _OUTER_WIDTH = 1.05, 0.12
 
-_MASSES = {particles.SPECIES_NAMES[pdg].lower(): m for pdg, m in particles.MASSES.items()}
+
+LAWS = ("gains", "differences")
+"""What a model may draw: what photons add (`rich_photons`), or RichDLL themselves."""
 
 
 class RichPid(AbstractGeneratorStage):
@@ -65,6 +70,20 @@ class RichPid(AbstractGeneratorStage):
     rare_species = True
     equalities = True
     recipes = (recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02), recipe("gan"))
+    training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"law": LAWS}
+
+    def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
+        # Models of earlier versions draw the differences themselves.
+        self.law = str((config or {}).get("law", "differences"))
+        if self.law not in LAWS:
+            raise ArtefactError(
+                f"stage 'rich': config.json of its model has law {self.law!r}, "
+                f"known are {', '.join(LAWS)}"
+            )
+        super().__init__(model, config)
+
+    def _check_outputs(self, wanted: tuple[str, ...]) -> None:
+        super()._check_outputs(rich_photons.OUTPUTS if self.law == "gains" else wanted)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -92,39 +111,63 @@ class RichPid(AbstractGeneratorStage):
             "c4f10": (1.0 - out["is_downstream"]) * _share("c4f10", out["tx"], out["ty"]),
             "cf4": (1.0 - out["is_upstream"]) * _share("cf4", out["tx_after"], out["ty"]),
         }
-        return out | cherenkov(p, 10.0 ** linked["log_p"], _true_mass(out), shares)
+        out |= cherenkov(p, 10.0 ** linked["log_p"], _true_mass(out), shares)
+        return out | rich_photons.expected(batch, rows, linked).conditions
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
         """The five differences of the detailed sample."""
         return {name: batch.track[name][rows].astype(np.float64) for name in cls.outputs}
 
+    @classmethod
+    def learnt(cls, batch: EventBatch, rows: Mask, **options: Any) -> Columns:
+        """What photons add to the likelihoods, or the differences."""
+        found = cls.targets(batch, rows)
+        return (
+            found
+            if options["law"] == "differences"
+            else rich_photons.gains(found, _expected(batch, rows))
+        )
+
+    @classmethod
+    def learnt_config(
+        cls, batch: EventBatch, conditions: Columns, **options: Any
+    ) -> dict[str, Any]:
+        """The ``law``."""
+        return {"law": options["law"]}
+
+    @classmethod
+    def compared(cls, batch: EventBatch, rows: Mask) -> Columns:
+        """The differences, whatever the law of the model."""
+        return cls.targets(batch, rows)
+
+    def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
+        """The draws; see `AbstractModelStage.answers`."""
+        drawn = self.model.draw(self.conditions(batch, rows), uniforms)
+        return self._differences(batch, rows, drawn)
+
+    def _differences(self, batch: EventBatch, rows: Mask, drawn: Columns) -> Columns:
+        if self.law == "gains":
+            drawn = rich_photons.differences(drawn, _expected(batch, rows))
+        return {name: np.asarray(drawn[name]) for name in self.outputs}
+
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the five differences."""
-        drawn = self._draw(batch, self.rows(batch), "mcparticle_id", seed)
-        return batch.with_columns("track", **typed("track", drawn))
+        rows = self.rows(batch)
+        drawn = self._draw(batch, rows, "mcparticle_id", seed)
+        return batch.with_columns("track", **typed("track", self._differences(batch, rows, drawn)))
+
+
+def _expected(batch: EventBatch, rows: Mask) -> rich_photons.Expected:
+    truth = features.truth(batch.particle, features.linked_rows(batch, rows))
+    return rich_photons.expected(batch, rows, truth)
 
 
 def _true_mass(flags: Columns) -> Floats:
     mass = np.zeros(len(flags["is_pi"]))
-    for name, value in _MASSES.items():
+    for name, value in MASSES.items():
         mass = mass + flags[f"is_{name}"] * value
     return mass
-
-
-def saturation(p: Floats, mass: Floats | float, index: float) -> Floats:
-    """sin^2 of the Cherenkov angle over its value at beta = 1; 0 below threshold.
-
-    It is also the yield of photons in units of that of a saturated track (Frank and Tamm).
-
-    Args:
-        p: momentum [MeV], shape ``(n,)``.
-        mass: mass [MeV].
-        index: refractive index.
-    """
-    # sin^2 = 1 - (1 + m^2 / p^2) / n^2, at saturation 1 - 1 / n^2.
-    fraction = 1.0 - (mass / np.maximum(p, 1.0)) ** 2 / (index * index - 1.0)
-    return np.maximum(fraction, 0.0)
 
 
 def _share(radiator: str, tx: Floats, ty: Floats) -> Floats:
@@ -159,7 +202,7 @@ def cherenkov(p: Floats, true_p: Floats, true_mass: Floats, shares: Columns) -> 
         separation = np.arccos(1.0 / numbers.n) / numbers.resolution
         true = saturation(true_p, true_mass, numbers.n)
         score = {"bt": np.zeros_like(true)}
-        for name, mass in _MASSES.items():
+        for name, mass in MASSES.items():
             tried = saturation(p, mass, numbers.n)
             out[f"sat_{name}_{radiator}"] = share * tried
             score[name] = photons * _score(true, tried, separation)
