@@ -184,7 +184,9 @@ def closest_approach(one: Prongs, other: Prongs) -> Floats:
     size = np.linalg.norm(across, axis=1)
     parallel = np.linalg.norm(np.cross(apart, along[0]), axis=1) / np.linalg.norm(along[0], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > 1e-12, np.abs((apart * across).sum(axis=1)) / size, parallel)
+        skew = np.abs((apart * across).sum(axis=1)) / size
+    found: Floats = np.where(size > 1e-12, skew, parallel)
+    return found
 
 
 def _square(p: Floats) -> Floats:
@@ -204,7 +206,8 @@ def boosted(p: Floats, frame: Floats) -> Floats:
 
 def _cosine(a: Floats, b: Floats) -> Floats:
     norm = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.clip((a * b).sum(axis=1) / norm, -1.0, 1.0)
+    cosine: Floats = np.clip((a * b).sum(axis=1) / norm, -1.0, 1.0)
+    return cosine
 
 
 def _helicity(p: list[Floats], head: Floats) -> Floats:
@@ -221,7 +224,8 @@ def _planes(p: list[Floats], head: Floats) -> Floats:
     one, other, axis = np.cross(a, b), np.cross(c, d), a + b
     axis /= np.linalg.norm(axis, axis=1)[:, None]
     sine = (np.cross(one, other) * axis).sum(axis=1)
-    return np.arctan2(sine, (one * other).sum(axis=1))
+    angle: Floats = np.arctan2(sine, (one * other).sum(axis=1))
+    return angle
 
 
 def _sum(p: Sequence[Floats]) -> Floats:

@@ -14,8 +14,9 @@ from lamarr_like.decays import branches
 from lamarr_like.decays.candidates import make_candidates, make_generated
 from lamarr_like.decays.combine import combine, matched
 from lamarr_like.decays.descriptor import parse_decay
+from lamarr_like.decays.finder import find_generated
 from lamarr_like.decays.request import DecayRequest, Selection
-from lamarr_like.decays.truth import Truth, find_generated
+from lamarr_like.decays.truth import Truth
 from lamarr_like.errors import DecayError, SchemaError
 from lamarr_like.events import Table
 

@@ -75,7 +75,11 @@ def test_other_families_of_the_kind_can_be_chosen():
     [
         ("rich", "flow", "no family 'flow' of generators; there are armdn, gan, library$"),
         ("rich", "k-to-k", "no family 'k-to-k' of generators"),
-        ("acceptance", "gan", "no family 'gan' of classifiers; there are mlp, one-vs-rest, booster$"),
+        (
+            "acceptance",
+            "gan",
+            "no family 'gan' of classifiers; there are mlp, one-vs-rest, booster$",
+        ),
         ("ecal", "armdn", "no family 'armdn' of translators; there are translator, k-to-k$"),
         ("propagation", None, "no stage 'propagation' to train"),
         ("all", "gan", "'all' trains each stage by its own recipes"),
