@@ -26,6 +26,7 @@ from ..errors import OutputError, SchemaError
 from ..events import EventBatch, Table, concatenate
 from ..files.output import RootOutput
 from ..files.scratch import unwritable
+from .kept import Kept
 from .ntuple_reader import TREE, content_digest, read_events, read_provenance, read_schema
 
 if TYPE_CHECKING:
@@ -67,9 +68,11 @@ class EventWriter(RootOutput):
         further: what else is to be written of the events.
         force: replace an existing file at the end.
         weight_names: names of the weights by ``mc_weight_id``, read when the file is closed.
+        kept: which branches are written, all if not given.
 
     Raises:
-        OutputError: if the file cannot be written or is there already, or no event came.
+        OutputError: if the file cannot be written or is there already, no event came, or `kept`
+            names what is not there.
         SchemaError: if batches differ in their tables or columns.
     """
 
@@ -82,7 +85,10 @@ class EventWriter(RootOutput):
         further: FurtherTrees | None = None,
         force: bool = False,
         weight_names: Sequence[str] = (),
+        kept: Kept | None = None,
     ) -> None:
+        self._kept = kept or Kept()
+        self._kept.check()
         if root_format not in ROOT_FORMATS:
             raise OutputError(f"format {root_format!r}; it can be {', '.join(ROOT_FORMATS)}")
         super().__init__(path, force)
@@ -99,10 +105,13 @@ class EventWriter(RootOutput):
     def write(self, batch: EventBatch) -> None:
         """Append the events of a batch; columns that the schema does not know are left out."""
         known = {
-            name: [c.name for c in schema.table_columns(name) if c.name in batch[name]]
+            name: self._kept.columns(
+                name, [c.name for c in schema.table_columns(name) if c.name in batch[name]]
+            )
             for name in schema.TABLES
             if name in batch.tables
         }
+        known = {name: columns for name, columns in known.items() if columns}
         if self._columns is None:
             self._columns = known
         elif known != self._columns:

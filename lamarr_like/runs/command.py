@@ -55,6 +55,17 @@ Decays = Annotated[
         "--decay", help='"B0 -> (K*(892)0 -> K+ pi-) gamma": adds a DecayTree; may be repeated.'
     ),
 ]
+Keep = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(help="Branches that are written whatever the preset, such as 'GenPart_pdgId'."),
+]
+Drop = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(help="Branches that are not written, such as 'Track_cov*'; may be repeated."),
+]
+Preset = Annotated[
+    str, typer.Option(help="full, analysis (less of the truth) or thin (no truth, no covariances).")
+]
 Format = Annotated[RootFormat, typer.Option("--format", help="Container in the ROOT file.")]
 
 
@@ -75,6 +86,9 @@ def simulate(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    preset: Preset = "full",
+    keep: Keep = None,
+    drop: Drop = None,
     workers: Workers = 1,
     split_events: Annotated[
         int, typer.Option(min=0, help="Events in each of several numbered files; 0 for one file.")
@@ -92,6 +106,7 @@ def simulate(
         import_xgboost()
     if kind_of(source):  # no Parquet files
         import_awkward()
+    from ..io.kept import Kept
     from .config import RunConfig
     from .simulate import simulate as run
 
@@ -106,6 +121,7 @@ def simulate(
         root_format=root_format.value,
         command=command_line(),
         decays=_requests(decay, combinatorial, swap, mass, fit, branch),
+        kept=Kept(preset, tuple(keep or ()), tuple(drop or ())),
         split_events=split_events,
         oversample=oversample,
         force=force,
@@ -143,9 +159,13 @@ def detailed(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    preset: Preset = "full",
+    keep: Keep = None,
+    drop: Drop = None,
     force: Force = False,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
+    from ..io.kept import Kept
     from .config import RunConfig
     from .simulate import simulate_detailed
 
@@ -160,6 +180,7 @@ def detailed(
         root_format=root_format.value,
         command=command_line(),
         decays=_requests(decay, combinatorial, swap, mass, fit, branch),
+        kept=Kept(preset, tuple(keep or ()), tuple(drop or ())),
         force=force,
     )
     rules = _rules(showers, showers_by)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..io.kept import Kept
+
 if TYPE_CHECKING:
     from ..decays.request import DecayRequest
     from ..decays.run import DecaySummary
@@ -39,6 +41,7 @@ class RunConfig:
             (``out.root`` becomes ``out-000000.root``, ...); 0 for one file.
         oversample: draws of the detector for each generated event (`oversampling.oversampled`).
         force: replace an output that is there; an input is never replaced.
+        kept: which branches of the events are written.
     """
 
     source: str
@@ -54,6 +57,7 @@ class RunConfig:
     split_events: int = 0
     oversample: int = 1
     force: bool = False
+    kept: Kept = field(default_factory=Kept)
 
     @property
     def generated_chunk(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..events import EventBatch
+from ..io.kept import Kept
 from ..io.ntuple import EventWriter
 from ..io.numbered import NumberedWriter
 from ..io.truth import TruthSource
@@ -121,6 +123,7 @@ def _writer(
             further=trees,
             force=config.force,
             weight_names=weight_names,
+            kept=config.kept,
         )
 
     if not config.split_events:
@@ -134,6 +137,8 @@ def _provenance(config: RunConfig, source: TruthSource) -> dict[str, Any]:
         out["pileup"] = config.pileup
     if config.oversample > 1:
         out["oversample"] = config.oversample
+    if config.kept != Kept():
+        out["kept"] = asdict(config.kept)
     if config.decays:
         out["decays"] = {r.decay.name: r.decay.text for r in config.decays}
     return {**out, "command": config.command}

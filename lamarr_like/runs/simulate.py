@@ -139,6 +139,7 @@ def open_run(
     if config.chunk_size is not None and config.chunk_size < 1:
         raise OutputError(f"a chunk of {config.chunk_size} events; ask for at least 1")
     check_draws(config.oversample)
+    config.kept.check()
     source = opened(config)
     check = check_numbered if config.split_events else check_output
     check(Path(config.output), _inputs(config, source, pipeline, models), force=config.force)
