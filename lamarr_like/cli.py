@@ -15,7 +15,7 @@ from .engine.command import inspect
 from .errors import DecayError, LamarrLikeError
 from .responses.command import draw, list_responses, sample
 from .responses.command import train as train_response
-from .runs.command import detailed, identify, simulate
+from .runs.command import detailed, doctor, identify, simulate
 from .system.extras import extra_of, missing
 from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
@@ -33,7 +33,7 @@ app = typer.Typer(
 )
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
-    *(decays, detailed_check, validate, batch, new_stage, tpc),
+    *(decays, detailed_check, validate, batch, new_stage, tpc, doctor),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

@@ -71,7 +71,12 @@ def find_pipeline(name: str) -> Path:
     for path in (Path(name), folder / f"{name}.yaml"):
         if path.suffix in (".yaml", ".yml") and path.is_file():
             return path
-    # Beside the pipelines lie the thresholds of the validation report.
-    stems = {p.stem for p in folder.glob("*.yaml") if not p.stem.startswith("verdict")}
-    known = ", ".join(sorted(stems)) or "none"
+    known = ", ".join(pipeline_names()) or "none"
     raise PipelineError(f"no pipeline {name!r}: give a YAML file or one of: {known}")
+
+
+def pipeline_names() -> list[str]:
+    """Names of the pipelines that ship."""
+    # Beside the pipelines lie the thresholds of the validation report.
+    stems = {path.stem for path in shipped("pipelines").glob("*.yaml")}
+    return sorted(stem for stem in stems if not stem.startswith("verdict"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -222,6 +223,26 @@ def identify(
 
     n = run(sample, output, prob_nn, force=force)
     print(f"{n} events written to {output}")
+
+
+def doctor(
+    sample: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Also make a small detailed sample here, to be tried with validate."),
+    ] = None,
+) -> None:
+    """Tell what is installed, load what ships, and simulate for some seconds; 1 if a part fails."""
+    from .doctor import findings, make_sample
+
+    failed = False
+    for found in findings(partial(typer.echo, err=True)):
+        mark = {True: "ok", False: "FAILED", None: "-"}[found.good]
+        typer.echo(f"{mark:6} {found.what:22} {found.text}")
+        failed |= found.good is False
+    if sample is not None:
+        make_sample(sample)
+        typer.echo(f"wrote {sample}; try lamarr-like validate {sample} -o report/")
+    raise typer.Exit(int(failed))
 
 
 def _requests(
