@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import Floats32
 from ..errors import ArtefactError
+from .kept_networks import keeping, kept, place_of
 from .onnx_check import check_model
 from .translator.sequences import LENGTHS, SLOTS
 
@@ -19,6 +20,9 @@ BLOCK = 1024
 STEP = 16
 """Rows of a call are a multiple of it: as many float32 as the widest registers hold, so that it
 makes no difference for the bits of a row how many others share the call."""
+
+
+_CPU = ["CPUExecutionProvider"]
 
 
 def _pieces(length: int, width: int) -> dict[str, int]:
@@ -66,8 +70,15 @@ class Session:
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = 3
+        place = place_of(model, ort.__version__)
         try:
-            self._session = ort.InferenceSession(model, options, ["CPUExecutionProvider"])
+            found = kept(place)
+            if found is None:
+                with keeping(place) as options.optimized_model_filepath:
+                    self._session = ort.InferenceSession(model, options, _CPU)
+            else:
+                options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+                self._session = ort.InferenceSession(found, options, _CPU)
         except Exception as error:  # onnxruntime has no common base of its own errors
             raise ArtefactError(f"{where}: ONNX Runtime cannot load it: {error}") from error
         self._where = where
