@@ -17,8 +17,8 @@ from .model_config import FLAGS, MAX_NAMES, NAMES, check_length
 from .model_tables import check_probabilities, file_of, read_arrays, read_transform
 from .onnx_session import Network
 
-Probabilities: TypeAlias = Callable[[list[np.ndarray]], np.ndarray]
-"""Checked condition columns, each ``(n,)``, to an array ``(n, n_classes)``."""
+Probabilities: TypeAlias = Callable[[Floats], np.ndarray]
+"""Checked conditions, shape ``(n_conditions, n)``, to an array ``(n, n_classes)``."""
 
 
 class Classifier:
@@ -126,8 +126,8 @@ class ClassifierSpec(AbstractSpec):
             raise ArtefactError(f"{where}: XGBoost cannot load model.ubj: {error}") from error
         booster.set_param({"nthread": 1})
 
-        def probabilities(columns: list[np.ndarray]) -> np.ndarray:
-            features = np.stack([c.astype(np.float32) for c in columns], axis=1)
+        def probabilities(columns: Floats) -> np.ndarray:
+            features = np.ascontiguousarray(columns.T, dtype=np.float32)
             p = np.asarray(booster.inplace_predict(features), dtype=np.float64)
             return p if p.ndim == 2 else np.stack([1.0 - p, p], axis=1)
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
+from ..arrays import Floats
 from ..errors import ArtefactError, SchemaError
 from ..files.forms import Form, Place, Record, check
 
@@ -85,8 +86,8 @@ class AbstractSpec(ABC):
 
 def condition_columns(
     names: tuple[str, ...], conditions: Mapping[str, np.ndarray], where: str
-) -> list[np.ndarray]:
-    """Condition arrays in the model's order, shapes ``(n,)``.
+) -> Floats:
+    """Condition arrays in the model's order, shape ``(n_conditions, n)``.
 
     Raises:
         SchemaError: if one is missing, has another length or is not finite.
@@ -101,7 +102,11 @@ def condition_columns(
                 f"{where}: condition {name!r} has shape {values.shape}, "
                 f"{names[0]!r} has {columns[0].shape}; all must be (n,)"
             )
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise SchemaError(f"{where}: condition {name!r} is {values[row]} in row {row}")
-    return columns
+    table = np.empty((len(columns), len(columns[0])))
+    for row, values in zip(table, columns, strict=True):
+        row[:] = values
+    finite = np.isfinite(table)
+    if not finite.all():
+        k, at = (int(found[0]) for found in np.nonzero(~finite))
+        raise SchemaError(f"{where}: condition {names[k]!r} is {columns[k][at]} in row {at}")
+    return table

@@ -7,15 +7,20 @@ that a draw never leaves the range seen in training.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ..arrays import Floats, Floats32
+from ..arrays import Floats, Floats32, Ints, Mask
 from ..errors import TrainingError
 
 _MAX_SCORE = 5.0
+_AT_ONCE = 1 << 12
+"""Values that are looked up at a time, about: what that needs stays in the cache."""
 
 
 def dequantise(values: np.ndarray, uniforms: Floats) -> Floats:
@@ -65,8 +70,15 @@ class NormalScores:
     def __init__(self, knots: Floats, limits: Floats) -> None:
         self.knots = np.ascontiguousarray(knots, dtype=np.float64)
         self.limits = np.asarray(limits, dtype=np.float64)
-        self._forward = [self._forward_table(k) for k in range(len(self.limits))]
         self._flat = self.knots.ravel()
+
+    @cached_property
+    def _forward(self) -> list[tuple[Floats, Floats, Floats, Floats]]:
+        return [self._forward_table(k) for k in range(len(self.limits))]
+
+    @cached_property
+    def _search(self) -> _Search:
+        return _Search.of(self._forward)
 
     @classmethod
     def fit(
@@ -118,6 +130,15 @@ class NormalScores:
         result: Floats = y[j] + dy[j] * ((v - x[j]) / dx[j])
         return result
 
+    def forward(self, columns: Floats) -> Floats:
+        """`forward_column` of all columns at once, both of shape ``(k, n)``."""
+        result = np.empty(columns.shape)
+        step = max(_AT_ONCE // max(len(columns), 1), 1)
+        for start in range(0, columns.shape[1], step):
+            part = slice(start, start + step)
+            result[:, part] = self._search.scores(columns[:, part])
+        return result
+
     def inverse(self, scores: np.ndarray) -> Floats:
         """Physical values for scores, shape ``(n, k)``, always within the training range."""
         m = self.knots.shape[1]
@@ -140,6 +161,55 @@ class NormalScores:
         return cls(arrays[f"{prefix}_knots"], arrays[f"{prefix}_limits"])
 
 
+class _Search(NamedTuple):
+    """Tables of some columns side by side, to be searched in two steps: by block, then in a block.
+
+    Attributes:
+        ends: first and last value, shape ``(2, k, 1)``.
+        first: value at the beginning of each block, shape ``(n_blocks, k, 1)``.
+        table: values, their scores, and the steps of both, block after block and column after
+            column; shape ``(4, k * n_blocks * width)``.
+        width: knots of a block.
+    """
+
+    ends: Floats
+    first: Floats
+    table: Floats
+    width: int
+
+    @classmethod
+    def of(cls, tables: list[tuple[Floats, Floats, Floats, Floats]]) -> _Search:
+        """Of the tables of the columns, which may differ in length."""
+        longest = max((len(table[0]) for table in tables), default=1)
+        width = math.isqrt(longest - 1) + 1
+        found = np.full((4, len(tables), width * -(-longest // width)), np.inf)
+        for k, table in enumerate(tables):
+            found[:, k, : len(table[0])] = table
+        ends = np.array([[table[0][i] for table in tables] for i in (0, -1)])
+        first = np.ascontiguousarray(found[0, :, ::width].T)
+        return cls(ends[:, :, None], first[:, :, None], found.reshape(4, -1), width)
+
+    def scores(self, columns: Floats) -> Floats:
+        """Scores of some rows, both of shape ``(k, n)``."""
+        n_blocks, k = self.first.shape[:2]
+        v = np.clip(columns, *self.ends)
+        block = _counted(self.first <= v) - 1
+        block += (np.arange(k) * n_blocks)[:, None]
+        at = block * self.width
+        inside = self.table[0][at + np.arange(self.width)[:, None, None]] <= v
+        at += _counted(inside) - 1
+        x, y, dx, dy = (values[at] for values in self.table)
+        result: Floats = y + dy * ((v - x) / dx)
+        return result
+
+
+def _counted(flags: Mask) -> Ints:
+    """How many along the first axis are true."""
+    narrow = np.uint8 if len(flags) < 1 << 8 else np.int64  # sums of bytes are fast
+    found: Ints = flags.view(np.uint8).sum(axis=0, dtype=narrow).astype(np.int64)
+    return found
+
+
 def is_flag(values: np.ndarray) -> bool:
     """Whether a column holds only -1, 0 and 1 (one-hot, charge), so that it needs no transform.
 
@@ -160,6 +230,8 @@ class ConditionTransform:
     def __init__(self, flags: list[bool], scores: NormalScores) -> None:
         self.flags = list(flags)
         self.scores = scores
+        is_flag = np.array(self.flags, dtype=bool)
+        self._flags, self._free = np.flatnonzero(is_flag), np.flatnonzero(~is_flag)
 
     @classmethod
     def fit(
@@ -173,11 +245,10 @@ class ConditionTransform:
         free = [c for c, flag in zip(columns, flags, strict=True) if not flag]
         return cls(flags, NormalScores.fit(free, [weights] * len(free), n_knots))
 
-    def __call__(self, columns: list[np.ndarray]) -> Floats32:
-        """Network input, shape ``(n, n_conditions)``."""
-        result = np.empty((len(columns[0]) if columns else 0, len(self.flags)), dtype=np.float32)
-        k = 0
-        for i, (values, flag) in enumerate(zip(columns, self.flags, strict=True)):
-            result[:, i] = values if flag else self.scores.forward_column(k, values)
-            k += not flag
-        return result
+    def __call__(self, columns: Floats | Sequence[np.ndarray]) -> Floats32:
+        """Network input, shape ``(n, n_conditions)``, for columns ``(n_conditions, n)``."""
+        values = np.asarray(columns, dtype=np.float64).reshape(len(self.flags), -1)
+        result = np.empty(values.shape, np.float32)
+        result[self._flags] = values[self._flags]
+        result[self._free] = self.scores.forward(values[self._free])
+        return np.ascontiguousarray(result.T)

@@ -24,7 +24,7 @@ def test_kinds_go_by_their_names():
 def test_conditions_come_in_the_order_of_the_model():
     given = {"b": np.ones(2), "a": np.zeros(2), "c": np.zeros(5)}
     first, second = condition_columns(("a", "b"), given, "m")
-    assert first is given["a"] and second is given["b"]
+    assert np.array_equal(first, given["a"]) and np.array_equal(second, given["b"])
 
 
 @pytest.mark.parametrize(

@@ -116,3 +116,17 @@ def test_pulls_keep_their_shape_whatever_their_tails():
     np.testing.assert_allclose(scores.inverse(found[:, None])[:, 0], values, rtol=1e-3, atol=1e-3)
     wild = scores.inverse(np.array([[9.0], [-9.0]]))
     np.testing.assert_allclose(np.abs(wild), np.abs(values).max())
+
+
+def test_all_columns_at_once_as_one_by_one():
+    """Tables of any length, with repeated knots, and values at, between and beyond the knots."""
+    random = np.random.default_rng(5)
+    lengths = (random.normal(size=4000), np.round(random.normal(size=900), 1), np.full(50, 3.0))
+    scores = NormalScores.fit(list(lengths), n_knots=300)
+    for n in (1, 7, 5000):
+        columns = np.stack([random.choice([*c[:200], -9.0, 9.0, 0.05], n) for c in lengths])
+        columns[:, 0] = scores.knots[:, 0]
+        one_by_one = [scores.forward_column(k, c) for k, c in enumerate(columns)]
+        np.testing.assert_array_equal(scores.forward(columns), one_by_one)
+    none = NormalScores(np.zeros((0, 2)), np.zeros(0))
+    assert none.forward(np.zeros((0, 5))).shape == (0, 5)

@@ -30,6 +30,10 @@ _HOPELESS, _CROWD = -40.0, 8
 stands in such a crowd would stand so again, and stays."""
 _FEW = 2
 """Clusters in the same cell that let a crowd be looked for."""
+_FEW_PAIRS = 100
+"""Clusters of an event, on average over all, among which it pays to look at all pairs."""
+_PLACES = 2000
+"""Clusters of which all pairs are looked at at a time: what that needs stays in the cache."""
 _MOST = 16
 """Clusters of one cell, the foremost, that others look at.  Like `_CROWD` it bounds the work where
 thousands of particles come to one place; an event of collisions has neither."""
@@ -248,13 +252,37 @@ class _Points(NamedTuple):
         return leading((*cell, np.rint(self.unit).astype(np.int64), self.event), rank, _MOST)
 
 
+def _of_event(points: _Points, places: Ints, others: Ints) -> tuple[Ints, Ints]:
+    """First and number of the `others` in the event of each place, shapes ``(k,)``."""
+    event, theirs = points.event[places], points.event[others]
+    first = np.searchsorted(theirs, event)
+    return first, np.searchsorted(theirs, event, "right") - first
+
+
 def _near(
     points: _Points, places: Ints, others: Ints, reach: float, rank: Ints
 ) -> Iterator[tuple[Ints, Ints, Floats]]:
     """Pairs of clusters nearer than `reach`: of `places`, and of `others` that rank before it.
 
-    The search is as wide as the larger of the two cells demands, and no wider.
+    Events come in rising order.  Where they have few clusters all pairs are looked at.  Else the
+    search is as wide as the larger of the two cells demands, and no wider.
     """
+    if len(places) == 0 or len(others) == 0:
+        return
+    first, count = _of_event(points, places, others)
+    if count.sum() <= _FEW_PAIRS * len(places):
+        for start in range(0, len(places), _PLACES):
+            part = slice(start, start + _PLACES)
+            n = count[part]
+            at = np.repeat(places[part], n)
+            of = others[np.arange(len(at)) + np.repeat(first[part] - (np.cumsum(n) - n), n)]
+            able = np.flatnonzero(rank[of] < rank[at])
+            at, of = at[able], of[able]
+            distance = np.hypot(points.x[at] - points.x[of], points.y[at] - points.y[of])
+            distance /= np.maximum(points.unit[at], points.unit[of])
+            inside = np.flatnonzero(distance < reach)
+            yield at[inside], of[inside], distance[inside]
+        return
     x, y = np.abs(points.x), np.abs(points.y)
     for size, (a, b) in zip(CELLS, (*BORDERS[1:], (0.0, 0.0)), strict=True):
         side = reach * size * (1.0 + 1e-9)

@@ -243,3 +243,22 @@ def test_work_grows_with_the_clusters_and_not_with_their_square(monkeypatch):
         crowded(HARD, np.zeros(n, int), place, values, rng.random(n))
         hardest_near(x, y, rng.random(n), np.zeros(n, int), 1.3)
     assert seen[1] < 12 * seen[0]
+
+
+def test_all_pairs_as_by_search(monkeypatch):
+    """Whether all pairs are looked at or a grid is searched makes no difference, not even a bit."""
+    rng = np.random.default_rng(8)
+    x, y = rng.uniform(-1500.0, 1500.0, 3000), rng.uniform(-1300.0, 1300.0, 3000)
+    event, energy = np.sort(rng.integers(0, 40, 3000)), rng.random(3000)
+    args = (HARD, event, np.stack([x, y, np.full(3000, CELLS[0])], axis=1))
+    near = ({c: rng.normal(0.0, 0.3, 3000) for c in ("dx", "dy")}, rng.random(3000))
+
+    def found():
+        pairs = near_pairs(x, y, event, 4.0)
+        return *pairs, hardest_near(x, y, energy, event, 1.2), crowded(*args, *near)
+
+    every = found()
+    assert len(every[0]) > 2000 and 0.05 < every[-1].mean() < 0.95
+    monkeypatch.setattr(ecal_spacing, "_FEW_PAIRS", -1)
+    for a, b in zip(every, found(), strict=True):
+        np.testing.assert_array_equal(a, b)
