@@ -102,11 +102,13 @@ class Choices(NamedTuple):
 
     Attributes:
         owner: position of the particle, ascending, shape ``(m,)``.
+        row: the vertex in its table, shape ``(m,)``.
         origin: the vertices, leading shape ``(m,)``.
         total: particles, some of which may have no vertex.
     """
 
     owner: Ints
+    row: Ints
     origin: Origins
     total: int
 
@@ -122,7 +124,7 @@ def choices(table: Table, event: Ints) -> Choices:
     owner = np.repeat(np.arange(len(event)), counts)
     first = np.cumsum(counts) - counts
     rows = table.offsets[event][owner] + np.arange(len(owner)) - first[owner]
-    return Choices(owner, primary_vertices(table, rows), len(event))
+    return Choices(owner, rows, primary_vertices(table, rows), len(event))
 
 
 def best_vertex(lines: Prongs, found: Choices) -> Origins:

@@ -17,7 +17,7 @@ from .names import PHOTON
 from .neutrals import Momenta, add, photon_momenta, pi0_momenta
 from .pointing import Choices, best_vertex, choices, primary_vertices
 from .prongs import Composite, Prongs, four_momenta, stack, track_prongs
-from .refit import VELO_TRACKS, without
+from .refit import VELO_TRACKS, with_correlations, without
 from .request import DecayRequest
 from .vertexfit import VertexFit, fit_vertices, no_fit, replaced
 
@@ -193,7 +193,7 @@ class _Fitter:
         for name, line in self.out.lines.items():
             in_velo = np.isin(self.kind(name), VELO_TRACKS)
             used.append(line._replace(state=np.where(in_velo[:, None], line.state, np.nan)))
-        return without(self.out.vertices, used)
+        return without(with_correlations(self.batch, self.out.vertices), used)
 
     def largest_vertex(self) -> Ints:
         """Row of the primary vertex with the most tracks, -1 for none."""

@@ -12,8 +12,10 @@ puts them in (R. Fruehwirth, NIM A262 (1987) 444)::
 
 Were the weights fixed, f would be 1 and this the vertex of the other tracks.  But where the vertex
 moves their weights follow, so that they hold it less: f is the mean derivative of w r over the mean
-of w, 0.69 for normal errors.  Both samples are treated alike: the fast chain fits its vertices to
-its tracks with the same weights (`lamarr_like.stages.vertices.vertex_pull`).
+of w, 0.69 for normal errors.  A long step ends where others come to hold it, after `_MOST_STEP`.
+The table has the variances of a vertex alone: its correlations are those that its tracks make
+together with a rest that has none.  Detailed and fast samples are treated alike: the fast chain
+fits its vertices to its tracks with the same weights (`lamarr_like.stages.vertices.vertex_pull`).
 """
 
 from __future__ import annotations
@@ -21,10 +23,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import Floats
+from ..events import EventBatch
 from ..schema import TRACK_TYPES
 from ..stages.vertices.vertex_pull import MAX_CHI2, derivative
-from .pointing import Choices, Origins, inverse
-from .prongs import Prongs
+from .pointing import Choices, Origins, choices, inverse
+from .prongs import Prongs, track_prongs
+
+_PION = 211
 
 VELO_TRACKS = tuple(TRACK_TYPES[k] for k in ("long", "upstream"))
 """Types of track that primary vertices are made of."""
@@ -32,7 +37,29 @@ _MEAN_WEIGHT = 1.0 - 4.0 / MAX_CHI2 + 8.0 / MAX_CHI2**2
 """Mean of Tukey's weight for normal errors in two dimensions, but for exp(-6)."""
 _HOLD = derivative(MAX_CHI2) / _MEAN_WEIGHT
 _LEAST_LEFT = 0.05
-"""Part of the information along each axis that must be left."""
+"""Part of the information along each axis that must be left, and least part that has no track."""
+_MOST_STEP = 2.0
+"""Step in units of the errors that are left (B+ -> J/psi K+ beside full refits)."""
+
+
+def with_correlations(batch: EventBatch, found: Choices) -> Choices:
+    """The vertices with the correlations that the tracks of their events make.
+
+    Args:
+        batch: events with the tables ``track`` and ``reco_vertex``.
+        found: some of their vertices.
+    """
+    track, table = batch.track, batch["reco_vertex"]
+    rows = np.flatnonzero(np.isin(track["track_type"], VELO_TRACKS))
+    pairs = choices(table, track.event_index[rows])
+    known = np.zeros((len(table), 3, 3))
+    np.add.at(known, pairs.row, _share(pairs, track_prongs(track, rows, _PION, brem=False))[0])
+    sigma = np.stack([table[f"sigma_{a}"].astype(np.float64) for a in "xyz"], axis=1)
+    rest = np.maximum(sigma**-2.0 - np.diagonal(known, axis1=1, axis2=2), _LEAST_LEFT * sigma**-2.0)
+    covariance = np.linalg.inv(known + rest[:, :, None] * np.eye(3))
+    scale = sigma / np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    covariance *= scale[:, :, None] * scale[:, None, :]
+    return found._replace(origin=found.origin._replace(covariance=covariance[found.row]))
 
 
 def without(found: Choices, tracks: list[Prongs]) -> Choices:
@@ -52,22 +79,20 @@ def without(found: Choices, tracks: list[Prongs]) -> Choices:
         own, gradient = _share(found, track)
         left -= own
         pull += gradient
-    floor = _LEAST_LEFT * np.diagonal(information, axis1=1, axis2=2)
     sound = np.linalg.eigvalsh(left)[:, 0] > 0.0
     covariance = inverse(np.where(sound[:, None, None], left, np.eye(3)))
-    sound &= (1.0 / np.diagonal(covariance, axis1=1, axis2=2) > floor).all(axis=1)
-    moved = found.origin.position - np.einsum("nij,nj->ni", covariance, pull) / _HOLD
-    origin = Origins(
-        np.where(sound[:, None], moved, found.origin.position),
-        np.where(sound[:, None, None], covariance, found.origin.covariance),
-    )
-    return found._replace(origin=origin)
+    before = np.diagonal(found.origin.covariance, axis1=1, axis2=2)
+    sound &= (_LEAST_LEFT * np.diagonal(covariance, axis1=1, axis2=2) < before).all(axis=1)
+    step = np.einsum("nij,nj->ni", covariance, pull) / _HOLD * sound[:, None]
+    length = np.sqrt(np.maximum(np.einsum("ni,nij,nj->n", step, left, step), 0.0))
+    step *= np.minimum(1.0, _MOST_STEP / np.maximum(length, 1e-9))[:, None]
+    covariance = np.where(sound[:, None, None], covariance, found.origin.covariance)
+    return found._replace(origin=Origins(found.origin.position - step, covariance))
 
 
 def _share(found: Choices, track: Prongs) -> tuple[Floats, Floats]:
     """Information and pull of a track on each vertex, shapes ``(m, 3, 3)`` and ``(m, 3)``."""
     line, point = track.take(found.owner), found.origin.position
-    tx, ty = line.state[:, 2], line.state[:, 3]
     dz = point[:, 2] - line.z
     residual = line.state[:, :2] + dz[:, None] * line.state[:, 2:4] - point[:, :2]
     carry = np.zeros((len(dz), 2, 4))
@@ -76,14 +101,14 @@ def _share(found: Choices, track: Prongs) -> tuple[Floats, Floats]:
     weight = inverse(carry @ line.covariance[:, :4, :4] @ carry.swapaxes(1, 2))
     slope = np.zeros((len(dz), 2, 3))
     slope[:, 0, 0] = slope[:, 1, 1] = 1.0
-    slope[:, 0, 2], slope[:, 1, 2] = -tx, -ty
+    slope[:, :, 2] = -line.state[:, 2:4]
     towards = np.einsum("nij,nj->ni", weight, residual)
     chi2 = (residual * towards).sum(axis=1)
     chi2 = np.where(np.isfinite(chi2), chi2, np.inf)
     least = np.full(found.total, np.inf)
     np.minimum.at(least, found.owner, chi2)
     mine = (chi2 < MAX_CHI2) & (chi2 == least[found.owner])
-    tukey = np.where(mine, 1.0 - np.where(mine, chi2, 0.0) / MAX_CHI2, 0.0) ** 2
+    tukey = np.where(mine, 1.0 - np.minimum(chi2, MAX_CHI2) / MAX_CHI2, 0.0) ** 2
     across = slope.swapaxes(1, 2)
     own = np.where(mine[:, None, None], across @ weight @ slope, 0.0) * tukey[:, None, None]
     gradient = np.einsum("nij,nj->ni", across, towards)
