@@ -20,6 +20,7 @@ from .system.extras import extra_of, missing
 from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
 from .validation.detector.command import detailed_check
+from .validation.look.command import display, plot
 from .validation.objects.command import objects
 from .validation.report.command import validate
 from .validation.responses.command import compare
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
-    *(decays, detailed_check, validate, batch, new_stage, tpc, doctor),
+    *(decays, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

@@ -130,7 +130,7 @@ def write_page(
     heading: str,
     sections: Iterable[Section],
     images: Sequence[Image],
-    verdict: Verdict,
+    verdict: Verdict | None,
     facts: Iterable[tuple[str, str]] = (),
 ) -> Path:
     """Write the page, with as many of the figures inside as `EMBEDDED` allows.
@@ -153,7 +153,7 @@ def page_text(
     heading: str,
     sections: Iterable[Section],
     images: Sequence[Image],
-    verdict: Verdict,
+    verdict: Verdict | None,
     facts: Iterable[tuple[str, str]] = (),
 ) -> str:
     """The page as text.
@@ -162,8 +162,8 @@ def page_text(
         heading: the question that it answers.
         sections: those with rows or figures are shown.
         images: the figures.
-        verdict: the answer.
-        facts: name and text of what was compared.
+        verdict: the answer; None where nothing is judged.
+        facts: name and text of what was compared or is shown.
 
     Raises:
         MissingExtraError: without the extra ``report``.
@@ -178,9 +178,9 @@ def page_text(
         .from_string(source)
         .render(
             heading=heading,
-            status=verdict.status.value,
-            kind=_MARKS[verdict.status],
-            lines=verdict.lines,
+            title=heading if verdict is None else f"Validation report: {verdict.status.value}",
+            kind=None if verdict is None else _MARKS[verdict.status],
+            lines=() if verdict is None else verdict.lines,
             facts=list(facts),
             sections=[(s, own) for s, own in placed if own or any(t.rows for t in s.tables)],
         )

@@ -1,0 +1,1 @@
+"""Ntuples looked at: pages of plots, and pictures of single events."""
