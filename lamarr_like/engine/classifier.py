@@ -16,6 +16,7 @@ from .kinds import AbstractSpec, condition_columns
 from .model_config import FLAGS, MAX_NAMES, NAMES, check_length
 from .model_tables import check_probabilities, file_of, read_arrays, read_transform
 from .onnx_session import Network
+from .trees import Trees
 
 Probabilities: TypeAlias = Callable[[Floats], np.ndarray]
 """Checked conditions, shape ``(n_conditions, n)``, to an array ``(n, n_classes)``."""
@@ -117,18 +118,10 @@ class ClassifierSpec(AbstractSpec):
     def _trees(self, files: Mapping[str, bytes], where: str) -> Probabilities:
         weights = file_of(files, "model.ubj", where)
         check_booster(weights, where, len(self.conditions), len(self.classes))
-        import xgboost as xgb
-
-        booster = xgb.Booster()
-        try:
-            booster.load_model(bytearray(weights))
-        except xgb.core.XGBoostError as error:
-            raise ArtefactError(f"{where}: XGBoost cannot load model.ubj: {error}") from error
-        booster.set_param({"nthread": 1})
+        trees = Trees(weights, len(self.conditions), where)
 
         def probabilities(columns: Floats) -> np.ndarray:
-            features = np.ascontiguousarray(columns.T, dtype=np.float32)
-            p = np.asarray(booster.inplace_predict(features), dtype=np.float64)
+            p = trees(np.ascontiguousarray(columns.T, dtype=np.float32)).astype(np.float64)
             return p if p.ndim == 2 else np.stack([1.0 - p, p], axis=1)
 
         return probabilities

@@ -101,10 +101,8 @@ def simulate(
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
     from ..io.sources import kind_of
-    from ..system.quick_start import import_awkward, import_xgboost
+    from ..system.quick_start import import_awkward
 
-    if workers == 1:  # else the workers do
-        import_xgboost()
     if kind_of(source):  # no Parquet files
         import_awkward()
     from ..io.kept import Kept

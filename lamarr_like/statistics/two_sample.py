@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import Floats, Floats32, Ints, Mask
 from ..errors import SchemaError
+from ..system.quick_start import import_xgboost
 
 
 @dataclass(frozen=True)
@@ -231,6 +232,7 @@ def cross_fit(
 
 def _grown(sides: tuple[_Side, _Side], fold: int, parameters: dict[str, object], trees: int) -> Any:
     """A booster that has seen all folds but one."""
+    import_xgboost()
     import xgboost as xgb
 
     rest = [(x[part != fold], w[part != fold]) for x, w, part in sides]

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
+from .quick_start import put_off
 from .signals import SIGNALS, deferred
 
 _P = ParamSpec("_P")
@@ -79,16 +80,13 @@ def executor(n: int) -> AbstractContextManager[Executor]:
 
 def _begin() -> None:
     """First thing in a worker: leave signals to the parent, and end when the parent does."""
-    from .quick_start import import_xgboost, put_off
-
+    put_off()
     for signum in SIGNALS:
         signal.signal(signum, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     parent: Any = multiprocessing.parent_process()
     threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
-    put_off()
-    import_xgboost()
 
 
 def _end(signum: int, frame: FrameType | None) -> None:

@@ -87,8 +87,12 @@ def put_off() -> None:
     Python looks for garbage less often, too: a start makes much that stays, and a run little.
     """
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
-    if not any(isinstance(finder, LazyModules) for finder in sys.meta_path):
+    if not _is_put_off():
         sys.meta_path.insert(0, LazyModules())
+
+
+def _is_put_off() -> bool:
+    return any(isinstance(finder, LazyModules) for finder in sys.meta_path)
 
 
 def import_xgboost() -> None:
@@ -104,11 +108,12 @@ def import_awkward() -> None:
 def _import(name: str, without: str) -> None:
     """Import a package that does with less where another cannot be imported.
 
-    It does nothing where either is imported already, or where plug-ins are installed.
+    It does nothing before `put_off`, where either is imported already, or where plug-ins are
+    installed.
     """
     from ..plugins import SOURCE_GROUP, STAGE_GROUP, installed
 
-    if {name, without} & sys.modules.keys():
+    if not _is_put_off() or {name, without} & sys.modules.keys():
         return
     if installed(STAGE_GROUP) or installed(SOURCE_GROUP):
         return

@@ -66,7 +66,7 @@ def test_shipped_trees_for_other_conditions_are_refused():
         {"conditions": [*found.config["conditions"], "one_more"]},
         {"classes": [*found.config["classes"], "one_more"]},
     ):
-        with pytest.raises(ArtefactError, match="shape|probabilities"):
+        with pytest.raises(ArtefactError, match="features|probabilities"):
             build_model({**found.config, **change}, found.files, "m")
 
 
