@@ -1,4 +1,4 @@
-"""ONNX graphs at run time: one thread, rows in blocks of fixed sizes.
+"""ONNX graphs at run time: one thread, rows in blocks that are no longer than they need be.
 
 The result of a row is the same bit for bit whichever rows share the call.
 """

@@ -1,4 +1,4 @@
-"""Sequences of sources: cut into pieces of neighbours, padded and put into blocks of fixed size."""
+"""Sequences of sources: cut into pieces of neighbours, padded and put into blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...arrays import Floats, Floats32, Integers, Ints, Mask
 LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 144, 288, 672)
 """Lengths that sequences are padded to; the last for 96 sources with 7 clusters each."""
 SLOTS = 1024
-"""Sources in a block, about."""
+"""Most sources in a block, about."""
 
 
 class Sources(NamedTuple):
@@ -118,7 +118,7 @@ class Block(NamedTuple):
     """Some pieces side by side.
 
     Attributes:
-        size: number of pieces, padding included.
+        size: number of pieces.
         length: length of all of them.
         pieces: which they are, in order.
         rows: their sources, shape ``(k,)``, and

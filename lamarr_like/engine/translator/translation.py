@@ -7,8 +7,8 @@ were drawn to own one: so two photons close to each other are one cluster or two
 because both point at the other.  Then a decoder looks at the clusters together, and a head draws
 what each of them measures.  Everything is one shot: no loop over sources or clusters.
 
-Events go through the networks as *pieces*, padded to a few lengths and in blocks of fixed size, so
-that the result of an event is the same bit for bit whichever events share the call.
+Events go through the networks as *pieces*, padded to a few lengths, several of one length together;
+the result of an event is the same bit for bit whichever events share the call.
 """
 
 from __future__ import annotations
