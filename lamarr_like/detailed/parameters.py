@@ -316,7 +316,7 @@ class Parameters:
     # rapidity, 0.2 m of iron over 56 m of decay length per GeV, twice that for the kaons among
     # them, is 0.02; the gap of half a metre behind the ECAL, where pions of showers that start
     # there fly freely, makes it two to three times as much (chosen: mis-ID above 10 GeV)
-    muon_stray: tuple[float, ...] = (0.27, 0.11, 0.07, 0.07)  # low-energy hits for each hadron that
+    muon_stray: tuple[float, ...] = (0.24, 0.10, 0.06, 0.06)  # low-energy hits for each hadron that
     # arrives, by station (chosen: mis-ID of protons and its growth with occupancy)
     muon_stray_p: float = 1000.0  # MeV, of hadrons that count for them
     muon_noise: tuple[float, ...] = (1.5, 0.7, 0.5, 0.7)  # hits of every event (chosen)
@@ -335,7 +335,7 @@ class Parameters:
         (1.34, 4.88, 0.059, 1.22, 10.82, 0.18, 1.17, 16.64, 0.403, 0.69, 4.13, 0.272),
         (1.49, 8.39, 0.068, 1.31, 10.79, 0.146, 1.16, 7.93, 0.215, 0.67, 2.53, 0.151),
     )
-    muon_field_scale: float = 1.3
+    muon_field_scale: float = 1.4
     # likelihoods: the cumulative of D^2 is 1 / (1 + (D^2 / m)^-b), a tanh of its logarithm; fitted
     # to muons, 2.5-100 GeV, among minimum-bias events: m = a + (p0/p)^k, b = b0 + b1 / m by region
     # at M2; and to protons that pass isMuon, 2.5-60 GeV, rounded: m and b by region alone, as at

@@ -114,6 +114,7 @@ class AbstractModelStage(AbstractStage):
             the default first.
         incomparable: why `fidelity` cannot test it; empty if it can, by `compared` and `answers`.
         equalities: whether `fidelity` also tests it with equality flags and differences.
+        told: what the card of its model says beyond what all cards say.
 
     Args:
         model: the trained model.
@@ -132,6 +133,7 @@ class AbstractModelStage(AbstractStage):
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     incomparable: ClassVar[str] = "does not say what is to be compared"
     equalities: ClassVar[bool] = False
+    told: ClassVar[str] = ""
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         self.config = dict(config or {})

@@ -22,6 +22,7 @@ def card(request: Request, model: TrainedModel, provenance: dict[str, Any]) -> s
     weighted = f"Weighted: {'yes' if training['weighted'] else 'no'}."
     if training["weighted"] and getattr(request.stage_class, "rare_species", False):
         weighted = "Weighted: rare species by the inverse root of their share."
+    told = getattr(request.stage_class, "told", "")
     return f"""# {request.stage}, {config["family"]}, sample {request.sample}
 
 Model of the stage `{request.stage}`; gives {outputs}.
@@ -39,7 +40,7 @@ Command: `{provenance["command"] or "lamarr_like.training.train"}`
 
 Figures on independent events, stage by stage and beside their floor: tutorials/fidelity.md, made by
 `lamarr-like fidelity`.
-
+{told}
 ## Do not use it
 - for conditions outside the sample: other beam energies or lines, other magnet settings, momenta
   above a few hundred GeV, other species than e, mu, pi, K, p;

@@ -115,6 +115,11 @@ class ProbNn(AbstractClassifierStage):
     target = "true_class"
     classes = CLASSES
     recipes = (recipe("one-vs-rest", hidden=24, depth=2, steps=16_000),)
+    told = """
+The classes come as often as in the sample: train it on inclusive b events, as LHCb's are, and not
+on those of a gun.  Cuts beside LHCb's measured efficiencies: tutorials/detector/detailed_check.md,
+made by `lamarr-like detailed-check`.
+"""
     incomparable = "defines variables of the detailed sample: there is nothing to compare it with"
 
     @classmethod
