@@ -252,7 +252,8 @@ def _corrected_mass(found: Composite, origin: Origins) -> Floats:
     """
     way = found.position - origin.position
     p = found.momentum[:, :3]
-    along = (p * way).sum(axis=1) / np.linalg.norm(way, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        along = (p * way).sum(axis=1) / np.linalg.norm(way, axis=1)
     across2 = np.maximum((p * p).sum(axis=1) - along**2, 0.0)
     mass: Floats = np.sqrt(found.mass**2 + across2) + np.sqrt(across2)
     return mass

@@ -145,12 +145,27 @@ class MlpTrainer:
     def probabilities(
         self, graph: Graph, x: str, kernels: list[np.ndarray], biases: list[np.ndarray]
     ) -> str:
-        """The network in a graph; returns its probabilities."""
+        """The network in a graph.
+
+        Args:
+            graph: what it is added to.
+            x: its input, shape ``(n, n_conditions)``.
+            kernels, biases: of its layers, shapes ``(n_in, n_out)`` and ``(n_out,)``.
+
+        Returns:
+            Name of the probabilities, shape ``(n, n_classes)``.
+        """
         return graph.op("Softmax", dense_layers(graph, x, kernels, biases), axis=1)
 
 
 def dense_layers(graph: Graph, x: str, kernels: list[np.ndarray], biases: list[np.ndarray]) -> str:
-    """Dense layers with SiLU between them in a graph; returns the last one."""
+    """Dense layers with SiLU between them in a graph; returns the last one, shape ``(n, n_out)``.
+
+    Args:
+        graph: what they are added to.
+        x: their input, shape ``(n, n_in)``.
+        kernels, biases: of the layers, shapes ``(n_in, n_out)`` and ``(n_out,)``.
+    """
     for i, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
         x = graph.dense(graph.silu(x) if i else x, kernel, bias)
     return x

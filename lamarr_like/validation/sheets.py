@@ -55,19 +55,61 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_sheet(rows: int, columns: int, width: float = 4.0, height: float = 3.0) -> Figure:
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.66, 0.14, 0.50, 0.34
+"""Room [inch] about the axes of a sheet for numbers, titles of axes, and the title of a panel."""
+_ACROSS, _DOWN, _SHARED = 0.80, 0.86, 0.26
+"""Room [inch] between axes beside and above each other, and above each other on one x axis."""
+_LINE = 0.19
+"""Height [inch] of a line of a title."""
+
+
+def new_sheet(
+    rows: int, columns: int, width: float = 4.0, height: float = 3.0, *, fitted: bool = True
+) -> Figure:
     """An empty figure with room for a grid of panels.
 
     Args:
         rows, columns: of the grid.
         width, height: of a panel [inch].
+        fitted: look where texts end and make room for them, which takes as long as to draw all
+            twice; else room is that which panels of a grid need (`settle`).
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    sheet = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    layout = "constrained" if fitted else "none"
+    sheet = Figure(figsize=(width * columns, height * rows), layout=layout)
     FigureCanvasAgg(sheet)
     return sheet
+
+
+def settle(sheet: Figure) -> None:
+    """Make room between the panels of a sheet that is not fitted, in its parts as well."""
+    for part in (sheet, *sheet.subfigs):
+        axes = [ax for ax in part.axes if ax.figure is part]
+        grid = axes[0].get_gridspec() if axes else None
+        if grid is None:
+            continue
+        across, down = part.bbox.width / part.figure.dpi, part.bbox.height / part.figure.dpi
+        titles = [ax.get_title().count("\n") + 1 for ax in axes if ax.get_title()]
+        top = _TOP + _LINE * max(max(titles, default=0) - 1, 0)
+        if part is sheet and sheet.get_suptitle():
+            top += _LINE * (sheet.get_suptitle().count("\n") + 2)
+        shared = len(axes) > 1 and axes[1] in axes[0].get_shared_x_axes().get_siblings(axes[0])
+        below = _SHARED if shared else _DOWN + top - _TOP
+        inner = across - _LEFT - _RIGHT, down - _BOTTOM - top
+        each = (
+            (inner[0] - (grid.ncols - 1) * _ACROSS) / grid.ncols,
+            (inner[1] - (grid.nrows - 1) * below) / grid.nrows,
+        )
+        part.subplots_adjust(
+            left=_LEFT / across,
+            right=1.0 - _RIGHT / across,
+            bottom=_BOTTOM / down,
+            top=1.0 - top / down,
+            wspace=_ACROSS / each[0],
+            hspace=below / each[1],
+        )
 
 
 def sheet_of(
@@ -88,7 +130,7 @@ def sheet_of(
     """
     across = max(min(columns, len(items)), 1)
     down = max(-(-len(items) // across), 1)
-    sheet = new_sheet(down, across, width, height)
+    sheet = new_sheet(down, across, width, height, fitted=False)
     for i, item in enumerate(items, start=1):
         draw(sheet.add_subplot(down, across, i), item)
     return sheet
@@ -112,10 +154,13 @@ def write_sheet(draw: Callable[[], Figure], *paths: Path, dpi: float = DPI) -> F
     """
     with style():
         sheet = draw()
-        # The layout takes most of the time and is the same for all files; no other engine may look
-        # once more before each.
-        sheet.draw_without_rendering()
-        sheet.set_layout_engine(None)
+        if sheet.get_layout_engine() is None:
+            settle(sheet)
+        else:
+            # The layout takes most of the time and is the same for all files; no other engine may
+            # look once more before each.
+            sheet.draw_without_rendering()
+            sheet.set_layout_engine(None)
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             undated: Any = {"CreationDate": None} if path.suffix == ".pdf" else None

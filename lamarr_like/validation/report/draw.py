@@ -92,7 +92,7 @@ def _efficiencies(report: Report, every: bool) -> Iterator[Drawing]:
 
 
 def _ratio_figure(ratios: Sequence[Ratio]) -> Figure:
-    figure = new_sheet(len(ratios), 4, 3.6, 3.6)
+    figure = new_sheet(len(ratios), 4, 3.6, 3.6, fitted=False)
     grid = figure.subfigures(len(ratios), 4, squeeze=False)
     for row, ratio in zip(grid, ratios, strict=True):
         for cell, axis in zip(row, ("p", "eta", "n_spd_hits"), strict=False):

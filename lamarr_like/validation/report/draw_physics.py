@@ -56,7 +56,7 @@ def physics_drawings(report: Report) -> Iterator[Drawing]:
 
 
 def _width_figure(widths: Sequence[Width]) -> Figure:
-    figure = new_sheet(1, len(widths), 3.4, 3.8)
+    figure = new_sheet(1, len(widths), 3.4, 3.8, fitted=False)
     cells = figure.subfigures(1, len(widths), squeeze=False)[0]
     for cell, width in zip(cells, widths, strict=True):
         what = with_unit(f"width of {title(width.variable)}", width.variable)

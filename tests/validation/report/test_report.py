@@ -24,6 +24,7 @@ from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.statistics.distances import halves
 from lamarr_like.statistics.matching import where
 from lamarr_like.validation.report import command
+from lamarr_like.validation.report.columns import signatures
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.efficiency import WorkingPoint
 from lamarr_like.validation.report.gather import Gatherer, paired, read_samples
@@ -148,6 +149,16 @@ def test_common_events_are_found():
     assert not set(a.event["unit"]) & set(b.event["unit"])
     assert one.duplicates == 0
     assert gathered("fast", detector(truth, 2, duplicated=0.5)).duplicates > 100
+
+
+def test_signatures_tell_generated_events_apart():
+    truth = truth_batch(200)
+    one, two = (signatures(detector(truth, seed)) for seed in (1, 2))
+    assert np.array_equal(one, two) and len(np.unique(one)) == 200
+    moved = truth.particle["mc_px"].copy()
+    moved[truth.particle.offsets[7]] *= 1.1
+    other = signatures(detector(truth.with_columns("particle", mc_px=moved), 1))
+    assert np.flatnonzero(other != one).tolist() == [7]
 
 
 def test_batches_add_up():
