@@ -53,20 +53,34 @@ class Recipe:
         seed: int,
         is_gun: bool,
         oversample: int = 1,
+        here: bool = False,
     ) -> Recipe:
         """The recipe of a pipeline as it is now.
+
+        Args:
+            pipeline: name or file of the pipeline.
+            models: folder of the user's own models, searched first.
+            seed: seed of the detector.
+            is_gun: whether the events come from a particle gun.
+            oversample: draws of the detector for each generated event.
+            here: load the chain in this process, if it has none yet.
 
         Raises:
             PipelineError: if the file is wrong or names an unknown stage.
             ArtefactError: if a model is absent or altered.
         """
+        name, folder = str(pipeline), None if models is None else Path(models)
+        if here and not _LOADED:  # whose files need not be read twice
+            found = _loaded(name, folder, "").provenance
+        else:
+            found = identity(pipeline, models)
         return cls(
-            str(pipeline),
-            None if models is None else Path(models),
+            name,
+            folder,
             seed=seed,
             is_gun=is_gun,
             oversample=oversample,
-            provenance=_text(identity(pipeline, models)),
+            provenance=_text(found),
         )
 
     def __call__(self, batch: EventBatch) -> EventBatch:
@@ -99,11 +113,18 @@ class Recipe:
         return found
 
 
-@functools.lru_cache(maxsize=1)
+_LOADED: dict[tuple[str, Path | None], Pipeline] = {}
+"""The chain that was loaded last in this process."""
+
+
 def _loaded(pipeline: str, models: Path | None, provenance: str) -> Pipeline:
-    chain = Pipeline.load(pipeline, models)
-    if provenance and _text(chain.provenance) != provenance:
-        raise PipelineError(f"pipeline {pipeline!r} or a model was changed during the run")
+    chain = _LOADED.get((pipeline, models))
+    if chain is None or provenance not in ("", _text(chain.provenance)):
+        chain = Pipeline.load(pipeline, models)
+        if provenance not in ("", _text(chain.provenance)):
+            raise PipelineError(f"pipeline {pipeline!r} or a model was changed during the run")
+        _LOADED.clear()
+        _LOADED[pipeline, models] = chain
     return chain
 
 

@@ -62,6 +62,7 @@ def simulate(
         seed=config.seed,
         is_gun=source.is_gun,
         oversample=config.oversample,
+        here=workers <= 1,
     )
     if workers <= 1:
         _ = recipe.chain  # before the first event is read

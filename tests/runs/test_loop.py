@@ -28,14 +28,14 @@ from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
 from lamarr_like.io.ntuple_reader import read_weight_names
 from lamarr_like.runs import loop
 from lamarr_like.runs.loop import _make, _Range
-from lamarr_like.runs.recipe import Recipe, _loaded
+from lamarr_like.runs.recipe import _LOADED, Recipe
 from lamarr_like.runs.simulate import RunConfig, simulate
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     """What workers keep for a whole run does not outlive a test in this process."""
-    _loaded.cache_clear()
+    _LOADED.clear()
     loop._source.cache_clear()
 
 

@@ -44,7 +44,7 @@ def test_it_is_the_chain(models, tiny):
 
 
 def test_it_is_loaded_once_and_goes_to_other_processes(tiny, monkeypatch):
-    recipes._loaded.cache_clear()
+    recipes._LOADED.clear()
     loads = []
     load = Pipeline.load
     monkeypatch.setattr(Pipeline, "load", lambda *a: loads.append(a) or load(*a))
