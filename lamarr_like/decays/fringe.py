@@ -112,13 +112,13 @@ def _with_own_matter(line: Prongs, z: Floats, at: Floats, covariance: Floats) ->
     slope = _radius(line, sheet) / sheet
     inside = (slope > PIPE_SLOPE) & (slope < cone) & (sheet < z)
     layers.append((sheet, -wall / np.maximum(cone - slope, least) * inside))
-    for station in VELO_STATIONS:
-        r = _radius(line, station)
-        crossed = (station > z) & (r > VELO_INNER) & (r < VELO_SUPPORT)
-        layers.append((station, VELO_X0 * np.sqrt(norm2) * crossed))
+    for sheet in VELO_STATIONS:
+        r = _radius(line, sheet)
+        crossed = (sheet > z) & (r > VELO_INNER) & (r < VELO_SUPPORT)
+        layers.append((sheet, VELO_X0 * np.sqrt(norm2) * crossed))
     noise = np.zeros((3, len(z)))
-    for layer, path in layers:
-        lever = np.where(path == 0.0, 0.0, at - layer)
+    for place, path in layers:
+        lever = np.where(path == 0.0, 0.0, at - place)
         noise -= path * np.stack([lever * lever, lever, np.ones(len(z))])
     theta2 = (HIGHLAND * HIGHLAND_PATH * kappa) ** 2 * (1.0 + (_PION_MASS * kappa) ** 2)
     noise *= theta2 * norm2
