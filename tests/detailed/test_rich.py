@@ -71,7 +71,8 @@ def test_acceptance():
         assert rich.acceptance(0.0, 0.5 * (inner + whole), radiator) == pytest.approx(0.5)
         assert rich.acceptance(inner, 0.0, radiator) == 0.0
         end, width = radiator.outer_end, radiator.outer_width
-        assert rich.acceptance((end - width) * radiator.slope_x, 0.0, radiator) == 1.0
+        inside = (end - width) * radiator.slope_x
+        assert rich.acceptance(inside, 0.0, radiator) == pytest.approx(1.0)
         assert rich.acceptance(end * radiator.slope_x, 0.0, radiator) == 0.0
         assert rich.acceptance(0.0, end * radiator.slope_y, radiator) == 0.0
 
