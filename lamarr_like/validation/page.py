@@ -72,6 +72,7 @@ class Image(NamedTuple):
         name, section, caption: as in `Drawing`.
         width, height: pixels.
         data: the PNG in base64; empty if it only lies beside the page.
+        file: name of the file with most detail, in the folder ``plots``.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Image(NamedTuple):
     width: int
     height: int
     data: str
+    file: str = ""
 
 
 class Section(NamedTuple):
@@ -105,12 +107,20 @@ def verdict_table(verdict: Verdict) -> Table:
     return table_of(note, _CHECKS, rows, 5, {s.value: mark for s, mark in _MARKS.items()})
 
 
-def draw_all(drawings: Iterable[Drawing], folder: Path) -> list[Image]:
+ENDINGS = ("png", "pdf")
+"""Files that each figure is written to; the page holds the first."""
+
+
+def draw_all(
+    drawings: Iterable[Drawing], folder: Path, endings: Sequence[str] = ENDINGS
+) -> list[Image]:
     """Write figures as ``NAME.png`` and ``NAME.pdf``.
 
     Args:
         drawings: the figures.
         folder: where to, made if absent.
+        endings: those of `ENDINGS` that are wanted, the first among them: a PDF takes as long as
+            all else of a figure.
 
     Raises:
         MissingExtraError: without the extra ``plot``.
@@ -118,10 +128,11 @@ def draw_all(drawings: Iterable[Drawing], folder: Path) -> list[Image]:
     """
     images = []
     for name, section, caption, draw in drawings:
-        png, pdf = (folder / f"{name}.{ending}" for ending in ("png", "pdf"))
-        width, height = write_sheet(draw, png, pdf).get_size_inches() * DPI
-        data = base64.b64encode(png.read_bytes()).decode()
-        images.append(Image(name, section, caption, int(width), int(height), data))
+        paths = [folder / f"{name}.{ending}" for ending in endings]
+        width, height = write_sheet(draw, *paths).get_size_inches() * DPI
+        data = base64.b64encode(paths[0].read_bytes()).decode()
+        file = paths[-1].name
+        images.append(Image(name, section, caption, int(width), int(height), data, file))
     return images
 
 

@@ -26,6 +26,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9")
 """Of series of one panel: those of Okabe and Ito, which differ in lightness."""
 _LETTERS = 55  # of a title above one panel
 _MOST_TICKS = 7
+_MOST_LINEAR = 5  # numbers of a linear axis
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,10 @@ def _finish(ax: Axes, series: Series) -> None:
         log_axis(ax, float(series.low.min()), float(series.high.max()))
     if series.log_y and (series.ours > 0.0).any():
         ax.set_yscale("log")
+    # Numbers take most of the time of a panel.
+    for axis, scale in (("x", ax.get_xscale()), ("y", ax.get_yscale())):
+        if scale == "linear":
+            ax.locator_params(axis, nbins=_MOST_LINEAR)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=7)
 

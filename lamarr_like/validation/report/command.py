@@ -70,6 +70,7 @@ def validate(
     all_plots: Annotated[
         bool, typer.Option("--all-plots", help="Draw every efficiency ratio.")
     ] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write each figure as PDF, too.")] = False,
     models: Models = None,
     force: Force = False,
 ) -> None:
@@ -102,6 +103,7 @@ def validate(
         decays=_decays(decay),
         events=events,
         every=all_plots,
+        pdf=pdf,
         workers=workers,
         force=force,
     )
@@ -120,6 +122,7 @@ def run(
     decays: Sequence[DecayRequest] = (),
     events: int | None = None,
     every: bool = False,
+    pdf: bool = False,
     workers: int = 1,
     force: bool = False,
 ) -> int:
@@ -136,6 +139,7 @@ def run(
         decays: truth-matched decays to compare.
         events: how many events to take, None for all.
         every: draw every efficiency ratio.
+        pdf: write each figure as PDF, too.
         workers: processes that share the work.
         force: replace files in the folder that are no report of ours.
 
@@ -180,7 +184,14 @@ def run(
         report = compare(*pair, limits, config, facts, bar.describe, pool, second)
         extra = overlays(maps, *pair) if maps else ()
         files = write_report(
-            report, output, every=every, extra=extra, say=bar.describe, pool=pool, workers=workers
+            report,
+            output,
+            every=every,
+            pdf=pdf,
+            extra=extra,
+            say=bar.describe,
+            pool=pool,
+            workers=workers,
         )
     for line in report.verdict.lines:
         typer.echo(line)

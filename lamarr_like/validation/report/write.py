@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from itertools import chain, islice, zip_longest
@@ -18,7 +18,7 @@ from ...statistics.influence import Shares
 from ...system.extras import need
 from ...system.processes import Inline
 from ..numbers import PROGRAM, report_folder, write_json
-from ..page import Drawing, Image, draw_all, write_page
+from ..page import ENDINGS, Drawing, Image, draw_all, write_page
 from ..tracks import SPECIES
 from .canvas import SAMPLES
 from .compute import Part, Report
@@ -43,6 +43,7 @@ def write_report(
     folder: Path,
     *,
     every: bool = False,
+    pdf: bool = False,
     extra: Iterable[Drawing] = (),
     say: Callable[[str], None] = lambda line: None,
     pool: Executor | None = None,
@@ -54,6 +55,7 @@ def write_report(
         report: the numbers.
         folder: where to.
         every: draw every efficiency ratio, not only the main and the worst ones.
+        pdf: write each figure as PDF, too.
         extra: further figures.
         say: called with the name of each step.
         pool: processes that share the work, this one if None.
@@ -69,23 +71,26 @@ def write_report(
     main, histograms, plots = folder / "report.json", folder / "histograms.root", folder / "plots"
     with report_folder(folder):
         say("figures")
-        share = partial(_images, report, plots, every, workers=workers)
+        endings = ENDINGS if pdf else ENDINGS[:1]
+        share = partial(_images, report, plots, every, endings, workers=workers)
         parts = [(pool or Inline()).submit(share, k) for k in range(workers)]
         say("numbers")
         write_json(main, numbers(report), digits=DIGITS, indent=None)
         write_histograms(report, histograms)
-        further = draw_all(extra, plots)
+        further = draw_all(extra, plots, endings)
         drawn = chain.from_iterable(zip_longest(*(part.result() for part in parts)))
         images = [*filter(None, drawn), *further]
         told = (HEADING, sections(report), images, report.verdict, facts(report))
         page = write_page(folder / "index.html", *told)
-    files = [plots / f"{image.name}.{e}" for image in images for e in ("png", "pdf")]
+    files = [plots / f"{image.name}.{e}" for image in images for e in endings]
     return [page, main, histograms, *files]
 
 
-def _images(report: Report, folder: Path, every: bool, first: int, workers: int) -> list[Image]:
+def _images(
+    report: Report, folder: Path, every: bool, endings: Sequence[str], first: int, workers: int
+) -> list[Image]:
     """Draw every so many-th figure of a report."""
-    return draw_all(islice(drawings(report, every), first, None, workers), folder)
+    return draw_all(islice(drawings(report, every), first, None, workers), folder, endings)
 
 
 # --- report.json

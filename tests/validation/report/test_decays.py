@@ -235,7 +235,7 @@ def test_command_writes_a_section(files, tmp_path, monkeypatch):
     # The other figures are tested elsewhere and take long.
     monkeypatch.setattr(write, "drawings", lambda report, every: decay_drawings(report))
     detailed, fast = files
-    words = ("--fast", fast, "--decay", f"mine: {BPLUS}", "-o", tmp_path / "out")
+    words = ("--fast", fast, "--decay", f"mine: {BPLUS}", "-o", tmp_path / "out", "--pdf")
     assert validate(detailed, *words).exit_code in (1, 2)
     html = (tmp_path / "out" / "index.html").read_text()
     assert 'id="decays"' in html and "efficiency in the acceptance" in html
