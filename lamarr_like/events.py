@@ -109,8 +109,11 @@ class EventBatch:
         self.tables: dict[str, Table] = dict(tables)
         if "event" not in self.tables:
             raise SchemaError("a batch needs an 'event' table with one row an event")
+        self._check(self.tables)
+
+    def _check(self, tables: Mapping[str, Table]) -> None:
         n = len(self.event)
-        for name, table in self.tables.items():
+        for name, table in tables.items():
             if name not in schema.TABLES:
                 raise SchemaError(f"unknown table {name!r}; there are {', '.join(schema.TABLES)}")
             if table.n_events != n:
@@ -151,7 +154,12 @@ class EventBatch:
 
     def with_table(self, name: str, table: Table) -> EventBatch:
         """The same batch with one table added or replaced."""
-        return EventBatch({**self.tables, name: table})
+        if name == "event":
+            return EventBatch({**self.tables, name: table})
+        batch = EventBatch({"event": self.event})
+        batch.tables = {**self.tables, name: table}
+        batch._check({name: table})  # the others have been looked at
+        return batch
 
     def with_columns(self, name: str, **columns: np.ndarray) -> EventBatch:
         """The same batch with columns of one table added or replaced."""
