@@ -56,7 +56,7 @@ def with_correlations(batch: EventBatch, found: Choices) -> Choices:
     np.add.at(known, pairs.row, _share(pairs, track_prongs(track, rows, _PION, brem=False))[0])
     sigma = np.stack([table[f"sigma_{a}"].astype(np.float64) for a in "xyz"], axis=1)
     rest = np.maximum(sigma**-2.0 - np.diagonal(known, axis1=1, axis2=2), _LEAST_LEFT * sigma**-2.0)
-    covariance: Floats = np.linalg.inv(known + rest[:, :, None] * np.eye(3))
+    covariance = inverse(known + rest[:, :, None] * np.eye(3))
     scale = sigma / np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     covariance *= scale[:, :, None] * scale[:, None, :]
     return found._replace(origin=Origins(found.origin.position, covariance[found.row]))

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from velo_toys import vertex_tracks
 
-from lamarr_like.decays.pointing import Choices, Origins
+from lamarr_like.decays.pointing import Choices, Origins, choices
 from lamarr_like.decays.prongs import Prongs
-from lamarr_like.decays.refit import without
+from lamarr_like.decays.refit import with_correlations, without
 from lamarr_like.detailed.parameters import DEFAULT
 from lamarr_like.detailed.vertexing import find_vertices
+from lamarr_like.events import EventBatch, Table
 
 TAKEN = 3
 
@@ -101,3 +102,36 @@ def test_a_track_is_taken_out_of_one_vertex_only():
     left, alone = without(pair, tracks).origin, without(found, tracks).origin
     np.testing.assert_allclose(left.position[::2], alone.position)
     np.testing.assert_array_equal(left.position[1::2], pair.origin.position[1::2])
+
+
+def test_correlations_of_a_vertex_are_those_of_its_tracks():
+    rng = np.random.default_rng(6)
+    n, k = 40, 10
+    toys = [vertex_tracks(rng, k, (0.0, 0.0, 0.0)) for _ in range(n)]
+    fits = [find_vertices(*toy, DEFAULT) for toy in toys]
+    assert all(len(f.n_tracks) == 1 for f in fits)
+    states, covariances = (np.concatenate(parts) for parts in zip(*toys, strict=True))
+    names = ("x", "y", "z", "tx", "ty")
+    track = {name: states[:, i] for i, name in enumerate(names)} | {"p": np.full(n * k, 1e4)}
+    track |= {f"cov{j}{i}": covariances[:, i, j] for i in range(5) for j in range(i + 1)}
+    track |= {"track_type": np.full(n * k, 3), "charge": np.ones(n * k)}
+    true = np.array([f.covariance[0] for f in fits])
+    sigma = np.sqrt(np.diagonal(true, axis1=1, axis2=2))
+    vertex = {f"sigma_{a}": sigma[:, i] for i, a in enumerate("xyz")}
+    vertex |= {a: np.array([f.position[0, i] for f in fits]) for i, a in enumerate("xyz")}
+    one = np.ones(n, np.int64)
+    batch = EventBatch(
+        {
+            "event": Table.from_counts({"event_id": np.arange(n)}, one),
+            "track": Table.from_counts(track, k * one),
+            "reco_vertex": Table.from_counts(vertex, one),
+        }
+    )
+    found = with_correlations(batch, choices(batch["reco_vertex"], np.arange(n)))
+    covariance = found.origin.covariance
+    np.testing.assert_allclose(np.diagonal(covariance, axis1=1, axis2=2), sigma**2, rtol=1e-9)
+    scale = sigma[:, :, None] * sigma[:, None, :]
+    for i, j in ((0, 2), (1, 2)):
+        ours, theirs = (c[:, i, j] / scale[:, i, j] for c in (covariance, true))
+        assert np.std(theirs) > 0.1
+        assert np.std(ours - theirs) < 0.3 * np.std(theirs)
