@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from lamarr_like import schema
 from lamarr_like.cli import app
-from lamarr_like.decays.branches import BRANCHES
+from lamarr_like.decays.branches import BRANCHES, FITTED
 from lamarr_like.stages import STAGES
 
 TUTORIALS = TOP / "tutorials"
@@ -44,6 +44,8 @@ def test_every_column_is_in_the_dictionary(pages):
 def test_every_branch_of_a_decay_is_in_the_dictionary(pages):
     for branch in BRANCHES:
         assert f"| `{branch.export}` |" in pages["decay-branches.md"]
+    for branch in FITTED:
+        assert f"| `DTF_{branch.export}` |" in pages["decay-branches.md"]
 
 
 def test_every_command_and_option_is_in_the_reference(site, pages):

@@ -125,6 +125,10 @@ def decay_branches() -> str:
         rows = [(f"`{b.export}`", b.unit, b.dtype, b.doc) for b in branches.of_kind(kind)]
         lines += ["", f"## {title}", ""]
         lines += markdown_table(("branch", "unit", "type", "meaning"), rows)
+    lines += ["", "## Fits of the whole tree", ""]
+    lines += ["Of `--fit`; the name of the fit stands in front, as in `B0_DTF_M`.", ""]
+    rows = [(f"`DTF_{b.export}`", b.unit, b.dtype, f"{b.kind}: {b.doc}") for b in branches.FITTED]
+    lines += markdown_table(("branch", "unit", "type", "of which particle, meaning"), rows)
     return "\n".join(lines) + "\n"
 
 
