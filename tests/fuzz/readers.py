@@ -25,6 +25,7 @@ import yaml
 from blobs import BLOBS, blobs
 from chain_fakes import fake_stages, truth_events
 from controlled import with_control
+from family_toys import vector_law
 from hepmc_samples import write_sample
 from tiny_models import write_models
 from twins import TWINS, twins
@@ -38,11 +39,15 @@ from lamarr_like.distributed.parts import PartReport, sound_part, write_report
 from lamarr_like.distributed.records import CHECKSUM, digest_of
 from lamarr_like.distributed.stored import check_same, read_plan, write_plan
 from lamarr_like.distributed.units import Plan, Unit, make_plan
+from lamarr_like.engine.generator import Generator
 from lamarr_like.engine.load import load_model
 from lamarr_like.errors import LamarrLikeError
 from lamarr_like.files.find import shipped
 from lamarr_like.io.ntuple import EventWriter, read_events, read_provenance, read_schema
 from lamarr_like.io.sources import open_source
+from lamarr_like.nets.config import LibraryConfig as LeafConfig
+from lamarr_like.nets.library import fit_library as fit_leaves
+from lamarr_like.nets.sample import VectorRows
 from lamarr_like.responses.config import LibraryConfig
 from lamarr_like.responses.detectors import zdc
 from lamarr_like.responses.detectors.ecal_shower import particles
@@ -206,6 +211,23 @@ def _model(data: bytes, folder: Path) -> None:
     load_model(home)
 
 
+def _leaf_model(data: bytes, folder: Path) -> None:
+    """A library of rows; what loads must draw, or refuse to."""
+    model = load_model(_artefact(data, folder))
+    if isinstance(model, Generator):
+        given = {name: np.linspace(-1.0, 1.0, 5) for name in model.conditions}
+        drawn = model.draw(given, np.linspace(0.0, 1.0, 5 * model.n_uniforms).reshape(5, -1))
+        assert all(np.isfinite(values).all() for values in drawn.values())
+
+
+def _words(data: bytes, folder: Path) -> None:
+    """A fit and a branch of a decay, as a user writes them."""
+    fit, _, branch = data.decode("utf-8", "replace").partition("|")
+    text = "B0 -> (J/psi(1S) -> mu+ mu-) (K*(892)0 -> K+ pi-)"
+    request = DecayRequest.parse(text, fits=[fit], branches=[branch])
+    assert all(one.name.isidentifier() for one in (*request.fits, *request.branches))
+
+
 def _response_yaml(data: bytes, folder: Path) -> None:
     (folder / "r.yaml").write_bytes(data)
     response_file(folder / "r.yaml")
@@ -362,6 +384,8 @@ READERS = {
     "devices model": _devices_model,
     "control model": _response_model,
     "decay descriptor": _decay,
+    "decay words": _words,
+    "leaf model": _leaf_model,
     "generator model": _model,
     "classifier model": _model,
 }
@@ -404,6 +428,7 @@ def samples(folder: Path) -> dict[str, bytes]:
         b"nowhere", socket.gethostname().encode()
     )
     found["decay descriptor"] = DECAY
+    found["decay words"] = b"T: J/psi(1S)=mass,PV|x=M(K+:pi+, pi-)"
     write_models(folder / "models", Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
     found["verdict yaml"], found["mapping yaml"] = VERDICT, MAPPING
     found["ntuple json"] = b'{"schema_version": 1, "source": "gun:pi+", "branches": {"a": {}}}'
@@ -422,7 +447,10 @@ def samples(folder: Path) -> dict[str, bytes]:
     found["devices sample"] = (folder / "twins.npz").read_bytes()
     library = fit_library(blobs(120), LibraryConfig(size=20), progress=False)
     names = {"stage": "blobs", "sample": "library", "version": "1", "card": "c"}
+    rows = VectorRows(*vector_law(300, 1), integers=frozenset({"count"}))
+    leaves = fit_leaves(rows, LeafConfig(trees=2), progress=False)
     for kind, home in (
+        ("leaf model", leaves.save(folder / "models", **names | {"sample": "leaf"})),
         ("library model", library.save(folder / "models", **names)),
         ("codes model", shipped("models") / "ecal_shower-gan-1"),
         ("devices model", shipped("models") / "zdc-gan-1"),
@@ -548,7 +576,7 @@ def variant(name: str, sample: bytes, seed: int) -> bytes:
         return repacked(sample, rng)
     if name.endswith("record") and rng.random() < 0.7:
         return rewritten(sample, rng)
-    if name == "decay descriptor":
+    if name in ("decay descriptor", "decay words"):
         return mutate(sample, rng, DECAY_TOKENS)
     return mutate(sample, rng)
 
