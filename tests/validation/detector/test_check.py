@@ -27,9 +27,7 @@ from lamarr_like.validation.detector import (
     lhcb2016,
     maps,
     parametrisation,
-    prob_nn,
     results,
-    sample,
     showers,
     write,
 )
@@ -92,7 +90,7 @@ def test_targets_are_judged_by_their_rows():
     )
     judged = results.judgements(results.CheckReport((), sections))
     found = {j.comparison.split()[0]: j for j in judged}
-    assert len(judged) == 8
+    assert len(judged) == 9
     assert [found["dp/p,"].verdict, found["covariance"].verdict] == [PASS, MISSED]
     assert found["ECAL"].verdict == NOT_JUDGED
     assert found["covariance"].worst is bad
@@ -209,58 +207,6 @@ def test_spectrum_weights_give_the_spectrum_of_the_map():
     np.testing.assert_allclose(counts[filled], expected[filled], rtol=1e-6)
 
 
-@pytest.fixture(scope="module")
-def with_prob_nn(sample_file):
-    """Kaons at 0.9 and pions at 0.1 in both networks."""
-    batch = sample.read_sample(sample_file).batch
-    known = batch.track["mcparticle_id"] >= 0
-    kaon = np.zeros(len(known), bool)
-    kaon[known] = np.abs(batch.linked("mc_pdg_id", known)) == SPECIES["K"]
-    p = np.where(kaon, 0.9, 0.1).astype(np.float32)
-    return batch.with_columns("track", prob_nn_k=p, prob_nn_p=p)
-
-
-@pytest.mark.skipif(not (MAPS / "probnn").is_dir(), reason="no measured maps here")
-def test_prob_nn_beside_its_maps(with_prob_nn):
-    section = prob_nn.prob_nn_section(with_prob_nn, MAPS / "probnn")
-    rows = {row.quantity: row for row in section.rows}
-    assert len(rows) == 2 * len(prob_nn.MAPS) and len(section.series) == 2 * len(prob_nn.MAPS)
-    assert "efficiency 1.000" in rows["K: ProbNNk > 0.2: mean |difference|"].note
-    for name in ("pi: ProbNNk > 0.2", "pi: ProbNNp > 0.2"):
-        assert "efficiency 0.000" in rows[f"{name}: mean |difference|"].note
-
-
-@pytest.mark.skipif(not (MAPS / "probnn").is_dir(), reason="no measured maps here")
-def test_measured_prob_nn_maps():
-    """The known sense of the three: kaons are found, pions seldom taken for kaons or protons."""
-    shares = []
-    for cut, part in prob_nn.MAPS:
-        path = MAPS / "probnn" / f"run2-rdx-2016-mu-{part}-p_eta_ntracks.root"
-        measured = prob_nn.read_map(path, maps.load_map(cut.key))
-        known = np.isfinite(measured.efficiency)
-        weight = np.where(known, measured.total, 0.0)[1:-1]
-        shares.append(np.nansum(weight * measured.efficiency[1:-1]) / weight.sum())
-    assert shares[0] > 0.9 and 0.02 < shares[1] < 0.08 and shares[2] < 0.02
-
-
-def test_prob_nn_maps_that_are_none(tmp_path):
-    (tmp_path / "map.root").write_bytes(b"no file of ROOT")
-    with pytest.raises(SourceError, match=r"map.root: no map of efficiencies named 'eff'"):
-        prob_nn.read_map(tmp_path / "map.root", maps.load_map("rdx_K"))
-
-
-def test_samples_without_prob_nn_are_told(report, sample_file):
-    batch = sample.read_sample(sample_file).batch
-    assert "without ProbNN" in prob_nn.prob_nn_section(batch, MAPS / "probnn").skipped
-    assert {s.key: s for s in report.sections}["prob_nn"].skipped
-
-
-def test_samples_with_and_without_prob_nn_together(sample_file, with_prob_nn):
-    one = sample.read_sample(sample_file)
-    both = sample.together([one, sample.Sample(one.info, with_prob_nn)])
-    assert len(both) == 2 * len(one.batch) and "prob_nn_k" not in both.track
-
-
 def _truth(n, efficiency, seed=1):
     rng = np.random.default_rng(seed)
     return {
@@ -356,9 +302,7 @@ def test_containment():
 def test_sections_with_foreign_data(sample_file):
     config = check.CheckConfig([sample_file], DATA, photons=0, showers=400)
     report, samples = check.check_detector(config)
-    skipped = {s.key: s.skipped for s in report.sections}
-    assert "without ProbNN" in skipped.pop("prob_nn")
-    assert list(skipped.values()) == [""] * 7
+    assert [s.skipped for s in report.sections] == [""] * 7
     assert len(samples) == 1
     rows = {r.quantity: r for s in report.sections for r in s.rows}
     assert rows["photon: in 3 x 3 cells of 40 mm"].verdict in (PASS, NOT_JUDGED)
@@ -368,7 +312,7 @@ def test_sections_with_foreign_data(sample_file):
 
 def test_sections_without_foreign_data(report):
     skipped = {s.key: s.skipped for s in report.sections if s.skipped}
-    assert set(skipped) == {"prob_nn", "efficiency", "tracks", "showers", "electrons"}
+    assert set(skipped) == {"efficiency", "tracks", "showers", "electrons"}
     assert "--data" in skipped["showers"]
     assert report.samples[0].events == 150
     rows = {r.quantity: r for s in report.sections for r in s.rows}
