@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from .config import AbstractConfig, MlpConfig
 from .families import find_family
 from .sample import LabelledRows, checked_columns, checked_weights, data_digest
 from .trained import TrainedModel, training_record
+
+Loss = Callable[[Floats, Integers, Floats], float]
+"""Of probabilities of shape ``(n, n_classes)``, labels and weights of ``(n,)``."""
 
 
 def fit_classifier(
@@ -89,6 +92,7 @@ def finished(
     held: Mask,
     history: list[dict[str, float]],
     started: float,
+    loss: Loss = cross_entropy,
     **spec: Any,
 ) -> TrainedModel:
     """The trained model, with its cross entropy on held-out rows and that of the classes' shares.
@@ -100,6 +104,7 @@ def finished(
         y, w: labels and weights as `checked_rows` gave them, shapes ``(n,)``.
         held: rows held out, shape ``(n,)``.
         history, started: see `training_record`.
+        loss: the cross entropy, of probabilities, labels and weights.
         spec: what else the model needs to know of itself to run.
     """
     told: dict[str, Any] = {
@@ -123,7 +128,7 @@ def finished(
     shares = np.bincount(y, weights=w, minlength=p.shape[1]) / w.sum()
     trained.figures.update(
         held_out_rows=int(held.sum()),
-        held_out_cross_entropy=cross_entropy(p, y[held], w[held]),
-        cross_entropy_of_shares=cross_entropy(np.broadcast_to(shares, p.shape), y[held], w[held]),
+        held_out_cross_entropy=loss(p, y[held], w[held]),
+        cross_entropy_of_shares=loss(np.broadcast_to(shares, p.shape), y[held], w[held]),
     )
     return trained

@@ -13,7 +13,7 @@ import tensorflow as tf
 from ..arrays import Floats
 from ..engine.normal_scores import ConditionTransform
 from ..engine.onnx_session import Network
-from .classifier import checked_rows, cross_entropy, finished
+from .classifier import Loss, checked_rows, cross_entropy, finished
 from .config import MlpConfig
 from .layers import Mlp, MovingAverage, adam, use_threads
 from .loop import Exact, Files, Judge, row_batches, run
@@ -43,7 +43,7 @@ def fit_network(
     rows: LabelledRows,
     config: MlpConfig,
     trained_by: Callable[[int, int, MlpConfig], MlpTrainer],
-    loss: Callable[..., float],
+    loss: Loss,
     *,
     progress: bool = True,
     **spec: Any,
@@ -86,6 +86,7 @@ def fit_network(
         held=held,
         history=history,
         started=started,
+        loss=loss,
         condition_flags=transform.flags,
         **spec,
     )
@@ -145,26 +146,24 @@ class MlpTrainer:
     def probabilities(
         self, graph: Graph, x: str, kernels: list[np.ndarray], biases: list[np.ndarray]
     ) -> str:
-        """The network in a graph.
+        """The network in a graph; returns its probabilities, of shape ``(rows, n_classes)``.
 
         Args:
-            graph: what it is added to.
-            x: its input, shape ``(n, n_conditions)``.
-            kernels, biases: of its layers, shapes ``(n_in, n_out)`` and ``(n_out,)``.
-
-        Returns:
-            Name of the probabilities, shape ``(n, n_classes)``.
+            graph: the graph.
+            x: its input, of shape ``(rows, n_inputs)``.
+            kernels, biases: of the layers, as the network has them.
         """
         return graph.op("Softmax", dense_layers(graph, x, kernels, biases), axis=1)
 
 
 def dense_layers(graph: Graph, x: str, kernels: list[np.ndarray], biases: list[np.ndarray]) -> str:
-    """Dense layers with SiLU between them in a graph; returns the last one, shape ``(n, n_out)``.
+    """Dense layers with SiLU between them in a graph; returns the last one, ``(rows, out)``.
 
     Args:
-        graph: what they are added to.
-        x: their input, shape ``(n, n_in)``.
-        kernels, biases: of the layers, shapes ``(n_in, n_out)`` and ``(n_out,)``.
+        graph: the graph.
+        x: what goes in, of shape ``(rows, in)``.
+        kernels: of the layers, each of shape ``(in, out)``.
+        biases: of the layers, each of shape ``(out,)``.
     """
     for i, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
         x = graph.dense(graph.silu(x) if i else x, kernel, bias)

@@ -68,7 +68,7 @@ class OneVsRestTrainer(MlpTrainer):
     def probabilities(
         self, graph: Graph, x: str, kernels: list[np.ndarray], biases: list[np.ndarray]
     ) -> str:
-        """See `MlpTrainer.probabilities`; arrays have one axis more, ``(n_classes, ...)``."""
+        """See `MlpTrainer.probabilities`; shape ``(rows, n_classes)``."""
         each = [
             dense_layers(graph, x, [k[c] for k in kernels], [b[c, 0] for b in biases])
             for c in range(self.n_classes)

@@ -122,7 +122,7 @@ def test_every_family_makes_a_kind_that_can_be_run(family):
 
 def test_unknown_families_are_named_with_those_that_exist():
     with pytest.raises(
-        TrainingError, match="no family 'flow'; there are armdn, gan, library, mlp, booster"
+        TrainingError, match="no family 'flow'; there are armdn, gan, library, mlp, one-vs-rest, booster"
     ):
         find_family("flow")
     with pytest.raises(
