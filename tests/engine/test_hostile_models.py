@@ -240,7 +240,9 @@ def test_shipped_models_draw_what_can_be():
         ranges = getattr(load_model(path), "ranges", {})
         check_bounds(path.name, load_model(path))
         found |= ranges
-    assert set(BOUNDS) <= set(found)
+    # Those of models that are trained from now on: gains of the RICH, logits of ProbNN.
+    new = {name for name in BOUNDS if name.startswith(("gain_", "logit_"))}
+    assert set(BOUNDS) - new <= set(found)
 
 
 @pytest.mark.parametrize(

@@ -150,11 +150,11 @@ DIFFERENT = {
     "SPD height": (assumed.SPD_HALF[1], 3100.0, PAR.spd_half_y, 3080.0),
     "angle per photon, C4F10": (
         *(RADIATORS["c4f10"].resolution, 1.618e-3),
-        *(PAR.rich_resolution[0], 1.457e-3),
+        *(PAR.rich_resolution[0], 1.487e-3),
     ),
     "angle per photon, CF4": (
         *(RADIATORS["cf4"].resolution, 0.68e-3),
-        *(PAR.rich_resolution[1], 0.587e-3),
+        *(PAR.rich_resolution[1], 0.622e-3),
     ),
 }
 

@@ -100,7 +100,8 @@ def test_targets_follow_the_options_of_the_training(simulated):
         config = Resolution.learnt_config(simulated, conditions, frame=frame)
         assert config["frame"] == frame
         assert {"detector_range", "training_range"} <= set(config)
-    assert RichPid.learnt_config(simulated, {}) == RichPid.extra_config(simulated) == {}
+    assert RichPid.learnt_config(simulated, {}, law="gains") == {"law": "gains"}
+    assert RichPid.extra_config(simulated) == {}
 
 
 def test_models_of_another_stage_are_refused():

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from lamarr_like.errors import TrainingError
-from lamarr_like.nets.config import ArmdnConfig, BoosterConfig, GanConfig, MlpConfig
+from lamarr_like.nets.config import (
+    ArmdnConfig,
+    BoosterConfig,
+    GanConfig,
+    MlpConfig,
+    OneVsRestConfig,
+)
 from lamarr_like.nets.families import FAMILIES
 from lamarr_like.nets.translator.config import KToKConfig, TranslatorConfig
 from lamarr_like.stages import MODEL_STAGES, TRAINED_STAGES
@@ -28,7 +34,7 @@ EXPECTED = {
     "global_pid": ArmdnConfig(steps=46_000, weight_decay=0.02),
     "vertex_finding": BoosterConfig(trees=150, depth=4),
     "vertices": ArmdnConfig(hidden=32, depth=2, steps=8000, weight_decay=0.05),
-    "prob_nn": MlpConfig(hidden=32, depth=3, steps=16_000),
+    "prob_nn": OneVsRestConfig(steps=16_000),
 }
 """Settings of the shipped models: what a card calls its training must go on giving them."""
 
