@@ -172,10 +172,8 @@ def _muon_rows(tracks: Columns) -> Iterator[Row]:
             yield absolute(words, *found, published, 0.01, n=n, source="[M]")
             continue
         words = f"isMuon mis-ID of {name}, p > 3 GeV"
-        if name == "p":
-            yield relative(words, *found, published, BAND, n=n, source="[M]")
-        else:
-            yield Row(words, *found, published, n=n, source="[M]", note=_EARLIER)
+        note = "" if name == "p" else _EARLIER
+        yield relative(words, *found, published, BAND, n=n, source="[M]", note=note)
         passed = chosen["is_muon"] & (_muon_dll(chosen) > cut)
         found = weighted_share(passed.astype(np.float64), weights)
         words = f"mis-ID of {name}, likelihoods at {efficiency:.0%} of muons, p > 3 GeV"

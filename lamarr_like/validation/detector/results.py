@@ -181,7 +181,6 @@ TARGETS = (
         "chi2/ndf within 25 %, ndf and correlations of place and slope within 10 %",
     ),
     ("tracks", ("e, long",), "momentum lost by electrons", "shares within 0.05"),
-    ("electrons", ("",), "electrons beside RapidSim", "quantiles within 25 % or 0.01"),
     ("published", ("",), "published figures", "within 10 % or the quoted spread"),
     (
         *("showers", ("",), "ECAL profile and resolution against Geant4"),

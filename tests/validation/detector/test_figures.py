@@ -60,7 +60,8 @@ def test_pions_taken_for_kaons(sample):
     rows = {row.quantity: row for row in kaon_rows(long_tracks(sample, *COLUMNS))}
     row = rows["pion mis-ID, DLLK > 0, 3-100 GeV"]
     assert row.n > 100 and row.error < 0.025
-    assert 0.04 < row.ours < 0.13
+    # 0.066 in a sample of 700 b events with a gun of all species.
+    assert abs(row.ours - 0.066) < 3.0 * row.error
 
 
 def test_ghosts_are_there_and_few(figures):
