@@ -176,13 +176,15 @@ def _momentum(found: Reconstructed, one: Argument) -> Floats:
 
 def closest_approach(one: Prongs, other: Prongs) -> Floats:
     """Distance of closest approach [mm] of straight lines of leading shape ``(n,)``."""
-    along = [np.column_stack([line.state[:, 2:4], np.ones(len(line.z))]) for line in (one, other)]
+    first, second = (
+        np.column_stack([line.state[:, 2:4], np.ones(len(line.z))]) for line in (one, other)
+    )
     apart = np.column_stack([other.state[:, :2], other.z]) - np.column_stack(
         [one.state[:, :2], one.z]
     )
-    across = np.cross(*along)
+    across = np.cross(first, second)
     size = np.linalg.norm(across, axis=1)
-    parallel = np.linalg.norm(np.cross(apart, along[0]), axis=1) / np.linalg.norm(along[0], axis=1)
+    parallel = np.linalg.norm(np.cross(apart, first), axis=1) / np.linalg.norm(first, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         skew = np.abs((apart * across).sum(axis=1)) / size
     found: Floats = np.where(size > 1e-12, skew, parallel)

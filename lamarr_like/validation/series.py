@@ -194,9 +194,10 @@ def _finish(ax: Axes, series: Series) -> None:
     if series.log_y and (series.ours > 0.0).any():
         ax.set_yscale("log")
     # Numbers take most of the time of a panel.
-    for axis, scale in (("x", ax.get_xscale()), ("y", ax.get_yscale())):
-        if scale == "linear":
-            ax.locator_params(axis, nbins=_MOST_LINEAR)
+    if ax.get_xscale() == "linear":
+        ax.locator_params("x", nbins=_MOST_LINEAR)
+    if ax.get_yscale() == "linear":
+        ax.locator_params("y", nbins=_MOST_LINEAR)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=7)
 

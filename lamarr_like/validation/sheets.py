@@ -77,15 +77,17 @@ def new_sheet(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    layout = "constrained" if fitted else "none"
-    sheet = Figure(figsize=(width * columns, height * rows), layout=layout)
+    sheet = Figure(
+        figsize=(width * columns, height * rows), layout="constrained" if fitted else None
+    )
     FigureCanvasAgg(sheet)
     return sheet
 
 
 def settle(sheet: Figure) -> None:
     """Make room between the panels of a sheet that is not fitted, in its parts as well."""
-    for part in (sheet, *sheet.subfigs):
+    parts: tuple[Any, ...] = (sheet, *sheet.subfigs)
+    for part in parts:
         axes = [ax for ax in part.axes if ax.figure is part]
         grid = axes[0].get_gridspec() if axes else None
         if grid is None:
