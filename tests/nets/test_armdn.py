@@ -11,9 +11,9 @@ from lamarr_like.engine.onnx_session import Network
 from lamarr_like.nets.config import ArmdnConfig
 from lamarr_like.nets.sample import VectorRows, prepare_generator_sample
 
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 
-from lamarr_like.nets.armdn import ArmdnTrainer  # noqa: E402
+from lamarr_like.nets.armdn import ArmdnTrainer
 
 TINY = ArmdnConfig(hidden=8, depth=2, components=2, steps=20, warm_up=2, ema=0.9)
 
@@ -76,13 +76,9 @@ def test_a_class_of_atoms_binds_its_outputs(sample):
     assert (scores[~free] == 0.0).all() and (scores[free] != 0.0).all()
 
 
-def test_steps_lower_the_loss_and_the_average_follows(sample):
+def test_steps_lower_the_loss_and_the_average_follows(sample, eager):
     trainer = ArmdnTrainer(sample, TINY)
     before, start = float(trainer.loss(*batch(sample))), trainer.files()["model.onnx"]
-    tf.config.run_functions_eagerly(True)
-    try:
-        for _ in range(6):
-            told = float(trainer.step(*batch(sample)))
-    finally:
-        tf.config.run_functions_eagerly(False)
+    for _ in range(6):
+        told = float(trainer.step(*batch(sample)))
     assert told < before and trainer.files()["model.onnx"] != start

@@ -7,13 +7,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from eager import eagerly
 from family_toys import TOYS, small
 
 from lamarr_like.engine.load import KINDS, load_model
 from lamarr_like.errors import TrainingError
 from lamarr_like.nets.families import FAMILIES, find_family
 
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 
@@ -28,12 +29,8 @@ def trained(family):
 def barely_trained(family, seed=4, time=1):
     """Three steps, without compiling, which would take longer; done once each time asked for."""
     config = small(family, head_steps=2, evaluations=1, seed=seed).with_steps(3)
-    tf.config.run_functions_eagerly(True)
-    try:
-        sample = TOYS[family.kind].sample(seed=7)
-        return family.fit(sample, config, progress=False)
-    finally:
-        tf.config.run_functions_eagerly(False)
+    with eagerly():
+        return family.fit(TOYS[family.kind].sample(seed=7), config, progress=False)
 
 
 def figure(model):

@@ -94,15 +94,11 @@ def test_graph_scales_the_residuals_of_the_trained_network():
     assert np.abs(found - z[:, :1]).max() > 0.1
 
 
-def test_one_step_moves_all_three_networks():
+def test_one_step_moves_all_three_networks(eager):
     trainer, sample = trainer_of("count", "d")
     groups = [[v.numpy() for v in group] for group in trainer.groups]
-    tf.config.run_functions_eagerly(True)
-    try:
-        for _ in range(2):
-            loss = trainer.step(sample.x, sample.atom, sample.y, sample.weights)
-    finally:
-        tf.config.run_functions_eagerly(False)
+    for _ in range(2):
+        loss = trainer.step(sample.x, sample.atom, sample.y, sample.weights)
     assert np.isfinite(float(loss)) and int(trainer.count) == 2
     for before, group in zip(groups, trainer.groups, strict=True):
         assert any(not np.array_equal(a, b.numpy()) for a, b in zip(before, group, strict=True))

@@ -11,10 +11,10 @@ from lamarr_like.nets import ArmdnConfig, fit_generator
 from lamarr_like.nets.sample import VectorRows
 from lamarr_like.statistics.two_sample import Auc, c2st
 
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 
-from lamarr_like.nets.armdn import ArmdnTrainer  # noqa: E402
-from lamarr_like.nets.generator import fit_rows  # noqa: E402
+from lamarr_like.nets.armdn import ArmdnTrainer
+from lamarr_like.nets.generator import fit_rows
 
 QUICK = ArmdnConfig(
     hidden=24, depth=2, components=4, steps=1000, batch=512, warm_up=50, evaluations=1, ema=0.99
@@ -200,18 +200,14 @@ def test_states_are_judged_by_the_same_rows_that_no_step_sees():
     assert x.n_uniforms == sum(trained.config["noise"].values())
 
 
-def test_columns_of_integers_are_drawn_as_integers_unless_told():
+def test_columns_of_integers_are_drawn_as_integers_unless_told(eager):
     conditions, targets = vector_law(300, 1)
     config = ArmdnConfig(hidden=8, depth=1, components=2, steps=1, batch=64, evaluations=1)
     metric = lambda *judged: Auc(0.5, 0.1, 10)  # noqa: E731
-    tf.config.run_functions_eagerly(True)
-    try:
-        for told, wanted in ((None, [True, False]), ((), [False, False]), (("a",), [False, True])):
-            some = {"count": targets["count"], "a": np.round(targets["a"])}
-            trained = fit_generator(
-                *(conditions, some, None, config), integers=told, metric=metric, progress=False
-            )
-            assert trained.config["integer"] == wanted
-            assert trained.config["outputs"] == ["count", "a"]
-    finally:
-        tf.config.run_functions_eagerly(False)
+    for told, wanted in ((None, [True, False]), ((), [False, False]), (("a",), [False, True])):
+        some = {"count": targets["count"], "a": np.round(targets["a"])}
+        trained = fit_generator(
+            *(conditions, some, None, config), integers=told, metric=metric, progress=False
+        )
+        assert trained.config["integer"] == wanted
+        assert trained.config["outputs"] == ["count", "a"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from family_toys import class_law
+from family_toys import class_batch, class_law
 
 from lamarr_like.engine.onnx_session import Network
 from lamarr_like.errors import TrainingError
@@ -15,21 +15,8 @@ tf = pytest.importorskip("tensorflow")
 
 from lamarr_like.nets.mlp import MlpTrainer, fit_mlp  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("eager")
 TINY = MlpConfig(hidden=8, depth=2, steps=40, warm_up=2, learning_rate=0.05, ema=0.9)
-
-
-@pytest.fixture(autouse=True)
-def _eager():
-    """A few steps, without compiling, which would take longer."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def batch(n=300):
-    conditions, label, _ = class_law(n, 1)
-    x = np.stack(list(conditions.values()), axis=1).astype(np.float32)
-    return x, label.astype(np.int32), np.ones(n, np.float32)
 
 
 def probabilities(trainer, x):
@@ -37,7 +24,7 @@ def probabilities(trainer, x):
 
 
 def test_graph_is_the_averaged_network():
-    trainer, (x, label, w) = MlpTrainer(2, 3, TINY), batch()
+    trainer, (x, label, w) = MlpTrainer(2, 3, TINY), class_batch()
     for _ in range(3):
         trainer.step(x, label, w)
     assert np.abs(tf.nn.softmax(trainer.net(x)).numpy() - probabilities(trainer, x)).max() > 1e-4
@@ -48,13 +35,13 @@ def test_graph_is_the_averaged_network():
 
 
 def test_steps_lower_the_cross_entropy():
-    trainer, (x, label, w) = MlpTrainer(2, 3, TINY), batch()
+    trainer, (x, label, w) = MlpTrainer(2, 3, TINY), class_batch()
     losses = [float(trainer.step(x, label, w)) for _ in range(12)]
     assert losses[0] == pytest.approx(np.log(3), abs=0.1) and losses[-1] < losses[0] - 0.05
 
 
 def test_rows_without_weight_do_not_count():
-    x, label, w = batch()
+    x, label, w = class_batch()
     w[100:] = 0.0
     found = []
     for labels in (label, np.where(w > 0, label, (label + 1) % 3).astype(np.int32)):
@@ -66,7 +53,7 @@ def test_rows_without_weight_do_not_count():
 
 
 def test_a_hopeless_row_of_negative_weight_gains_nothing_more():
-    trainer, (x, label, w) = MlpTrainer(2, 3, TINY), batch()
+    trainer, (x, label, w) = MlpTrainer(2, 3, TINY), class_batch()
     label[:] = 0
     trainer.net.biases[-1].assign([-30.0, 0.0, 0.0])
     assert float(trainer.step(x, label, -w)) == pytest.approx(-20.0)

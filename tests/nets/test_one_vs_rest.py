@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from family_toys import class_law
+from family_toys import class_batch, class_law
 
 from lamarr_like.engine.onnx_session import Network
 from lamarr_like.errors import TrainingError
@@ -19,21 +19,8 @@ from lamarr_like.nets.one_vs_rest import (  # noqa: E402
     fit_one_vs_rest,
 )
 
+pytestmark = pytest.mark.usefixtures("eager")
 TINY = OneVsRestConfig(hidden=8, depth=2, steps=40, warm_up=2, learning_rate=0.05, ema=0.9)
-
-
-@pytest.fixture(autouse=True)
-def _eager():
-    """A few steps, without compiling, which would take longer."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def batch(n=300):
-    conditions, label, _ = class_law(n, 1)
-    x = np.stack(list(conditions.values()), axis=1).astype(np.float32)
-    return x, label.astype(np.int32), np.ones(n, np.float32)
 
 
 def probabilities(trainer, x):
@@ -41,7 +28,7 @@ def probabilities(trainer, x):
 
 
 def test_graph_is_the_averaged_networks():
-    trainer, (x, label, w) = OneVsRestTrainer(2, 3, TINY), batch()
+    trainer, (x, label, w) = OneVsRestTrainer(2, 3, TINY), class_batch()
     for _ in range(3):
         trainer.step(x, label, w)
     for variable, average in zip(trainer.net.variables, trainer.average.numpy(), strict=True):
@@ -52,14 +39,14 @@ def test_graph_is_the_averaged_networks():
 
 
 def test_steps_lower_the_loss_of_each_class():
-    trainer, (x, label, w) = OneVsRestTrainer(2, 3, TINY), batch()
+    trainer, (x, label, w) = OneVsRestTrainer(2, 3, TINY), class_batch()
     losses = [float(trainer.step(x, label, w)) for _ in range(12)]
     assert losses[0] == pytest.approx(np.log(2), abs=0.1) and losses[-1] < losses[0] - 0.05
 
 
 def test_a_class_learns_nothing_from_how_the_others_are_told_apart():
     """Labels of the second and third class exchanged: the first network stays as it is."""
-    x, label, w = batch()
+    x, label, w = class_batch()
     found = []
     for labels in (label, np.array([0, 2, 1], np.int32)[label]):
         trainer = OneVsRestTrainer(2, 3, TINY)

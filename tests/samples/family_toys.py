@@ -42,6 +42,13 @@ def class_law(n, seed):
     return {"x": x, "flag": flag}, label, p
 
 
+def class_batch(n=300):
+    """Conditions ``(n, 2)``, labels and weights of `class_law`, as a training takes them."""
+    conditions, label, _ = class_law(n, 1)
+    x = np.stack(list(conditions.values()), axis=1).astype(np.float32)
+    return x, label.astype(np.int32), np.ones(n, np.float32)
+
+
 def sequence_law(n_events=120, seed=1, **changes):
     """Sources on a line; the smaller of two neighbours may be absorbed; `a` grows with energy."""
     rng = np.random.default_rng(seed)
