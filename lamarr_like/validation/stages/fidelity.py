@@ -99,11 +99,11 @@ def run(
             if isinstance(stage, AbstractClassifierStage) and can_be_binned(type(stage)):
                 bins[name] += calibration(model, stage, batch)
     if again is not None:
-        detailed, second = long_tracks(batch), long_tracks(again)
+        detailed, second, truth = long_tracks(batch), long_tracks(again), truth_of(batch)
+        gun = all(of_gun(path) for path in sample.data)
         for name in pipelines:
             chain = Pipeline.load(name, models)
-            gun = all(of_gun(path) for path in sample.data)
-            fast = long_tracks(run_fast(chain, truth_of(batch), sample.seed, gun, say))
+            fast = long_tracks(run_fast(chain, truth, sample.seed, gun, say))
             stages[name] += paired_tests(
                 name, detailed, fast, second, rows=sample.max_rows, seed=sample.seed
             )

@@ -43,9 +43,7 @@ def long_tracks(batch: EventBatch) -> Columns:
     generated particle in every draw.
     """
     found = tracks(batch, _CORRELATIONS)
-    key = batch.particle.offsets[found["unit"]] + found["particle"]
-    # The first track of a particle, should it have left two.
-    found = where({**found, "key": key}, _firsts(key))
+    found["key"] = batch.particle.offsets[found["unit"]] + found["particle"]
     for name in _CORRELATIONS:
         i, j = int(name[-2]), int(name[-1])
         if name in found:
@@ -55,12 +53,6 @@ def long_tracks(batch: EventBatch) -> Columns:
     truth = {"log_p": np.log10(found["p"]), "phi": np.arctan2(particle["py"], particle["px"])}
     truth |= {c: particle[c] for c in ("vx", "vy", "vz")}
     return found | truth | {f"is_{n}": (found["species"] == c) * 1.0 for n, c in SPECIES.items()}
-
-
-def _firsts(key: np.ndarray) -> np.ndarray:
-    first = np.zeros(len(key), np.bool_)
-    first[np.unique(key, return_index=True)[1]] = True
-    return first
 
 
 def paired_tests(
@@ -86,7 +78,10 @@ def paired_tests(
 
 
 def _pairs(one: Columns, two: Columns, rows: int, seed: int) -> tuple[Columns, Columns]:
-    """Tracks of particles that both samples find, in the same order; at most so many."""
+    """Tracks of particles that both samples find, in the same order; at most so many.
+
+    Of a particle that has left two the first counts, as in `draws.common_rows`.
+    """
     _, first, second = np.intersect1d(one["key"], two["key"], return_indices=True)
     if len(first) > rows:
         chosen = np.sort(np.random.default_rng(seed).choice(len(first), rows, replace=False))
