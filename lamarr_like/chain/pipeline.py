@@ -98,7 +98,7 @@ class Pipeline:
             missing = sorted(stage.requires - have)
             if missing:
                 listing = ", ".join(f"{table}.{column}" for table, column in missing)
-                makers = [n for n, s in STAGES.items() if s.provides & set(missing)]
+                makers = [n for n, s in STAGES.items() if (s.provides - s.requires) & set(missing)]
                 hint = f"; put stage {' and '.join(makers)} before it" if makers else ""
                 raise PipelineError(
                     f"pipeline {self.name!r}: stage {stage.name!r} misses {listing}{hint}"

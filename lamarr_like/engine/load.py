@@ -13,12 +13,16 @@ from ..errors import ArtefactError
 from ..files.forms import Record, Text, check
 from .artefact import Artefact, read_artefact
 from .classifier import ClassifierSpec
+from .event_library import EventLibrarySpec
 from .generator import GeneratorSpec
 from .kinds import AbstractSpec, Model
 from .translator.spec import TranslatorSpec
 
 KINDS: dict[str, type[AbstractSpec] | str] = {
-    **{spec.kind: spec for spec in (ClassifierSpec, GeneratorSpec, TranslatorSpec)},
+    **{
+        spec.kind: spec
+        for spec in (ClassifierSpec, GeneratorSpec, TranslatorSpec, EventLibrarySpec)
+    },
     "response": "lamarr_like.responses.model:ResponseSpec",
     "devices": "lamarr_like.responses.joint:JointSpec",
 }

@@ -168,6 +168,30 @@ class LibraryConfig(AbstractConfig):
 
 
 @dataclass(frozen=True)
+class EventLibraryConfig(AbstractConfig):
+    """Settings of a library of whole events.
+
+    Args:
+        rows: rows that are stored at the most.
+        neighbours: stored events that a draw chooses from.
+        trials: choices of events that are tried; the one that fits the sample best is stored.
+        bits: binary digits of the stored numbers.
+    """
+
+    family: ClassVar[str] = "event_library"
+    kind: ClassVar[str] = "event_library"
+
+    rows: int = 25_000
+    neighbours: int = 8
+    trials: int = 24
+    bits: int = 14
+
+    def with_steps(self, steps: int) -> EventLibraryConfig:
+        """A step is a stored row."""
+        return replace(self, rows=steps)
+
+
+@dataclass(frozen=True)
 class MlpConfig(NetConfig):
     """Settings of a softmax network.
 

@@ -21,6 +21,7 @@ from .config import (
     AbstractConfig,
     ArmdnConfig,
     BoosterConfig,
+    EventLibraryConfig,
     GanConfig,
     LibraryConfig,
     MlpConfig,
@@ -33,8 +34,9 @@ Fit = Callable[..., TrainedModel]
 """``fit(sample, settings, *, progress)``: trains a family on a sample of its kind.
 
 The samples are `lamarr_like.nets.sample.LabelledRows` for classifiers,
-`lamarr_like.nets.sample.VectorRows` for generators and
-`lamarr_like.nets.translator.sample.TranslatorSample` for translators.
+`lamarr_like.nets.sample.VectorRows` for generators,
+`lamarr_like.nets.translator.sample.TranslatorSample` for translators and
+`lamarr_like.nets.event_library.EventRows` for libraries of events.
 """
 
 
@@ -93,6 +95,7 @@ FAMILIES: Mapping[str, Family] = {
         Family(BoosterConfig, "lamarr_like.nets.booster:fit_trees", extra=""),
         Family(TranslatorConfig, "lamarr_like.nets.translator.fit:fit_translator"),
         Family(KToKConfig, "lamarr_like.nets.translator.fit:fit_translator"),
+        Family(EventLibraryConfig, "lamarr_like.nets.event_library:fit_event_library", extra=""),
     )
 }
 """Our families by name."""

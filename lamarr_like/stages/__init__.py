@@ -23,6 +23,7 @@ from .stage import (
 from .tracking.acceptance import Acceptance
 from .tracking.covariance import Covariance
 from .tracking.efficiency import Efficiency
+from .tracking.extra_tracks import ExtraTracks
 from .tracking.propagation import Propagation
 from .tracking.resolution import Resolution
 from .vertices.vertexing import VertexFinding, VertexResolution
@@ -44,6 +45,7 @@ STAGES: dict[str, type[AbstractStage]] = {
         GlobalPid,
         VertexFinding,
         VertexResolution,
+        ExtraTracks,
     )
 }
 """Every stage by its name, in the order of the chain."""
@@ -123,6 +125,7 @@ __all__ = [
     "Covariance",
     "Ecal",
     "Efficiency",
+    "ExtraTracks",
     "GlobalPid",
     "MuonId",
     "MuonLikelihood",

@@ -34,19 +34,22 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 """Smallest and largest value of outputs, by name; momenta and energies in MeV, lengths in mm."""
 
 
-def check_bounds(stage: str, model: object) -> None:
+def check_bounds(
+    stage: str, model: object, bounds: Mapping[str, tuple[float, float]] = BOUNDS
+) -> None:
     """Refuse a model that draws what cannot be.
 
     Args:
         stage: name of the stage, for messages.
         model: the model; what does not tell its ranges passes.
+        bounds: smallest and largest value of outputs, by name.
 
     Raises:
         ArtefactError: naming the stage and the output.
     """
     ranges: Mapping[str, tuple[float, float]] = getattr(model, "ranges", {})
     for name, (low, high) in ranges.items():
-        least, most = BOUNDS.get(name, (-math.inf, math.inf))
+        least, most = bounds.get(name, (-math.inf, math.inf))
         if low < least or high > most:
             raise ArtefactError(
                 f"stage {stage!r}: its model draws {name} from {low:g} to {high:g}, which can only "

@@ -19,9 +19,15 @@ from .. import plugins
 from ..arrays import Floats, Mask
 from ..errors import TrainingError
 from ..events import EventBatch
+from ..nets.event_library import EventRows
 from ..nets.sample import LabelledRows, VectorRows
 from ..nets.trained import TrainedModel
-from ..stages import AbstractClassifierStage, AbstractGeneratorStage, AbstractModelStage
+from ..stages import (
+    AbstractClassifierStage,
+    AbstractGeneratorStage,
+    AbstractModelStage,
+    ExtraTracks,
+)
 from .ecal import fit_ecal_stage
 from .request import Request
 from .sample import row_weights, sample_rows
@@ -115,6 +121,20 @@ def fit_generator_stage(
     return _completed(model, stage, batch, conditions, request)
 
 
+def fit_event_library_stage(
+    stage: type[AbstractModelStage], batch: EventBatch, request: Request, *, progress: bool
+) -> TrainedModel:
+    """Store the extra tracks of whole events; see `Fit`."""
+    assert issubclass(stage, ExtraTracks)
+    events = sample_rows(stage, batch)
+    columns, counts = stage.stored(batch)
+    sample = EventRows(
+        stage.conditions(batch, events), columns, counts, stage.targets(batch, events)
+    )
+    config = request.config(len(batch))
+    return request.family_of_models.fit(sample, config, progress=progress)
+
+
 def _learnt_from(
     stage: type[AbstractModelStage], batch: EventBatch, request: Request
 ) -> tuple[Mask, dict[str, np.ndarray], Floats]:
@@ -144,5 +164,6 @@ FITS: Mapping[str, Fit] = {
     "classifier": fit_classifier_stage,
     "generator": fit_generator_stage,
     "ecal": fit_ecal_stage,
+    "event_library": fit_event_library_stage,
 }
 """Our fits by name."""

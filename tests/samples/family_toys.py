@@ -13,6 +13,7 @@ from scipy import stats
 
 from lamarr_like import rng
 from lamarr_like.engine.translator.sequences import Sources
+from lamarr_like.nets.event_library import EventRows
 from lamarr_like.nets.sample import LabelledRows, VectorRows
 from lamarr_like.nets.translator.sample import TranslatorSample
 
@@ -176,7 +177,52 @@ class SequenceToy:
         return max(wrong, stats.ks_2samp(real.values["a"], drawn["a"]).statistic)
 
 
-TOYS = {"generator": VectorToy(), "classifier": ClassToy(), "translator": SequenceToy()}
+def event_law(n, seed):
+    """Events with a number of rows that grows with the condition, rows with that mean."""
+    rng = np.random.default_rng(seed)
+    size = rng.exponential(8.0, n)
+    counts = rng.poisson(size)
+    return (
+        {"root_n": np.sqrt(size)},
+        counts,
+        np.repeat(size, counts) + rng.normal(size=counts.sum()),
+    )
+
+
+class EventToy:
+    """Events of rows; judged by the numbers of rows and the distribution of these."""
+
+    farthest = 0.1
+
+    def sample(self, n=3000, seed=1):
+        conditions, counts, a = event_law(n, seed)
+        return EventRows(conditions, {"a": a}, counts, {"n": counts})
+
+    def broken(self):
+        sample = self.sample(100)
+        return replace(sample, columns={"a": np.full(sample.counts.sum(), np.nan)})
+
+    def draw(self, model, part=slice(None), n=3000):
+        conditions, _, _ = event_law(n, 2)
+        uniforms = np.random.default_rng(3).random((n, 1))[part]
+        event = model.find({k: v[part] for k, v in conditions.items()}, uniforms)
+        first, counts = model.offsets[event], model.counts[event]
+        rows = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        return {"counts": counts, "a": model.columns["a"][rows]}
+
+    def check(self, drawn, n=3000):
+        assert drawn["counts"].shape == (n,) and len(drawn["a"]) == drawn["counts"].sum()
+
+    def distance(self, drawn, config):
+        _, counts, a = event_law(3000, 2)
+        wrong = abs(drawn["counts"].mean() / counts.mean() - 1.0)
+        return max(wrong, stats.ks_2samp(a, drawn["a"]).statistic)
+
+
+TOYS = {
+    **{"generator": VectorToy(), "classifier": ClassToy(), "translator": SequenceToy()},
+    "event_library": EventToy(),
+}
 """Toys by kind of model."""
 
 SMALL = {

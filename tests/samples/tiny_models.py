@@ -14,8 +14,8 @@ from lamarr_like.engine.atoms import Atoms
 from lamarr_like.engine.normal_scores import ConditionTransform, NormalScores
 from lamarr_like.stages import MODEL_STAGES, AbstractClassifierStage
 
-TINY = tuple(name for name in MODEL_STAGES if name != "ecal")
-"""Stages with a tiny model; that of the ECAL is a translation and has tests of its own."""
+TINY = tuple(name for name in MODEL_STAGES if name not in ("ecal", "extra_tracks"))
+"""Stages with a tiny model; a translation and a library of events have tests of their own."""
 
 
 def write_models(folder, batch, pipeline=None):

@@ -8,6 +8,7 @@ from lamarr_like.errors import TrainingError
 from lamarr_like.nets.config import (
     ArmdnConfig,
     BoosterConfig,
+    EventLibraryConfig,
     GanConfig,
     MlpConfig,
     OneVsRestConfig,
@@ -34,6 +35,7 @@ EXPECTED = {
     "global_pid": ArmdnConfig(steps=46_000, weight_decay=0.02),
     "vertex_finding": BoosterConfig(trees=150, depth=4),
     "vertices": ArmdnConfig(hidden=32, depth=2, steps=8000, weight_decay=0.05),
+    "extra_tracks": EventLibraryConfig(),
     "prob_nn": OneVsRestConfig(hidden=24, depth=2, steps=16_000),
 }
 """Settings of the shipped models: what a card calls its training must go on giving them."""
