@@ -21,7 +21,7 @@ import uproot
 tree = uproot.open("first.root")["Events"]
 track = tree.arrays(["Track_type", "Track_p", "Track_RichDLLk", "Track_genPartIdx"])
 particle = tree.arrays(["GenPart_pdgId"])
-long = track["Track_type"] == 3
+long = (track["Track_type"] == 3) & (track["Track_genPartIdx"] >= 0)
 print(track["Track_p"][:2])
 
 pdg = abs(particle["GenPart_pdgId"][track["Track_genPartIdx"]])[long]

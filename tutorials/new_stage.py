@@ -41,7 +41,8 @@ def main(n_events: int = 300, folder: Path = Path(".")) -> Path:
     names = ("type", "p", "time", "path", "genPartIdx")
     track = tree.arrays([f"Track_{name}" for name in names])
     species = abs(tree["GenPart_pdgId"].array()[track["Track_genPartIdx"]])
-    long = track["Track_type"] == 3
+    # Secondaries and ghosts (-1) have no time: they come from events of a library.
+    long = (track["Track_type"] == 3) & (track["Track_genPartIdx"] >= 0)
     p, time, path, species = (
         ak.to_numpy(ak.flatten(a[long]))
         for a in (track["Track_p"], track["Track_time"], track["Track_path"], species)

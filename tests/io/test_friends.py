@@ -36,13 +36,19 @@ def candidates(ntuple):
     return f"{folder}/DecayTree", found
 
 
+def of_particles(batch):
+    """Species behind the tracks that have a particle."""
+    return batch.linked("mc_pdg_id", batch.track["mcparticle_id"] >= 0).tolist()
+
+
 def test_uproot_and_awkward(ntuple, batch):
     tree = uproot.open(ntuple)["Events"]
     tracks = tree.arrays(filter_name="Track_*")
     assert ak.flatten(tracks["Track_p"]).to_list() == batch.track["p"].tolist()
     assert tree["nTrack"].array().to_list() == batch.track.counts.tolist()
-    pdg = tree["GenPart_pdgId"].array()[tracks["Track_genPartIdx"]]
-    assert ak.flatten(pdg).to_list() == batch.linked("mc_pdg_id").tolist()
+    link = tracks["Track_genPartIdx"]
+    pdg = tree["GenPart_pdgId"].array()[link[link >= 0]]
+    assert ak.flatten(pdg).to_list() == of_particles(batch)
 
 
 def test_names_can_be_branches_of_any_tool(ntuple):
@@ -81,6 +87,7 @@ def test_coffea(ntuple, batch):
     assert ak.flatten(events.Track.RichDLLk).to_list() == batch.track["rich_dll_k"].tolist()
     long = events.Track[events.Track["type"] == 3]
     assert ak.count(long.p) == (batch.track["track_type"] == 3).sum()
+    long = long[long.genPartIdx >= 0]
     # Links within the event and over all events lead to the same particles.
     local = ak.flatten(events.GenPart[long.genPartIdx].pdgId)
     assert (ak.flatten(events.GenPart.pdgId)[ak.flatten(long.genPartIdxG)] == local).to_list()
@@ -111,9 +118,10 @@ def test_rdataframe(ntuple, batch, candidates):
     track = batch.track
     expected = ((track["rich_dll_k"] > 5) & (track["track_type"] == 3)).sum()
     assert kaons.GetValue() == expected
-    true = frame.Define("id", "Take(GenPart_pdgId, Track_genPartIdx)").Take["ROOT::RVec<int>"]("id")
+    linked = "Take(GenPart_pdgId, Track_genPartIdx[Track_genPartIdx >= 0])"
+    true = frame.Define("id", linked).Take["ROOT::RVec<int>"]("id")
     flat = np.concatenate([np.asarray(v) for v in true.GetValue()])
-    assert flat.tolist() == batch.linked("mc_pdg_id").tolist()
+    assert flat.tolist() == of_particles(batch)
     path, found = candidates
     mean = root.RDataFrame(path, str(ntuple)).Mean("D0_M").GetValue()
     assert mean == pytest.approx(float(np.mean(found["D0_M"].to_numpy())))

@@ -105,7 +105,9 @@ class ExtraTracks(AbstractModelStage):
         | keys("reco_vertex", "x", "y", "z", "n_tracks")
         | keys("track", "track_id", "mcparticle_id", "track_type", "origin", *_FILLED)
     )
-    provides = keys("track", "track_id", "mcparticle_id", "track_type", "origin", *_FILLED)
+    provides = keys("event", "n_tracks") | keys(
+        "track", "track_id", "mcparticle_id", "track_type", "origin", *_FILLED
+    )
     target_columns = requires
     options: ClassVar[Mapping[str, Any]] = {"polarity": -1}
     recipes = (recipe("event_library"),)
@@ -196,7 +198,11 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
         return {name: values[found] for name, values in self._kinds.items()}
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
-        """Add rows to the table ``track``, after those of each event."""
+        """Add rows to the table ``track``, after those of each event.
+
+        ``n_tracks`` of the event, which counts segments as well, stays but where it would be less
+        than the rows (one event in a thousand).
+        """
         if is_gun or not len(batch):
             return batch
         rows, n = self.rows(batch), self.n_uniforms
@@ -217,7 +223,9 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
             columns[name] += values
         columns["track_id"] = batch.track.counts[event] + local
         columns["mcparticle_id"] = np.full(len(event), -1)
-        return batch.with_table("track", _appended(batch.track, columns, counts))
+        batch = batch.with_table("track", _appended(batch.track, columns, counts))
+        n_tracks = np.maximum(batch.event["n_tracks"], batch.track.counts)
+        return batch.with_columns("event", **typed("event", {"n_tracks": n_tracks}))
 
 
 def _kinds(columns: Mapping[str, np.ndarray], event: Ints, n_events: int) -> Columns:

@@ -125,6 +125,8 @@ def test_table_stays_in_order_and_knows_nothing_else(detailed):
     added = local[out.track["origin"] > 0]
     assert np.array_equal(extra(out)["track_id"], added)
     assert set(out.tables) == set(start.tables)
+    most = np.maximum(start.event["n_tracks"], out.track.counts)
+    assert np.array_equal(out.event["n_tracks"], most)
     matrix = np.zeros((len(out.track), 5, 5))
     for name in COVARIANCE_NAMES:
         i, j = int(name[4]), int(name[3])
