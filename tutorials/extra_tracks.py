@@ -21,7 +21,7 @@ from lamarr_like.decays.pointing import best_vertex, choices, impact
 from lamarr_like.decays.prongs import track_prongs
 from lamarr_like.events import EventBatch, Table, concatenate
 from lamarr_like.io.ntuple import read_events
-from lamarr_like.physics.particles import MASSES
+from lamarr_like.physics.particles import masses
 from lamarr_like.runs.redraw import first_events, run_fast, truth_of
 from lamarr_like.stages.tracking.extra_tracks import ExtraTracks
 from lamarr_like.statistics.distances import weighted_ks
@@ -64,7 +64,7 @@ def pairs(track: Table, one: np.ndarray, two: np.ndarray, pdg: tuple[int, int]) 
     for mask, code in ((one, pdg[0]), (two, pdg[1])):
         rows = np.flatnonzero(mask)
         vector = np.stack([track[c][rows].astype(np.float64) for c in ("px", "py", "pz")], axis=1)
-        energy = np.sqrt((vector**2).sum(axis=1) + MASSES[code] ** 2)
+        energy = np.sqrt((vector**2).sum(axis=1) + masses(np.array([code])) ** 2)
         momenta.append((track.event_index[rows], np.column_stack([vector, energy])))
     (event_a, a), (event_b, b) = momenta
     first = np.searchsorted(event_b, event_a)

@@ -183,7 +183,7 @@ class EventLibraryConfig(AbstractConfig):
 
     rows: int = 25_000
     neighbours: int = 8
-    trials: int = 24
+    trials: int = 60
     bits: int = 14
 
     def with_steps(self, steps: int) -> EventLibraryConfig:

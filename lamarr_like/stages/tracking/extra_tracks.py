@@ -71,17 +71,17 @@ class Library(Model, Protocol):
     n_uniforms: int
 
     def find(self, conditions: Mapping[str, np.ndarray], uniforms: Floats, /) -> Ints:
-        """One stored event for each event."""
+        """One stored event for each event, shape ``(n,)``."""
 
 
 class ExtraTracks(AbstractModelStage):
     """Adds the secondaries and ghosts of a stored detailed event to each event.
 
-    The stored event is one with about as many SPD hits, tracks, long tracks of generated particles
-    and reconstructed primary vertices.  Its tracks come as they were found together: partners of a
-    conversion and ghosts that share a segment stay beside each other.  They move with their vertex
-    to one of the event, are mirrored at ``y = 0`` in half of the events (the detector and its field
-    are symmetric there), and shifted by a small part of their uncertainties.
+    The stored event is one with about as many SPD hits, tracks, long tracks and muons of generated
+    particles and reconstructed primary vertices.  Its tracks come as they were found together:
+    partners of a conversion and ghosts that share a segment stay beside each other.  They move with
+    their vertex to one of the event, are mirrored at ``y = 0`` in half of the events (the detector
+    and its field are symmetric there), and shifted by a small part of their uncertainties.
 
     Events of particle guns, which lack the rest of the event, get none.
 
@@ -148,16 +148,19 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
         """What makes events alike; of counts the root, whose fluctuations are of one size."""
         track = batch.track
         long = features.from_truth(batch) & (track["track_type"] == schema.TRACK_TYPES["long"])
-        n_long = np.bincount(track.event_index[long], minlength=len(batch))
+        muons = long & track["is_muon"].astype(bool)
+        n_long, n_muons = (
+            np.bincount(track.event_index[rows], minlength=len(batch)) for rows in (long, muons)
+        )
         found = {f"root_{name}": np.sqrt(batch.event[name]) for name in ("n_spd_hits", "n_tracks")}
-        found["root_n_long"] = np.sqrt(n_long)
+        found |= {"root_n_long": np.sqrt(n_long), "half_n_muons": 0.5 * np.minimum(n_muons, 4)}
         n_pvs = batch["reco_vertex"].counts
         found |= {"half_n_pvs": 0.5 * n_pvs, "without_pv": _APART * (n_pvs == 0)}
         return {name: values[rows].astype(np.float64) for name, values in found.items()}
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
-        """Numbers of the extra tracks of each kind."""
+        """Numbers of the extra tracks of each kind, and of long ones with isMuon."""
         track = batch.track
         return {
             name: values[rows]
@@ -176,7 +179,8 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
         """
         extra = batch.track.select(~features.from_truth(batch))
         columns = {name: extra[name].astype(np.float64) for name in (*WHOLE[1:], *STATE, *COPIED)}
-        columns["vertex"], nearest = _nearest_vertex(batch, extra)
+        number, nearest = _nearest_vertex(batch, extra)
+        columns["vertex"] = number.astype(np.float64)
         for name in _POSITION:
             columns[name] -= nearest[name]
         covariance = np.empty((len(extra), 5, 5))
@@ -184,7 +188,11 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
             for j in range(i + 1):
                 covariance[:, i, j] = covariance[:, j, i] = extra[f"cov{j}{i}"]
         factor = np.linalg.cholesky(covariance)
-        columns |= {f"factor{j}{i}": factor[:, i, j] for i in range(5) for j in range(i + 1)}
+        columns |= {
+            f"factor{j}{i}": factor[:, i, j].astype(np.float64)
+            for i in range(5)
+            for j in range(i + 1)
+        }
         return {name: columns[name] for name in STORED}, extra.counts
 
     @property
@@ -229,14 +237,18 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
 
 
 def _kinds(columns: Mapping[str, np.ndarray], event: Ints, n_events: int) -> Columns:
-    """Numbers of extra tracks of each kind, by event."""
-    return {
+    """Numbers of extra tracks of each kind, by event; see `ExtraTracks.targets`."""
+    muons = (columns["origin"] > 0) & (columns["track_type"] == schema.TRACK_TYPES["long"])
+    muons = muons & (columns["is_muon"] > 0)
+    n_muons = np.bincount(event[muons], minlength=n_events).astype(np.float64)
+    found = {
         name: np.bincount(
             event[(columns["origin"] == origin) & (columns["track_type"] == code)],
             minlength=n_events,
         ).astype(np.float64)
         for name, (origin, code) in _FORM.items()
     }
+    return found | {"n_muons": n_muons}
 
 
 def _by_tracks(vertex: Table) -> Ints:
