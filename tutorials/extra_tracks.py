@@ -164,7 +164,7 @@ def main(words: list[str] | None = None) -> str:
     speed = 1e3 * chain.seconds[stage.name] / len(fast)
     lines = [
         f"{len(fast)} events of {asked.detailed.name}, pipeline `{asked.pipeline}`; the stage "
-        f"takes {speed:.3f} ms an event. nTracks is below the rows in {_more(fast):.2%} of them.",
+        f"takes {speed:.3f} ms an event.",
         "",
         *tables(samples),
     ]
@@ -173,11 +173,6 @@ def main(words: list[str] | None = None) -> str:
         asked.output.write_text(text)
     print(text)
     return text
-
-
-def _more(batch: EventBatch) -> float:
-    """Share of events with more tracks in the table than they tell."""
-    return float((batch.track.counts > batch.event["n_tracks"]).mean())
 
 
 if __name__ == "__main__":
