@@ -178,7 +178,8 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
             Columns `STORED` of the extra tracks, shape ``(n,)``, and their number in each event.
         """
         extra = batch.track.select(~features.from_truth(batch))
-        columns = {name: extra[name].astype(np.float64) for name in (*WHOLE[1:], *STATE, *COPIED)}
+        names = (*WHOLE[1:], *STATE, *COPIED)
+        columns: Columns = {name: extra[name].astype(np.float64) for name in names}
         number, nearest = _nearest_vertex(batch, extra)
         columns["vertex"] = number.astype(np.float64)
         for name in _POSITION:
