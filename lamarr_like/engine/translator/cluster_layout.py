@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,37 @@ class Clusters(NamedTuple):
     has: Ints
     of_source: Ints
     outcome: Ints
+
+    @property
+    def first(self) -> Ints:
+        """Row of the first cluster of each one's owner, shape ``(m,)``."""
+        return np.arange(len(self.number)) - self.number
+
+
+def told_of_first(
+    clusters: Clusters, values: Mapping[str, Floats], followed: Sequence[str]
+) -> Floats32:
+    """What a head is told about the first cluster of an owner when it draws a further one.
+
+    The two legs of a converted photon part its energy between them, and are bent to opposite sides.
+
+    Args:
+        clusters: the clusters.
+        values: what was drawn of them, by name, shapes ``(m,)``; of first ones at least.
+        followed: names of what is told; none for a head that is told nothing.
+
+    Returns:
+        Whether each is a further one, and the values of its first as arsinh, 0 for first ones
+        themselves; shape ``(m, 1 + len(followed))``, or ``(m, 0)``.
+    """
+    told = np.zeros((len(clusters.number), 1 + len(followed) if followed else 0), np.float32)
+    further = np.flatnonzero(clusters.number > 0)
+    if followed:
+        told[further, 0] = 1.0
+    first = clusters.first[further]
+    for k, name in enumerate(followed):
+        told[further, 1 + k] = np.arcsinh(values[name][first])
+    return told
 
 
 def listed(own: Ints, pointer: Ints) -> Clusters:
