@@ -107,15 +107,19 @@ def test_clusters_of_outcomes():
 
 def test_further_clusters_are_told_of_the_first():
     clusters = listed(np.array([1, 3]), np.array([-1, -1]))
-    told = told_of_first(clusters, {"dx": np.sinh([1.0, 2.0, 9.0, 9.0])}, ["dx"])
+    values = {"log_energy": np.log([0.3, 0.75, 9.0, 9.0]), "dx": np.sinh([1.0, 2.0, 9.0, 9.0])}
+    told = told_of_first(clusters, values, ["log_energy", "dx"])
     assert np.array_equal(clusters.first, [0, 1, 1, 1])
-    assert told == pytest.approx(np.array([[0, 0], [0, 0], [1, 2], [1, 2]]))
+    legs = [1.0, np.log(0.25), np.arcsinh(np.log(0.75)), 2.0]
+    assert told == pytest.approx(np.array([[0.0] * 4, [0.0] * 4, legs, legs]), abs=1e-6)
+    all_of_it = told_of_first(clusters, {"log_energy": np.zeros(4)}, ["log_energy"])
+    assert np.isfinite(all_of_it).all()
     assert told_of_first(clusters, {}, []).shape == (4, 0)
 
 
 def opposite(conditions, uniforms, normals):
     """A head whose further clusters lie opposite to their first one."""
-    further, first = conditions[:, 1], np.sinh(conditions[:, 2])
+    further, first = conditions[:, 1], np.sinh(conditions[:, 3])
     return [np.where(further > 0, -first, normals[:, 0])[:, None]]
 
 
