@@ -38,7 +38,8 @@ class TranslatorSpec(AbstractSpec):
         noise: uniform and normal numbers that a cluster needs, by these names.
         longest: sources in a piece at the most.
         zones: whether background zones are among the sources.
-        followed: outputs of an owner's first cluster that the head is told for its further ones.
+        followed: outputs of an owner's first cluster that the head is told for its further ones,
+            see `cluster_layout.told_of_first`.
     """
 
     kind: ClassVar[str] = "translator"

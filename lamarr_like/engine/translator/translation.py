@@ -75,7 +75,8 @@ class Translator:
         noise: uniform and normal numbers that the head needs for each cluster.
         longest: sources in a piece at the most.
         zones: whether background zones are among the sources.
-        followed: outputs of an owner's first cluster that the head is told for its further ones.
+        followed: outputs of an owner's first cluster that the head is told for its further ones,
+            see `cluster_layout.told_of_first`.
 
     Attributes:
         ranges: smallest and largest value of each output, by name, where they are known.
