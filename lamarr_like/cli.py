@@ -21,6 +21,7 @@ from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
 from .validation.detector.command import detailed_check
 from .validation.look.command import display, plot
+from .validation.models.command import VERBS as MODEL_VERBS
 from .validation.objects.command import objects
 from .validation.report.command import validate
 from .validation.responses.command import compare
@@ -47,6 +48,13 @@ for _name, _part in (
 ):
     response.command(_name)(_part)
 app.add_typer(response, name="response")
+
+models = typer.Typer(
+    no_args_is_help=True, help="Trained models: registries, their gate and their catalogue."
+)
+for _name, _part in MODEL_VERBS.items():
+    models.command(_name)(_part)
+app.add_typer(models, name="models")
 
 
 def _version(asked: bool) -> None:

@@ -13,6 +13,7 @@ EXTRAS = {
     "plot": ("matplotlib", "mplhep"),
     "report": ("jinja2", "matplotlib", "mplhep", "hist"),
     "train": ("tensorflow", "keras", "onnx", "sklearn"),
+    "registry": ("pooch", "jinja2"),
     "url": ("aiohttp", "requests", "fsspec"),
 }
 """Modules that the extras of the package bring, beyond what the base installation has."""
