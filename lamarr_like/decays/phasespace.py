@@ -113,6 +113,7 @@ class Tree:
         children: positions of the daughters of each particle that decays.
         chain: columns of the masses between the first pair of daughters and the whole.
         laws: law of each particle that has one.
+        replaced: particles whose law stands in place of phase space.
         kept: accepted masses [MeV], shape ``(n, width)``.
     """
 
@@ -137,6 +138,7 @@ class Tree:
         self.many = ends > _MANY_ENDS
         self.bound = {k: self._bound(k) for k in self.children}
         self.laws = {k: law for k in self.children if (law := self.nodes[k].law) is not None}
+        self.replaced = [k for k, law in self.laws.items() if law.replaces]
         self.kept = np.zeros((0, at))
 
     @property
@@ -204,7 +206,8 @@ class Tree:
             power = np.maximum(free, 0.0) ** (len(below) - 2) / mass[:, k]
             for whole, first, second in self.steps(k):
                 power = power * break_up(mass[:, whole], mass[:, first], mass[:, second])
-            weight *= np.where(free > 0.0, power / self.bound[k], 0.0)
+            share = np.ones(len(u)) if k in self.replaced else power / self.bound[k]
+            weight *= np.where(free > 0.0, share, 0.0)
         for k, law in self.laws.items():
             possible = np.flatnonzero(weight > 0.0)
             weight[possible] *= law.mass_weight(mass[possible][:, self.columns(k)])

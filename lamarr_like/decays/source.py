@@ -4,6 +4,7 @@
 ``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, one event each, with no collision and
                                        so hardly ever a primary vertex; options in `OPTIONS`
 ``decay:FILE.dec?OPTIONS``             the decays of an EvtGen file, see `models.decfile`
+``decay:FILE.config?OPTIONS``          a decay of RapidSim, see `rapidsim`
 ``SOURCE+decay:B0 -> K+ pi-?OPTIONS``  the events of another source with signal decays added, each
                                        from a collision that could have made it, see `collisions`
 =====================================  ============================================================
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats, Ints
+from ..arrays import Floats, Ints, Mask
 from ..errors import SourceError
 from ..events import EventBatch, Table
 from ..files.locations import Location
@@ -31,6 +32,8 @@ from ..physics.particles import SPEED_OF_LIGHT
 from ..rng import uniforms
 from .collisions import QUIET, activity, give_way, host_of, weights
 from .descriptor import Node
+from .models.mixing import OPTIONS as MIXING
+from .models.mixing import Mixing, Oscillated
 from .names import conjugate, properties
 from .phasespace import Decayed, decay_tree
 from .plan import Note, is_file, plan_of
@@ -45,6 +48,10 @@ OPTIONS = {
     "eta": "pseudorapidity of the head, a range (2-5)",
     "ecm": f"energy of the collisions in TeV, {ENERGIES[0]:g} to {ENERGIES[1]:g} (13)",
     "cc": "1 or 0: half of the decays are the charge conjugate (1)",
+    "shape": "FILE.npz or FILE.root:NAME: a histogram that a decay of three bodies follows",
+    "x": "its first axis [MeV^2], as in M2(K-,pi+)",
+    "y": "its second axis, for a Dalitz plot",
+    **MIXING,
     "head": "of a decay file: the particle that decays, by its name there",
 }
 """Options of a source of decays and their meaning."""
@@ -74,6 +81,7 @@ class DecayGenerator:
     ) -> None:
         check_options(name, options, OPTIONS)
         self.plan = plan_of(name, text, options, note)
+        options = {**self.plan.defaults, **options}
         self.pt = parse_range(name, "pt", options.get("pt", f"0-{MAX_PT:g}"))
         self.eta = parse_range(name, "eta", options.get("eta", "2-5"))
         if self.pt[0] < 0.0 or self.pt[1] > MAX_PT or self.pt[0] == self.pt[1]:
@@ -85,6 +93,7 @@ class DecayGenerator:
         self.spectrum = spectrum_of(self.plan.pdg_id, energy)
         flip = parse_choice(name, "cc", options.get("cc", "1"), ("0", "1")) == "1"
         self.both = flip and self.plan.both
+        self.mixing = Mixing.parse(name, self.plan.pdg_id, options)
 
     def generate(
         self,
@@ -112,6 +121,10 @@ class DecayGenerator:
         phi = 2.0 * np.pi * u[:, 2]
         head = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=1)
         flip = (u[:, 3] < 0.5) & self.both
+        made_as: Oscillated | None = None
+        if self.mixing is not None:
+            made_as = self.mixing.draw(seed, f"{stage}/mixing", event_id, index, self.both)
+            flip = made_as.anti ^ made_as.mixed
         parts = []
         for rows, tree, flipped in self.plan.groups(seed, stage, event_id, index, flip):
             keys = event_id[rows], index[rows]
@@ -120,8 +133,11 @@ class DecayGenerator:
             other = np.array([conjugate(int(i)) for i in ids])
             pdg_id = np.where(flipped[:, None], other, ids)
             life = uniforms(seed, f"{stage}/life", *keys, len(ids))
+            if made_as is not None and self.mixing is not None:
+                life[:, 0] = np.exp(-made_as.time[rows] / self.mixing.tau)
             origin = _origins(made.nodes, made.mother, made.momentum, point[rows], life)
-            parts.append(_Part(rows, made, pdg_id, origin))
+            part = _Part(rows, made, pdg_id, origin)
+            parts += [part] if made_as is None else _split(part, made_as.mixed[rows])
         raw = _together(parts, event_id, pv_id)
         if self.plan.is_open:
             ids = np.unique(event_id)
@@ -138,6 +154,33 @@ class _Part(NamedTuple):
     made: Decayed
     pdg_id: Ints
     origin: Floats
+
+
+def _split(part: _Part, mixed: Mask) -> list[_Part]:
+    """Decays that did not mix, and those that did below the other meson, as EvtGen writes them."""
+    kept, turned = (
+        _Part(
+            part.rows[mask],
+            part.made._replace(momentum=part.made.momentum[mask]),
+            part.pdg_id[mask],
+            part.origin[mask],
+        )
+        for mask in (~mixed, mixed)
+    )
+    nodes, mother, momentum = turned.made
+    made = Decayed(
+        [nodes[0], *nodes],
+        [-1, 0, *(m + 1 for m in mother[1:])],
+        np.concatenate([momentum[:, :1], momentum], axis=1),
+    )
+    other = np.array([[conjugate(int(i))] for i in turned.pdg_id[:, 0]]).reshape(-1, 1)
+    turned = _Part(
+        turned.rows,
+        made,
+        np.concatenate([other, turned.pdg_id], axis=1),
+        np.concatenate([turned.origin[:, :1], turned.origin], axis=1),
+    )
+    return [one for one in (kept, turned) if len(one.rows)]
 
 
 def _origins(
@@ -226,7 +269,7 @@ class DecaySource(TruthSource):
 
     def inputs(self) -> tuple[Location, ...]:
         """The decay file."""
-        return self.generator.plan.inputs()
+        return self.generator.plan.inputs
 
     @classmethod
     def located(cls, head: str, folder: Path) -> str:
@@ -303,7 +346,7 @@ class EmbeddedDecays(EmbeddingSource):
 
     def inputs(self) -> tuple[Location, ...]:
         """Those of the host, and decay files."""
-        return (*super().inputs(), *(f for g in self.generators for f in g.plan.inputs()))
+        return (*super().inputs(), *(f for g in self.generators for f in g.plan.inputs))
 
     @classmethod
     def host_of(cls, text: str, additions: Sequence[str]) -> tuple[str, str]:

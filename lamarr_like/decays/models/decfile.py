@@ -28,7 +28,7 @@ from ...system.extras import need
 from ..descriptor import MAX_DAUGHTERS, Node, least_mass
 from ..names import conjugate, identify, properties
 from .law import Law
-from .registry import MODELS, PHASE_SPACE, SEMILEPTONIC, NotLikeThat, law_of
+from .registry import MODELS, PHASE_SPACE, SEMILEPTONIC, MismatchError, law_of
 
 MAX_BYTES = 4_000_000
 """Longest file; that of LHCb has 0.6 MB."""
@@ -37,7 +37,7 @@ MAX_DEPTH = 30
 """Most decays in one another."""
 
 _SIGNAL = "sig"
-_FOLLOWED = "Decay CDecay CopyDecay Alias ChargeConj Define ModelAlias Enddecay End".split()
+_FOLLOWED = ("Decay", "CDecay", "CopyDecay", "Alias", "ChargeConj", "Define", "ModelAlias")
 _PASSED = re.compile(r"^\s*([A-Z][A-Za-z0-9]+|yesPhotos|noPhotos)\b", re.MULTILINE)
 
 
@@ -97,7 +97,9 @@ class DecayFile:
         }
         self._modes: dict[str, tuple[Mode, ...]] = {}
         self._partners: dict[str, str | None] = {}
-        passed = sorted(set(_PASSED.findall(_without_comments(text))) - {*_FOLLOWED})
+        passed = sorted(
+            set(_PASSED.findall(_without_comments(text))) - {*_FOLLOWED, "Enddecay", "End"}
+        )
         if passed:
             note(f"{path}: passed over {', '.join(passed)}")
 
@@ -219,9 +221,9 @@ class DecayFile:
             return None, in_order
         try:
             if not all(isinstance(p, float) for p in parameters):
-                raise NotLikeThat("its parameters are no numbers")
+                raise MismatchError("its parameters are no numbers")
             return law_of(model, mother, numbers, parameters)
-        except NotLikeThat as error:
+        except MismatchError as error:
             self.note(f"{self.path}: {shown}: phase space instead of {model}: {error}")
             return None, in_order
 

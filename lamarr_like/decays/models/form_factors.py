@@ -39,7 +39,7 @@ def quarks(pdg_id: int) -> tuple[int, int]:
         pdg_id: PDG identifier.
     """
     code = abs(pdg_id) % 1000
-    if not 100 <= code:
+    if not code >= 100:
         return 0, 0
     one, two = sorted((max(code // 100, 1), max(code // 10 % 10, 1)), reverse=True)
     return (1 if one == 2 else one), (1 if two == 2 else two)

@@ -60,6 +60,8 @@ class Law(Protocol):
 class FlatMasses:
     """A law that leaves the masses to phase space."""
 
+    replaces = False
+
     def mass_weight(self, mass: Floats) -> Floats:
         """All are accepted, shape ``(n,)``.
 

@@ -29,7 +29,7 @@ PHASE_SPACE = ("PHSP",)
 """Models that say nothing beyond phase space."""
 
 
-class NotLikeThat(Exception):
+class MismatchError(Exception):
     """A model that does not fit the particles or the number of parameters given to it."""
 
 
@@ -57,7 +57,7 @@ def law_of(
         parameters: numbers behind the name of the model.
 
     Raises:
-        NotLikeThat: if the model is not for these particles or parameters.
+        MismatchError: if the model is not for these particles or parameters.
         KeyError: for a model that nobody knows.
     """
     in_order = tuple(range(len(daughters)))
@@ -67,29 +67,29 @@ def law_of(
         leptons = [i for i in in_order if 11 <= abs(daughters[i]) <= 16]
         charged = [i for i in leptons if daughters[i] % 2]
         if len(daughters) != 3 or len(leptons) != 2 or len(charged) != 1:
-            raise NotLikeThat("it is for a meson, a lepton and a neutrino")
+            raise MismatchError("it is for a meson, a lepton and a neutrino")
         (lepton,) = charged
         order = (lepton, sum(leptons) - lepton, 3 - sum(leptons))
         meson = daughters[order[2]]
         law = SEMILEPTONIC[model](mother, meson, daughters[lepton], list(parameters))
         if law is None:
-            raise NotLikeThat("its form factors for these mesons are not here")
+            raise MismatchError("its form factors for these mesons are not here")
         return law, order
     make = MODELS[model]
     if len(daughters) != 2:
-        raise NotLikeThat("it is for two bodies")
+        raise MismatchError("it is for two bodies")
     spins = [spin2(i) for i in (mother, *daughters)]
     return make(spins, list(daughters), list(parameters)), in_order
 
 
 def _no_parameters(parameters: list[float]) -> None:
     if parameters:
-        raise NotLikeThat("it has no parameters")
+        raise MismatchError("it has no parameters")
 
 
 def _spins(spins: list[int], *allowed: tuple[int, int, int]) -> None:
     if tuple(spins) not in allowed:
-        raise NotLikeThat("the spins of the particles are others")
+        raise MismatchError("the spins of the particles are others")
 
 
 def _scalars(spin: int) -> Callable[[list[int], list[int], list[float]], Law]:
@@ -137,7 +137,7 @@ def _two_vectors(spins: list[int], daughters: list[int], parameters: list[float]
 def _scalar_photon(spins: list[int], daughters: list[int], parameters: list[float]) -> Law:
     _spins(spins, (0, 2, 2))
     if daughters[1] != PHOTON:
-        raise NotLikeThat("its second daughter is a photon")
+        raise MismatchError("its second daughter is a photon")
     right, left = _polar(parameters, 2)
     return TwoBody(0, np.diag([right, 0.0, left]))
 
@@ -145,7 +145,7 @@ def _scalar_photon(spins: list[int], daughters: list[int], parameters: list[floa
 def _any(spins: list[int], daughters: list[int], parameters: list[float]) -> Law:
     mother, first, second = spins
     if (mother + first + second) % 2:
-        raise NotLikeThat("these spins do not add up")
+        raise MismatchError("these spins do not add up")
     allowed = [
         (i, j)
         for i in range(first + 1)
@@ -163,10 +163,10 @@ def _any(spins: list[int], daughters: list[int], parameters: list[float]) -> Law
 def _polar(parameters: list[float], n: int) -> Complex:
     """Complex numbers from sizes and phases."""
     if len(parameters) != 2 * n:
-        raise NotLikeThat(f"it takes {2 * n} parameters")
+        raise MismatchError(f"it takes {2 * n} parameters")
     sizes, phases = np.array(parameters).reshape(n, 2).T
     if not sizes.any():
-        raise NotLikeThat("all its amplitudes are 0")
+        raise MismatchError("all its amplitudes are 0")
     return np.asarray(sizes * np.exp(1j * phases))
 
 

@@ -46,6 +46,8 @@ class Semileptonic:
         mother, meson: PDG identifiers.
     """
 
+    replaces = False
+
     def __init__(self, form: FormFactors, mother: int, meson: int, lepton: int) -> None:
         self.form = form
         self.sign = 1 if lepton > 0 else -1

@@ -160,7 +160,7 @@ def test_daughters_that_mix_flavours(written):
 def test_bits_do_not_depend_on_how_events_are_cut(written, size):
     path = written(SIGNAL + "Decay B+\n1.0 D*0 pi+ SVS;\nEnddecay\n")
     for head in ("B0sig", "B+"):
-        whole = [*opened(path, 40, options=f"?head={head}&n=2")][0].particle
+        whole = next(iter(opened(path, 40, options=f"?head={head}&n=2"))).particle
         parts = []
         for first in range(0, 40, size):
             source = opened(path, 40, options=f"?head={head}&n=2")

@@ -8,7 +8,7 @@ from scipy import integrate, stats
 from lamarr_like.decays.descriptor import Node
 from lamarr_like.decays.models import helicity
 from lamarr_like.decays.models.law import TwoBody, small_d
-from lamarr_like.decays.models.registry import NotLikeThat, law_of
+from lamarr_like.decays.models.registry import MismatchError, law_of
 from lamarr_like.decays.phasespace import decay_tree
 from lamarr_like.errors import SourceError
 
@@ -188,7 +188,7 @@ def test_momenta_are_conserved_and_on_their_shells():
     ],
 )
 def test_models_say_what_does_not_fit(model, mother, daughters, parameters, said):
-    with pytest.raises(NotLikeThat, match=said):
+    with pytest.raises(MismatchError, match=said):
         law_of(model, mother, daughters, parameters)
 
 
