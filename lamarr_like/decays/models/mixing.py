@@ -5,8 +5,8 @@ violation in the quark sector", no CP violation in mixing) to a CP eigenstate wi
 
     exp(-t/tau) [cosh(G t/2) + A sinh(G t/2) + q (C cos(m t) - S sin(m t))]
 
-with ``m`` the difference of the masses and ``G`` that of the widths, light less heavy.  A decay that
-tells its flavour finds it the other than at production with the chance
+with ``m`` the difference of the masses and ``G`` that of the widths, light less heavy.  A decay
+that tells its flavour finds it the other than at production with the chance
 ``[1 - cos(m t) / cosh(G t/2)] / 2``.
 """
 
