@@ -243,7 +243,7 @@ class RapidSim:
             for _, key, value in lines
             if key == "altMass"
             for word in _words(value)
-        ]
+        ][:MOST]
         leaves = [n.branch for n in self.decay.head.leaves()]
         for size in (1, 2):
             for some in itertools.combinations(others, size):

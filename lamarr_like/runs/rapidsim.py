@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from ..decays.command import Particles
 from ..system.command_line import Force, Models, Output, Pipeline, Workers, command_line
 from ..system.progress import progress
 
@@ -30,6 +31,7 @@ def rapidsim(
     ] = None,
     pipeline: Pipeline = "reference",
     models: Models = None,
+    particles: Particles = None,
     workers: Workers = 1,
     force: Force = False,
 ) -> None:

@@ -30,7 +30,7 @@ from ..names import conjugate, identify, properties
 from .law import Law
 from .registry import MODELS, PHASE_SPACE, SEMILEPTONIC, MismatchError, law_of
 
-MAX_BYTES = 4_000_000
+MAX_BYTES = 2_000_000
 """Longest file; that of LHCb has 0.6 MB."""
 
 MAX_DEPTH = 30
@@ -38,10 +38,9 @@ MAX_DEPTH = 30
 
 _SIGNAL = "sig"
 _FOLLOWED = ("Decay", "CDecay", "CopyDecay", "Alias", "ChargeConj", "Define", "ModelAlias")
-_PASSED = re.compile(r"^\s*([A-Z][A-Za-z0-9]+|yesPhotos|noPhotos)\b", re.MULTILINE)
+_PASSED = re.compile(r"^[ \t]*([A-Z][A-Za-z0-9]+|yesPhotos|noPhotos)\b", re.MULTILINE)
 
 
-_BLOCK = re.MULTILINE | re.DOTALL
 _PARAMETER = re.compile(r"[-+]?[0-9.][0-9.eE+-]*")
 
 Reference = tuple[str, bool]
@@ -199,7 +198,7 @@ class DecayFile:
         try:
             numbers = [self.pdg_id(d) for d in daughters]
             mother = self.pdg_id(name)
-            reason = _impossible(mother, numbers)
+            reason = _impossible(mother, numbers, [self._least(d) for d in daughters])
         except DecayError as error:
             reason = error.reason  # of the name, without the caret
         except SourceError as error:
@@ -210,6 +209,12 @@ class DecayFile:
         parameters = [p for p in one["model_params"] or ()]
         law, order = self._law(model, mother, numbers, parameters, shown)
         return Mode(fraction, tuple(daughters[i] for i in order), law)
+
+    def _least(self, name: str) -> float:
+        """Least mass of a particle; Pythia decays it at its mean mass, if the file does not."""
+        number = self.pdg_id(name)
+        decays = name in self.raw or self.partner(name) in self.raw
+        return least_mass(Node(number)) if decays else properties(number).mass
 
     def _law(
         self, model: str, mother: int, numbers: list[int], parameters: list[Any], shown: str
@@ -298,7 +303,7 @@ def _parsed(path: Path, text: str) -> Any:
     from lark.exceptions import LarkError, UnexpectedInput
 
     parser = DecFileParser.from_string(text)
-    aliases = re.findall(r"^\s*ModelAlias\s+(\S+)", text, re.MULTILINE)
+    aliases = re.findall(r"^[ \t]*ModelAlias[ \t]+(\S+)", text, re.MULTILINE)
     unknown = sorted(_models(text) - {*known_decay_models, *aliases})
     if unknown:
         parser.load_additional_decay_models(*unknown)
@@ -316,7 +321,7 @@ def _parsed(path: Path, text: str) -> Any:
 def _models(text: str) -> set[str]:
     """Words that stand where the name of a model stands: the last before numbers and the end."""
     found = set()
-    for block in re.findall(r"^\s*Decay\s+\S+(.*?)^\s*Enddecay", _without_comments(text), _BLOCK):
+    for block in _blocks(_without_comments(text)):
         for line in block.split(";"):
             words = line.split()[1:]
             while words and _PARAMETER.fullmatch(words[-1]):
@@ -326,11 +331,25 @@ def _models(text: str) -> set[str]:
     return found
 
 
+def _blocks(text: str) -> Iterator[str]:
+    """What stands between each ``Decay`` and its ``Enddecay``."""
+    lines: list[str] | None = None
+    for line in text.splitlines():
+        first = line.split(maxsplit=1)[:1]
+        if first == ["Decay"]:
+            lines = []
+        elif first == ["Enddecay"]:
+            yield "\n".join(lines or [])
+            lines = None
+        elif lines is not None:
+            lines.append(line)
+
+
 def _without_comments(text: str) -> str:
     return re.sub(r"#.*", "", text)
 
 
-def _impossible(mother: int, daughters: Sequence[int]) -> str:
+def _impossible(mother: int, daughters: Sequence[int], least: Sequence[float]) -> str:
     """Why a decay cannot be generated, nothing if it can."""
     for number in daughters:
         # Quarks, gluons, and systems of generators.
@@ -344,7 +363,6 @@ def _impossible(mother: int, daughters: Sequence[int]) -> str:
     charge = sum(properties(d).charge for d in daughters)
     if charge != found.charge:
         raise SourceError(f"charge is not conserved, {found.charge:+g} becomes {charge:+g}")
-    below = sum(least_mass(Node(d)) for d in daughters)
-    if below >= found.mass + 3.0 * found.width:
+    if sum(least) >= found.mass + 3.0 * found.width:
         return f"{found.name} is lighter than its daughters"
     return ""

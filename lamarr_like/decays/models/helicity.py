@@ -47,7 +47,7 @@ def spin_momenta(tree: Tree, head: Floats, draw: Draw) -> Floats:
 
 def _states(law: Law, tree: Tree, k: int) -> int:
     one = np.zeros(1)
-    return law.amplitudes(one, one, tree.kept[:1, tree.columns(k)]).shape[1]
+    return int(law.amplitudes(one, one, tree.kept[:1, tree.columns(k)]).shape[1])
 
 
 class _Walk:
@@ -196,7 +196,7 @@ def _product(first: Floats, second: Floats) -> Floats:
 def _moved(frame: Floats, own: Floats) -> Floats:
     """px, py, pz, E in the laboratory of such in a frame of t, x, y, z."""
     txyz = (frame[:, :, [1, 2, 3, 0]] * own[:, None, :]).sum(axis=2)
-    return txyz[:, [1, 2, 3, 0]]
+    return np.asarray(txyz[:, [1, 2, 3, 0]])
 
 
 def _rotations(cosine: Floats, phi: Floats) -> Floats:

@@ -31,6 +31,10 @@ class Law(Protocol):
     the first two daughters, follow the law, those before are isotropic.
     """
 
+    @property
+    def replaces(self) -> bool:
+        """Whether masses are drawn evenly and weighed by the law alone, not by phase space."""
+
     def mass_weight(self, mass: Floats) -> Floats:
         """Share of drawings in phase space that are accepted, 0 to 1, shape ``(n,)``.
 

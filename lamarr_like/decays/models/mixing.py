@@ -97,9 +97,9 @@ class Mixing(NamedTuple):
         tau = properties(pdg_id).ctau / SPEED_OF_LIGHT * 1e3
         if not abs(values["dgamma"]) * tau < 1.9 or not abs(values["dm"]) < 1e3:
             raise SourceError(f"{name}: dm and dgamma are below 1000 and {1.9 / tau:.2f} per ps")
-        cp = None
+        cp: tuple[float, float, float] | None = None
         if {"C", "S", "A"} & values.keys():
-            cp = tuple(values.get(key, 0.0) for key in ("C", "S", "A"))
+            cp = values.get("C", 0.0), values.get("S", 0.0), values.get("A", 0.0)
             if not sum(one**2 for one in cp) <= 1.0 + 1e-9:
                 raise SourceError(f"{name}: C^2 + S^2 + A^2 is above 1")
         return cls(tau, values["dm"], values["dgamma"], cp)

@@ -91,7 +91,8 @@ class Semileptonic:
         h2 = self.helicities(mass) ** 2
         q2, heavy = mass[:, 1] ** 2, mass[:, 2] ** 2 / mass[:, 1] ** 2
         total = (1.0 + 0.5 * heavy) * h2[:, :3].sum(axis=1) + 1.5 * heavy * h2[:, 3]
-        return q2 * (1.0 - heavy) * total
+        rate: Floats = q2 * (1.0 - heavy) * total
+        return rate
 
     def conjugated(self) -> Semileptonic:
         """The law with the other charge of the lepton."""

@@ -10,18 +10,22 @@ ny)``, and the edges ``x`` and ``y`` (no pickles).
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import integrate
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints
 from ...errors import SourceError
 from ..phasespace import break_up
 from .law import Complex
 
 MAX_BINS = 4_000_000
 """Most bins of a histogram."""
+
+_MAX_BYTES = 16 * MAX_BINS + 1_000_000
 
 _POINTS = 4000
 _ROOM = 1.1
@@ -74,15 +78,19 @@ def read_histogram(path: Path, name: str | None, unit: float = 1.0) -> Histogram
 
 def _from_npz(path: Path) -> tuple[Floats, list[Floats]]:
     try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(one.file_size for one in packed.infolist())
+        if size > _MAX_BYTES:
+            raise SourceError(f"{path} holds {size} bytes; {_MAX_BYTES} are the most")
         with np.load(path, allow_pickle=False) as file:
-            sizes = {name: file[name] for name in ("values", "x", "y") if name in file.files}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+            arrays = {name: file[name] for name in ("values", "x", "y") if name in file.files}
+    except SourceError:
+        raise
+    except Exception as error:  # files of strangers break in many ways
         raise SourceError(f"{path}: cannot be read as npz ({error})") from None
-    except Exception as error:  # of the zip format, which has many
-        raise SourceError(f"{path}: cannot be read as npz ({error})") from None
-    if not {"values", "x"} <= sizes.keys():
+    if not {"values", "x"} <= arrays.keys():
         raise SourceError(f"{path}: holds no arrays 'values' and 'x' (and 'y' for two axes)")
-    return sizes["values"], [sizes[name] for name in ("x", "y") if name in sizes]
+    return arrays["values"], [arrays[name] for name in ("x", "y") if name in arrays]
 
 
 def _from_root(path: Path, name: str | None) -> tuple[Floats, list[Floats]]:
@@ -97,6 +105,9 @@ def _from_root(path: Path, name: str | None) -> tuple[Floats, list[Floats]]:
             if name not in found:
                 listed = ", ".join(found[:20]) or "none"
                 raise SourceError(f"{path}: say which histogram; there are {listed}")
+            size = file.key(name).data_uncompressed_bytes
+            if size > _MAX_BYTES:
+                raise SourceError(f"{path}: {name} has {size} bytes; {_MAX_BYTES} are the most")
             histogram = file[name]
             values = histogram.values(flow=False)
             edges = [histogram.axis(i).edges(flow=False) for i in range(values.ndim)]
@@ -147,7 +158,7 @@ class Shape:
         full = np.stack([pair * 0.0 + m for m in (whole, 0.0, *parts)], axis=1)
         full[:, 1] = pair
         density = self._density(full)
-        mean = np.trapezoid(density, pair) / (high - low)
+        mean = integrate.trapezoid(density, pair) / (high - low)
         if not mean > 0.0:
             raise SourceError(f"{where}: the histogram has nothing within phase space")
         self.most = float(density.max()) * _ROOM
@@ -159,7 +170,7 @@ class Shape:
     def _density(self, mass: Floats) -> Floats:
         """Density of the mass of the first pair, shape ``(n,)``."""
         pair = mass[:, 1]
-        row = np.searchsorted(self.histogram.x, pair**2, "right") - 1
+        row = np.searchsorted(self.histogram.x, pair**2, "right").astype(np.int64) - 1
         inside = (row >= 0) & (row < len(self.histogram.values))
         row = np.where(inside, row, 0)
         possible = inside & (mass[:, 0] > pair + mass[:, 4]) & (pair > mass[:, 2] + mass[:, 3])
@@ -179,7 +190,7 @@ class Shape:
         momentum = np.sqrt(np.maximum(other**2 - three**2, 0.0))
         return np.asarray(two**2 + three**2 + 2.0 * (energy * other - p * momentum * cosine))
 
-    def _below(self, row: Floats, value: Floats) -> Floats:
+    def _below(self, row: Ints, value: Floats) -> Floats:
         """Integral of a row of the histogram up to a value, shape ``(n,)``."""
         edges = self.histogram.y
         assert edges is not None

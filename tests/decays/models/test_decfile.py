@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from lamarr_like.cli import app
 from lamarr_like.decays.collisions import host_of
 from lamarr_like.decays.models import decfile, law, semileptonic
 from lamarr_like.decays.models.decfile import DecayFile
@@ -203,6 +202,12 @@ def test_files_that_are_none(tmp_path, monkeypatch):
         opened(path)
 
 
+def test_long_files_are_looked_through_once(written):
+    text = "Decay B0\n" * 20_000 + "\n" * 20_000 + "nonsense"
+    with pytest.raises(SourceError, match="cannot be read"):
+        opened(written(text))
+
+
 def test_heads(written):
     path = written(SIGNAL)
     assert DecayFile(path, print).head() == "B0sig"
@@ -243,4 +248,3 @@ def test_a_production_finds_the_file_beside_it(written, tmp_path):
     with pytest.raises(SourceError, match="no file"):
         DecaySource.located("other.dec", tmp_path)
     assert opened(path).inputs() == (path,)
-    assert app

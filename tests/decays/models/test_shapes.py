@@ -134,6 +134,16 @@ def test_files_that_are_none(tmp_path, monkeypatch):
         read_histogram(tmp_path / "b.npz", None)
 
 
+def test_files_that_unpack_to_too_much(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "a.npz", values=np.ones(9000), x=np.arange(9001))
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file["one"] = np.ones(9000), np.arange(9001.0)
+    monkeypatch.setattr(shapes, "_MAX_BYTES", 10_000)
+    for name in ("a.npz", "a.root"):
+        with pytest.raises(SourceError, match="10000 are the most"):
+            read_histogram(tmp_path / name, None)
+
+
 def test_shapes_that_cannot_be():
     tree = parse_decay(D).head
     flat = Histogram(np.ones((1, 1)), np.array([0.3e6, 3e6]), np.array([0.3e6, 3e6]))
