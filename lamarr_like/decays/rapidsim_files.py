@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..errors import SourceError
 from .descriptor import Node
@@ -38,6 +38,8 @@ GLOBAL = {
 }
 PARTICLE = {"name", "smear", "invisible", "altMass", "evtGenModel"}
 """Settings of a run, and of a particle."""
+
+Kind = TypeVar("Kind", "Member", Node)
 
 Setting = tuple[int, str, str]
 """Number of the line, key and value."""
@@ -138,7 +140,7 @@ def written(one: Member, branches: Mapping[int, str]) -> str:
     return shown(one, True)
 
 
-def by_level(top: Member | Node) -> Iterator[Member | Node]:
+def by_level(top: Kind) -> Iterator[Kind]:
     """Particles level by level, as RapidSim counts them."""
     level = [top]
     while level:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -142,8 +142,9 @@ class DecayGenerator:
         if self.plan.is_open:
             ids = np.unique(event_id)
             raw, lost = decayed(raw, seed, ids, (), f"{stage}/unstable")
-            for k, particles in lost.items() if drop else ():
-                drop(int(ids[k]), particles)
+            for k, particles in lost.items():
+                if drop is not None:
+                    drop(int(ids[k]), particles)
         return select_particles(raw)[0]
 
 
@@ -207,22 +208,22 @@ def _together(parts: Sequence[_Part], event_id: Ints, pv_id: Ints) -> RawTruth:
     first = np.cumsum(counts) - counts
     total = int(counts.sum())
     names = ("px", "py", "pz", "energy", "vx", "vy", "vz", "vt")
-    columns = {name: np.zeros(total) for name in names}
-    numbers = {name: np.zeros(total, dtype=np.int64) for name in ("pdg_id", "status", "mother")}
+    columns: dict[str, Any] = {name: np.zeros(total) for name in names}
+    for name in ("pdg_id", "status", "mother"):
+        columns[name] = np.zeros(total, dtype=np.int64)
     for rows, made, pdg_id, origin in parts:
         place = first[rows][:, None] + np.arange(len(made.nodes))
         for i, name in enumerate(names):
             columns[name][place] = (made.momentum, origin)[i // 4][..., i % 4]
         above = np.array(made.mother)
-        numbers["pdg_id"][place] = pdg_id
-        numbers["status"][place] = [2 if node.daughters else 1 for node in made.nodes]
-        numbers["mother"][place] = np.where(above < 0, -1, first[rows][:, None] + above)
+        columns["pdg_id"][place] = pdg_id
+        columns["status"][place] = [2 if node.daughters else 1 for node in made.nodes]
+        columns["mother"][place] = np.where(above < 0, -1, first[rows][:, None] + above)
     new = np.flatnonzero(np.diff(event_id, prepend=event_id[:1] - 1))
     return RawTruth(
         offsets=np.append(first[new], total),
-        stable=numbers["status"] == 1,
+        stable=columns["status"] == 1,
         pv_id=np.repeat(pv_id, counts),
-        **numbers,
         **columns,
     )
 

@@ -83,7 +83,7 @@ class DecayFile:
             raise SourceError(f"{path} is no text: {error}") from None
         parsed = _parsed(path, text)
         self.aliases: dict[str, str] = parsed.dict_aliases()
-        pairs = parsed.dict_charge_conjugates()
+        pairs: dict[str, str] = parsed.dict_charge_conjugates()
         self.conjugates = {**pairs, **{b: a for a, b in pairs.items()}}
         self.copied: list[str] = parsed.list_charge_conjugate_decays()
         self.raw: dict[str, list[dict[str, Any]]] = {

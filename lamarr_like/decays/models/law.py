@@ -83,7 +83,7 @@ class TwoBody(FlatMasses):
         couplings: H by the states of the two daughters, shape ``(states, states)``.
     """
 
-    def __init__(self, spin2: int, couplings: Complex) -> None:
+    def __init__(self, spin2: int, couplings: Complex | Floats) -> None:
         self.spin2 = spin2
         self.couplings = np.asarray(couplings, dtype=np.complex128)
 
