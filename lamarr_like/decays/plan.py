@@ -122,6 +122,8 @@ class FileDecays(Plan):
         self.both = conjugate(self.pdg_id) != self.pdg_id
         self._trees: dict[tuple[bool, tuple[int, ...]], Node] = {}
         left = self._undecided()
+        if not self.file.modes_of((self.head, False))[0]:
+            raise SourceError(f"{path}: no decay of {self.head} can be generated")
         if left:
             note(f"{path}: no decay of {', '.join(left)}: decayed by Pythia")
 

@@ -169,17 +169,13 @@ class DecayFile:
             return False
 
     def modes(self, name: str) -> tuple[Mode, ...]:
-        """What a particle decays to, fractions summing to 1; nothing if the file does not say.
-
-        Raises:
-            SourceError: if none of its modes can be generated.
-        """
+        """What a particle decays to, fractions summing to 1; nothing if the file does not say."""
         if name not in self._modes:
             raw = self.raw.get(name, [])
             found = [mode for one in raw if (mode := self._mode(name, one)) is not None]
             total = sum(mode.fraction for mode in found)
-            if raw and not total > 0.0:
-                raise SourceError(f"{self.path}: no decay of {name} can be generated")
+            if raw and not found:
+                self.note(f"{self.path}: no decay of {name} can be generated")
             self._modes[name] = tuple(m._replace(fraction=m.fraction / total) for m in found)
         return self._modes[name]
 
@@ -289,6 +285,8 @@ class DecayFile:
             if not modes:
                 return Node(number)
             mode = modes[next(left)]
+            if len(mode.daughters) == 1:  # a K0 is a K_S or a K_L
+                return made((mode.daughters[0], reversed_))
             below = tuple([made((d, reversed_)) for d in mode.daughters])
             law = mode.law.conjugated() if mode.law and reversed_ else mode.law
             return Node(number, daughters=below, law=law)
@@ -357,12 +355,12 @@ def _impossible(mother: int, daughters: Sequence[int], least: Sequence[float]) -
             return f"no particle {properties(number).name}"
         if properties(number).mass != properties(number).mass:
             return f"the mass of {properties(number).name} is not known"
-    if not 2 <= len(daughters) <= MAX_DAUGHTERS:
-        return f"{len(daughters)} daughters; 2 to {MAX_DAUGHTERS} can be"
+    if not 1 <= len(daughters) <= MAX_DAUGHTERS:
+        return f"{len(daughters)} daughters; {MAX_DAUGHTERS} are the most"
     found = properties(mother)
     charge = sum(properties(d).charge for d in daughters)
     if charge != found.charge:
         raise SourceError(f"charge is not conserved, {found.charge:+g} becomes {charge:+g}")
-    if sum(least) >= found.mass + 3.0 * found.width:
+    if len(daughters) > 1 and sum(least) >= found.mass + 3.0 * found.width:
         return f"{found.name} is lighter than its daughters"
     return ""

@@ -117,6 +117,13 @@ def test_notes_are_made_once_and_at_once(written):
         assert text.count(said) == 1, said
 
 
+def test_a_particle_that_is_another(written):
+    text = "Decay B0\n1.0 J/psi K0 SVS;\nEnddecay\n"
+    text += "Decay K0\n0.5 K_S0 PHSP;\n0.5 K_L0 PHSP;\nEnddecay\n"
+    found = trees(opened(written(text), options="?head=B0"))
+    assert found.keys() == {f"({sign}511, 443, {k})" for sign in ("", "-") for k in (310, 130)}
+
+
 def test_what_the_file_leaves_open_is_decayed_by_pythia(written):
     source = opened(written("Decay B+\n1.0 anti-D0 pi+ PHSP;\nEnddecay\n"), 60)
     assert "no decay of D~0: decayed by Pythia" in "\n".join(source.remarks())
