@@ -16,6 +16,7 @@ from .errors import DecayError, LamarrLikeError
 from .responses.command import draw, list_responses, sample
 from .responses.command import train as train_response
 from .runs.command import detailed, doctor, identify, simulate
+from .runs.rapidsim import rapidsim
 from .system.extras import extra_of, missing
 from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
@@ -36,6 +37,7 @@ app = typer.Typer(
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
     *(decays, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
+    rapidsim,
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

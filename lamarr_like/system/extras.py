@@ -8,6 +8,7 @@ from ..errors import MissingExtraError
 
 EXTRAS = {
     "batch": ("distributed", "dask_jobqueue"),
+    "decays": ("decaylanguage",),
     "detailed": ("numba",),
     "geant4": ("geant4_pybind",),
     "plot": ("matplotlib", "mplhep"),
