@@ -153,8 +153,9 @@ class _File:
         if not block.texts and block.broken is None:
             self._no_event()
             return
-        parsed: _Parsed | None = self._parse(block.texts)
-        self.lhcb, as_one = self._dialect(block, parsed[0])
+        head = self._parse(block.texts)
+        self.lhcb, as_one = self._dialect(block, head[0])
+        parsed: _Parsed | None = head
         if as_one:
             yield self._one_event(*_joined(block, blocks), first_id)
             return

@@ -262,7 +262,7 @@ class Lines:
         first = self.starts[lines[np.concatenate([[0], cuts + 1])]]
         last = lines[np.append(cuts, len(lines) - 1)]
         stop = np.append(self.starts, len(self.text))[last + 1]
-        text = memoryview(self.text)
+        text = self.text.data
         return b"".join([text[a:b] for a, b in zip(first.tolist(), stop.tolist(), strict=True)])
 
 
