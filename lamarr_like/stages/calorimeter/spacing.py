@@ -299,11 +299,15 @@ def _near(
         return
     first, count = _of_event(points, places, others)
     if count.sum() <= _FEW_PAIRS * len(places):
+        widest, x, xs = reach * CELLS[0] * (1.0 + 1e-9), points.x[places], points.x[others]
         for start in range(0, len(places), _PLACES):
             part = slice(start, start + _PLACES)
             n = count[part]
-            at = np.repeat(places[part], n)
-            of = others[np.arange(len(at)) + np.repeat(first[part] - (np.cumsum(n) - n), n)]
+            which = np.repeat(np.arange(start, start + len(n)), n)
+            other = np.arange(len(which)) + np.repeat(first[part] - (np.cumsum(n) - n), n)
+            # Few pairs are near even in x: the others go before anything is taken of them.
+            able = np.flatnonzero(np.abs(x[which] - xs[other]) < widest)
+            at, of = places[which[able]], others[other[able]]
             able = np.flatnonzero(rank[of] < rank[at])
             at, of = at[able], of[able]
             distance = np.hypot(points.x[at] - points.x[of], points.y[at] - points.y[of])
