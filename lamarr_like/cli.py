@@ -16,11 +16,13 @@ from .errors import DecayError, LamarrLikeError
 from .responses.command import draw, list_responses, sample
 from .responses.command import train as train_response
 from .runs.command import detailed, doctor, identify, simulate
+from .runs.rapidsim import rapidsim
 from .system.extras import extra_of, missing
 from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
 from .validation.detector.command import detailed_check
 from .validation.look.command import display, plot
+from .validation.models.command import VERBS as MODEL_VERBS
 from .validation.objects.command import objects
 from .validation.report.command import validate
 from .validation.responses.command import compare
@@ -35,6 +37,7 @@ app = typer.Typer(
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
     *(decays, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
+    rapidsim,
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 
@@ -47,6 +50,13 @@ for _name, _part in (
 ):
     response.command(_name)(_part)
 app.add_typer(response, name="response")
+
+models = typer.Typer(
+    no_args_is_help=True, help="Trained models: registries, their gate and their catalogue."
+)
+for _name, _part in MODEL_VERBS.items():
+    models.command(_name)(_part)
+app.add_typer(models, name="models")
 
 
 def _version(asked: bool) -> None:

@@ -14,9 +14,9 @@ from ..engine.artefact import Artefact, read_artefact
 from ..engine.load import load_model
 from ..errors import ArtefactError, PipelineError, SchemaError
 from ..events import EventBatch
-from ..files.find import find_model
 from ..io.defaults import completed
 from ..io.memory import read_memory
+from ..registry.find import find_model, is_pin
 from ..stages import STAGES, AbstractModelStage, AbstractStage, find_stage, find_trained
 from .pipeline_file import PipelineConfig, load_config
 
@@ -157,7 +157,7 @@ def _build(
     stage, artefact = load_stage(model_name, models, **options)
     if stage.name != name:
         raise PipelineError(f"stage {name!r}: model {model_name!r} was trained for {stage.name!r}")
-    digests[name] = _named(artefact)
+    digests[name] = _named(artefact, model_name)
     return stage
 
 
@@ -183,12 +183,14 @@ def identity(name: str | Path, models: Path | str | None = None) -> dict[str, An
         else:
             artefact = read_artefact(find_model(model, models))
             find_trained(artefact.config["stage"])
-            digests[stage] = _named(artefact)
+            digests[stage] = _named(artefact, model)
     return {"pipeline": config.name, "pipeline_digest": config.digest, "models": digests}
 
 
-def _named(artefact: Artefact) -> dict[str, str]:
-    return {"model": artefact.folder.name, "digest": artefact.digest}
+def _named(artefact: Artefact, asked: str) -> dict[str, str]:
+    """What a model was got, and the pin that asked for it."""
+    got = {"model": artefact.folder.name, "digest": artefact.digest}
+    return got | ({"pin": asked} if is_pin(asked) else {})
 
 
 def load_stage(
@@ -197,7 +199,7 @@ def load_stage(
     """The stage that a trained model is for, with the model in it.
 
     Args:
-        model: name or folder of the artefact.
+        model: name, folder or pin (`lamarr_like.registry.pin`) of the artefact.
         models: folder to search for it before the others.
         options: options of the stage.
 

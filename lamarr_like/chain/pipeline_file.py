@@ -10,6 +10,11 @@
         options: {polarity: -1}
       - stage: acceptance
         model: acceptance-pp13-1
+      - stage: rich
+        model: rich@>=2
+
+A model is told by its name, its folder, or a pin: a range of versions, a digest
+(`lamarr_like.registry.pin`).
 
 A file is checked in two steps, first its structure and then its meaning; every message starts with
 the file and the path of the item, as in ``reference.yaml: stages[1].model``.
@@ -23,10 +28,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import PipelineError
+from ..errors import ArtefactError, PipelineError
 from ..files.find import find_pipeline
 from ..files.forms import Anything, Entries, Items, Number, Record, Text, check, check_version
 from ..files.yaml_json import read_yaml
+from ..registry.find import check_pin, is_pin
 from ..stages import AbstractModelStage, find_stage
 
 PIPELINE_SCHEMA = 1
@@ -49,7 +55,7 @@ class StageConfig:
 
     Args:
         stage: name of the stage.
-        model: name or folder of its artefact, None for analytic stages.
+        model: name, folder or pin of its artefact, None for analytic stages.
         options: options of the stage.
     """
 
@@ -128,6 +134,11 @@ def _check_meaning(stages: tuple[StageConfig, ...], prefix: str) -> None:
             raise PipelineError(f"{where}.model is missing: stage {config.stage!r} needs a model")
         if not trained and config.model is not None:
             raise PipelineError(f"{where}.model: stage {config.stage!r} takes no model")
+        if config.model is not None and is_pin(config.model):
+            try:
+                check_pin(config.model)
+            except ArtefactError as error:
+                raise PipelineError(f"{where}.model: {error}") from None
         known = stage.options
         for key in config.options:
             if key not in known:

@@ -29,7 +29,7 @@ from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch, Table
 from ..io.options import split_options
 from ..io.selection import nearest
-from .descriptor import parse_decay
+from .plan import plan_of
 from .spectra import heavy_quarks
 
 _HOSTS = {
@@ -60,7 +60,7 @@ def host_of(text: str, decays: Sequence[str]) -> tuple[str, str]:
 
     Args:
         text: the source that was asked for, nothing added.
-        decays: ``DESCRIPTOR?OPTIONS`` of each signal.
+        decays: ``DESCRIPTOR?OPTIONS`` or ``FILE.dec?OPTIONS`` of each signal.
 
     Returns:
         The source to open, and how signals find their collision: ``replace``, ``first`` or
@@ -74,7 +74,7 @@ def host_of(text: str, decays: Sequence[str]) -> tuple[str, str]:
         return text, "any"
     if text.partition("?")[0] != _MINBIAS:
         return text, "first"
-    heads = (parse_decay(split_options(d)[0]).head.pdg_id for d in decays)
+    heads = (plan_of(d, *split_options(d), lambda _: None).pdg_id for d in decays)
     flavour = max(flavour_of(i)[0] for i in heads)
     return f"{_PYTHIA}{_HOSTS[flavour]}", "replace"
 

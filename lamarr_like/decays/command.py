@@ -13,12 +13,31 @@ from ..system.command_line import Events, Force, Output, command_line, tell_shor
 if TYPE_CHECKING:
     from .request import DecayRequest, Selection
 
+
+def known(path: Path | None) -> Path | None:
+    """Make particles of the user's own known, before any decay is read."""
+    if path is not None:
+        from .own_particles import use_particles
+
+        use_particles(path)
+    return path
+
+
 Decays = Annotated[
     list[str],
     typer.Option(
         "--decay",
         help='"B0 -> (K*(892)0 -> K+ pi-) (J/psi(1S) -> mu+ mu-)", with "NAME:" in front to name'
         " its folder; may be given more than once.",
+    ),
+]
+Particles = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--particles",
+        help="YAML with particles of your own: name, id, mass, width, lifetime, charge.",
+        callback=known,
+        is_eager=True,
     ),
 ]
 Combinatorial = Annotated[
@@ -66,6 +85,7 @@ def decays(
     min_ip_chi2: Annotated[float, typer.Option(help="Least impact chi2 of tracks.")] = 0.0,
     min_photon_et: Annotated[float, typer.Option(help="Least ET of photons [MeV].")] = 200.0,
     max_vertex_chi2: Annotated[float, typer.Option(help="Vertex chi2 per dof.")] = 25.0,
+    particles: Particles = None,
     events: Events = None,
     force: Force = False,
 ) -> None:

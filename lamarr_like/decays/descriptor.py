@@ -26,6 +26,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from .names import (
     INVISIBLE,
@@ -40,6 +41,9 @@ from .names import (
     is_long_lived,
     properties,
 )
+
+if TYPE_CHECKING:
+    from .models.law import Law
 
 MAX_LEAVES = 16
 """Most objects that a decay may end in."""
@@ -63,12 +67,14 @@ class Node:
         branch: name in branches, ``""`` until it is given one.
         daughters: what it decays to; none for a leaf.
         position: where it stands in the descriptor.
+        law: how its decay is distributed; phase space if None.
     """
 
     pdg_id: int
     branch: str = ""
     daughters: tuple[Node, ...] = ()
     position: int = field(default=-1, compare=False)
+    law: Law | None = field(default=None, compare=False)
 
     @property
     def is_leaf(self) -> bool:
@@ -108,6 +114,12 @@ class Node:
     def composites(self) -> list[Node]:
         """What decays, mothers first."""
         return [n for n in self.walk() if not n.is_leaf]
+
+    def conjugated(self) -> Node:
+        """The charge conjugate decay, with the laws of the CP conjugate."""
+        below = tuple(d.conjugated() for d in self.daughters)
+        law = None if self.law is None else self.law.conjugated()
+        return replace(self, pdg_id=conjugate(self.pdg_id), daughters=below, law=law)
 
     def signature(self, conjugated: bool = False) -> tuple[object, ...]:
         """What it is regardless of order and names of branches."""

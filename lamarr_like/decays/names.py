@@ -7,6 +7,7 @@ from functools import cache
 
 from ..errors import DecayError
 from ..physics.particles import TRACKED_SPECIES, Species, antiparticle, species
+from .own_particles import from_environment
 from .spelling import identify, nearest_names
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "DecayError",
     "branch_name",
     "conjugate",
+    "forget",
     "identify",
     "is_long_lived",
     "is_short_lived",
@@ -47,6 +49,14 @@ OBJECTS = (*TRACKED_SPECIES, PHOTON, PI0, *INVISIBLE)
 _TRANSPARENT = (K0,)  # it is a K_S or a K_L that has not been decided yet
 
 conjugate = antiparticle
+
+from_environment()  # in a process that another one has started
+
+
+def forget() -> None:
+    """Look particles up anew: there are others."""
+    is_long_lived.cache_clear()
+    is_short_lived.cache_clear()
 
 
 def properties(pdg_id: int) -> Species:

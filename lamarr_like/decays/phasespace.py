@@ -4,7 +4,8 @@ An N-body decay is a chain of two-body ones through N - 2 invariant masses, draw
 the weight is the product of the momenta in these (F. James, CERN 68-15, sec. 3.3).  Resonances get
 a mass from the relativistic Breit-Wigner law in its bounds, each with the weight of its own decay,
 so masses and momenta together follow phase space times the resonances.  Drawings are accepted in
-proportion to their weights: the decays have no weights left.  Spins are not followed.
+proportion to their weights: the decays have no weights left.  Where a particle of the tree has a
+law of its own (`models.law`), that weighs the masses, and `models.helicity` draws the angles.
 """
 
 from __future__ import annotations
@@ -66,9 +67,10 @@ def decay_tree(
         index: number of each within its event, shape ``(n,)``.
 
     Raises:
-        SourceError: if the decay is so close to its threshold that no drawing is accepted.
+        SourceError: if the decay is so close to its threshold, or what a law allows so rare, that
+            no drawing is accepted.
     """
-    tree = _Tree(head)
+    tree = Tree(head)
     n = len(momentum)
     masses = np.zeros((n, len(tree.nodes)))
     waiting = np.arange(n)
@@ -86,14 +88,34 @@ def decay_tree(
     if len(waiting):
         name = properties(head.pdg_id).name
         raise SourceError(f"a decay of {name} is too close to its threshold to be generated")
-    angles = uniforms(seed, f"{stage}/angle", event_id, index, n_angles)
     energy = np.sqrt((momentum**2).sum(axis=1) + masses[:, 0] ** 2)
     start = np.concatenate([momentum, energy[:, None]], axis=1)
-    return Decayed(tree.nodes, tree.mother, tree.momenta(start, angles))
+    if not tree.laws:
+        angles = uniforms(seed, f"{stage}/angle", event_id, index, n_angles)
+        return Decayed(tree.nodes, tree.mother, tree.momenta(start, angles))
+    from .models.helicity import spin_momenta
+
+    def draw(name: str, rows: Ints, size: int) -> Floats:
+        return uniforms(seed, f"{stage}/{name}", event_id[rows], index[rows], size)
+
+    return Decayed(tree.nodes, tree.mother, spin_momenta(tree, start, draw))
 
 
-class _Tree:
-    """A decay as flat lists; columns of masses are those of the nodes, then of the chains."""
+class Tree:
+    """A decay as flat lists; columns of masses are those of the nodes, then of the chains.
+
+    Args:
+        head: the decay.
+
+    Attributes:
+        nodes: particles, mothers first.
+        mother: position of the mother of each, -1 for the head.
+        children: positions of the daughters of each particle that decays.
+        chain: columns of the masses between the first pair of daughters and the whole.
+        laws: law of each particle that has one.
+        replaced: particles whose law stands in place of phase space.
+        kept: accepted masses [MeV], shape ``(n, width)``.
+    """
 
     def __init__(self, head: Node) -> None:
         self.nodes = list(head.walk())
@@ -115,6 +137,8 @@ class _Tree:
         ends = len(self.nodes) - len(self.children)
         self.many = ends > _MANY_ENDS
         self.bound = {k: self._bound(k) for k in self.children}
+        self.laws = {k: law for k in self.children if (law := self.nodes[k].law) is not None}
+        self.replaced = [k for k, law in self.laws.items() if law.replaces]
         self.kept = np.zeros((0, at))
 
     @property
@@ -123,12 +147,18 @@ class _Tree:
         return self.width, 2 * sum(len(below) - 1 for below in self.children.values())
 
     def keep(self, rows: Ints, drawn: Floats, n: int) -> None:
-        """Remember accepted masses."""
+        """Remember accepted masses.
+
+        Args:
+            rows: the decays, shape ``(n_rows,)``.
+            drawn: their masses, shape ``(n_rows, width)``.
+            n: all decays.
+        """
         if len(self.kept) != n:
             self.kept = np.zeros((n, self.width))
         self.kept[rows] = drawn
 
-    def _limits(self, k: int) -> tuple[float, float]:
+    def limits(self, k: int) -> tuple[float, float]:
         """Least and greatest mass that a node is ever drawn with."""
         found = properties(self.nodes[k].pdg_id)
         if self.mother[k] < 0 or found.width < _NARROW or k not in self.children:
@@ -142,8 +172,8 @@ class _Tree:
 
         That of GENBOD is far too great for many daughters; theirs is looked for.
         """
-        low = [self._limits(c)[0] for c in self.children[k]]
-        top = self._limits(k)[1]
+        low = [self.limits(c)[0] for c in self.children[k]]
+        top = self.limits(k)[1]
         free = max(top - sum(low), 0.0)
         weight = free ** (len(low) - 2) / top
         if (self.many or len(low) >= _MANY) and free > 0.0:
@@ -152,35 +182,42 @@ class _Tree:
         for before, mass in itertools.pairwise(low):
             least += before
             most += mass
-            weight *= _break_up(np.array(most), np.array(least), np.array(mass)).item()
+            weight *= break_up(np.array(most), np.array(least), np.array(mass)).item()
         return weight
 
     def draw(self, u: Floats) -> tuple[Floats, Floats]:
-        """Masses of nodes and chains, and the probability to accept them.
+        """Masses of nodes and chains, and the probability to accept them, shape ``(n,)``.
 
         Args:
             u: uniform numbers, shape ``(n, width)``.
         """
         mass = np.zeros((len(u), self.width))
         weight = np.ones(len(u))
-        mass[:, 0] = self._limits(0)[0]
+        mass[:, 0] = self.limits(0)[0]
         for k, below in self.children.items():
             for c in below:
-                others = sum(self._limits(d)[0] for d in below if d != c)
+                others = sum(self.limits(d)[0] for d in below if d != c)
                 mass[:, c] = self._resonance(c, mass[:, k] - others, u[:, c])
             total = mass[:, below].sum(axis=1)
             free = mass[:, k] - total
             part = np.sort(u[:, self.chain[k]], axis=1)
             for j, column in enumerate(self.chain[k]):
                 mass[:, column] = mass[:, below[: j + 2]].sum(axis=1) + part[:, j] * free
-            steps = self._steps(k)
             power = np.maximum(free, 0.0) ** (len(below) - 2) / mass[:, k]
-            for whole, first, second in steps:
-                power = power * _break_up(mass[:, whole], mass[:, first], mass[:, second])
-            weight *= np.where(free > 0.0, power / self.bound[k], 0.0)
+            for whole, first, second in self.steps(k):
+                power = power * break_up(mass[:, whole], mass[:, first], mass[:, second])
+            share = np.ones(len(u)) if k in self.replaced else power / self.bound[k]
+            weight *= np.where(free > 0.0, share, 0.0)
+        for k, law in self.laws.items():
+            possible = np.flatnonzero(weight > 0.0)
+            weight[possible] *= law.mass_weight(mass[possible][:, self.columns(k)])
         return mass, weight
 
-    def _steps(self, k: int) -> list[tuple[int, int, int]]:
+    def columns(self, k: int) -> list[int]:
+        """Masses that a decay follows from: of what decays, of its chain, of its daughters."""
+        return [k, *self.chain[k], *self.children[k]]
+
+    def steps(self, k: int) -> list[tuple[int, int, int]]:
         """Two-body decays of a node's chain as columns (mother, first, second), last one first."""
         below, chain = self.children[k], self.chain[k]
         wholes = [*chain, k]
@@ -189,7 +226,7 @@ class _Tree:
 
     def _resonance(self, k: int, room: Floats, u: Floats) -> Floats:
         """Mass of a node that fits in a room, by the relativistic Breit-Wigner law."""
-        low, high = self._limits(k)
+        low, high = self.limits(k)
         if high <= low:
             return np.full(len(u), low)
         found = properties(self.nodes[k].pdg_id)
@@ -201,16 +238,21 @@ class _Tree:
         return result
 
     def momenta(self, head: Floats, u: Floats) -> Floats:
-        """Four-momenta of all nodes, shape ``(n, n_nodes, 4)``."""
+        """Four-momenta [MeV] of all nodes in isotropic decays, shape ``(n, n_nodes, 4)``.
+
+        Args:
+            head: four-momenta of the heads, shape ``(n, 4)``.
+            u: uniform numbers, shape ``(n, n_angles)``.
+        """
         mass = self.kept
         momentum = np.zeros((len(head), self.width, 4))
         momentum[:, 0] = head
         at = 0
         for k in self.children:
-            for whole, first, second in self._steps(k):
+            for whole, first, second in self.steps(k):
                 cosine, phi = 2.0 * u[:, at] - 1.0, 2.0 * np.pi * u[:, at + 1]
                 at += 2
-                p = _break_up(mass[:, whole], mass[:, first], mass[:, second])
+                p = break_up(mass[:, whole], mass[:, first], mass[:, second])
                 sine = np.sqrt(1.0 - cosine**2)
                 way = np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine], axis=1)
                 for column, sign in ((first, 1.0), (second, -1.0)):
@@ -236,15 +278,20 @@ def _greatest_product(top: float, low: list[float]) -> float:
         for j in range(1, len(low) - 1):
             first, last = chain[j - 1] + low[j], chain[j + 1] - low[j + 1]
             place = first + part * (last - first)
-            product = _break_up(place, chain[j - 1], np.array(low[j]))
-            product = product * _break_up(chain[j + 1], place, np.array(low[j + 1]))
+            product = break_up(place, chain[j - 1], np.array(low[j]))
+            product = product * break_up(chain[j + 1], place, np.array(low[j + 1]))
             chain[j] = place[product.argmax()]
-    steps = _break_up(chain[1:], chain[:-1], np.array(low[1:]))
+    steps = break_up(chain[1:], chain[:-1], np.array(low[1:]))
     return float(np.prod(steps))
 
 
-def _break_up(mass: Floats, first: Floats, second: Floats) -> Floats:
-    """Momentum of a two-body decay in its rest frame; 0 where it is impossible."""
+def break_up(mass: Floats, first: Floats, second: Floats) -> Floats:
+    """Momentum of a two-body decay in its rest frame; 0 where it is impossible.
+
+    Args:
+        mass: of what decays, shape ``(n,)``.
+        first, second: masses of the daughters, shape ``(n,)``.
+    """
     plus, minus = first + second, first - second
     product = (mass**2 - plus**2) * (mass**2 - minus**2)
     return np.where(mass > plus, np.sqrt(np.maximum(product, 0.0)) / (2.0 * mass), 0.0)

@@ -3,6 +3,8 @@
 =====================================  ============================================================
 ``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, one event each, with no collision and
                                        so hardly ever a primary vertex; options in `OPTIONS`
+``decay:FILE.dec?OPTIONS``             the decays of an EvtGen file, see `models.decfile`
+``decay:FILE.config?OPTIONS``          a decay of RapidSim, see `rapidsim`
 ``SOURCE+decay:B0 -> K+ pi-?OPTIONS``  the events of another source with signal decays added, each
                                        from a collision that could have made it, see `collisions`
 =====================================  ============================================================
@@ -10,25 +12,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats, Ints
+from ..arrays import Floats, Ints, Mask
 from ..errors import SourceError
 from ..events import EventBatch, Table
+from ..files.locations import Location
 from ..io.generators.beam import collision_points
 from ..io.generators.embedding import EmbeddingSource, origins, with_particles
 from ..io.options import check_options, parse_choice, parse_count, parse_range, split_options
 from ..io.selection import RawTruth, select_particles
 from ..io.truth import TruthSource, make_batch
+from ..io.unstable import decayed
 from ..physics.particles import SPEED_OF_LIGHT
 from ..rng import uniforms
 from .collisions import QUIET, activity, give_way, host_of, weights
-from .descriptor import Node, parse_decay
-from .names import PHOTON, PI0, conjugate, properties
-from .phasespace import decay_tree
+from .descriptor import Node
+from .models.mixing import OPTIONS as MIXING
+from .models.mixing import Mixing, Oscillated
+from .names import conjugate, properties
+from .phasespace import Decayed, decay_tree
+from .plan import Note, is_file, plan_of
 from .spectra import ENERGIES, ETA_RANGE, MAX_PT, spectrum_of
 
 BLOCK = 1000
@@ -40,30 +48,40 @@ OPTIONS = {
     "eta": "pseudorapidity of the head, a range (2-5)",
     "ecm": f"energy of the collisions in TeV, {ENERGIES[0]:g} to {ENERGIES[1]:g} (13)",
     "cc": "1 or 0: half of the decays are the charge conjugate (1)",
+    "shape": "FILE.npz or FILE.root:NAME: a histogram that a decay of three bodies follows",
+    "x": "its first axis [MeV^2], as in M2(K-,pi+)",
+    "y": "its second axis, for a Dalitz plot",
+    **MIXING,
+    "head": "of a decay file: the particle that decays, by its name there",
 }
 """Options of a source of decays and their meaning."""
+
+Drop = Callable[[int, Mapping[int, int]], None]
 
 _MAX_PER_EVENT = 1000
 _MAX_QUIET = 0.03
 
 
 class DecayGenerator:
-    """Phase-space decays of heads with the spectrum of their flavour.
+    """Decays of heads with the spectrum of their flavour.
 
     Args:
         name: the source as its user wrote it.
-        text: descriptor of the decay; a pi0 that it ends in decays to two photons.
+        text: descriptor of the decay, or a decay file.
         options: see `OPTIONS`.
+        note: takes remarks for the user.
 
     Raises:
         DecayError: for a decay that cannot be read or cannot happen.
-        SourceError: for unknown options and values out of range.
+        SourceError: for unknown options, values out of range and files that cannot be read.
     """
 
-    def __init__(self, name: str, text: str, options: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, text: str, options: Mapping[str, str], note: Note = lambda _: None
+    ) -> None:
         check_options(name, options, OPTIONS)
-        self.decay = parse_decay(text)
-        self.tree = _to_the_end(self.decay.head)
+        self.plan = plan_of(name, text, options, note)
+        options = {**self.plan.defaults, **options}
         self.pt = parse_range(name, "pt", options.get("pt", f"0-{MAX_PT:g}"))
         self.eta = parse_range(name, "eta", options.get("eta", "2-5"))
         if self.pt[0] < 0.0 or self.pt[1] > MAX_PT or self.pt[0] == self.pt[1]:
@@ -72,12 +90,20 @@ class DecayGenerator:
             raise SourceError(f"{name}: eta must be a range within {ETA_RANGE[0]:g}-6")
         self.n = parse_count(name, "n", options.get("n", "1"), _MAX_PER_EVENT, "decays")
         energy = parse_range(name, "ecm", options.get("ecm", "13"))[0]
-        self.spectrum = spectrum_of(self.tree.pdg_id, energy)
+        self.spectrum = spectrum_of(self.plan.pdg_id, energy)
         flip = parse_choice(name, "cc", options.get("cc", "1"), ("0", "1")) == "1"
-        self.both = flip and self.decay.head.signature() != self.decay.head.signature(True)
+        self.both = flip and self.plan.both
+        self.mixing = Mixing.parse(name, self.plan.pdg_id, options)
 
     def generate(
-        self, seed: int, stage: str, event_id: Ints, index: Ints, point: Floats, pv_id: Ints
+        self,
+        seed: int,
+        stage: str,
+        event_id: Ints,
+        index: Ints,
+        point: Floats,
+        pv_id: Ints,
+        drop: Drop | None = None,
     ) -> Table:
         """Decays as a table of particles; its events are those of `event_id`, in their order.
 
@@ -88,27 +114,74 @@ class DecayGenerator:
             index: number of each decay in its event, shape ``(n,)``.
             point: x, y, z [mm] and t [ns] it comes from, shape ``(n, 4)``.
             pv_id: collision it belongs to, shape ``(n,)``.
+            drop: takes event and numbers of particles that cannot be decayed.
         """
         u = uniforms(seed, f"{stage}/head", event_id, index, 4)
         pt, eta = self.spectrum.draw(u[:, :2], self.pt, self.eta)
         phi = 2.0 * np.pi * u[:, 2]
         head = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=1)
-        made = decay_tree(self.tree, head, seed, f"{stage}/decay", event_id, index)
         flip = (u[:, 3] < 0.5) & self.both
-        ids = np.array([node.pdg_id for node in made.nodes])
-        other = np.array([conjugate(int(i)) for i in ids])
-        pdg_id = np.where(flip[:, None], other, ids)
-        life = uniforms(seed, f"{stage}/life", event_id, index, len(ids))
-        origin = _origins(made.nodes, made.mother, made.momentum, point, life)
-        return _table(made.nodes, made.mother, pdg_id, made.momentum, origin, event_id, pv_id)
+        made_as: Oscillated | None = None
+        if self.mixing is not None:
+            made_as = self.mixing.draw(seed, f"{stage}/mixing", event_id, index, self.both)
+            flip = made_as.anti ^ made_as.mixed
+        parts = []
+        for rows, tree, flipped in self.plan.groups(seed, stage, event_id, index, flip):
+            keys = event_id[rows], index[rows]
+            made = decay_tree(tree, head[rows], seed, f"{stage}/decay", *keys)
+            ids = np.array([node.pdg_id for node in made.nodes])
+            other = np.array([conjugate(int(i)) for i in ids])
+            pdg_id = np.where(flipped[:, None], other, ids)
+            life = uniforms(seed, f"{stage}/life", *keys, len(ids))
+            if made_as is not None and self.mixing is not None:
+                life[:, 0] = np.exp(-made_as.time[rows] / self.mixing.tau)
+            origin = _origins(made.nodes, made.mother, made.momentum, point[rows], life)
+            part = _Part(rows, made, pdg_id, origin)
+            parts += [part] if made_as is None else _split(part, made_as.mixed[rows])
+        raw = _together(parts, event_id, pv_id)
+        if self.plan.is_open:
+            ids = np.unique(event_id)
+            raw, lost = decayed(raw, seed, ids, (), f"{stage}/unstable")
+            for k, particles in lost.items():
+                if drop is not None:
+                    drop(int(ids[k]), particles)
+        return select_particles(raw)[0]
 
 
-def _to_the_end(head: Node) -> Node:
-    """The tree with every pi0 decayed."""
-    daughters = tuple(_to_the_end(d) for d in head.daughters)
-    if head.pdg_id == PI0 and not daughters:
-        daughters = (Node(PHOTON), Node(PHOTON))
-    return replace(head, daughters=daughters)
+class _Part(NamedTuple):
+    """Decays of one tree: which they are, momenta, identifiers and production points."""
+
+    rows: Ints
+    made: Decayed
+    pdg_id: Ints
+    origin: Floats
+
+
+def _split(part: _Part, mixed: Mask) -> list[_Part]:
+    """Decays that did not mix, and those that did below the other meson, as EvtGen writes them."""
+    kept, turned = (
+        _Part(
+            part.rows[mask],
+            part.made._replace(momentum=part.made.momentum[mask]),
+            part.pdg_id[mask],
+            part.origin[mask],
+        )
+        for mask in (~mixed, mixed)
+    )
+    nodes, mother, momentum = turned.made
+    made = Decayed(
+        [nodes[0], *nodes],
+        [-1, 0, *(m + 1 for m in mother[1:])],
+        np.concatenate([momentum[:, :1], momentum], axis=1),
+    )
+    other = np.array([[conjugate(int(i))] for i in turned.pdg_id[:, 0]]).reshape(-1, 1)
+    turned = _Part(
+        turned.rows,
+        made,
+        np.concatenate([other, turned.pdg_id], axis=1),
+        np.concatenate([turned.origin[:, :1], turned.origin], axis=1),
+    )
+    return [one for one in (kept, turned) if len(one.rows)]
 
 
 def _origins(
@@ -127,32 +200,32 @@ def _origins(
     return origin
 
 
-def _table(
-    nodes: list[Node],
-    mother: list[int],
-    pdg_id: Ints,
-    momentum: Floats,
-    origin: Floats,
-    event_id: Ints,
-    pv_id: Ints,
-) -> Table:
-    """The particles that matter, as sources keep them; one event for each different identifier."""
-    n, k = pdg_id.shape
-    stable = np.array([not node.daughters for node in nodes])
-    above = np.array(mother)
-    first = np.arange(n)[:, None] * k
+def _together(parts: Sequence[_Part], event_id: Ints, pv_id: Ints) -> RawTruth:
+    """All particles in the order of the decays; one event for each different identifier."""
+    counts = np.zeros(len(event_id), dtype=np.int64)
+    for part in parts:
+        counts[part.rows] = len(part.made.nodes)
+    first = np.cumsum(counts) - counts
+    total = int(counts.sum())
+    names = ("px", "py", "pz", "energy", "vx", "vy", "vz", "vt")
+    columns: dict[str, Any] = {name: np.zeros(total) for name in names}
+    for name in ("pdg_id", "status", "mother"):
+        columns[name] = np.zeros(total, dtype=np.int64)
+    for rows, made, pdg_id, origin in parts:
+        place = first[rows][:, None] + np.arange(len(made.nodes))
+        for i, name in enumerate(names):
+            columns[name][place] = (made.momentum, origin)[i // 4][..., i % 4]
+        above = np.array(made.mother)
+        columns["pdg_id"][place] = pdg_id
+        columns["status"][place] = [2 if node.daughters else 1 for node in made.nodes]
+        columns["mother"][place] = np.where(above < 0, -1, first[rows][:, None] + above)
     new = np.flatnonzero(np.diff(event_id, prepend=event_id[:1] - 1))
-    raw = RawTruth(
-        offsets=np.append(new, n) * k,
-        pdg_id=pdg_id.ravel(),
-        status=np.tile(np.where(stable, 1, 2), n),
-        stable=np.tile(stable, n),
-        mother=np.where(above < 0, -1, first + above).ravel(),
-        pv_id=np.repeat(pv_id, k),
-        **{c: momentum[..., i].ravel() for i, c in enumerate(("px", "py", "pz", "energy"))},
-        **{c: origin[..., i].ravel() for i, c in enumerate(("vx", "vy", "vz", "vt"))},
+    return RawTruth(
+        offsets=np.append(first[new], total),
+        stable=columns["status"] == 1,
+        pv_id=np.repeat(pv_id, counts),
+        **columns,
     )
-    return select_particles(raw)[0]
 
 
 class DecaySource(TruthSource):
@@ -163,7 +236,7 @@ class DecaySource(TruthSource):
 
     Args:
         name: the source as its user wrote it.
-        text: descriptor of the decay.
+        text: descriptor of the decay, or a decay file.
         n_events: how many events to give.
         seed: seed of the run.
         options: see `OPTIONS`.
@@ -189,11 +262,24 @@ class DecaySource(TruthSource):
         if n_events is None:
             raise SourceError(f"{name}: decays have no end; say how many events you want (-n)")
         self.seed = seed
-        self.generator = DecayGenerator(name, text, options)
+        self.generator = DecayGenerator(name, text, options, self.note)
         self.note(
             "no collision around the decays, so most have no primary vertex, and IP, DIRA and TAU "
             f"are NaN; for these write pythia:minbias+{name}"
         )
+
+    def inputs(self) -> tuple[Location, ...]:
+        """The decay file."""
+        return self.generator.plan.inputs
+
+    @classmethod
+    def located(cls, head: str, folder: Path) -> str:
+        """A decay, or the path of a decay file."""
+        if not is_file(head):
+            return head
+        if not (folder / head).is_file():
+            raise SourceError(f"no file {head!r}")
+        return str(folder / head)
 
     def batches(self) -> Iterator[EventBatch]:
         """The events, `BLOCK` at a time."""
@@ -217,6 +303,7 @@ class DecaySource(TruthSource):
             index=index,
             point=np.repeat(point, n, axis=0),
             pv_id=np.zeros_like(event),
+            drop=self.drop,
         )
         columns = dict(zip(("mc_x", "mc_y", "mc_z", "mc_t"), point.T, strict=True))
         one = np.ones_like(ids)
@@ -230,7 +317,7 @@ class EmbeddedDecays(EmbeddingSource):
     Args:
         name: the source as its user wrote it.
         host: the source that decays are added to.
-        decays: ``DESCRIPTOR?OPTIONS`` of each decay.
+        decays: ``DESCRIPTOR?OPTIONS`` or ``FILE.dec?OPTIONS`` of each decay.
         seed: seed of the run.
         skip_bad: leave out events without a primary vertex rather than stop.
         how: how a signal finds its collision, see `collisions.host_of`.
@@ -253,8 +340,14 @@ class EmbeddedDecays(EmbeddingSource):
         how: str = "any",
     ) -> None:
         super().__init__(name, host, seed, skip_bad)
-        self.generators = [DecayGenerator(f"decay:{d}", *split_options(d)) for d in decays]
+        self.generators = [
+            DecayGenerator(f"decay:{d}", *split_options(d), self.note) for d in decays
+        ]
         self.how = how
+
+    def inputs(self) -> tuple[Location, ...]:
+        """Those of the host, and decay files."""
+        return (*super().inputs(), *(f for g in self.generators for f in g.plan.inputs))
 
     @classmethod
     def host_of(cls, text: str, additions: Sequence[str]) -> tuple[str, str]:
@@ -266,7 +359,7 @@ class EmbeddedDecays(EmbeddingSource):
         if self.how == "any":
             self._look_at(batch)
         for k, generator in enumerate(self.generators):
-            batch = embed(batch, generator, self.seed, f"decay_embedded/{k}", self.how)
+            batch = embed(batch, generator, self.seed, f"decay_embedded/{k}", self.how, self.drop)
         return batch
 
     def _look_at(self, batch: EventBatch) -> None:
@@ -282,7 +375,12 @@ class EmbeddedDecays(EmbeddingSource):
 
 
 def embed(
-    batch: EventBatch, generator: DecayGenerator, seed: int, stage: str, how: str = "any"
+    batch: EventBatch,
+    generator: DecayGenerator,
+    seed: int,
+    stage: str,
+    how: str = "any",
+    drop: Drop | None = None,
 ) -> EventBatch:
     """Add decays to each event, behind the particles that are there.
 
@@ -292,8 +390,9 @@ def embed(
         seed: seed of the run.
         stage: name of the stream of random numbers; two generators need two names.
         how: how a signal finds its collision, see `collisions.host_of`.
+        drop: takes event and numbers of particles that cannot be decayed.
     """
-    head = generator.tree.pdg_id
+    head = generator.plan.pdg_id
     if how == "replace":
         batch = give_way(batch, head, generator.n)
     start = origins(batch, generator.n, seed, stage, weights(batch, head, how))
@@ -304,6 +403,7 @@ def embed(
         index=start.number,
         point=start.point,
         pv_id=start.pv_id,
+        drop=drop,
     )
     new = dict(added.columns)
     before = batch.particle.counts[added.event_index]

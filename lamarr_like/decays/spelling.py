@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ..errors import DecayError
 from ..physics.particle_gaps import GAPS
-from ..physics.particles import NUCLEUS, antiparticle, species
+from ..physics.particles import NUCLEUS, antiparticle, own_particles, species
 
 _EXTRA = {
     **{"KS0": 310, "KL0": 130, "K0S": 310, "K0L": 130, "p+": 2212, "p~-": -2212},
@@ -103,7 +103,14 @@ def _names() -> dict[str, int]:
         found = species(i)
         if found is not None:
             own.setdefault(found.name, i)
-    return {**_foreign(numbers), **_EXTRA, **own}
+    mine = {one.name: i for i, one in own_particles().items()}
+    return {**_foreign(numbers), **_EXTRA, **own, **mine}
+
+
+def forget() -> None:
+    """Look names up anew: there are other particles."""
+    _names.cache_clear()
+    _by_parts.cache_clear()
 
 
 def _is_named(pdg_id: int) -> bool:

@@ -41,8 +41,11 @@ MAX_CONFIG = 1 << 23
 MAX_FILES = 32
 """Most files of an artefact."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-_PLAIN, _NAMES = Text(pattern=_NAME.pattern), Items(Text())
+NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+"""What names of artefacts and of their files look like: no folders, nothing hidden, no option."""
+
+_NAME = re.compile(NAME)
+_PLAIN, _NAMES = Text(pattern=NAME), Items(Text())
 _CONFIG = Record(
     {
         **dict.fromkeys(("kind", "family"), Text()),

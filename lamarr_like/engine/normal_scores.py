@@ -7,7 +7,6 @@ that a draw never leaves the range seen in training.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -15,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ..arrays import Floats, Floats32, Ints, Mask
+from ..arrays import Floats, Floats32
 from ..errors import TrainingError
 
 _MAX_SCORE = 5.0
-_AT_ONCE = 1 << 12
+_AT_ONCE = 1 << 13
 """Values that are looked up at a time, about: what that needs stays in the cache."""
 
 
@@ -162,18 +161,16 @@ class NormalScores:
 
 
 class _Search(NamedTuple):
-    """Tables of some columns side by side, to be searched in two steps: by block, then in a block.
+    """Tables of some columns side by side, searched by halves: the same steps for all values.
 
     Attributes:
         ends: first and last value, shape ``(2, k, 1)``.
-        first: value at the beginning of each block, shape ``(n_blocks, k, 1)``.
-        table: values, their scores, and the steps of both, block after block and column after
-            column; shape ``(4, k * n_blocks * width)``.
-        width: knots of a block.
+        table: values, their scores, and the steps of both, column after column, padded; shape
+            ``(4, k * width)``.
+        width: a power of two.
     """
 
     ends: Floats
-    first: Floats
     table: Floats
     width: int
 
@@ -181,33 +178,25 @@ class _Search(NamedTuple):
     def of(cls, tables: list[tuple[Floats, Floats, Floats, Floats]]) -> _Search:
         """Of the tables of the columns, which may differ in length."""
         longest = max((len(table[0]) for table in tables), default=1)
-        width = math.isqrt(longest - 1) + 1
-        found = np.full((4, len(tables), width * -(-longest // width)), np.inf)
+        width = 1 << (longest - 1).bit_length()
+        found = np.full((4, len(tables), width), np.inf)
         for k, table in enumerate(tables):
             found[:, k, : len(table[0])] = table
         ends = np.array([[table[0][i] for table in tables] for i in (0, -1)])
-        first = np.ascontiguousarray(found[0, :, ::width].T)
-        return cls(ends[:, :, None], first[:, :, None], found.reshape(4, -1), width)
+        return cls(ends[:, :, None], found.reshape(4, -1), width)
 
     def scores(self, columns: Floats) -> Floats:
         """Scores of some rows, both of shape ``(k, n)``."""
-        n_blocks, k = self.first.shape[:2]
+        k, n = columns.shape
         v = np.clip(columns, *self.ends)
-        block = _counted(self.first <= v) - 1
-        block += (np.arange(k) * n_blocks)[:, None]
-        at = block * self.width
-        inside = self.table[0][at + np.arange(self.width)[:, None, None]] <= v
-        at += _counted(inside) - 1
-        x, y, dx, dy = (values[at] for values in self.table)
+        at = np.repeat((np.arange(k) * self.width)[:, None], n, axis=1)
+        half = self.width >> 1
+        while half:
+            at += half * (self.table[0].take(at + half) <= v)
+            half >>= 1
+        x, y, dx, dy = (values.take(at) for values in self.table)
         result: Floats = y + dy * ((v - x) / dx)
         return result
-
-
-def _counted(flags: Mask) -> Ints:
-    """How many along the first axis are true."""
-    narrow = np.uint8 if len(flags) < 1 << 8 else np.int64  # sums of bytes are fast
-    found: Ints = flags.view(np.uint8).sum(axis=0, dtype=narrow).astype(np.int64)
-    return found
 
 
 def is_flag(values: np.ndarray) -> bool:

@@ -54,7 +54,11 @@ Lost = dict[int, Counter[int]]
 
 
 def decayed(
-    raw: RawTruth, seed: int, event_id: Ints, bad: Collection[int]
+    raw: RawTruth,
+    seed: int,
+    event_id: Ints,
+    bad: Collection[int],
+    stage: str = "unstable",
 ) -> tuple[RawTruth, Lost]:
     """Decay what a generator left stable although it decays.
 
@@ -63,6 +67,7 @@ def decayed(
         seed: seed of the run.
         event_id: number of each event, shape ``(n_events,)``.
         bad: positions of broken events, which are left alone.
+        stage: name of the stream of random numbers.
 
     Returns:
         The record with the daughters behind the particles of their event, and what cannot be
@@ -75,7 +80,7 @@ def decayed(
         return raw, {}
     rows = np.flatnonzero(unseen & ~_has_daughters(raw) & ~_flew_out(raw) & _can_decay(raw))
     rows = rows[_decays_in_pythia(raw.pdg_id[rows])]
-    outcomes = dict(_decays(raw, rows, seed, event_id))
+    outcomes = dict(_decays(raw, rows, seed, event_id, stage))
     lost = unseen & in_reach(raw)
     lost[[row for row, outcome in outcomes.items() if outcome != "failed"]] = False
     made = {row: found for row, found in outcomes.items() if isinstance(found, _Daughters)}
@@ -151,11 +156,11 @@ class _Daughters:
 
 
 def _decays(
-    raw: RawTruth, rows: Ints, seed: int, event_id: Ints
+    raw: RawTruth, rows: Ints, seed: int, event_id: Ints, stage: str
 ) -> Iterator[tuple[int, _Daughters | str]]:
     """Each of some particles and its daughters, or ``"flown"`` or ``"failed"``."""
     event = raw.event_index[rows]
-    seeds = 1 + (uniforms(seed, "unstable", event_id)[:, 0] * _N_SEEDS).astype(np.int64)
+    seeds = 1 + (uniforms(seed, stage, event_id)[:, 0] * _N_SEEDS).astype(np.int64)
     last = -1
     for row, k in zip(rows.tolist(), event.tolist(), strict=True):
         if k != last:

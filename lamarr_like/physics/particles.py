@@ -14,7 +14,7 @@ an infinite life.  Four cases are told apart:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +85,26 @@ _COMMON = {
 """What the chain follows, as the table has it: a gun need not wait for the table to be read."""
 
 
+_OWN: dict[int, Species] = {}
+
+
+def define(own: Mapping[int, Species]) -> None:
+    """Add particles that no table has, or put others in place of those that one has.
+
+    Args:
+        own: particles by PDG identifier; all of those that were added before are forgotten.
+    """
+    _OWN.clear()
+    _OWN.update(own)
+    pdg_name.cache_clear()
+    species.cache_clear()
+
+
+def own_particles() -> dict[int, Species]:
+    """Particles that were added, by PDG identifier."""
+    return dict(_OWN)
+
+
 @cache
 def pdg_name(pdg_id: int) -> str:
     """Name of a species, its number if it has none."""
@@ -103,6 +123,8 @@ def species(pdg_id: int) -> Species | None:
     """
     if pdg_id in _COMMON:
         return _COMMON[pdg_id]
+    if pdg_id in _OWN or -pdg_id in _OWN:
+        return _OWN.get(pdg_id)
     found = _tabulated(pdg_id)
     return _of_gap(pdg_id) if found is None else _of_table(pdg_id, found)
 

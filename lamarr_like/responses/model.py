@@ -21,8 +21,8 @@ from ..engine.load import load_model
 from ..engine.model_config import NAMES
 from ..engine.model_tables import read_arrays
 from ..errors import ArtefactError, SchemaError
-from ..files.find import find_model
 from ..files.forms import Anything, Form, Number, Place, Text
+from ..registry.find import find_model
 from ..rng import stream_keys
 from .coded import NOISE, SHELLS, STEPS, CodedBlocks, CodesNetwork, read_frame
 from .control import CONTROL, Control, Wanted, checked_wanted, needed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ..decays.command import Branches, Combinatorial, Fits, Masses, Swaps
+from ..decays.command import Branches, Combinatorial, Fits, Masses, Particles, Swaps
 from ..files.find import PROB_NN
 from ..system.command_line import (
     Chunk,
@@ -87,6 +87,7 @@ def simulate(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    particles: Particles = None,
     preset: Preset = "full",
     keep: Keep = None,
     drop: Drop = None,
@@ -127,7 +128,7 @@ def simulate(
     )
     with progress(None if events is None else events * oversample, _begin(source)) as bar:
         summary = run(config, pipeline, models, bar.advance, workers)
-    _show(config, summary)
+    show(config, summary)
 
 
 def detailed(
@@ -158,6 +159,7 @@ def detailed(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    particles: Particles = None,
     preset: Preset = "full",
     keep: Keep = None,
     drop: Drop = None,
@@ -186,7 +188,7 @@ def detailed(
     with progress(events, _begin(source)) as bar:
         chosen = None if prob_nn == "none" else prob_nn
         summary = simulate_detailed(config, workers, bar.advance, chosen, rules, models)
-    _show(config, summary)
+    show(config, summary)
 
 
 def _rules(showers: str | None, path: Path | None) -> tuple[Rule, ...]:
@@ -269,8 +271,8 @@ def _begin(source: str) -> str:
     return f"starting {traits(kind_of(source)).program}".rstrip()
 
 
-def _show(config: RunConfig, summary: RunSummary) -> None:
-    """The summary at the end of a run."""
+def show(config: RunConfig, summary: RunSummary) -> None:
+    """Print the summary at the end of a run."""
     tracks = ", ".join(f"{n} {name}" for name, n in summary.tracks.items())
     first, *_, last = summary.outputs * 2
     files = str(first) if first == last else f"{first} to {last.name}"

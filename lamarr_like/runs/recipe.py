@@ -13,7 +13,7 @@ from ..chain.pipeline import Pipeline, identity, load_stage
 from ..engine.artefact import read_artefact
 from ..errors import PipelineError
 from ..events import EventBatch
-from ..files.find import find_model
+from ..registry.find import find_model
 from ..stages.stage import AbstractModelStage
 from .oversampling import oversampled
 

@@ -8,11 +8,13 @@ from ..errors import MissingExtraError
 
 EXTRAS = {
     "batch": ("distributed", "dask_jobqueue"),
+    "decays": ("decaylanguage",),
     "detailed": ("numba",),
     "geant4": ("geant4_pybind",),
     "plot": ("matplotlib", "mplhep"),
     "report": ("jinja2", "matplotlib", "mplhep", "hist"),
     "train": ("tensorflow", "keras", "onnx", "sklearn"),
+    "registry": ("pooch", "jinja2"),
     "url": ("aiohttp", "requests", "fsspec"),
 }
 """Modules that the extras of the package bring, beyond what the base installation has."""

@@ -7,22 +7,30 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..arrays import Ints
+from ..engine.load import build_model
 from ..engine.translator.cluster_layout import Layout, listed
 from ..engine.translator.sequences import Sources, cut
-from ..engine.translator.translation import Drawn
+from ..engine.translator.translation import Drawn, Translator
 from ..errors import TrainingError
 from ..events import EventBatch, Table
 from ..nets.families import find_family
+from ..nets.sample import stream
 from ..nets.trained import TrainedModel
 from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
-from ..stages.calorimeter.tables import OUTPUTS, Rules, cluster_tables
+from ..stages.calorimeter.spacing import corrected_factors, counted_pairs
+from ..stages.calorimeter.tables import FOLLOWED, OUTPUTS, Rules, cluster_tables
 from ..stages.calorimeter.truth import cluster_values, outcomes
+from ..stages.geometry import CELL_Z, ECAL_Z
 from ..stages.stage import AbstractModelStage
 from ..statistics.two_sample import Auc, c2st
 from .request import Request
+
+_SPACED, _ROUNDS = 4000, 4
+"""Events and rounds in which the distances of drawn clusters are brought to those learnt."""
 
 
 def ecal_sample(batch: EventBatch, zones: bool = True) -> TranslatorSample:
@@ -50,7 +58,7 @@ def ecal_sample(batch: EventBatch, zones: bool = True) -> TranslatorSample:
     layout = Layout(sources, pieces, clusters, [])
     values = cluster_values(batch, found, layout.place)
     assert tuple(values) == OUTPUTS
-    return TranslatorSample(sources, found.own, found.pointer, values, names, COPIED)
+    return TranslatorSample(sources, found.own, found.pointer, values, names, COPIED, FOLLOWED)
 
 
 def event_features(tables: Mapping[str, Table]) -> dict[str, np.ndarray]:
@@ -154,7 +162,35 @@ def fit_ecal(
     rules = Rules.of(extra)
     sample = replace(sample, metric=_EventFigure(rules), again=rules.again)
     model = find_family(config.family).fit(sample, config, progress=progress)
+    if rules.spacing:
+        extra |= {"spacing": _spacing(model, sample, rules, config.seed)}
     return replace(model, config={**model.config, **extra})
+
+
+def _spacing(model: TrainedModel, sample: TranslatorSample, rules: Rules, seed: int) -> list[float]:
+    """Factors of pairs of clusters by distance with which the model draws as many as there are."""
+    n = len(sample.sources.offsets) - 1
+    sample = sample.events(np.arange(n) < _SPACED)
+    translator = build_model(model.config, model.files, "trained model")
+    assert isinstance(translator, Translator)
+    real = _pairs_of(sample.sources, sample.truth(), Rules())
+    rng, sources = stream(seed, "spacing"), sample.sources
+    for _ in range(_ROUNDS):
+        drawn = translator.draw(
+            sources,
+            rng.random((len(sources.x), 2)),
+            lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
+            rules.again,
+        )
+        found = corrected_factors(rules.spacing, real, _pairs_of(sources, drawn, rules))
+        rules = rules._replace(spacing=found)
+    return list(rules.spacing)
+
+
+def _pairs_of(sources: Sources, drawn: Drawn, rules: Rules) -> Ints:
+    cluster = cluster_tables(sources, drawn, np.arange(len(sources.x)), rules)["cluster"]
+    x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
+    return counted_pairs(x, y, cluster.event_index)
 
 
 def fit_ecal_stage(

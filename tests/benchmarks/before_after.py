@@ -11,7 +11,9 @@ of all rounds counts (the first one compiles modules to bytecode).  Both read th
 the old code makes; ``--inputs FOLDER`` keeps them for the next time.
 
 Jobs of commands give the whole run (``s``), or the difference of a long run and a short one for
-each further event (``ms/event``), so start-up cancels.  Jobs in Python (`INSIDE`) time their loop.
+each further event (``ms/event``), so start-up cancels: of the least long and the least short run,
+for the least difference would reward a short run that was disturbed.  Jobs in Python (`INSIDE`)
+time their loop.  ``rounds`` are the lowest and the highest ratio of a single round.
 """
 
 from __future__ import annotations
@@ -80,10 +82,6 @@ class Cost(NamedTuple):
     seconds: float
     memory: float
 
-    def least(self, other: Cost | None) -> Cost:
-        """The smaller of each."""
-        return Cost(*map(min, self, other)) if other else self
-
 
 class Code(NamedTuple):
     """A tree of the code, run in processes of its own."""
@@ -126,14 +124,14 @@ class Code(NamedTuple):
         return self.run("-m", "lamarr_like", *words, **environment)[0]
 
 
-def measure(code: Code, name: str, events: int, inputs: Path) -> Cost:
-    """One run of a job: [s], or [s/event] where start-up is taken off."""
+def measure(code: Code, name: str, events: int, inputs: Path) -> list[Cost]:
+    """A run of a job, [s] or in Python [s/event], and the short one where start-up is taken off."""
     job = JOBS[name]
     if not job.words:
         cost, text = code.run(
             str(HERE), "--inside", name, f"--events={events}", f"--inputs={inputs}"
         )
-        return Cost(float(text.split()[-1]), cost.memory)
+        return [Cost(float(text.split()[-1]), cost.memory)]
     with tempfile.TemporaryDirectory() as folder:
 
         def run(n: int) -> Cost:
@@ -143,10 +141,16 @@ def measure(code: Code, name: str, events: int, inputs: Path) -> Cost:
             kept = {"NUMBA_CACHE_DIR": folder} if name == "compile" else {}
             return code.command(*filled, "-o", out, **kept)
 
-        whole = run(events)
-        if not job.few:
-            return whole
-        return Cost((whole.seconds - run(job.few).seconds) / (events - job.few), whole.memory)
+        return [run(n) for n in (events, *((job.few,) if job.few else ()))]
+
+
+def least(name: str, events: int, rounds: list[list[Cost]]) -> Cost:
+    """What a job costs by the least of each of its runs, [s] or [s/event], and its least memory."""
+    seconds = [min(cost.seconds for cost in runs) for runs in zip(*rounds, strict=True)]
+    memory = min(runs[0].memory for runs in rounds)
+    if len(seconds) == 1:
+        return Cost(seconds[0], memory)
+    return Cost((seconds[0] - seconds[1]) / (events - JOBS[name].few), memory)
 
 
 def chain(events: int, inputs: Path) -> float:
@@ -249,18 +253,25 @@ def compare(
     names: list[str], events: int | None, rounds: int, trees: dict[str, Code], inputs: Path
 ):
     """Run the jobs in turns and print a line for each."""
-    heads = ("before", "after", "ratio", "target", "MB", "MB")
+    heads = ("before", "after", "ratio", "rounds", "target", "MB", "MB")
     print(f"{'job':10}{'events':>8}" + "".join(f"{h:>12}" for h in heads), flush=True)
     for name in names:
-        job, best = JOBS[name], dict[str, Cost]()
+        job = JOBS[name]
+        found: dict[str, list[list[Cost]]] = {side: [] for side in trees}
         n = events or job.events
-        each = bool(job.few or not job.words)
         for k in range(rounds):
             for side, code in (*trees.items(),) if k % 2 == 0 else (*reversed(trees.items()),):
-                best[side] = measure(code, name, n, inputs).least(best.get(side))
-        (old, was), (new, now) = best["before"], best["after"]
+                found[side].append(measure(code, name, n, inputs))
+        (old, was), (new, now) = (least(name, n, found[side]) for side in ("before", "after"))
+        ratios = [
+            least(name, n, [one]).seconds / least(name, n, [other]).seconds
+            for one, other in zip(found["before"], found["after"], strict=True)
+        ]
+        each = bool(job.few or not job.words)
         show = (lambda s: f"{1e3 * s:.3f} ms") if each else (lambda s: f"{s:.2f} s")
-        cells = (show(old), show(new), f"{old / new:.2f}", job.target, f"{was:.0f}", f"{now:.0f}")
+        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
+        cells = (show(old), show(new), f"{old / new:.2f}", spread, job.target)
+        cells += (f"{was:.0f}", f"{now:.0f}")
         print(
             f"{name:10}{n:8}" + "".join(f"{c:>12}" for c in cells) + f"  {job.meaning}", flush=True
         )

@@ -177,7 +177,7 @@ def test_decays_join_collisions():
             assert np.array_equal(here[name][: len(there)], there[name])
     assert (p["mc_mother_id"] < p["mcparticle_id"]).all()
     truth = Truth(both)
-    generated = find_generated(truth, generator.decay)
+    generated = find_generated(truth, parse_decay("D0 -> K- pi+ pi0"))
     assert len(generated.head) > 300
     place = both.vertex.offsets[truth.event[generated.head]] + p["mc_pv_id"][generated.head]
     assert np.array_equal(p["mc_vz"][generated.head], both.vertex["mc_z"][place])

@@ -240,9 +240,9 @@ def test_shipped_models_draw_what_can_be():
         ranges = getattr(load_model(path), "ranges", {})
         check_bounds(path.name, load_model(path))
         found |= ranges
-    # Those of models that are trained from now on: gains of the RICH, logits of ProbNN.
-    new = {name for name in BOUNDS if name.startswith(("gain_", "logit_"))}
-    assert set(BOUNDS) - new <= set(found)
+    # Models of earlier versions drew ratios of ProbNN to that of the pion.
+    before = {name for name in BOUNDS if name.endswith("_over_pi")}
+    assert set(BOUNDS) - before <= set(found)
 
 
 @pytest.mark.parametrize(

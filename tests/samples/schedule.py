@@ -49,6 +49,7 @@ FAST = frozenset(
         "io/test_numbered.py",
         "nets/test_sample.py",
         "physics/test_particles.py",
+        "registry/test_pin.py",
         "responses/test_response.py",
         "runs/test_oversampling.py",
         "runs/test_record.py",

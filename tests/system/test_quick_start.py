@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from hepmc_samples import write_sample
 from plugin_fakes import install
 
 from lamarr_like.system import quick_start
@@ -42,6 +43,13 @@ def test_a_gun_does_without_what_it_does_not_use(tmp_path):
     found = modules("gun:pi+", "-n", "1", "-o", str(tmp_path / "x.root"))
     assert {"uproot", "onnxruntime", "lamarr_like.io.generators.gun"} <= found
     assert not found & UNUSED
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_hepmc_files_are_read_without_pandas(version, tmp_path):
+    given = write_sample(tmp_path / "x.hepmc", version=version)
+    found = modules(str(given), "-o", str(tmp_path / "x.root"))
+    assert "pyarrow._csv" in found and "pandas" not in found
 
 
 def test_what_is_put_off_works_when_it_is_used():

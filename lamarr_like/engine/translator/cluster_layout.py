@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ MOST_CLUSTERS = 7
 """Clusters that a source may own."""
 MOST_OWN = 3
 """From this number on, the decoder is told the same of a source that owns so many."""
+_LEAST_LEFT = 0.02
+"""Part of the energy of an owner that its first cluster leaves at the least, as it is told."""
 CLUSTER_FEATURES = (
     *("log_energy", "log_owner_share", "number_2", "number_3", "owner_has", "absorbed"),
     *(
@@ -44,6 +47,41 @@ class Clusters(NamedTuple):
     has: Ints
     of_source: Ints
     outcome: Ints
+
+    @property
+    def first(self) -> Ints:
+        """Row of the first cluster of each one's owner, shape ``(m,)``."""
+        return np.arange(len(self.number)) - self.number
+
+
+def told_of_first(
+    clusters: Clusters, values: Mapping[str, Floats], followed: Sequence[str]
+) -> Floats32:
+    """What a head is told about the first cluster of an owner when it draws a further one.
+
+    The two legs of a converted photon part its energy between them, and are bent to opposite sides.
+
+    Args:
+        clusters: the clusters.
+        values: what was drawn of them, by name, shapes ``(m,)``; of first ones at least.
+        followed: names of what is told, the first of them the log of a part of the owner's energy;
+            none for a head that is told nothing.
+
+    Returns:
+        Whether each is a further one, log of the part of the energy that its first one left, and
+        the values of that as arsinh; 0 for first ones themselves.  Shape
+        ``(m, 2 + len(followed))``, or ``(m, 0)``.
+    """
+    told = np.zeros((len(clusters.number), 2 + len(followed) if followed else 0), np.float32)
+    if not followed:
+        return told
+    further = np.flatnonzero(clusters.number > 0)
+    first = clusters.first[further]
+    taken = np.exp(np.minimum(values[followed[0]][first], 0.0))
+    told[further, 0], told[further, 1] = 1.0, np.log(np.maximum(1.0 - taken, _LEAST_LEFT))
+    for k, name in enumerate(followed):
+        told[further, 2 + k] = np.arcsinh(values[name][first])
+    return told
 
 
 def listed(own: Ints, pointer: Ints) -> Clusters:

@@ -38,6 +38,8 @@ class TranslatorSpec(AbstractSpec):
         noise: uniform and normal numbers that a cluster needs, by these names.
         longest: sources in a piece at the most.
         zones: whether background zones are among the sources.
+        followed: outputs of an owner's first cluster that the head is told for its further ones,
+            see `cluster_layout.told_of_first`.
     """
 
     kind: ClassVar[str] = "translator"
@@ -49,7 +51,9 @@ class TranslatorSpec(AbstractSpec):
         "copied": Items(Text(), 0, MAX_NAMES, once=True),
         "longest": Number(3, 96, whole=True),
         "zones": Flag(),
+        "followed": Items(Text(), 0, MAX_NAMES, once=True),
     }
+    optional: ClassVar[frozenset[str]] = frozenset({"followed"})
 
     conditions: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -58,12 +62,16 @@ class TranslatorSpec(AbstractSpec):
     noise: Mapping[str, int]
     longest: int
     zones: bool
+    followed: tuple[str, ...] = ()
 
     def check(self, at: Place) -> None:
-        """What is copied is a condition, patterns of atoms have their outputs."""
+        """Copied is a condition, followed an output; patterns of atoms have their outputs."""
         for i, name in enumerate(self.copied):
             if name not in self.conditions:
                 (at / "copied" / i).refuse(f"{name!r} is none of the conditions")
+        for i, name in enumerate(self.followed):
+            if name not in self.outputs:
+                (at / "followed" / i).refuse(f"{name!r} is none of the outputs")
         check_atoms_fit(self.atoms, [False] * len(self.outputs), at / "atoms")
 
     def build(self, files: Mapping[str, bytes], where: str) -> Translator:
@@ -88,6 +96,7 @@ class TranslatorSpec(AbstractSpec):
             noise=(self.noise["uniforms"], self.noise["normals"]),
             longest=self.longest,
             zones=self.zones,
+            followed=self.followed,
         )
         model.ranges = drawn_ranges(model.outputs, scores, atoms)
         return model

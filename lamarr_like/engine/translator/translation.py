@@ -22,7 +22,14 @@ from scipy.special import ndtri
 from ...arrays import Floats, Floats32, Ints, Mask
 from ..atoms import Atoms
 from ..normal_scores import NormalScores
-from .cluster_layout import Clusters, Layout, encoder_feed, listed, source_places
+from .cluster_layout import (
+    Clusters,
+    Layout,
+    encoder_feed,
+    listed,
+    source_places,
+    told_of_first,
+)
 from .sequences import Pieces, Sources, blocks, cut, padded_length
 
 Graph: TypeAlias = Callable[..., list[np.ndarray]]
@@ -68,6 +75,8 @@ class Translator:
         noise: uniform and normal numbers that the head needs for each cluster.
         longest: sources in a piece at the most.
         zones: whether background zones are among the sources.
+        followed: outputs of an owner's first cluster that the head is told for its further ones,
+            see `cluster_layout.told_of_first`.
 
     Attributes:
         ranges: smallest and largest value of each output, by name, where they are known.
@@ -87,6 +96,7 @@ class Translator:
         noise: tuple[int, int],
         longest: int,
         zones: bool,
+        followed: tuple[str, ...] = (),
     ) -> None:
         self.conditions = conditions
         self.outputs = outputs
@@ -97,6 +107,7 @@ class Translator:
         self._copied = [conditions.index(name) for name in copied]
         self._encoder, self._decoder, self._head = encoder, decoder, head
         self._scores, self._atoms, self._noise = scores, atoms, noise
+        self._followed = followed
 
     def draw(
         self,
@@ -120,24 +131,24 @@ class Translator:
         layout = Layout(sources, pieces, clusters, self._copied)
         given = self._decoded(pieces, places, states, layout)
         offsets = np.searchsorted(clusters.owner, sources.offsets)
-        size = self.n_uniforms + 1
-        numbers = noise(clusters.owner, clusters.number, 0, size)
-        values, chance = self._measured(given, numbers[:, :-1]), numbers[:, -1]
         event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        looked_at = np.arange(len(event))
-        for attempt in range(1, 1 + ATTEMPTS if again else 1):
-            assert again is not None
-            seen = {name: v[looked_at] for name, v in values.items()}
-            crowd = again(event[looked_at], layout.place[looked_at], seen, chance[looked_at])
-            rows = looked_at[crowd]
-            if not len(rows):
-                break
+        values = {name: np.zeros(len(event)) for name in self.outputs}
+        chance = np.zeros(len(event))
+        looked_at = rows = np.arange(len(event))
+        size = self.n_uniforms + 1
+        for attempt in range(1 + ATTEMPTS if again else 1):
+            if attempt:
+                assert again is not None
+                seen = {name: v[looked_at] for name, v in values.items()}
+                crowd = again(event[looked_at], layout.place[looked_at], seen, chance[looked_at])
+                rows = self._with_followers(looked_at[crowd], clusters)
+                if not len(rows):
+                    break
+                # Elsewhere nothing changes.
+                looked_at = np.flatnonzero(np.isin(event, event[rows]))
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
-            for name, new in self._measured(given[rows], numbers[:, :-1]).items():
-                values[name][rows] = new
             chance[rows] = numbers[:, -1]
-            # Elsewhere nothing has changed.
-            looked_at = np.flatnonzero(np.isin(event, event[rows]))
+            self._measure(rows, clusters, given, numbers[:, :-1], values)
         return Drawn(offsets, clusters, layout.place, values)
 
     def rehearse(self) -> None:
@@ -192,6 +203,35 @@ class Translator:
                 found = np.zeros((len(found), given.shape[1]), np.float32)
             found[rows] = given[slots]
         return found
+
+    def _with_followers(self, rows: Ints, clusters: Clusters) -> Ints:
+        """Clusters that are drawn again: if an owner's first one is, its further ones too."""
+        if not self._followed:
+            return rows
+        chosen = np.zeros(len(clusters.owner), dtype=bool)
+        chosen[rows] = True
+        return np.flatnonzero(chosen | chosen[clusters.first])
+
+    def _measure(
+        self,
+        rows: Ints,
+        clusters: Clusters,
+        given: Floats32,
+        numbers: Floats,
+        values: dict[str, Floats],
+    ) -> None:
+        """Draw what some clusters measure, into `values`; first ones before further ones."""
+        further = clusters.number[rows] > 0
+        for chosen in (~further, further) if self._followed else (further | True,):
+            mine = rows[chosen]
+            if not len(mine):
+                continue
+            conditions = given[mine]
+            if self._followed:
+                told = told_of_first(clusters, values, self._followed)[mine]
+                conditions = np.concatenate([conditions, told], axis=1)
+            for name, new in self._measured(conditions, numbers[chosen]).items():
+                values[name][mine] = new
 
     def _measured(self, given: Floats32, numbers: Floats) -> dict[str, Floats]:
         if not len(numbers):

@@ -329,9 +329,11 @@ def _position3(head: list[bytes]) -> list[float]:
 def _vertices3(lines: Lines, rows: _Numbers) -> tuple[dict[str, np.ndarray], Ints, Ints]:
     at = lines.where("V")
     placed = lines.n_fields[at] == 9
-    v = lines.table(at, ["barcode"], 4)
-    v["placed"], v["event"] = placed, lines.event[at]
-    there = lines.table(at[placed], ["_", "_", "_", "_", *_POSITION], 9)
+    bare = lines.table(at[~placed], ["barcode"], 4)
+    there = lines.table(at[placed], ["barcode", "_", "_", "_", *_POSITION], 9)
+    v = {"placed": placed, "event": lines.event[at]}
+    v["barcode"] = np.empty(len(at), np.int64)
+    v["barcode"][placed], v["barcode"][~placed] = there["barcode"], bare["barcode"]
     v["xyzt"] = np.zeros((len(at), 4))
     v["xyzt"][placed] = np.stack([there[axis] for axis in _POSITION], axis=1)
     sizes, barcode = lines.lists(at, 2)

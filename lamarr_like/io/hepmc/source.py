@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,10 @@ OPTIONS = {
     "weights": "all (with their names), or first for the nominal weight alone",
 }
 """Options of a HepMC source and their meaning."""
+
+
+_Parsed: TypeAlias = tuple[GenEvents | None, dict[int, str]]
+"""What `_File._parse` makes of some texts."""
 
 
 @dataclass
@@ -148,14 +153,19 @@ class _File:
         if not block.texts and block.broken is None:
             self._no_event()
             return
-        self.lhcb, as_one = self._dialect(block)
+        head = self._parse(block.texts)
+        self.lhcb, as_one = self._dialect(block, head[0])
+        parsed: _Parsed | None = head
         if as_one:
             yield self._one_event(*_joined(block, blocks), first_id)
             return
         position = 0
         while block is not None:
             stop = None if limit is None else limit - position
-            batch, n_read = self._many_events(block, first_id, position, stop)
+            if parsed is None or len(block.texts[:stop]) < len(block.texts):
+                parsed = self._parse(block.texts[:stop])
+            batch, n_read = self._many_events(block, parsed, first_id, position, stop)
+            parsed = None
             yield batch, n_read
             position += n_read
             block = None if block.last or position == limit else next(blocks, None)
@@ -183,9 +193,8 @@ class _File:
             raise SourceError(f"{self.path}: holds no events")
         self.source.skip([(-1, f"{self.path}: holds no events")], self.source.n_given)
 
-    def _dialect(self, head: _Block) -> tuple[bool, bool]:
-        """Whether the file is LHCb's, and whether it is one event."""
-        found, _ = self._parse(head.texts)
+    def _dialect(self, head: _Block, found: GenEvents | None) -> tuple[bool, bool]:
+        """Whether the file is LHCb's, and whether it is one event; `found` are those of `head`."""
         lhcb = found is not None and bool(np.isin(found.status, LHCB_STATUSES).any())
         mode = self.source.collisions
         if mode != "auto":
@@ -204,7 +213,7 @@ class _File:
             )
         return lhcb, as_one
 
-    def _parse(self, texts: list[EventText]) -> tuple[GenEvents | None, dict[int, str]]:
+    def _parse(self, texts: list[EventText]) -> _Parsed:
         """Parsed GenEvents (None if there is no sound one) and why the others are broken."""
         units = self.source.units
         default = None if units is None else (units[:3], units[4:])
@@ -227,10 +236,10 @@ class _File:
         return (parse(sound, self.version, default) if sound else None), broken
 
     def _many_events(
-        self, block: _Block, first_id: int, position: int, stop: int | None
+        self, block: _Block, parsed: _Parsed, first_id: int, position: int, stop: int | None
     ) -> tuple[EventBatch, int]:
         """Each GenEvent of a block is an event; `stop` is the most that may be read."""
-        found, broken = self._parse(block.texts[:stop])
+        found, broken = parsed
         n_read = len(block.texts[:stop])
         if block.broken is not None and (stop is None or n_read < stop):
             broken[n_read] = block.broken

@@ -15,6 +15,7 @@ from ...engine.translator.cluster_layout import (
     encoder_feed,
     listed,
     source_places,
+    told_of_first,
 )
 from ...engine.translator.sequences import Block, Pieces, blocks, cut, padded_length
 from ..sample import prepare_outputs, stream
@@ -47,6 +48,7 @@ class Prepared:
             seed=config.seed,
         )
         self.atom = atom.astype(np.int32)
+        self.told = told_of_first(self.clusters, sample.values, sample.followed)
         features = {"features": sources.features, "clusters": self.layout.features}
         self.scales: dict[str, np.ndarray] = {}
         for name, values in features.items():
@@ -69,12 +71,13 @@ class Prepared:
             after ``decoder_``, of the same shapes; ``able``, ``own`` and ``pointer`` of sources,
             shape ``(size, length)``;
             of the clusters in the likelihood ``at``, their slots, ``atom`` and ``weight``, shape
-            ``(rows,)``, and ``y``, shape ``(rows, n_outputs)``.
+            ``(rows,)``, ``told``, shape ``(rows, n_told)``, and ``y``, shape ``(rows, n_outputs)``.
         """
         encoder = encoder_feed(block, self.sources, self.places)
         decoder = self.layout.feed(block, width, self.places)
         mine, slots = (a[:rows] for a in self.layout.within(block, width))
         taken: dict[str, np.ndarray] = {"at": slots, "y": self.y[mine], "atom": self.atom[mine]}
+        taken["told"] = self.told[mine]
         taken["weight"] = np.ones(len(mine), np.float32)
         padded = {
             k: np.concatenate([v, np.zeros((rows - len(v), *v.shape[1:]), v.dtype)])
@@ -110,7 +113,7 @@ def head_conditions(prepared: Prepared, files: Mapping[str, bytes]) -> Floats32:
         if not found.shape[1]:
             found = np.zeros((len(found), given.shape[1]), np.float32)
         found[rows] = given[slots]
-    return found
+    return np.concatenate([found, prepared.told], axis=1)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class TranslatorConfig(NetConfig):
     longest: int = 40
     assignment: float = 3.0
     steps: int = 10_000
-    head_steps: int = 15_000
+    head_steps: int = 20_000
     head_batch: int = 1024
     tokens: int = 2048
     warm_up: int = 300

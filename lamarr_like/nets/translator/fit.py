@@ -117,6 +117,7 @@ def _spec(
         "noise": {"uniforms": int(noise[0]), "normals": int(noise[1])},
         "longest": config.longest,
         "zones": config.zones,
+        "followed": list(prepared.sample.followed),
     }
 
 

@@ -46,6 +46,8 @@ class TranslatorSample:
         values: what is measured of each cluster, in order of owner and number; shapes ``(m,)``.
         conditions: names of the sources' features.
         copied: those that clusters take over from their owner.
+        followed: values of an owner's first cluster that further ones are told; see
+            `engine.translator.cluster_layout.told_of_first`.
         metric: figure on held-out events that chooses the state to keep.
         again: which clusters are drawn again, where it is judged.
     """
@@ -56,6 +58,7 @@ class TranslatorSample:
     values: Mapping[str, np.ndarray]
     conditions: tuple[str, ...]
     copied: tuple[str, ...]
+    followed: tuple[str, ...] = ()
     metric: Metric = event_c2st
     again: Again | None = None
 
@@ -97,7 +100,8 @@ class TranslatorSample:
         number = np.arange(len(owner)) - np.repeat(np.cumsum(self.own) - self.own, self.own)
         kept = number < config.most_own
         values = {name: np.asarray(v)[kept] for name, v in self.values.items()}
-        return replace(self, own=own, pointer=pointer, values=values)
+        followed = self.followed if config.most_own > 1 else ()
+        return replace(self, own=own, pointer=pointer, values=values, followed=followed)
 
     def truth(self) -> Drawn:
         """The clusters of the sample as if they were drawn."""

@@ -69,7 +69,8 @@ class TranslatorTrainer:
             kind: _Packed({k: v for k, v in made.items() if k.endswith(".kernel") == kind})
             for kind in (True, False)
         }
-        given = np.zeros((0, config.head_state + sizes[1]), np.float32)
+        told = prepared.told.shape[1]
+        given = np.zeros((0, config.head_state + sizes[1] + told), np.float32)
         self.head = ArmdnTrainer(_head_sample(prepared, given), _head_config(config, config.steps))
         own = [p.variable for p in self.packed.values()]
         self.variables = [*own, *self.head.variables]
@@ -127,6 +128,7 @@ class TranslatorTrainer:
             states=states, source_place=encoder["place"], source_mask=mask, **decoder
         )
         given, w = tf.gather(given, batch["at"]), batch["weight"]
+        given = tf.concat([given, batch["told"]], 1)
         share = tf.maximum(tf.reduce_mean(w), 1e-3)
         return entropy, self.head.loss(given, batch["atom"], batch["y"], w) / share
 

@@ -25,6 +25,8 @@ neighbour is constant; none beyond."""
 _PLATEAU = 4.0
 """Up to this distance beyond the last edge pairs are as dense as they would be without the rule."""
 _LEAST_PAIRS = 1000
+_ENOUGH = 30
+"""Pairs in a bin below which its factor is not corrected."""
 _HOPELESS, _CROWD = -40.0, 8
 """Logarithm of a factor below any number drawn, and clusters nearer than a cell that make it: what
 stands in such a crowd would stand so again, and stays."""
@@ -56,6 +58,32 @@ def pair_factors(x: Floats, y: Floats, event: Ints) -> list[float]:
         return []
     found: list[float] = np.minimum(density[:-1] / density[-1], 1.0).round(5).tolist()
     return found
+
+
+def corrected_factors(factors: Sequence[float], real: Ints, drawn: Ints) -> list[float]:
+    """Factors that bring what is drawn with them nearer to the density of pairs that is learnt.
+
+    Independent places are not spread evenly: what sources own several clusters and who absorbs whom
+    favour some distances.  So the factors of `pair_factors` are a first guess.
+
+    Args:
+        factors: those that were drawn with, one for each bin of `EDGES`.
+        real: pairs of clusters of some events in each bin, `counted_pairs`.
+        drawn: the same of what was drawn for the same events.
+
+    Returns:
+        Numbers from 0 to 1; unchanged where there are too few pairs to tell.
+    """
+    enough = np.minimum(real, drawn) >= _ENOUGH
+    ratio = np.where(enough, real / np.maximum(drawn, 1), 1.0)
+    found: list[float] = np.clip(np.asarray(factors) * ratio, 0.0, 1.0).round(5).tolist()
+    return found
+
+
+def counted_pairs(x: Floats, y: Floats, event: Ints) -> Ints:
+    """Pairs of clusters in each bin of `EDGES`; arguments of shape ``(n,)``."""
+    counts: Ints = np.histogram(near_pairs(x, y, event, EDGES[-1])[2], EDGES)[0]
+    return counts
 
 
 def crowded(
@@ -271,11 +299,15 @@ def _near(
         return
     first, count = _of_event(points, places, others)
     if count.sum() <= _FEW_PAIRS * len(places):
+        widest, x, xs = reach * CELLS[0] * (1.0 + 1e-9), points.x[places], points.x[others]
         for start in range(0, len(places), _PLACES):
             part = slice(start, start + _PLACES)
             n = count[part]
-            at = np.repeat(places[part], n)
-            of = others[np.arange(len(at)) + np.repeat(first[part] - (np.cumsum(n) - n), n)]
+            which = np.repeat(np.arange(start, start + len(n)), n)
+            other = np.arange(len(which)) + np.repeat(first[part] - (np.cumsum(n) - n), n)
+            # Few pairs are near even in x: the others go before anything is taken of them.
+            able = np.flatnonzero(np.abs(x[which] - xs[other]) < widest)
+            at, of = places[which[able]], others[other[able]]
             able = np.flatnonzero(rank[of] < rank[at])
             at, of = at[able], of[able]
             distance = np.hypot(points.x[at] - points.x[of], points.y[at] - points.y[of])

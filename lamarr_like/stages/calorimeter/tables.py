@@ -30,6 +30,9 @@ its distance from their centre in cells, and columns of the table as they are.""
 PLAIN = tuple(n for n in OUTPUTS if n not in ("log_energy", "owner_share", "dx", "dy"))
 """Outputs that are columns of the table."""
 
+FOLLOWED = ("log_energy", "dx", "dy")
+"""Of the first cluster of an owner, what the head knows when it draws a further one."""
+
 RESOLUTION: dict[str, Any] = {
     "energy": [0.09**2, 0.008**2, 0.0],
     "place": [[0.0, (0.09 * cell / 2.0) ** 2] for cell in CELLS],

@@ -25,7 +25,7 @@ REACH = 3.9
 """Distance, in the larger of the two cells, up to which a source counts as absorbed."""
 MOST = MOST_CLUSTERS
 """Clusters of a source; the softest beyond are left out."""
-NEAREST_SHARE = 5e-3
+NEAREST_SHARE = 5e-4
 """Share of the clusters that have another nearer than the least distance."""
 
 

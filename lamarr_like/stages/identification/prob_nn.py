@@ -26,7 +26,7 @@ CLASSES = ("e", "mu", "pi", "k", "p", "ghost")
 PROB_NN = tuple(f"prob_nn_{name}" for name in CLASSES)
 """Their columns."""
 
-_LEAST = 1e-7  # of a probability and of what is left to one, about the step of a stored one
+_LEAST = 1e-7  # of a probability and of what it lacks to one, about the step of a stored one
 _CODES = {11: 0, 13: 1, 211: 2, 321: 3, 2212: 4}
 _PLAIN = (
     *("chi2_per_dof", "n_dof", "ghost_prob", *schema.RICH_DLL_NAMES, "in_ecal"),
@@ -156,7 +156,8 @@ made by `lamarr-like detailed-check`.
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the probabilities and the combined likelihoods of all tracks."""
         rows = np.ones(len(batch.track), dtype=bool)
-        p = np.clip(self.model.predict(self.conditions(batch, rows)), 0.0, 1.0)
+        # Networks in single precision give exact zeros and steps of 3e-8: what is below is no news.
+        p = np.clip(self.model.predict(self.conditions(batch, rows)), _LEAST, 1.0 - _LEAST)
         columns: Columns = {name: p[:, k] for k, name in enumerate(PROB_NN)}
         columns |= combined_dlls(batch.track.columns)
         return batch.with_columns("track", **typed("track", columns))

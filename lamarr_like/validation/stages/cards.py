@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.artefact import read_artefact, write_artefact
 from ...errors import ArtefactError
-from ...files.find import find_model
+from ...registry.find import find_model
 from .results import WHOLE_CHAIN, BinFidelity, FidelityReport, StageFidelity
 
 HEADING = "## How well, on independent events"

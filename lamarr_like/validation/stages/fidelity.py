@@ -78,13 +78,15 @@ def run(
         SourceError, SchemaError: if a sample cannot be read or a second draw is of other events.
     """
     batch, again = _read(sample, say)
-    chains = {name: _trained_stages(name, models) for name in pipelines}
+    digests: dict[str, str] = {}
+    chains = {name: _trained_stages(name, models, digests) for name in pipelines}
     if single:
         loaded = [load_stage(name, models) for name in single]
         for stage, artefact in loaded:
             if stage.incomparable:
                 raise PipelineError(f"model {artefact.folder.name!r} {stage.incomparable}")
         chains["-"] = [(artefact.folder.name, stage) for stage, artefact in loaded]
+        digests |= {artefact.folder.name: artefact.digest for _, artefact in loaded}
     seen: set[str] = set()
     stages: dict[str, list[StageFidelity]] = {}
     bins: dict[str, list[BinFidelity]] = {}
@@ -108,7 +110,7 @@ def run(
                 name, detailed, fast, second, rows=sample.max_rows, seed=sample.seed
             )
     names = [tuple(p.name for p in paths) for paths in (sample.data, sample.again)]
-    return FidelityReport(names[0], len(batch), stages, bins, names[1])
+    return FidelityReport(names[0], len(batch), stages, bins, names[1], digests)
 
 
 def _read(sample: SampleConfig, say: Say) -> tuple[EventBatch, EventBatch | None]:
@@ -122,10 +124,13 @@ def _read(sample: SampleConfig, say: Say) -> tuple[EventBatch, EventBatch | None
     return batch, again
 
 
-def _trained_stages(name: str, models: Path | str | None) -> list[tuple[str, AbstractModelStage]]:
-    """Name and stage of each model of a pipeline."""
+def _trained_stages(
+    name: str, models: Path | str | None, digests: dict[str, str]
+) -> list[tuple[str, AbstractModelStage]]:
+    """Name and stage of each model of a pipeline; notes their digests."""
     chain = Pipeline.load(name, models)
     used = chain.provenance["models"]
+    digests |= {one["model"]: one["digest"] for one in used.values()}
     return [
         (used[stage.name]["model"], stage)
         for stage in chain.stages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ...statistics.two_sample import Auc
@@ -72,6 +72,7 @@ class FidelityReport:
         stages: two-sample tests by pipeline.
         bins: calibration of the classifiers by pipeline.
         again: names of the files of the second draws; empty where the floor is of halves.
+        digests: of the models, by name.
     """
 
     samples: tuple[str, ...]
@@ -79,6 +80,7 @@ class FidelityReport:
     stages: dict[str, list[StageFidelity]]
     bins: dict[str, list[BinFidelity]]
     again: tuple[str, ...] = ()
+    digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def between(self) -> str:

@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamarr_like.engine.translator.cluster_layout import describe, listed, source_places
+from lamarr_like.engine.atoms import Atoms
+from lamarr_like.engine.normal_scores import NormalScores
+from lamarr_like.engine.translator.cluster_layout import (
+    describe,
+    listed,
+    source_places,
+    told_of_first,
+)
 from lamarr_like.engine.translator.sequences import (
     LENGTHS,
     Block,
@@ -12,7 +19,7 @@ from lamarr_like.engine.translator.sequences import (
     cut,
     padded_length,
 )
-from lamarr_like.engine.translator.translation import _absorbers
+from lamarr_like.engine.translator.translation import Translator, _absorbers
 
 
 def scattered(n, seed):
@@ -96,6 +103,57 @@ def test_clusters_of_outcomes():
     assert np.array_equal(found.has, [1, 2, 2])
     assert np.array_equal(found.of_source, [-1, 0, -1, -1, 1])
     assert np.array_equal(found.outcome, [1, 4, 0, 2, 4])
+
+
+def test_further_clusters_are_told_of_the_first():
+    clusters = listed(np.array([1, 3]), np.array([-1, -1]))
+    values = {"log_energy": np.log([0.3, 0.75, 9.0, 9.0]), "dx": np.sinh([1.0, 2.0, 9.0, 9.0])}
+    told = told_of_first(clusters, values, ["log_energy", "dx"])
+    assert np.array_equal(clusters.first, [0, 1, 1, 1])
+    legs = [1.0, np.log(0.25), np.arcsinh(np.log(0.75)), 2.0]
+    assert told == pytest.approx(np.array([[0.0] * 4, [0.0] * 4, legs, legs]), abs=1e-6)
+    all_of_it = told_of_first(clusters, {"log_energy": np.zeros(4)}, ["log_energy"])
+    assert np.isfinite(all_of_it).all()
+    assert told_of_first(clusters, {}, []).shape == (4, 0)
+
+
+def opposite(conditions, uniforms, normals):
+    """A head whose further clusters lie opposite to their first one."""
+    further, first = conditions[:, 1], np.sinh(conditions[:, 3])
+    return [np.where(further > 0, -first, normals[:, 0])[:, None]]
+
+
+def test_legs_of_a_pair_are_drawn_one_after_the_other():
+    def encoder(features, place, mask):
+        own = np.zeros((*mask.shape, 8), np.float32)
+        own[..., 3] = 1.0
+        return [own, np.zeros((mask.size, 2), np.float32)]
+
+    def decoder(features, **feed):
+        return [np.zeros((len(features), 1), np.float32)]
+
+    knots = np.linspace(-5.0, 5.0, 101)
+    model = Translator(
+        conditions=("a", "b"), copied=(), outputs=("dx",), encoder=encoder, decoder=decoder,
+        head=opposite, scores=NormalScores(knots[None], np.array([5.0])),
+        atoms=Atoms([[]], np.array([[-1]])), noise=(0, 1),
+        longest=48, zones=False, followed=("dx",),
+    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    sources = sources_at(*scattered(20, 2), np.ones(20))
+
+    def again(event, place, values, chance):
+        # Only the last owner's first cluster, twice at the most.
+        chosen = np.zeros(len(event), bool)
+        chosen[-3] = chance[-3] > 0.3
+        return chosen
+
+    drawn = model.draw(
+        sources, rng.random((20, 2)), lambda owner, *_: rng.random((len(owner), _[-1])), again
+    )
+    dx = drawn.values["dx"].reshape(20, 3)
+    assert dx[:, 0].std() > 0.5
+    assert dx[:, 1:] == pytest.approx(-dx[:, :1].repeat(2, axis=1), abs=1e-3)
 
 
 def test_centre_and_energy_of_merged_sources():

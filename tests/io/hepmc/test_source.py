@@ -10,6 +10,8 @@ from places import SHARED
 
 from lamarr_like.errors import BadEventError, SourceError
 from lamarr_like.events import concatenate
+from lamarr_like.io.hepmc import source as hepmc
+from lamarr_like.io.hepmc import text as hepmc_text
 from lamarr_like.io.hepmc.ascii import parse
 from lamarr_like.io.hepmc.text import event_texts, sniff
 from lamarr_like.io.sources import open_source
@@ -342,6 +344,33 @@ def test_blank_lines_joined_files_and_windows_newlines(tmp_path):
     path.write_bytes(gzip.compress(text) + gzip.compress(text))
     _, batch = read(path)
     assert len(batch) == 4
+
+
+def test_events_begin_with_a_line_of_their_own(tmp_path, monkeypatch):
+    """Wherever a chunk of the file ends, and whatever other lines begin with the same letter."""
+    plain = write_sample(tmp_path / "a.hepmc").read_bytes()
+    other = tmp_path / "b.hepmc"
+    other.write_bytes(plain.replace(b"\nU ", b"\nEX 1\nU "))
+    expected = [
+        bytes(text).replace(b"\nU ", b"\nEX 1\nU ") for text in event_texts(tmp_path / "a.hepmc")
+    ]
+    for size in (1, 2, 3, 7):
+        monkeypatch.setattr(hepmc_text, "_CHUNK", size)
+        assert [bytes(one) for one in event_texts(other)] == expected
+
+
+def test_the_first_events_are_parsed_once(tmp_path, monkeypatch):
+    seen = []
+
+    def counted(texts, *rest):
+        seen.append(len(texts))
+        return parse(texts, *rest)
+
+    monkeypatch.setattr(hepmc, "parse", counted)
+    path = write_sample(tmp_path / "a.hepmc", n_events=3)
+    assert len(read(path)[1]) == 3 and seen == [3]
+    seen.clear()
+    assert len(read(path, n_events=2)[1]) == 2 and seen == [3, 2]
 
 
 def test_stated_units(tmp_path):

@@ -10,6 +10,8 @@ from lamarr_like.stages.calorimeter.sources import CELLS, region_of
 from lamarr_like.stages.calorimeter.spacing import (
     EDGES,
     LEAK_EDGES,
+    corrected_factors,
+    counted_pairs,
     crowded,
     hardest_near,
     leaked_parts,
@@ -53,6 +55,18 @@ def test_redrawn_places_follow_the_law():
     # Each redraw asks of one of the pair only, and of the others as they stand: nearly the law.
     assert found == pytest.approx(HARD, abs=0.2)
     assert found[0] == 0.0
+
+
+def test_factors_are_corrected_by_what_they_gave():
+    real = counted_pairs(*redrawn(HARD, np.random.default_rng(5)))
+    wrong = [0.0, 0.2, 0.1, 0.4, 1.0, 1.0, 1.0]
+    factors = wrong
+    for seed in range(4):
+        drawn = counted_pairs(*redrawn(factors, np.random.default_rng(10 + seed)))
+        factors = corrected_factors(factors, real, drawn)
+    assert factors[1:5] == pytest.approx(HARD[1:5], abs=0.1)
+    few = np.full(7, 3)
+    assert corrected_factors(wrong, few, few + 9) == wrong
 
 
 def test_pairs_of_different_events_do_not_meet():

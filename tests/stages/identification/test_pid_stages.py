@@ -177,6 +177,29 @@ def test_logits_and_back():
     assert ends["mu"] == pytest.approx(-ends["e"]) and np.isfinite(list(ends.values())).all()
 
 
+class Certain:
+    """A classifier so sure that its probabilities have no digits left."""
+
+    classes = CLASSES
+    conditions = ()
+
+    def predict(self, conditions):
+        n = len(next(iter(conditions.values())))
+        return np.tile(np.array([0.0, 1.0, 2.98e-8, 0.5, 0.0, 1e-3]), (n, 1))
+
+
+def test_certain_classifiers_leave_what_logits_can_tell(sample):
+    found = stage_of("prob_nn", Certain())(sample, 1).track
+    values = {name: found[name] for name in PROB_NN}
+    assert min(v.min() for v in values.values()) > 0.0
+    assert max(v.max() for v in values.values()) < 1.0
+    back = from_logits(logits(values))
+    for name, given in values.items():
+        np.testing.assert_allclose(back[name].astype(np.float32), given, rtol=0.3)
+        # Where fast and detailed samples have one value, both have the same.
+        assert len(np.unique(back[name].astype(np.float32))) == len(np.unique(given))
+
+
 def test_log_ratios_of_old_models():
     ratios = {c: np.random.default_rng(2).normal(0, 8, 2000) for c in CLASSES if c != "pi"}
     found = from_log_ratios(ratios)

@@ -1,0 +1,1 @@
+"""How generated decays are distributed: decay files, spins, form factors, shapes, mixing."""

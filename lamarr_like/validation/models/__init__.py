@@ -1,0 +1,1 @@
+"""Models side by side: their figures, the gate that they pass, the catalogue of a registry."""
