@@ -15,7 +15,7 @@ from lamarr_like.decays.request import Selection
 from lamarr_like.errors import SourceError
 from lamarr_like.io.generators.gun import SPECIES
 from lamarr_like.io.sources import open_source
-from lamarr_like.runs.command import _show
+from lamarr_like.runs.command import show
 from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.system.progress import draw, progress
 
@@ -97,7 +97,7 @@ def test_candidates_are_told(tmp_path, split, run, capsys):
     assert len(held) == (4 if split else 1)
     assert summary.decays.counts == {"charm": sum(held)} and sum(held) > 50
     assert summary.decays.events == 100
-    _show(config, summary)
+    show(config, summary)
     lines = capsys.readouterr().out.splitlines()
     assert re.match(rf"  charm: {sum(held)} candidates \(\d+ signal", lines[1])
     words = ("decays", *summary.outputs, "--decay", f"charm: {D0}", "--combinatorial")

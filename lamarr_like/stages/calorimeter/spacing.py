@@ -67,9 +67,9 @@ def corrected_factors(factors: Sequence[float], real: Ints, drawn: Ints) -> list
     favour some distances.  So the factors of `pair_factors` are a first guess.
 
     Args:
-        factors: those that were drawn with, one for each bin of `EDGES`.
-        real: pairs of clusters of some events in each bin, `counted_pairs`.
-        drawn: the same of what was drawn for the same events.
+        factors: those that were drawn with, one for each bin of `EDGES`, shape ``(7,)``.
+        real: pairs of clusters of some events in each bin, `counted_pairs`, shape ``(7,)``.
+        drawn: the same of what was drawn for the same events, shape ``(7,)``.
 
     Returns:
         Numbers from 0 to 1; unchanged where there are too few pairs to tell.

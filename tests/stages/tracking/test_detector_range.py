@@ -26,12 +26,12 @@ from lamarr_like.stages.tracking.detector_range import (
 TRACKS = int(os.environ.get("LAMARR_LIKE_GUN_TRACKS", "4000"))
 """Tracks of the gun; a million was run by hand."""
 MOST = {
-    "long": {"z": 9400.0, "tx": 0.42, "ty": 0.34, "sigma_x": 6.8, "n_dof": 47},
-    "upstream": {"z": 1400.0, "tx": 0.45, "ty": 0.36, "sigma_x": 11.5, "n_dof": 27},
-    "downstream": {"z": 15500.0, "tx": 0.42, "ty": 0.34, "sigma_x": 24.6, "n_dof": 23},
+    "long": {"z": 18200.0, "tx": 0.42, "ty": 0.34, "sigma_x": 6.8, "n_dof": 48},
+    "upstream": {"z": 2610.0, "tx": 0.45, "ty": 0.38, "sigma_x": 15.9, "n_dof": 31},
+    "downstream": {"z": 54100.0, "tx": 0.45, "ty": 0.34, "sigma_x": 141.2, "n_dof": 23},
 }
-"""Largest values in 187,900 tracks of the detailed simulation, rounded up; slopes with what the
-particle itself may have beyond."""
+"""Largest values in 844,600 tracks of the training samples (detailed simulation) and 187,900 of
+before, rounded up; slopes with what the particle itself may have beyond."""
 LONG, UPSTREAM, DOWNSTREAM = (TRACK_TYPES[k] for k in ("long", "upstream", "downstream"))
 _ALL = "mu-,mu+,e-,e+,pi-,pi+,K-,K+,p,p~"
 
