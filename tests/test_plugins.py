@@ -175,7 +175,7 @@ def test_names_of_ours_cannot_be_taken(fake):
         ("unfinished", "Unfinished does not define __call__"),
         ("other", "the stage calls itself 'somebody_else'; names must agree"),
         ("undeclared", "no column 'width' in table 'particle'.*; see lamarr_like.plugins.declare"),
-        ("magic", "no stage 'magic'; there are propagation, .*vertices, absent, broken, depth"),
+        ("magic", "no stage 'magic'; there are .*vertices, extra_tracks, absent, broken, depth"),
     ],
 )  # fmt: skip
 def test_plugins_that_are_no_stages(fake, name, message):

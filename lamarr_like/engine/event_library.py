@@ -11,10 +11,10 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..arrays import Floats, Ints
 from ..errors import ArtefactError, SchemaError
@@ -87,8 +87,15 @@ class EventLibrary:
         self.offsets: Ints = np.concatenate([[0], np.cumsum(self.counts)])
         self.columns = dict(zip(outputs, numbers.astype(np.float64), strict=True))
         self.ranges = {k: (float(v.min()), float(v.max())) for k, v in self.columns.items() if n}
-        self._tree = cKDTree(features.astype(np.float64))
+        self._features = features.astype(np.float64)
         self._neighbours = min(neighbours, m)
+
+    @cached_property
+    def _tree(self) -> Any:
+        # Not needed for guns and decays, whose events have no extra tracks.
+        from scipy.spatial import cKDTree
+
+        return cKDTree(self._features)
 
     def _refuse(self, good: bool, reason: str) -> None:
         if not good:
@@ -138,8 +145,7 @@ class EventLibrary:
         return found
 
     def rehearse(self) -> None:
-        """Look up one event of zeros."""
-        self.find({name: np.zeros(1) for name in self.conditions}, np.full((1, 1), 0.5))
+        """Nothing to run: what is stored was checked as it was read."""
 
 
 @dataclass(frozen=True)

@@ -188,12 +188,8 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
         for i in range(5):
             for j in range(i + 1):
                 covariance[:, i, j] = covariance[:, j, i] = extra[f"cov{j}{i}"]
-        factor = np.linalg.cholesky(covariance)
-        columns |= {
-            f"factor{j}{i}": factor[:, i, j].astype(np.float64)
-            for i in range(5)
-            for j in range(i + 1)
-        }
+        factor = _cholesky(covariance)
+        columns |= {f"factor{j}{i}": factor[:, i, j] for i in range(5) for j in range(i + 1)}
         return {name: columns[name] for name in STORED}, extra.counts
 
     @property
@@ -269,6 +265,18 @@ def _vertices(batch: EventBatch, event: Ints, number: np.ndarray) -> Columns:
     return {name: np.where(counts > 0, vertex[name][row], 0.0) for name in _POSITION}
 
 
+def _cholesky(matrix: Floats) -> Floats:
+    """Lower factors of positive definite matrices, shapes ``(n, k, k)``, alike everywhere."""
+    factor = np.zeros_like(matrix)
+    for i in range(matrix.shape[1]):
+        for j in range(i + 1):
+            rest = matrix[:, i, j].copy()
+            for k in range(j):
+                rest -= factor[:, i, k] * factor[:, j, k]
+            factor[:, i, j] = np.sqrt(rest) if i == j else rest / factor[:, j, j]
+    return factor
+
+
 def _nearest_vertex(batch: EventBatch, extra: Table) -> tuple[Integers, Columns]:
     """Number (as in `WHOLE`) and position of the vertex that each track passes closest by."""
     vertex, event = batch["reco_vertex"], extra.event_index
@@ -304,8 +312,11 @@ def _measured(stored: Columns, noise: Floats, side: Floats) -> Columns:
             factor[:, i, j] = stored[f"factor{j}{i}"]
     factor[:, [0, 2]] *= side[:, :1, None]
     factor[:, [1, 3]] *= side[:, 1:, None]
-    covariance = factor @ factor.swapaxes(1, 2)
-    moved = SHIFT * (factor @ noise[:, :, None])[:, :, 0]
+    covariance, moved = np.zeros_like(factor), np.zeros_like(noise)
+    # Added one by one: a library's order of sums is another on every kind of processor.
+    for k in range(factor.shape[1]):
+        covariance += factor[:, :, None, k] * factor[:, None, :, k]
+        moved += SHIFT * factor[:, :, k] * noise[:, None, k]
     out = {name: stored[name] for name in (*COPIED, *WHOLE[1:], "z")}
     for k, (name, sign) in enumerate(zip(("x", "y", "tx", "ty"), (0, 1, 0, 1), strict=True)):
         out[name] = side[:, sign] * stored[name] + moved[:, k]
