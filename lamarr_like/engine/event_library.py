@@ -7,8 +7,6 @@ the library, so that the number of rows varies as it does in the sample.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,10 +17,9 @@ import numpy as np
 from ..arrays import Floats, Ints
 from ..errors import ArtefactError, SchemaError
 from ..files.forms import Form, Number
-from .artefact import MAX_BYTES
 from .kinds import AbstractSpec, condition_columns
 from .model_config import MAX_KNOT, NAMES
-from .model_tables import file_of
+from .model_tables import file_of, read_tables
 
 FILE = "library.npz"
 """Name of the file in an artefact."""
@@ -115,14 +112,9 @@ class EventLibrary:
         Raises:
             ArtefactError: if it cannot be read or used.
         """
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            entries = packed.infolist()
-            if {e.filename for e in entries} != {f"{name}.npy" for name in TABLES}:
-                raise ArtefactError(f"{where}: {FILE} holds other tables than {', '.join(TABLES)}")
-            if sum(entry.file_size for entry in entries) > MAX_BYTES:
-                raise ArtefactError(f"{where}: {FILE} unpacks to more than {MAX_BYTES} bytes")
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return cls(dict(archive), conditions, outputs, neighbours, where)
+        return cls(
+            read_tables(content, FILE, where, TABLES), conditions, outputs, neighbours, where
+        )
 
     def find(self, conditions: Mapping[str, np.ndarray], uniforms: Floats) -> Ints:
         """One stored event for each event, shape ``(n,)``.

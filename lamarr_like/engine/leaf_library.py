@@ -9,15 +9,13 @@ takes one of the trees and one row of its leaf at random.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from ..arrays import Floats32, Ints
 from ..errors import ArtefactError
-from .artefact import MAX_BYTES
+from .model_tables import read_tables
 
 FILE = "library.npz"
 """Name of the file in an artefact."""
@@ -117,14 +115,7 @@ class LeafLibrary:
         Raises:
             ArtefactError: if it cannot be read or used.
         """
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            entries = packed.infolist()
-            if {e.filename for e in entries} != {f"{name}.npy" for name in TABLES}:
-                raise ArtefactError(f"{where}: {FILE} holds other tables than {', '.join(TABLES)}")
-            if sum(entry.file_size for entry in entries) > MAX_BYTES:
-                raise ArtefactError(f"{where}: {FILE} unpacks to more than {MAX_BYTES} bytes")
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return cls(dict(archive), n_conditions, n_outputs, where)
+        return cls(read_tables(content, FILE, where, TABLES), n_conditions, n_outputs, where)
 
     def __call__(self, conditions: Floats32, uniforms: Floats32) -> list[np.ndarray]:
         """Scores of one stored row for each, and its class of atoms.

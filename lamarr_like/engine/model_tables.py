@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -69,13 +69,31 @@ def read_transform(
 
 def read_arrays(files: Mapping[str, bytes], where: str) -> dict[str, np.ndarray]:
     """The tables in ``transforms.npz``, of whatever shape is written there."""
-    content = file_of(files, "transforms.npz", where)
+    return read_tables(file_of(files, "transforms.npz", where), "transforms.npz", where)
+
+
+def read_tables(
+    content: bytes, file: str, where: str, names: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """Arrays of a file of a stranger, of whatever shape is written there.
+
+    Args:
+        content: the file, as of `numpy.savez`.
+        file: its name, and
+        where: that of its model, for messages.
+        names: names that the arrays must have, these and no others; any where empty.
+
+    Raises:
+        ArtefactError: if there are other arrays, too many of them, or they unpack to too much.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         entries = packed.infolist()
+        if names and {e.filename for e in entries} != {f"{name}.npy" for name in names}:
+            raise ArtefactError(f"{where}: {file} holds other tables than {', '.join(names)}")
         if len(entries) > MAX_TABLES:
-            raise ArtefactError(f"{where}: transforms.npz holds {len(entries)} tables")
+            raise ArtefactError(f"{where}: {file} holds {len(entries)} tables")
         if sum(entry.file_size for entry in entries) > MAX_BYTES:
-            raise ArtefactError(f"{where}: transforms.npz unpacks to more than {MAX_BYTES} bytes")
+            raise ArtefactError(f"{where}: {file} unpacks to more than {MAX_BYTES} bytes")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return dict(archive)
 
