@@ -114,15 +114,18 @@ def check(found):
     assert abs(mean) > 8 * found.std() / np.sqrt(len(found))
 
 
-def test_two_vectors_to_leptons_and_scalars():
-    tree = node(
+def two_vectors():
+    return node(
         B0,
         node(JPSI, -13, 13, model="VLL"),
         node(KST, 321, -211, model="VSS"),
         model="SVV_HELAMP",
         parameters=HELAMP,
     )
-    head, jpsi, mu, _, kst, kaon, _ = drawn(tree)
+
+
+def test_two_vectors_to_leptons_and_scalars():
+    head, jpsi, mu, _, kst, kaon, _ = drawn(two_vectors())
     share = abs(AMPLITUDES[1]) ** 2 / (np.abs(AMPLITUDES) ** 2).sum()
     cosine = helicity_cosine(mu, jpsi, head)
     assert fits(cosine, lambda x: share * (1 - x**2) + (1 - share) * (1 + x**2) / 2) > 1e-3
@@ -161,14 +164,7 @@ def test_d_functions_are_rotations(spin2):
 
 
 def test_momenta_are_conserved_and_on_their_shells():
-    tree = node(
-        B0,
-        node(JPSI, -13, 13, model="VLL"),
-        node(KST, 321, -211, model="VSS"),
-        model="SVV_HELAMP",
-        parameters=HELAMP,
-    )
-    head, jpsi, mu, anti, kst, kaon, pion = drawn(tree, 500)
+    head, jpsi, mu, anti, kst, kaon, pion = drawn(two_vectors(), 500)
     for whole, parts in ((head, (jpsi, kst)), (jpsi, (mu, anti)), (kst, (kaon, pion))):
         assert np.allclose(sum(parts), whole, rtol=1e-9, atol=1e-5)
 
