@@ -141,11 +141,6 @@ def test_clusters_are_those_of_the_detailed_simulation(fast, detailed):
         ), name
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the model of the ECAL learnt from the detector of before, which found fewer tracks: to "
-    "be taken away when it is trained anew",
-)
 def test_clusters_have_tracks_as_often(fast, detailed):
     mine, theirs = fast["cluster"], detailed["cluster"]
     assert mine["is_matched"].mean() == pytest.approx(theirs["is_matched"].mean(), abs=0.02)
