@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from schedule import FAST, LONG
 
-# Networks of tests are trained for seconds; to optimise their kernels takes longer than it saves.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+# Networks of tests are trained for seconds; to compile their steps takes longer than it saves.
+os.environ.setdefault("LAMARR_LIKE_XLA", "0")
 
 TESTS = Path(__file__).resolve().parent
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from .config import ArmdnConfig
 from .generator import fit_rows
-from .layers import Mlp, MovingAverage, adam
+from .layers import Mlp, MovingAverage, adam, training_step
 from .mixture_law import ATOM_WIDTHS, MixtureLaw, add_atom_choice
 from .onnx_graph import Graph
 from .sample import GeneratorSample, VectorRows, stream
@@ -65,7 +65,7 @@ class ArmdnTrainer:
         choice = sum(a * b for a, b in pairwise(widths)) if self.n_atoms > 1 else 0
         return self.law.flops + 2 * choice
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:

@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from .config import GanConfig
 from .generator import fit_rows
-from .layers import Mlp, MovingAverage, adam, weight, zeros
+from .layers import Mlp, MovingAverage, adam, training_step, weight, zeros
 from .mixture_law import ATOM_WIDTHS, MixtureLaw, add_atom_choice
 from .onnx_graph import Graph
 from .sample import GeneratorSample, VectorRows, stream
@@ -131,7 +131,7 @@ class GanTrainer:
             total += sum(a * b for a, b in pairwise(widths))
         return 2 * total + self.law.flops
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update of critic, generator and class network; returns the critic's loss."""
         given = tf.concat([x, tf.one_hot(atom, self.n_atoms)], 1) if self.n_atoms > 1 else x

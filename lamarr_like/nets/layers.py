@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 # Before TensorFlow starts: less chatter, and no oneDNN kernels, whose rounding varies.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -12,6 +14,18 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 import keras
 import numpy as np
 import tensorflow as tf
+
+XLA = os.environ.get("LAMARR_LIKE_XLA", "1") != "0"
+"""Whether steps of trainings are compiled by XLA."""
+
+
+def training_step(function: Callable[..., Any]) -> Any:
+    """A step of a training as one graph, which XLA compiles at its first call.
+
+    To compile takes 5 to 20 s; a step then takes a fraction of its time.  For trainings of a few
+    hundred steps, as in tests, ``LAMARR_LIKE_XLA=0`` in the environment leaves it out.
+    """
+    return tf.function(function, jit_compile=XLA, autograph=False)
 
 
 def use_threads(threads: int) -> None:

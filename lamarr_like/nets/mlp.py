@@ -15,7 +15,7 @@ from ..engine.normal_scores import ConditionTransform
 from ..engine.onnx_session import Network
 from .classifier import Loss, checked_rows, cross_entropy, finished
 from .config import MlpConfig
-from .layers import Mlp, MovingAverage, adam, use_threads
+from .layers import Mlp, MovingAverage, adam, training_step, use_threads
 from .loop import Exact, Files, Judge, row_batches, run
 from .onnx_graph import Graph
 from .sample import LabelledRows, archive, split, stream
@@ -124,7 +124,7 @@ class MlpTrainer:
         # Bounded, so that negative weights cannot gain without end.
         return tf.minimum(nll, LARGEST_LOSS)
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, x: tf.Tensor, label: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean cross entropy."""
         with tf.GradientTape() as tape:

@@ -18,19 +18,23 @@ QUICK_CLASSES = {
 }
 
 
-@pytest.fixture(params=QUICK_CLASSES.values(), ids=QUICK_CLASSES)
-def fit(request):
-    def run(conditions, labels, weights=None, classes=("a", "b", "c")):
-        return fit_classifier(
-            *(conditions, labels, weights), classes=classes, config=request.param, progress=False
-        )
-
-    return run
+def fit(config, conditions, labels, weights=None, classes=("a", "b", "c")):
+    return fit_classifier(
+        conditions, labels, weights, classes=classes, config=config, progress=False
+    )
 
 
-def test_classifier_is_calibrated_and_saved(fit, tmp_path):
-    conditions, label, _ = class_law(20_000, 1)
-    trained = fit(conditions, label)
+@pytest.fixture(scope="module", params=QUICK_CLASSES.values(), ids=QUICK_CLASSES)
+def config(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def trained(config):
+    return fit(config, *class_law(20_000, 1)[:2])
+
+
+def test_classifier_is_calibrated_and_saved(trained, tmp_path):
     other, _, p = class_law(3000, 2)
     predicted = trained.classifier().predict(other)
     assert predicted.shape == (3000, 3)
@@ -44,22 +48,22 @@ def test_classifier_is_calibrated_and_saved(fit, tmp_path):
     assert figures["held_out_cross_entropy"] < figures["cross_entropy_of_shares"]
 
 
-def test_two_classes_and_signed_weights(fit):
+def test_two_classes_and_signed_weights(config):
     conditions, label, p = class_law(20_000, 1)
     label = np.minimum(label, 1)
     # Half of the rows a second time with the label turned over, taken away again by weight.
     doubled = {k: np.concatenate([v, v, v]) for k, v in conditions.items()}
     labels = np.concatenate([label, 1 - label, 1 - label])
     weights = np.repeat([1.0, 0.5, -0.5], 20_000)
-    model = fit(doubled, labels, weights, ("a", "b")).classifier()
+    model = fit(config, doubled, labels, weights, ("a", "b")).classifier()
     predicted = model.predict(conditions)
     assert predicted.shape == (20_000, 2)
     assert np.abs(predicted[:, 0] - p[:, 0]).mean() < 0.04
 
 
-def test_classifier_is_independent_of_the_batch(fit):
-    conditions, label, _ = class_law(2000, 1)
-    model = fit(conditions, label).classifier()
+def test_classifier_is_independent_of_the_batch(trained):
+    conditions, _, _ = class_law(2000, 1)
+    model = trained.classifier()
     together = model.predict(conditions)
     for size in (1, 7, 300):
         rows = slice(1100, 1100 + size)

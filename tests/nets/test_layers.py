@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from eager import in_xla
+from family_toys import class_batch, vector_law
+
+from lamarr_like.nets.config import ArmdnConfig, GanConfig, MlpConfig, OneVsRestConfig
+from lamarr_like.nets.sample import VectorRows, prepare_generator_sample
 
 tf = pytest.importorskip("tensorflow")
 
+from lamarr_like.nets import layers  # noqa: E402
+from lamarr_like.nets.armdn import ArmdnTrainer  # noqa: E402
+from lamarr_like.nets.gan import GanTrainer  # noqa: E402
 from lamarr_like.nets.layers import Mlp, MovingAverage, adam, weight  # noqa: E402
+from lamarr_like.nets.mlp import MlpTrainer  # noqa: E402
+from lamarr_like.nets.one_vs_rest import OneVsRestTrainer  # noqa: E402
+
+TINY = {"hidden": 8, "depth": 2, "steps": 20, "warm_up": 2}
 
 
 def test_variance_of_weights_is_one_over_the_fan_in():
@@ -68,3 +80,36 @@ def test_average_starts_gently_and_then_forgets_as_told():
         wanted = decay * wanted + 1.0 - decay
         assert average.numpy()[0][0] == pytest.approx(wanted, abs=1e-6)
     assert variable.numpy()[0] == 1.0 and wanted > 0.999
+
+
+@pytest.mark.parametrize(
+    ("trainer", "config"), [(ArmdnTrainer, ArmdnConfig), (GanTrainer, GanConfig)]
+)
+def test_xla_takes_the_steps_of_generators(trainer, config):
+    conditions, targets = vector_law(300, 1)
+    rows = VectorRows(conditions, targets, integers=frozenset({"count"}))
+    sample = prepare_generator_sample(rows, knots=100, seed=1)
+    settings = config(**TINY | ({"critic_hidden": 8} if config is GanConfig else {}))
+    batch = [array[:64] for array in (sample.x, sample.atom, sample.y, sample.weights)]
+    assert "ENTRY" in in_xla(trainer(sample, settings), *batch)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "config"), [(MlpTrainer, MlpConfig), (OneVsRestTrainer, OneVsRestConfig)]
+)
+def test_xla_takes_the_steps_of_classifiers(trainer, config):
+    assert "ENTRY" in in_xla(trainer(2, 3, config(**TINY)), *class_batch())
+
+
+def test_a_compiled_step_is_the_plain_one(monkeypatch):
+    made = []
+    for compiled in (False, True):
+        monkeypatch.setattr(layers, "XLA", compiled)
+        own = {"step": layers.training_step(MlpTrainer.step.python_function)}
+        trainer = type("Own", (MlpTrainer,), own)(2, 3, MlpConfig(**TINY))
+        losses = [float(trainer.step(*class_batch())) for _ in range(4)]
+        made.append((losses, [v.numpy() for v in trainer.net.variables]))
+    (one, weights), (two, others) = made
+    assert two == pytest.approx(one, rel=1e-5) and one[0] != one[3]
+    for a, b in zip(weights, others, strict=True):
+        assert b == pytest.approx(a, abs=1e-5)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from eager import in_xla
 
 from lamarr_like.engine.onnx_session import Network
 from lamarr_like.errors import TrainingError
 from lamarr_like.nets.onnx_graph import Graph
 from lamarr_like.responses.config import (
     DiffusionConfig,
+    DistilledConfig,
     FlowConfig,
     GanConfig,
+    SplittingConfig,
     VaeConfig,
 )
 
@@ -21,9 +24,12 @@ from lamarr_like.responses.training import diffusion, splines  # noqa: E402
 from lamarr_like.responses.training.codes import CodeSample  # noqa: E402
 from lamarr_like.responses.training.critic import Critic  # noqa: E402
 from lamarr_like.responses.training.diffusion import DiffusionTrainer  # noqa: E402
+from lamarr_like.responses.training.distilled import DistilledTrainer  # noqa: E402
+from lamarr_like.responses.training.filling import _Filling  # noqa: E402
 from lamarr_like.responses.training.flow import FlowTrainer  # noqa: E402
 from lamarr_like.responses.training.gan import GanTrainer  # noqa: E402
 from lamarr_like.responses.training.residual import ResidualMlp, add_residual  # noqa: E402
+from lamarr_like.responses.training.splitting import SplittingTrainer  # noqa: E402
 from lamarr_like.responses.training.vae import VaeTrainer  # noqa: E402
 
 N_GIVEN, N_CODES = 3, 7
@@ -207,3 +213,21 @@ def test_the_wasserstein_critic_measures_how_far_apart_vectors_are():
     assert -last == pytest.approx(5.0 * 1.25, rel=0.05)
     with pytest.raises(TrainingError, match="objective 'least squares': there are relativistic"):
         Critic(np.random.default_rng(1), 1, 2, GanConfig(objective="least squares"))
+
+
+def test_xla_takes_every_step():
+    """All are trained without it in tests."""
+    made, pairs = sample(64), noise(20, N_GIVEN, N_CODES, N_CODES)
+    tiny = {"critic_hidden": 8, "critic_depth": 1}
+    for trainer in (
+        DiffusionTrainer(made, DiffusionConfig(**TINY)),
+        FlowTrainer(made, FlowConfig(couplings=2, bins=4, **TINY)),
+        GanTrainer(made, GanConfig(regressor=False, **TINY, **tiny)),
+        SplittingTrainer(made, SplittingConfig(components=2, **TINY)),
+        VaeTrainer(made, VaeConfig(latent=2, stored=16, **TINY, **tiny)),
+    ):
+        assert "ENTRY" in in_xla(trainer, made.given, made.scores), type(trainer)
+    student = DistilledTrainer(made, DistilledConfig(pairs=20, **TINY, **tiny))
+    assert "ENTRY" in in_xla(student, made.given, made.scores, *pairs, name="_student_step")
+    x, share = noise(64, 5)[0], np.random.default_rng(1).random(64).astype(np.float32)
+    assert "ENTRY" in in_xla(_Filling(5, SplittingConfig(**TINY)), x, share)

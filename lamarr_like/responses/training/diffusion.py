@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...engine.onnx_session import Network
-from ...nets.layers import MovingAverage, adam
+from ...nets.layers import MovingAverage, adam, training_step
 from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
@@ -77,7 +77,7 @@ class DiffusionTrainer:
         """Floating-point operations of the products of one draw of the codes."""
         return self.draw_steps * self.net.flops
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, given: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean squared error of the field."""
         self.count.assign_add(1)

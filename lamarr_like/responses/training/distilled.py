@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ...arrays import Floats32
 from ...nets.gan import energy_score
-from ...nets.layers import MovingAverage, adam
+from ...nets.layers import MovingAverage, adam, training_step
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
 from ..config import DiffusionConfig, DistilledConfig
@@ -112,7 +112,7 @@ class DistilledTrainer:
                 codes[part] += field(conditions=given[part], state=codes[part], time=times)[0] / n
         return given, noise, codes
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def _student_step(
         self,
         given: tf.Tensor,

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...arrays import Floats
-from ...nets.layers import Mlp, MovingAverage, adam
+from ...nets.layers import Mlp, MovingAverage, adam, training_step
 from ...nets.loop import row_batches
 from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
@@ -71,7 +71,7 @@ class _Filling:
         self.optimizer.build(self.net.variables)
         self.average = MovingAverage(self.net.variables, config.ema)
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, x: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
         """One update; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ...nets.layers import MovingAverage, adam
+from ...nets.layers import MovingAverage, adam, training_step
 from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
@@ -82,7 +82,7 @@ class FlowTrainer:
         """Floating-point operations of the products of one draw of the codes."""
         return sum(net.flops for net in self.nets)
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, given: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:

@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...nets.gan import energy_score
-from ...nets.layers import MovingAverage, adam
+from ...nets.layers import MovingAverage, adam, training_step
 from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
@@ -83,7 +83,7 @@ class GanTrainer:
         """Floating-point operations of the products of one draw of the codes."""
         return self.net.flops
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, given: tf.Tensor, scores: tf.Tensor, *more: tf.Tensor) -> tf.Tensor:
         """One update of each network on a batch; returns the critic's loss."""
         n, rounds = tf.shape(scores)[0], self.config.critic_steps

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ...nets.layers import MovingAverage, adam
+from ...nets.layers import MovingAverage, adam, training_step
 from ...nets.mixture_law import MixtureLaw
 from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
@@ -67,7 +67,7 @@ class SplittingTrainer:
         """Floating-point operations of the products of one draw of the codes."""
         return self.law.flops
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, given: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """One update on a batch; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:

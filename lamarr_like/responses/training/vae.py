@@ -25,7 +25,7 @@ import tensorflow as tf
 from ...arrays import Floats
 from ...engine.onnx_session import Network
 from ...nets.gan import energy_score
-from ...nets.layers import MovingAverage, adam
+from ...nets.layers import MovingAverage, adam, training_step
 from ...nets.onnx_graph import Graph
 from ...nets.sample import stream
 from ...nets.trained import TrainedModel
@@ -92,7 +92,7 @@ class VaeTrainer:
         choice: int = 2 * self.side**2 * self.n_given
         return self.decoder.flops + self.post.flops + choice
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(self, given: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """One update of each network on a batch; returns the loss of the autoencoder."""
         n, rounds = tf.shape(scores)[0], self.config.critic_steps
