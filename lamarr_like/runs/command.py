@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ..decays.command import Branches, Combinatorial, Fits, Masses, Particles, Swaps
+from ..decays.command import (
+    Branches,
+    Combinatorial,
+    Fits,
+    Isolation,
+    Masses,
+    Particles,
+    Swaps,
+    Trigger,
+)
 from ..files.find import PROB_NN
 from ..system.command_line import (
     Chunk,
@@ -87,6 +96,8 @@ def simulate(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    isolation: Isolation = None,
+    trigger: Trigger = None,
     particles: Particles = None,
     preset: Preset = "full",
     keep: Keep = None,
@@ -120,7 +131,7 @@ def simulate(
         skip_bad=skip_bad,
         root_format=root_format.value,
         command=command_line(),
-        decays=_requests(decay, combinatorial, swap, mass, fit, branch),
+        decays=_requests(decay, combinatorial, swap, mass, fit, branch, isolation, trigger),
         kept=Kept(preset, tuple(keep or ()), tuple(drop or ())),
         split_events=split_events,
         oversample=oversample,
@@ -159,6 +170,8 @@ def detailed(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    isolation: Isolation = None,
+    trigger: Trigger = None,
     particles: Particles = None,
     preset: Preset = "full",
     keep: Keep = None,
@@ -180,7 +193,7 @@ def detailed(
         skip_bad=skip_bad,
         root_format=root_format.value,
         command=command_line(),
-        decays=_requests(decay, combinatorial, swap, mass, fit, branch),
+        decays=_requests(decay, combinatorial, swap, mass, fit, branch, isolation, trigger),
         kept=Kept(preset, tuple(keep or ()), tuple(drop or ())),
         force=force,
     )
@@ -252,6 +265,8 @@ def _requests(
     mass: list[str] | None,
     fit: list[str] | None,
     branch: list[str] | None,
+    isolation: list[float] | None,
+    trigger: str | None,
 ) -> tuple[DecayRequest, ...]:
     if not decay:
         return ()
@@ -260,7 +275,9 @@ def _requests(
 
     selection = Selection(masses=parse_masses(mass or []))
     return tuple(
-        make_requests(decay, combinatorial, swap or [], selection, fit or [], branch or [])
+        make_requests(
+            decay, combinatorial, swap or [], selection, fit or [], branch or [], isolation, trigger
+        )
     )
 
 
