@@ -22,6 +22,7 @@ from ..decays.command import (
 from ..files.find import PROB_NN
 from ..system.command_line import (
     Chunk,
+    DryRun,
     Events,
     Force,
     Models,
@@ -29,6 +30,7 @@ from ..system.command_line import (
     OwnChunk,
     Pileup,
     Pipeline,
+    Quiet,
     Seed,
     SkipBad,
     Workers,
@@ -110,6 +112,8 @@ def simulate(
         int, typer.Option(min=1, help="Draws of the detector for each generated event.")
     ] = 1,
     force: Force = False,
+    quiet: Quiet = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
     from ..io.sources import kind_of
@@ -119,6 +123,7 @@ def simulate(
         import_awkward()
     from ..io.kept import Kept
     from .config import RunConfig
+    from .simulate import planned
     from .simulate import simulate as run
 
     config = RunConfig(
@@ -137,9 +142,14 @@ def simulate(
         oversample=oversample,
         force=force,
     )
-    with progress(None if events is None else events * oversample, _begin(source)) as bar:
+    if dry_run:
+        typer.echo("\n".join(planned(config, pipeline, models)))
+        return
+    total = None if events is None else events * oversample
+    with progress(total, _begin(source), shown=not quiet) as bar:
         summary = run(config, pipeline, models, bar.advance, workers)
-    show(config, summary)
+    if not quiet:
+        show(config, summary)
 
 
 def detailed(
@@ -177,11 +187,14 @@ def detailed(
     keep: Keep = None,
     drop: Drop = None,
     force: Force = False,
+    quiet: Quiet = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
     from ..io.kept import Kept
     from .config import RunConfig
-    from .simulate import simulate_detailed
+    from .recipe import DetailedRecipe
+    from .simulate import planned, simulate_detailed
 
     config = RunConfig(
         source,
@@ -198,10 +211,15 @@ def detailed(
         force=force,
     )
     rules = _rules(showers, showers_by)
-    with progress(events, _begin(source)) as bar:
-        chosen = None if prob_nn == "none" else prob_nn
+    chosen = None if prob_nn == "none" else prob_nn
+    if dry_run:
+        recipe = DetailedRecipe(seed, chosen, rules, models)
+        typer.echo("\n".join(planned(config, models=models, detailed=recipe)))
+        return
+    with progress(events, _begin(source), shown=not quiet) as bar:
         summary = simulate_detailed(config, workers, bar.advance, chosen, rules, models)
-    show(config, summary)
+    if not quiet:
+        show(config, summary)
 
 
 def _rules(showers: str | None, path: Path | None) -> tuple[Rule, ...]:
