@@ -10,6 +10,7 @@ import typer
 from . import __version__
 from .chain.command import new_stage
 from .decays.command import decays
+from .decays.trigger.command import trigger
 from .distributed.command import batch
 from .engine.command import inspect
 from .errors import DecayError, LamarrLikeError
@@ -21,7 +22,7 @@ from .system.extras import extra_of, missing
 from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
 from .validation.detector.command import detailed_check
-from .validation.look.command import display, plot
+from .validation.look.command import columns, display, plot
 from .validation.models.command import VERBS as MODEL_VERBS
 from .validation.objects.command import objects
 from .validation.report.command import validate
@@ -37,7 +38,7 @@ app = typer.Typer(
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
     *(decays, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
-    rapidsim,
+    *(rapidsim, trigger, columns),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

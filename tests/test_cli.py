@@ -99,6 +99,26 @@ def test_content_does_not_depend_on_chunks(run, tmp_path):
     assert content_digest(path) not in digests
 
 
+def test_a_dry_run_checks_and_writes_nothing(run, tmp_path):
+    path = tmp_path / "out.root"
+    code, out, err = run("simulate", GUN, "-o", path, "-n", 20, "--dry-run")
+    assert (code, err) == (0, "") and not list(tmp_path.iterdir())
+    assert f"source: {GUN}, events: 20, seed 1" in out and f"would write {path}" in out
+    assert "pipeline: tiny" in out and "  rich: rich-tiny-1, digest " in out
+    code, _, err = run("simulate", GUN, "-o", tmp_path / "no" / "x.root", "-n", 2, "--dry-run")
+    assert code == 2 and "there is no folder" in err
+    code, _, err = run("simulate", "absent.hepmc", "-o", path, "--dry-run")
+    assert code == 2 and "no such file" in err
+
+
+def test_a_quiet_run_tells_nothing(run, tmp_path):
+    path = tmp_path / "out.root"
+    assert run("simulate", GUN, "-o", path, "-n", 5, "--quiet") == (0, "", "")
+    assert len(concatenate(read_events(path))) == 5
+    code, out, err = run("simulate", GUN, "-o", path, "-n", 5, "-q")
+    assert (code, out) == (2, "") and "--force" in err
+
+
 def test_rntuple(run, tmp_path):
     path = tmp_path / "out.root"
     assert run("simulate", GUN, "-o", path, "-n", 5, "--format", "rntuple")[0] == 0

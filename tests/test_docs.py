@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from lamarr_like import schema
 from lamarr_like.cli import app
-from lamarr_like.decays.branches import BRANCHES, FITTED
+from lamarr_like.decays.branches import BRANCHES, CONES, FITTED, ISOLATED
 from lamarr_like.stages import STAGES
 
 TUTORIALS = TOP / "tutorials"
@@ -46,6 +46,10 @@ def test_every_branch_of_a_decay_is_in_the_dictionary(pages):
         assert f"| `{branch.export}` |" in pages["decay-branches.md"]
     for branch in FITTED:
         assert f"| `DTF_{branch.export}` |" in pages["decay-branches.md"]
+    for branch in ISOLATED:
+        assert f"| `{branch.export}` |" in pages["decay-branches.md"]
+    for branch in CONES:
+        assert f"| `{branch.export}_0_50` |" in pages["decay-branches.md"]
 
 
 def test_every_command_and_option_is_in_the_reference(site, pages):

@@ -152,6 +152,18 @@ head pv_x mm float64 PV_X | primary vertex after the fit, x (fits with PV)
 head pv_y mm float64 PV_Y | primary vertex after the fit, y
 head pv_z mm float64 PV_Z | primary vertex after the fit, z
 """
+_ISOLATED = """
+composite least_rise - float64 SMALLESTDELTACHI2 | least rise of the vertex chi2 by another track
+composite least_rise_mass MeV float64 SMALLESTDELTACHI2MASS | mass with that track, as a pion
+composite close_tracks - int32 NOPARTWITHINDCHI2WDW | other tracks that raise it by less than 9
+"""
+_CONES = """
+composite cone_tracks - int32 CONEMULT | other long tracks in the cone
+composite cone_p MeV float64 CONEP | momentum of their sum
+composite cone_pt MeV float64 CONEPT | transverse momentum of their sum
+composite cone_p_asymmetry - float64 PASY | (P - CONEP) / (P + CONEP)
+composite cone_pt_asymmetry - float64 PTASY | (PT - CONEPT) / (PT + CONEPT)
+"""
 
 _AS_IN_SCHEMA = {
     "track": (
@@ -188,6 +200,12 @@ BRANCHES = tuple(_declared())
 
 FITTED = tuple(_read(_FITTED))
 """Branches of a fit of the decay tree; its name stands between the particle and the export."""
+
+ISOLATED = tuple(_read(_ISOLATED))
+"""Branches of the isolation of a vertex."""
+
+CONES = tuple(_read(_CONES))
+"""Branches of a cone; its radius stands behind the export, as in ``B0_PTASY_0_50``."""
 
 
 def of_kind(*kinds: str) -> list[Branch]:

@@ -21,6 +21,7 @@ from .prongs import TRACK_COLUMNS
 from .quantities import Filler, generated_end, generated_quantities
 from .reconstruct import Reconstructed, reconstruct
 from .request import DecayRequest
+from .trigger.lines import Fired
 from .truth import Generated, Truth
 
 BLOCK = 20_000
@@ -57,7 +58,12 @@ def make_candidates(
     for request in requests:
         check_columns(batch, request)
     truth = truth or Truth(batch)
-    return {r.decay.name: _candidates(batch, truth, r, polarity) for r in requests}
+    # What fires does not depend on the decay.
+    fired = {menu: menu.fire(batch) for menu in {r.menu for r in requests} if menu is not None}
+    return {
+        r.decay.name: _candidates(batch, truth, r, polarity, fired[r.menu] if r.menu else None)
+        for r in requests
+    }
 
 
 def make_generated(
@@ -120,6 +126,9 @@ def needed_columns(requests: Iterable[DecayRequest]) -> dict[str, tuple[str, ...
     if any(leaf.is_neutral for r in requests for leaf in r.decay.leaves):
         needed["cluster"] = CLUSTER_COLUMNS
         needed["cluster_link"] = ("cluster_id", "mcparticle_id", "weight")
+    for menu in {r.menu for r in requests} - {None}:
+        for table, columns in menu.needed.items():
+            needed[table] = tuple(dict.fromkeys((*needed.get(table, ()), *columns)))
     return needed
 
 
@@ -134,7 +143,13 @@ def check_columns(batch: EventBatch, request: DecayRequest) -> None:
         schema.require(name, have, columns, f"decay {request.decay.name}")
 
 
-def _candidates(batch: EventBatch, truth: Truth, request: DecayRequest, polarity: int) -> Table:
+def _candidates(
+    batch: EventBatch,
+    truth: Truth,
+    request: DecayRequest,
+    polarity: int,
+    fired: dict[str, Fired] | None,
+) -> Table:
     generated = find_generated(truth, request.decay)
     n_leaves = len(request.decay.leaves)
     if request.combinatorial:
@@ -145,7 +160,7 @@ def _candidates(batch: EventBatch, truth: Truth, request: DecayRequest, polarity
     parts: list[tuple[Ints, Columns]] = []
     for start in range(0, max(len(combos.event), 1), BLOCK):
         block = combos.take(np.arange(start, min(start + BLOCK, len(combos.event))))
-        parts.append(_block(batch, truth, request, generated, block, polarity))
+        parts.append(_block(batch, truth, request, generated, block, polarity, fired))
     event = np.concatenate([p[0] for p in parts])
     columns = {k: np.concatenate([p[1][k] for p in parts]) for k in parts[0][1]}
     return _numbered(batch, event, columns, polarity)
@@ -208,6 +223,7 @@ def _block(
     generated: Generated,
     combos: Combinations,
     polarity: int,
+    fired: dict[str, Fired] | None,
 ) -> tuple[Ints, Columns]:
     """Fit some candidates and fill their branches; those that fail are left out."""
     fitted = reconstruct(batch, request, combos, polarity)
@@ -218,7 +234,7 @@ def _block(
         combos = combos.take(good)
         fitted = reconstruct(batch, request, combos, polarity)
     rows = true_rows(batch, truth, request.decay, combos)
-    filler = Filler(batch, truth, request, combos, fitted, rows)
+    filler = Filler(batch, truth, request, combos, fitted, rows, fired)
     code = categories(truth, request.decay, generated, rows, combos.conjugated)
     return combos.event, filler.fill(code)
 

@@ -64,6 +64,22 @@ Branches = Annotated[
         "particles, K+:pi+ taken for others; may be repeated.",
     ),
 ]
+Isolation = Annotated[
+    Optional[list[float]],  # noqa: UP045
+    typer.Option(
+        "--isolation",
+        help="0.5: CONEPT, PTASY and others of the other tracks in a cone of this radius in eta and"
+        " phi, and how well one would fit the vertex (SMALLESTDELTACHI2); may be repeated.",
+    ),
+]
+Trigger = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--trigger",
+        help="Adds decisions of trigger-like lines, with TOS and TIS of every particle: 2016, or a"
+        " YAML with lines of your own.",
+    ),
+]
 Masses = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--mass", help="B0:5000-5600, range of a mass in MeV, by name of the branch."),
@@ -81,6 +97,8 @@ def decays(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    isolation: Isolation = None,
+    trigger: Trigger = None,
     min_pt: Annotated[float, typer.Option(help="Least pT of tracks [MeV].")] = 100.0,
     min_ip_chi2: Annotated[float, typer.Option(help="Least impact chi2 of tracks.")] = 0.0,
     min_photon_et: Annotated[float, typer.Option(help="Least ET of photons [MeV].")] = 200.0,
@@ -100,7 +118,9 @@ def decays(
         min_photon_et=min_photon_et,
         max_vertex_chi2=max_vertex_chi2,
     )
-    requests = make_requests(decay, combinatorial, swap or [], selection, fit or [], branch or [])
+    requests = make_requests(
+        decay, combinatorial, swap or [], selection, fit or [], branch or [], isolation, trigger
+    )
     summary = reconstruct_decays(
         ntuple, output, requests, n_events=events, command=command_line(), force=force
     )
@@ -117,8 +137,12 @@ def make_requests(
     selection: Selection,
     fits: list[str] | None = None,
     branches: list[str] | None = None,
+    cones: list[float] | None = None,
+    trigger: str | None = None,
 ) -> list[DecayRequest]:
     """Requests of the options, which go to the decays that know their names.
+
+    Cones and trigger go to all.
 
     Raises:
         DecayError: for a bad decay, and for a window, swap, fit or branch that none of them has.
@@ -128,7 +152,9 @@ def make_requests(
     from ..errors import DecayError
     from .descriptor import parse_decay
     from .request import DecayRequest
+    from .trigger.menu import SHIPPED, Menu
 
+    menu = None if trigger is None else Menu.load(SHIPPED if trigger == "2016" else trigger)
     parsed = [parse_decay(text) for text in texts]
     names = [{n.branch for n in d.head.composites()} for d in parsed]
     for branch in selection.masses:
@@ -143,7 +169,11 @@ def make_requests(
         fitting = {name: _fitting(text, name, given) for name, given in options.items()}
         for name, found in fitting.items():
             used[name].update(found)
-        requests.append(DecayRequest.parse(text, combinatorial, selection=mine, **fitting))
+        requests.append(
+            DecayRequest.parse(
+                *(text, combinatorial), selection=mine, cones=cones or (), menu=menu, **fitting
+            )
+        )
     for name, given in options.items():
         for one in given:
             if one not in used[name]:

@@ -14,13 +14,16 @@ from . import branches
 from .combine import Combinations
 from .descriptor import Node
 from .expressions import closest_approach
+from .isolation import Others, radius_name
 from .names import PHOTON, conjugate
-from .pointing import Flight, Origins, best_vertex, flight, impact
+from .pointing import Flight, Origins, best_vertex, corrected_mass, flight, impact
 from .prongs import Composite, Prongs
 from .reconstruct import Reconstructed
 from .request import DecayRequest
 from .treefit import fit_tree
 from .treefit_request import TreeFit
+from .trigger.lines import Fired
+from .trigger.tistos import tistos
 from .truth import Truth
 
 
@@ -35,12 +38,14 @@ class Filler:
         combos: Combinations,
         fitted: Reconstructed,
         true: Ints,
+        fired: dict[str, Fired] | None = None,
     ) -> None:
         self.batch = batch
         self.truth = truth
         self.request = request
         self.combos = combos
         self.fitted = fitted
+        self.fired = fired or {}
         leaves = request.decay.leaves
         self.rows = {leaf.branch: combos.rows[:, k] for k, leaf in enumerate(leaves)}
         self.true = {leaf.branch: true[:, k] for k, leaf in enumerate(leaves)}
@@ -65,7 +70,36 @@ class Filler:
                     out[f"{node.branch}_{b.export}"] = values[b.quantity].astype(b.dtype)
         for fit in self.request.fits:
             out |= self.of_tree(fit)
+        if self.request.cones:
+            out |= self.isolated()
+        if self.request.menu is not None:
+            nodes = [n for n in self.request.decay.nodes if not n.is_invisible]
+            out |= tistos(
+                *(self.batch, self.request.menu, self.fired, self.combos.event),
+                *(nodes, self.rows),
+            )
         return out | self.named(out)
+
+    def isolated(self) -> Columns:
+        """Branches of isolation of all that decays."""
+        tracks = [leaf.branch for leaf in self.request.decay.leaves if leaf.is_track]
+        used = np.stack([self.rows[name][:, 0] for name in tracks], axis=1) if tracks else None
+        n, radii = len(self.combos.event), self.request.cones
+        others = Others(
+            self.batch,
+            self.combos.event,
+            np.full((n, 1), -1) if used is None else used,
+            self.request.selection.max_ghost_prob,
+        )
+        out: Columns = {}
+        for name, found in self.fitted.composites.items():
+            values = others.isolation(found, radii)
+            for b in branches.ISOLATED:
+                out[f"{name}_{b.export}"] = values[b.quantity].astype(b.dtype)
+            for b, size in itertools.product(branches.CONES, map(radius_name, radii)):
+                column = values[f"{b.quantity}_{size}"]
+                out[f"{name}_{b.export}_{size}"] = column.astype(b.dtype)
+        return out
 
     def named(self, taken: Columns) -> Columns:
         """Branches that a user named.
@@ -180,7 +214,7 @@ class Filler:
         values["distance"], values["distance_chi2"] = flown.distance, flown.chi2
         values["dira"] = flown.dira
         values |= {k: a + unknown for k, a in self.least_impacts(line).items()}
-        values["corrected_mass"] = _corrected_mass(found, origin) + unknown
+        values["corrected_mass"] = corrected_mass(found, origin) + unknown
         return flown, values
 
     def least_impacts(self, line: Prongs) -> Columns:
@@ -243,20 +277,6 @@ def _kinematics(momentum: Floats) -> Columns:
         "phi": np.arctan2(py, px),
         "mass": np.sqrt(np.maximum(e**2 - p2, 0.0)),
     }
-
-
-def _corrected_mass(found: Composite, origin: Origins) -> Floats:
-    """Mass with what is missing across the flight, as if a massless particle had carried it off.
-
-    K. Abe et al. (SLD), PRL 80 (1998) 660.
-    """
-    way = found.position - origin.position
-    p = found.momentum[:, :3]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        along = (p * way).sum(axis=1) / np.linalg.norm(way, axis=1)
-    across2 = np.maximum((p * p).sum(axis=1) - along**2, 0.0)
-    mass: Floats = np.sqrt(found.mass**2 + across2) + np.sqrt(across2)
-    return mass
 
 
 def _vertex(found: Composite) -> Columns:

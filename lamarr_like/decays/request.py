@@ -9,8 +9,10 @@ from typing import TypeVar
 from ..errors import DecayError
 from .descriptor import Decay, Node, parse_decay
 from .expressions import MOST, Expression
+from .isolation import check_radii
 from .names import DEEP_CTAU, conjugate, identify, properties
 from .treefit_request import TreeFit
+from .trigger.menu import Menu
 
 LONG, DOWNSTREAM = 3, 5
 
@@ -67,6 +69,8 @@ class DecayRequest:
         selection: cuts of combinatorial candidates.
         fits: fits of the whole tree, each with branches of its own.
         branches: further branches of the candidates, by expressions.
+        cones: radii of the cones of isolation, with which that of vertices comes.
+        menu: lines of a trigger of which decisions, TOS and TIS are told; None for none.
         tracks_under_v0: types of the tracks from K_S, Lambda and other deep decays; all tracks of
             one of them are of one type.  Others are long.
     """
@@ -78,6 +82,11 @@ class DecayRequest:
     tracks_under_v0: tuple[int, ...] = (LONG, DOWNSTREAM)
     fits: tuple[TreeFit, ...] = ()
     branches: tuple[Expression, ...] = ()
+    cones: tuple[float, ...] = ()
+    menu: Menu | None = None
+
+    def __post_init__(self) -> None:
+        check_radii(self.cones)
 
     @classmethod
     def parse(
@@ -88,6 +97,8 @@ class DecayRequest:
         selection: Selection | None = None,
         fits: Sequence[str] = (),
         branches: Sequence[str] = (),
+        cones: Sequence[float] = (),
+        menu: Menu | None = None,
     ) -> DecayRequest:
         """Read a descriptor, ``pi+:K+``, which takes the pi+ of the decay for K+, fits, branches.
 
@@ -108,6 +119,8 @@ class DecayRequest:
             branches=tuple(
                 _named("branch", [Expression.parse(one, decay) for one in branches], text)
             ),
+            cones=tuple(cones),
+            menu=menu,
         )
 
     def hypothesis(self, leaf: Node) -> int:

@@ -94,6 +94,17 @@ class DecayTrees:
         for b in branches.FITTED:
             entry = {"unit": b.unit, "doc": b.doc}
             kinds.setdefault(f"fit, {b.kind}", {})[b.export] = entry
+        if any(request.cones for request in self.requests):
+            for kind, declared in (("isolation", branches.ISOLATED), ("cone", branches.CONES)):
+                kinds[kind] = {b.export: {"unit": b.unit, "doc": b.doc} for b in declared}
+        for menu in (r.menu for r in self.requests if r.menu is not None):
+            kinds["trigger"] = {
+                line.decision: {
+                    "unit": "",
+                    "doc": f"{line.column.doc}; _TOS and _TIS of a particle",
+                }
+                for line in menu.lines
+            }
         for request in self.requests:
             for one in request.branches:
                 entry = {"unit": FUNCTIONS[one.function].unit, "doc": one.text}

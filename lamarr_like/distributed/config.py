@@ -18,7 +18,8 @@
 
 Optional: ``models``, ``retries`` (2), ``chunk_size`` (1000), ``skip_bad`` (false), ``root_format``
 (ttree), ``merge`` (file name in the output folder), ``oversample`` (1, draws of the detector for
-each generated event), ``cluster``.  Paths count from the folder of the production file.  A file is
+each generated event), ``preset``, ``keep`` and ``drop`` (which branches are written, as of
+``simulate``), ``cluster``.  Paths count from the folder of the production file.  A file is
 checked in two steps, first its structure and then its meaning; every message starts with the file
 and the path of the item, as ``minbias.yaml: sources[1].gun``.
 """
@@ -33,10 +34,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import plugins
-from ..errors import ProductionError, SchemaError, SourceError
+from ..errors import OutputError, ProductionError, SchemaError, SourceError
 from ..files.forms import Anything, Entries, Flag, Items, Number, Record, Text, check, check_version
 from ..files.locations import Location, is_url, matching
 from ..files.yaml_json import read_yaml
+from ..io.kept import Kept
 from ..io.ntuple import ROOT_FORMATS
 from ..io.sources import BUILT_IN, split_additions, traits
 from ..io.truth import TruthSource
@@ -81,6 +83,8 @@ _FORM = Record(
         "skip_bad": Flag(),
         **dict.fromkeys(("root_format", "merge"), _TEXT),
         "oversample": _WHOLE,
+        "preset": _TEXT,
+        **dict.fromkeys(("keep", "drop"), Items(_TEXT, most=1000)),
         "sources": Items(_SOURCE, least=1),
         "cluster": _CLUSTER,
     },
@@ -155,6 +159,7 @@ class ProductionConfig:
     root_format: str = "ttree"
     merge: str = ""
     oversample: int = 1
+    kept: Kept = field(default_factory=Kept)
     cluster: ClusterConfig | None = None
 
 
@@ -191,10 +196,20 @@ def parse_production(document: object, where: str, folder: Path) -> ProductionCo
         pipeline=_pipeline(top["pipeline"], folder),
         output=folder / top["output"],
         sources=tuple(sources),
+        kept=_kept(top, prefix),
         models=folder / top["models"] if "models" in top else None,
         cluster=_cluster(top["cluster"], f"{prefix}cluster") if "cluster" in top else None,
         **options,
     )
+
+
+def _kept(top: Mapping[str, Any], prefix: str) -> Kept:
+    kept = Kept(top.get("preset", "full"), tuple(top.get("keep", ())), tuple(top.get("drop", ())))
+    try:
+        kept.check()
+    except OutputError as error:
+        raise ProductionError(f"{prefix}preset, keep, drop: {error}") from None
+    return kept
 
 
 def _check_top(top: Mapping[str, Any], prefix: str) -> None:

@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from ..chain.pipeline import Pipeline
 from ..errors import LamarrLikeError, OutputError, ProductionError
 from ..files.places import refuse_inputs
 from ..files.scratch import remove_left
+from ..io.kept import Kept
 from .cluster import DaskWorkers
 from .config import ProductionConfig
 from .local import LocalWorkers
@@ -260,6 +261,8 @@ def _planned(
     metadata |= {"production": config.name, "seed": config.seed}
     if config.oversample > 1:
         metadata["oversample"] = config.oversample
+    if config.kept != Kept():
+        metadata["kept"] = asdict(config.kept)
     job = Job(
         folder=folder,
         pipeline=config.pipeline,
@@ -272,6 +275,7 @@ def _planned(
         metadata=metadata,
         plan=plan.digest,
         oversample=config.oversample,
+        kept=config.kept,
     )
     return plan, job
 

@@ -23,6 +23,7 @@ from .. import __version__
 from ..errors import ProductionError, SourceError
 from ..files.locations import Location
 from ..io.generators.pythia import BLOCK
+from ..io.kept import Kept
 from ..io.sources import inputs_of, kind_of, open_source, traits
 from ..plugins import SOURCE_GROUP, describe
 from ..rng import stage_key
@@ -286,7 +287,10 @@ def _identity(
             points = entry_points(group=SOURCE_GROUP, name=head)
             entry["plugin"] = sorted({describe(point) for point in points})
         sources.append(entry)
-    draws = {} if config.oversample == 1 else {"oversample": config.oversample}
+    draws: dict[str, Any] = {} if config.oversample == 1 else {"oversample": config.oversample}
+    if config.kept != Kept():
+        kept = asdict(config.kept)
+        draws["kept"] = {k: v if isinstance(v, str) else list(v) for k, v in kept.items()}
     packages = sorted({p for source in config.sources for p in traits_of(source).packages})
     return {
         **draws,

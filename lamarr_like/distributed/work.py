@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..errors import OutputError, PipelineError, SourceError
 from ..events import EventBatch, rebatch
 from ..files.scratch import whole
 from ..io.digest import ContentHash
+from ..io.kept import Kept
 from ..io.ntuple import EventWriter, content_digest
 from ..io.sources import inputs_of, open_source
 from ..io.truth import TruthSource
@@ -46,6 +47,7 @@ class Job:
         metadata: kept in each part, beside the provenance.
         plan: digest of the plan.
         oversample: draws of the detector for each generated event.
+        kept: which branches are written.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class Job:
     metadata: dict[str, Any]
     plan: str
     oversample: int = 1
+    kept: Kept = field(default_factory=Kept)
 
 
 @dataclass(frozen=True)
@@ -181,8 +184,9 @@ def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: Conte
         weight_names=source.weight_names,
     ) as writer:
         for batch in map(recipe, itertools.chain([first], chunks)):
-            writer.write(batch)
-            written.update(batch)
+            thinned = job.kept.of(batch)
+            writer.write(thinned)
+            written.update(thinned)
             tracks += len(batch.track) if "track" in batch.tables else 0
     return tracks
 

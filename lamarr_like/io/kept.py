@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from .. import schema
 from ..errors import OutputError
+from ..events import EventBatch, Table
 
 _NUMBER = "eventNumber"
 _TRUTH_DETAILS = (
@@ -71,6 +72,16 @@ class Kept:
         gone = _matches(branches, PRESETS[self.preset]) - _matches(branches, self.keep)
         gone |= _matches(branches, self.drop)
         return [name for branch, name in branches.items() if branch not in gone]
+
+    def of(self, batch: EventBatch) -> EventBatch:
+        """The events with what is written of them alone."""
+        tables = {}
+        for name in (t for t in schema.TABLES if t in batch.tables):
+            there = [c.name for c in schema.table_columns(name) if c.name in batch[name]]
+            columns = {k: batch[name][k] for k in self.columns(name, there)}
+            if columns:
+                tables[name] = Table(columns, batch[name].offsets)
+        return EventBatch(tables)
 
 
 def _matches(branches: Iterable[str], patterns: Iterable[str]) -> set[str]:

@@ -6,7 +6,7 @@
 ``gun:pi+``, ``gun:K-?p=3-100&n=2``    particle gun; options in `gun.OPTIONS`
 ``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, see `lamarr_like.decays.source`
 ``PATH``, ``DIR``, ``*.hepmc``, ``A,B``  files, told apart by content: HepMC2 and HepMC3 text, plain
-                                       or gzip (options in `hepmc.OPTIONS`); ROOT or Parquet tables;
+                                       or compressed (options in `hepmc.OPTIONS`); ROOT or Parquet;
                                        URLs (``root://``, ``https://``, ...) with wildcards, too
 ``SOURCE+gun:mu-,mu+?p=3-100``         any of these with a gun's particles added to each event, from
                                        its primary vertices; more than one ``+gun:`` may follow;
@@ -110,7 +110,8 @@ def open_source(
         text: what to read or generate, see the module's table.
         n_events: how many events; None for all of a file, an error for a generator.
         seed: seed of generators.
-        pileup: mean number of interactions of a Pythia event, None for exactly one.
+        pileup: mean number of interactions of a Pythia event, None for exactly one; of files the
+            mean number of collisions that are added to each event.
         skip_bad: leave out broken events, and files that cannot be read, and count them in
             ``skipped`` instead of stopping at the first.
         start: number of the first event, that of the source in a production: no two sources of
@@ -210,10 +211,15 @@ def _open_host(
     """A source with nothing added."""
     kind = kind_of(text)
     with_pileup: dict[str, Any] = {"pileup": pileup} if traits(kind).takes_pileup else {}
+    if pileup is not None and not kind:
+        from .generators.overlay import OverlaidSource
+
+        host = _open_files(text, n_events, skip_bad, seed)
+        return OverlaidSource(text, host, pileup, seed, skip_bad)
     if pileup is not None and not with_pileup:
         able = " and ".join(f"{name}:" for name in BUILT_IN if traits(name).takes_pileup)
         raise SourceError(
-            f"{text}: has no pile-up; pile-up can only be generated for {able} sources"
+            f"{text}: has no pile-up; pile-up can only be generated for {able} sources and files"
         )
     if not kind:
         return _open_files(text, n_events, skip_bad, seed)

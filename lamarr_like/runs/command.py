@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ..decays.command import Branches, Combinatorial, Fits, Masses, Particles, Swaps
+from ..decays.command import (
+    Branches,
+    Combinatorial,
+    Fits,
+    Isolation,
+    Masses,
+    Particles,
+    Swaps,
+    Trigger,
+)
 from ..files.find import PROB_NN
 from ..system.command_line import (
     Chunk,
+    DryRun,
     Events,
     Force,
     Models,
@@ -20,6 +30,7 @@ from ..system.command_line import (
     OwnChunk,
     Pileup,
     Pipeline,
+    Quiet,
     Seed,
     SkipBad,
     Workers,
@@ -87,6 +98,8 @@ def simulate(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    isolation: Isolation = None,
+    trigger: Trigger = None,
     particles: Particles = None,
     preset: Preset = "full",
     keep: Keep = None,
@@ -99,6 +112,8 @@ def simulate(
         int, typer.Option(min=1, help="Draws of the detector for each generated event.")
     ] = 1,
     force: Force = False,
+    quiet: Quiet = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Simulate detector and reconstruction with trained models: SOURCE in, ntuple out."""
     from ..io.sources import kind_of
@@ -108,6 +123,7 @@ def simulate(
         import_awkward()
     from ..io.kept import Kept
     from .config import RunConfig
+    from .simulate import planned
     from .simulate import simulate as run
 
     config = RunConfig(
@@ -120,15 +136,20 @@ def simulate(
         skip_bad=skip_bad,
         root_format=root_format.value,
         command=command_line(),
-        decays=_requests(decay, combinatorial, swap, mass, fit, branch),
+        decays=_requests(decay, combinatorial, swap, mass, fit, branch, isolation, trigger),
         kept=Kept(preset, tuple(keep or ()), tuple(drop or ())),
         split_events=split_events,
         oversample=oversample,
         force=force,
     )
-    with progress(None if events is None else events * oversample, _begin(source)) as bar:
+    if dry_run:
+        typer.echo("\n".join(planned(config, pipeline, models)))
+        return
+    total = None if events is None else events * oversample
+    with progress(total, _begin(source), shown=not quiet) as bar:
         summary = run(config, pipeline, models, bar.advance, workers)
-    show(config, summary)
+    if not quiet:
+        show(config, summary)
 
 
 def detailed(
@@ -159,16 +180,21 @@ def detailed(
     mass: Masses = None,
     fit: Fits = None,
     branch: Branches = None,
+    isolation: Isolation = None,
+    trigger: Trigger = None,
     particles: Particles = None,
     preset: Preset = "full",
     keep: Keep = None,
     drop: Drop = None,
     force: Force = False,
+    quiet: Quiet = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Run the detailed reference simulation: the sample that models are trained on."""
     from ..io.kept import Kept
     from .config import RunConfig
-    from .simulate import simulate_detailed
+    from .recipe import DetailedRecipe
+    from .simulate import planned, simulate_detailed
 
     config = RunConfig(
         source,
@@ -180,15 +206,20 @@ def detailed(
         skip_bad=skip_bad,
         root_format=root_format.value,
         command=command_line(),
-        decays=_requests(decay, combinatorial, swap, mass, fit, branch),
+        decays=_requests(decay, combinatorial, swap, mass, fit, branch, isolation, trigger),
         kept=Kept(preset, tuple(keep or ()), tuple(drop or ())),
         force=force,
     )
     rules = _rules(showers, showers_by)
-    with progress(events, _begin(source)) as bar:
-        chosen = None if prob_nn == "none" else prob_nn
+    chosen = None if prob_nn == "none" else prob_nn
+    if dry_run:
+        recipe = DetailedRecipe(seed, chosen, rules, models)
+        typer.echo("\n".join(planned(config, models=models, detailed=recipe)))
+        return
+    with progress(events, _begin(source), shown=not quiet) as bar:
         summary = simulate_detailed(config, workers, bar.advance, chosen, rules, models)
-    show(config, summary)
+    if not quiet:
+        show(config, summary)
 
 
 def _rules(showers: str | None, path: Path | None) -> tuple[Rule, ...]:
@@ -252,6 +283,8 @@ def _requests(
     mass: list[str] | None,
     fit: list[str] | None,
     branch: list[str] | None,
+    isolation: list[float] | None,
+    trigger: str | None,
 ) -> tuple[DecayRequest, ...]:
     if not decay:
         return ()
@@ -260,7 +293,9 @@ def _requests(
 
     selection = Selection(masses=parse_masses(mass or []))
     return tuple(
-        make_requests(decay, combinatorial, swap or [], selection, fit or [], branch or [])
+        make_requests(
+            decay, combinatorial, swap or [], selection, fit or [], branch or [], isolation, trigger
+        )
     )
 
 

@@ -103,6 +103,37 @@ def simulate_detailed(
     return _run(config, source, recipe, progress, workers)
 
 
+def planned(
+    config: RunConfig,
+    pipeline: str | Path = "reference",
+    models: Path | str | None = None,
+    detailed: DetailedRecipe | None = None,
+) -> list[str]:
+    """What a run would do, in words, after all checks that are made before its first event.
+
+    Args:
+        config: what it reads and writes.
+        pipeline: name or file of the pipeline.
+        models: folder of the user's own models, searched first.
+        detailed: what a detailed run makes of the events, in place of the pipeline.
+
+    Raises:
+        LamarrLikeError: as the run itself; nothing is written.
+    """
+    source = open_run(config, "" if detailed else pipeline, models)
+    recipe = detailed or Recipe.of(pipeline, models, seed=config.seed, is_gun=source.is_gun)
+    found = recipe.metadata()
+    events = "all that there are" if config.n_events is None else str(config.n_events)
+    lines = [f"source: {source.name}, events: {events}, seed {config.seed}"]
+    lines += [f"reads {one}" for one in source.inputs()]
+    lines.append(f"pipeline: {found['pipeline']}")
+    for stage, one in found.get("models", {}).items():
+        lines.append(f"  {stage}: {one['model']}, digest {one['digest'][:12]}")
+    lines += [f"decay: {request.decay.text}" for request in config.decays]
+    lines.append(f"would write {config.output}")
+    return [*lines, *(f"note: {note}" for note in source.remarks())]
+
+
 def _run(
     config: RunConfig,
     source: TruthSource,

@@ -21,7 +21,7 @@ OwnChunk = Annotated[
 ]
 Pileup = Annotated[
     Optional[float],  # noqa: UP045
-    typer.Option(min=0.0, help="Mean number of collisions an event (generators)."),
+    typer.Option(min=0.0, help="Mean number of collisions an event; of files, added to each."),
 ]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Count broken events and go on; stop at none.")
@@ -37,6 +37,12 @@ ColumnMap = Annotated[
 Pipeline = Annotated[str, typer.Option(help="Shipped pipeline or YAML file.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that share the events.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an output that is there.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Tell nothing but errors, and draw no bar.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything, tell what would be done, and end.")
+]
 Again = Annotated[
     Optional[list[Path]],  # noqa: UP045
     typer.Option(

@@ -13,6 +13,7 @@ from lamarr_like.distributed.produce import run_production
 from lamarr_like.distributed.units import make_plan
 from lamarr_like.errors import ProductionError
 from lamarr_like.events import concatenate
+from lamarr_like.io.kept import Kept
 from lamarr_like.io.ntuple import content_digest, read_events, read_provenance
 from lamarr_like.io.sources import open_source, split_additions
 from lamarr_like.runs.simulate import RunConfig, simulate
@@ -60,6 +61,19 @@ def test_several_draws_of_each_event(tmp_path, models, chunk_size):
     assert read_provenance(report.merged)["oversample"] == 3
     with pytest.raises(ProductionError, match="another oversample"):
         run_production(production(tmp_path, models, oversample=2, unit_events=47), resume=True)
+
+
+def test_branches_that_are_kept(tmp_path, models):
+    chosen = {"preset": "thin", "keep": ["GenPart_pdgId"], "drop": ["Track_chi2*"]}
+    report = merged(tmp_path, models, unit_events=60, **chosen)
+    kept = Kept("thin", ("GenPart_pdgId",), ("Track_chi2*",))
+    assert report.digest == digest_of_one_run(tmp_path, models, f"gun:{GUN}", 200, kept=kept)
+    batch = concatenate(read_events(report.merged))
+    assert "mc_pdg_id" in batch.particle and "mc_px" not in batch.particle
+    assert "p" in batch.track and "chi2_per_dof" not in batch.track and "cov00" not in batch.track
+    assert read_provenance(report.merged)["kept"]["preset"] == "thin"
+    with pytest.raises(ProductionError, match=r"another kept"):
+        run_production(production(tmp_path, models, unit_events=60), resume=True)
 
 
 def test_draws_of_files(tmp_path, models):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import random
 import shutil
 import socket
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import uproot
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "samples"))
@@ -33,6 +36,7 @@ from twins import TWINS, twins
 from lamarr_like.chain.pipeline import Pipeline, load_stage
 from lamarr_like.chain.pipeline_file import load_config
 from lamarr_like.decays.request import DecayRequest
+from lamarr_like.decays.trigger.menu import SHIPPED, Menu
 from lamarr_like.distributed.config import load_production
 from lamarr_like.distributed.lock import FolderLock
 from lamarr_like.distributed.parts import PartReport, sound_part, write_report
@@ -193,6 +197,12 @@ def _json(data: bytes, folder: Path) -> None:
 def _decay(data: bytes, folder: Path) -> None:
     request = DecayRequest.parse(data.decode("utf-8", "replace"))
     assert all(n.branch.isidentifier() for n in request.decay.nodes)
+
+
+def _menu(data: bytes, folder: Path) -> None:
+    path = folder / "m.yaml"
+    path.write_bytes(data)
+    assert all(line.decision.isidentifier() for line in Menu.load(path).lines)
 
 
 def _model(data: bytes, folder: Path) -> None:
@@ -356,6 +366,9 @@ READERS = {
     "hepmc3": _truth("a.hepmc"),
     "hepmc2 gzip": _truth("a.hepmc.gz"),
     "hepmc3 gzip": _truth("a.hepmc.gz"),
+    "hepmc3 bzip2": _truth("a.hepmc.bz2"),
+    "hepmc3 xz": _truth("a.hepmc.xz"),
+    "hepmc3 zstd": _truth("a.hepmc.zst"),
     "root table": _truth("a.root"),
     "rntuple table": _truth("a.root"),
     "root ntuple": _ntuple,
@@ -385,6 +398,7 @@ READERS = {
     "control model": _response_model,
     "decay descriptor": _decay,
     "decay words": _words,
+    "trigger yaml": _menu,
     "leaf model": _leaf_model,
     "generator model": _model,
     "classifier model": _model,
@@ -401,6 +415,9 @@ def samples(folder: Path) -> dict[str, bytes]:
         path = write_sample(folder / f"{version}.hepmc", 3, version=version)
         found[f"hepmc{version}"] = path.read_bytes()
         found[f"hepmc{version} gzip"] = gzip.compress(path.read_bytes(), mtime=0)
+    text = found["hepmc3"]
+    found["hepmc3 bzip2"], found["hepmc3 xz"] = bz2.compress(text), lzma.compress(text)
+    found["hepmc3 zstd"] = pa.compress(text, "zstd", asbytes=True)
     events = next(iter(open_source(str(folder / "3.hepmc"), n_events=None, seed=1)))
     for name, kind in (("root table", "ttree"), ("rntuple table", "rntuple")):
         with EventWriter(folder / "a.root", metadata={}, root_format=kind, force=True) as writer:
@@ -428,6 +445,7 @@ def samples(folder: Path) -> dict[str, bytes]:
         b"nowhere", socket.gethostname().encode()
     )
     found["decay descriptor"] = DECAY
+    found["trigger yaml"] = SHIPPED.read_bytes()
     found["decay words"] = b"T: J/psi(1S)=mass,PV|x=M(K+:pi+, pi-)"
     write_models(folder / "models", Pipeline(fake_stages())(truth_events(60, seed=5), seed=1))
     found["verdict yaml"], found["mapping yaml"] = VERDICT, MAPPING

@@ -19,10 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rooms
 
 from lamarr_like import schema
-from lamarr_like.chain.pipeline import TRUTH
 from lamarr_like.decays import branches
 from lamarr_like.files import citation
-from lamarr_like.stages import STAGES
+from lamarr_like.validation.look.columns import Dictionary, made_by, picture, quality, reach
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -98,7 +97,8 @@ def top_page(name: str) -> str:
 
 
 def columns() -> str:
-    """Every column of the events: names, unit, type, meaning, and the stage that makes it."""
+    """Every column of the events: names, unit, type, range, picture, quality, meaning, stage."""
+    found = Dictionary.shipped()
     lines = [
         "# Columns",
         "",
@@ -106,15 +106,40 @@ def columns() -> str:
         "in the tree `Events`, the second that of the column in Python. The stage is the one that",
         "makes the column; *source* stands for what a generated event brings, *none* for what only",
         "the detailed simulation, a training or a repetition of the detector writes.",
+        "",
+        f"Ranges (98 % of the values) and pictures are those of {' (line: '.join(found.samples)}),",
+        "collisions of minimum bias. The distance is Kolmogorov's between the fast column and the",
+        "detailed one, by itself and over all rows; in parentheses what two draws of one law are",
+        "apart on average for as many rows, were these independent. `lamarr-like columns NTUPLE",
+        "--beside OTHER -o columns.html` makes such a page of files of yours. The last column is",
+        "how well trees tell the stage from the detailed one, given its conditions (0.5: not at",
+        "all; in parentheses a second detailed draw), see [Fidelity](fidelity.md).",
     ]
+    judged = fidelity()
+    head = ("branch", "column", "unit", "type", "range", "", "distance", "meaning", "AUC", "stage")
     for table, meaning in TABLES.items():
         lines += ["", f"## {table}: {meaning}", ""]
-        rows = [
-            (f"`{c.branch}`", f"`{c.name}`", c.unit, c.dtype, c.doc, made_by(table, c.name))
-            for c in schema.table_columns(table)
-        ]
-        lines += markdown_table(("branch", "column", "unit", "type", "meaning", "stage"), rows)
+        rows = []
+        for c in schema.table_columns(table):
+            one, stages = found.columns.get(c.branch), made_by(table, c.name)
+            drawn = () if one is None else (reach(one), picture(one), quality(table, c.name, one))
+            auc = ", ".join(judged[stage] for stage in stages if stage in judged)
+            rows.append(
+                (f"`{c.branch}`", f"`{c.name}`", c.unit, c.dtype, *(drawn or ("", "", "")), c.doc)
+                + (auc, ", ".join("*source*" if s == "source" else s for s in stages) or "*none*")
+            )
+        lines += markdown_table(head, rows)
     return "\n".join(lines) + "\n"
+
+
+def fidelity() -> dict[str, str]:
+    """The AUC of each stage of the shipped chain and its floor, from the figures of the tutorial."""
+    path = TOP / "tutorials" / "fidelity" / "reference" / "fidelity.json"
+    found = {}
+    for one in (row for rows in json.loads(path.read_text())["stages"].values() for row in rows):
+        if one["test"] == "plain":
+            found[one["stage"]] = f"{one['auc']['value']:.3f} ({one['floor']['value']:.3f})"
+    return found
 
 
 def decay_branches() -> str:
@@ -129,15 +154,12 @@ def decay_branches() -> str:
     lines += ["Of `--fit`; the name of the fit stands in front, as in `B0_DTF_M`.", ""]
     rows = [(f"`DTF_{b.export}`", b.unit, b.dtype, f"{b.kind}: {b.doc}") for b in branches.FITTED]
     lines += markdown_table(("branch", "unit", "type", "of which particle, meaning"), rows)
+    lines += ["", "## Isolation", ""]
+    lines += ["Of `--isolation`, for all that decays; the radius stands behind those of a cone.", ""]
+    rows = [(f"`{b.export}`", b.unit, b.dtype, b.doc) for b in branches.ISOLATED]
+    rows += [(f"`{b.export}_0_50`", b.unit, b.dtype, b.doc) for b in branches.CONES]
+    lines += markdown_table(("branch", "unit", "type", "meaning"), rows)
     return "\n".join(lines) + "\n"
-
-
-def made_by(table: str, name: str) -> str:
-    """The stages that provide a column."""
-    found = [stage.name for stage in STAGES.values() if (table, name) in stage.provides]
-    if (table, name) in TRUTH:
-        found.insert(0, "*source*")
-    return ", ".join(found) or "*none*"
 
 
 def commands() -> str:

@@ -12,12 +12,15 @@ K_S vertex 788.7 mm behind its collision carries t = 2.634: the flight in ns, no
 Collisions.  ``?collisions=event``: each GenEvent is an event.  ``?collisions=file``: all GenEvents
 of a file are the collisions of one event.  ``?collisions=auto``, the default, takes the second for
 an LHCb file of at most 30 GenEvents numbered 1, 2, ... N, and the first for all others.
+
+Places.  Generators put their collisions at the origin.  ``?smear=1`` moves each, with all that
+comes from it, by a place drawn in the luminous region (`generators.beam`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -28,6 +31,7 @@ from ...errors import BadEventError, SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
 from ...physics.particles import SPEED_OF_LIGHT
+from ..generators.beam import collision_points
 from ..options import check_options, parse_choice
 from ..selection import RawTruth, select_particles, unphysical
 from ..truth import TruthSource, drop_bad, make_batch
@@ -55,6 +59,7 @@ _EMPTY = "it has no particles"
 
 OPTIONS = {
     "collisions": "auto, event (each GenEvent is one event) or file (a file is one event)",
+    "smear": "1 moves each collision to a place of its own in the luminous region",
     "units": "for files that state none: MEV-MM, MEV-CM, GEV-MM or GEV-CM",
     "weights": "all (with their names), or first for the nominal weight alone",
 }
@@ -79,7 +84,7 @@ class HepmcSource(TruthSource):
 
     Args:
         name: the source as its user wrote it.
-        paths: the files; plain or gzip, HepMC2 or HepMC3, found by content.
+        paths: the files; plain or compressed, HepMC2 or HepMC3, found by content.
         n_events: how many events to give, None for all.
         options: see `OPTIONS`.
         skip_bad: leave broken events out and count them in `skipped` (-1 stands for a whole file
@@ -109,6 +114,8 @@ class HepmcSource(TruthSource):
         self.collisions = parse_choice(
             name, "collisions", options.get("collisions", "auto"), ("auto", "event", "file")
         )
+        smear = parse_choice(name, "smear", options.get("smear", "0"), ("0", "1"))
+        self.smear = smear == "1"
         weights = parse_choice(name, "weights", options.get("weights", "all"), ("all", "first"))
         self.most_weights = None if weights == "all" else 1
         units = options.get("units")
@@ -315,6 +322,8 @@ class _File:
         first = np.searchsorted(event_of, np.arange(len(ids) + 1))
         pv_id = np.arange(len(event_of)) - first[event_of]
         sizes = np.diff(found.offsets)
+        if self.source.smear:
+            found = self._smeared(found, ids[event_of], pv_id, sizes)
         raw = _raw(found, found.offsets[first], np.repeat(pv_id, sizes), self.lhcb)
         weight = self._weights(found, first[:-1])
         bad = bad_weights(weight, self.source.weight_names) | unphysical(raw)
@@ -329,6 +338,13 @@ class _File:
         vertex = Table.from_counts(columns, n_collisions)
         number = found.number[first[:-1]]
         return make_batch(ids, weight, vertex, particle, number), bad, lost
+
+    def _smeared(self, found: GenEvents, event_id: Ints, pv_id: Ints, sizes: Ints) -> GenEvents:
+        """The GenEvents with all vertices of each moved by one place in the luminous region."""
+        shift = collision_points(self.source.seed, event_id, pv_id)
+        shift[:, 3] *= found.length if self.lhcb else SPEED_OF_LIGHT
+        position = found.position + np.repeat(shift, sizes, axis=0)
+        return replace(found, vertex=found.vertex + shift, position=position)
 
     def _weights(self, found: GenEvents, rows: Ints) -> Table:
         """All weights of some GenEvents, the first ones of their events."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +10,10 @@ import numpy as np
 from ...arrays import Ints
 from ...errors import SourceError
 from ...files.locations import Location
+from ...files.unpack import DAMAGED, unpacked
 from ..weights import MAX_NAME
 
 _MARKS = {b"HepMC::IO_GenEvent-START": 2, b"HepMC::Asciiv3-START": 3}
-_CHUNK = 1 << 18
 _MAX_FIELDS = 64
 _SNIFF = 4096
 _WHOLE = ("barcode", "origin", "pdg_id", "status", "end", "n_orphans", "n_out", "n")
@@ -44,30 +42,16 @@ class EventText(bytes):
 
 
 def sniff(path: Location) -> int:
-    """HepMC version (2 or 3) of a file by its content, plain or gzip; 0 if it is neither.
+    """HepMC version (2 or 3) of a file by its content, plain or compressed; 0 if it is neither.
 
     Raises:
         SourceError: if the file cannot be opened.
     """
     try:
-        head = next(_chunks(path), b"")[:_SNIFF]
-    except (OSError, EOFError, zlib.error) as error:
+        head = next(unpacked(path), b"")[:_SNIFF]
+    except DAMAGED as error:
         raise SourceError(f"{path}: cannot be read ({error})") from None
     return next((version for mark, version in _MARKS.items() if mark in head), 0)
-
-
-def _chunks(path: Location) -> Iterator[bytes]:
-    with path.open("rb") as plain:
-        zipped = plain.read(2) == b"\x1f\x8b"
-        plain.seek(0)
-        if not zipped:
-            while chunk := plain.read(_CHUNK):
-                yield chunk
-            return
-        with gzip.GzipFile(fileobj=plain) as unzipped:
-            # read1 returns what could be unpacked before a truncation; read would lose it.
-            while chunk := unzipped.read1(_CHUNK):
-                yield chunk
 
 
 def event_texts(path: Location) -> Iterator[EventText]:
@@ -82,7 +66,7 @@ def event_texts(path: Location) -> Iterator[EventText]:
     held, started, seen = bytearray(b"\n"), False, 0
     listing = _Listing()
     try:
-        for chunk in _chunks(path):
+        for chunk in unpacked(path):
             held += chunk.replace(b"\r", b"")
             while (end := _next_event(held, seen)) >= 0:
                 text, head = _cut(bytes(held[1 : end + 1]), started)
@@ -96,7 +80,7 @@ def event_texts(path: Location) -> Iterator[EventText]:
             if len(held) > MAX_EVENT:
                 what = "an event" if started else "what stands before the first event"
                 raise MalformedTextError(f"{what} is longer than {MAX_EVENT >> 20} MiB")
-    except (EOFError, OSError, zlib.error) as error:
+    except DAMAGED as error:
         raise MalformedTextError(f"the compressed file is cut short or damaged ({error})") from None
     if started:
         if not held.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""The verbs ``plot`` and ``display`` of the command line."""
+"""The verbs ``plot``, ``display`` and ``columns`` of the command line."""
 
 from __future__ import annotations
 
@@ -106,3 +106,48 @@ def display(
     text = event_svg(found) if output.suffix == ".svg" else event_page(found, ntuple.name)
     write_text(output, text)
     typer.echo(f"wrote {output}: {len(found.track)} tracks")
+
+
+def columns(
+    ntuple: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(
+            help="Ntuple to look at; the shipped figures without it.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Page (.html) with pictures, or the figures (.json)."),
+    ] = None,
+    of: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Branches to tell of, such as 'Track_*'; may be repeated."),
+    ] = None,
+    beside: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Another ntuple, such as the detailed sample of the same events."),
+    ] = None,
+    events: Annotated[int, typer.Option("-n", "--events", min=1, help="Events of each.")] = 2000,
+    force: Force = False,
+) -> None:
+    """Tell what every branch means, where its values lie, and how well the fast chain draws it."""
+    from ...files.places import check_free, check_parent, refuse_inputs
+    from ...files.scratch import write_text
+    from .columns import Dictionary, measure, page, plain, wanted
+
+    if beside is not None and ntuple is None:
+        raise typer.BadParameter("--beside stands beside an ntuple; name one")
+    if output is not None:
+        if output.suffix not in (".html", ".json"):
+            raise typer.BadParameter(f"{output}: a page ends in .html, figures in .json")
+        check_parent(output)
+        refuse_inputs([output], [p for p in (ntuple, beside) if p is not None])
+        check_free(output, force)
+    chosen = wanted(of or ())
+    found = Dictionary.shipped() if ntuple is None else measure(ntuple, beside, events)
+    if output is None:
+        typer.echo(plain(chosen, found))
+        return
+    text = found.text() if output.suffix == ".json" else page(chosen, found)
+    write_text(output, text)
+    typer.echo(f"wrote {output}: {len(chosen)} branches")

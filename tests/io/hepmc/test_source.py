@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hepmc_samples import LENGTH, write_sample
 from places import SHARED
@@ -284,6 +288,21 @@ def test_truncated_gzip(tmp_path, version, share):
     _, full = read(whole)
     for name, values in batch.particle.columns.items():
         assert np.array_equal(values, full.events(0, len(batch)).particle[name])
+
+
+@pytest.mark.parametrize(
+    "pack", [bz2.compress, lzma.compress, partial(pa.compress, codec="zstd", asbytes=True)]
+)
+def test_other_compressions(tmp_path, pack):
+    plain, path = write_sample(tmp_path / "a", 100), tmp_path / "packed.hepmc"
+    path.write_bytes(pack(plain.read_bytes()))
+    _, batch = read(path)
+    _, expected = read(plain)
+    for name, values in expected.particle.columns.items():
+        assert np.array_equal(values, batch.particle[name])
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(SourceError, match=r"packed\.hepmc"):  # bzip2 has one block, which is lost
+        read(path)
 
 
 def test_truncated_text(tmp_path):
