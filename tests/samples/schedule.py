@@ -7,6 +7,7 @@ LONG = (
     "stages/calorimeter/test_ecal.py",
     "training/test_train.py",
     "test_tutorials.py",
+    "twin/test_run.py",
     "validation/report/test_report.py",
     "validation/report/test_decays.py",
     "responses/test_families.py",
@@ -65,6 +66,8 @@ FAST = frozenset(
         "test_public_api.py",
         "tpc/test_readout.py",
         "training/test_weights.py",
+        "twin/test_config.py",
+        "twin/test_store.py",
         "validation/stages/test_calibration.py",
     }
 )
