@@ -21,13 +21,14 @@ from .runs.rapidsim import rapidsim
 from .system.extras import extra_of, missing
 from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
+from .twin.command import train, twin
 from .validation.detector.command import detailed_check
 from .validation.look.command import columns, display, plot
 from .validation.models.command import VERBS as MODEL_VERBS
 from .validation.objects.command import objects
 from .validation.report.command import validate
 from .validation.responses.command import compare
-from .validation.stages.command import fidelity, train
+from .validation.stages.command import fidelity
 from .validation.tpc.command import tpc
 
 app = typer.Typer(
@@ -38,7 +39,7 @@ app = typer.Typer(
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
     *(decays, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
-    *(rapidsim, trigger, columns),
+    *(rapidsim, trigger, columns, twin),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

@@ -12,7 +12,8 @@
     ├── OutputError        the output cannot be written where it was asked for
     ├── MissingExtraError  a package is missing that an extra of this one brings
     ├── DecayError         a decay cannot be read or cannot happen
-    └── ProductionError    a production cannot go on, or its folder holds something else
+    ├── ProductionError    a production cannot go on, or its folder holds something else
+    └── TwinError          a twin or a search is described wrongly, or cannot be made
 
 Messages name the file, the event and the column, and say what to do.
 """
@@ -94,3 +95,7 @@ class DecayError(LamarrLikeError):
 
 class ProductionError(LamarrLikeError):
     """A production file is wrong, or the output folder holds something else."""
+
+
+class TwinError(LamarrLikeError):
+    """A twin or a search is described wrongly, or a step of it cannot be made."""

@@ -25,7 +25,8 @@ NAMES = {
     " table_columns",
     "lamarr_like.events": "EventBatch Table concatenate rebatch",
     "lamarr_like.errors": "ArtefactError BadEventError DecayError LamarrLikeError MissingExtraError"
-    " OutputError PipelineError ProductionError SchemaError SourceError TrainingError",
+    " OutputError PipelineError ProductionError SchemaError SourceError TrainingError"
+    " TwinError",
     "lamarr_like.plugins": "SOURCE_GROUP STAGE_GROUP declare",
     "lamarr_like.rng": "normals stream_keys uniforms",
     "lamarr_like.chain.pipeline": "Pipeline TRUTH load_stage",

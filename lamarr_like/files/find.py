@@ -77,6 +77,6 @@ def find_pipeline(name: str) -> Path:
 
 def pipeline_names() -> list[str]:
     """Names of the pipelines that ship."""
-    # Beside the pipelines lie the thresholds of the validation report.
+    # Beside the pipelines lie thresholds of the validation, and the twin that makes the models.
     stems = {path.stem for path in shipped("pipelines").glob("*.yaml")}
-    return sorted(stem for stem in stems if not stem.startswith("verdict"))
+    return sorted(s for s in stems if not s.startswith("verdict") and not s.endswith("-twin"))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
+
+from .space import Range
 
 MAX_EPOCHS = 80
 """Passes over a small sample at the most: it would be learnt by heart."""
@@ -24,10 +27,12 @@ class AbstractConfig(ABC):
     Attributes:
         family: name of the family.
         kind: kind of model that it makes (`lamarr_like.engine.load.KINDS`).
+        searched: what a search may change (`lamarr_like.twin.search`); nothing if empty.
     """
 
     family: ClassVar[str]
     kind: ClassVar[str]
+    searched: ClassVar[Mapping[str, Range]] = {}
 
     holdout: float = 0.1
     seed: int = 1
@@ -70,6 +75,15 @@ class NetConfig(AbstractConfig):
         return replace(self, steps=steps)
 
 
+_NET = {
+    "hidden": Range(12, 192),
+    "depth": Range(1, 5, log=False),
+    "learning_rate": Range(3e-4, 6e-3),
+    "steps": Range(1000, 60_000),
+}
+"""What may be searched of a network of layers of one width."""
+
+
 @dataclass(frozen=True)
 class GeneratorConfig(NetConfig):
     """What the settings of the generators of vectors have; at most 30,000 rows are held out.
@@ -82,6 +96,7 @@ class GeneratorConfig(NetConfig):
     """
 
     kind: ClassVar[str] = "generator"
+    searched: ClassVar[Mapping[str, Range]] = _NET
 
     hidden: int = 64
     depth: int = 3
@@ -105,6 +120,11 @@ class ArmdnConfig(GeneratorConfig):
     """
 
     family: ClassVar[str] = "armdn"
+    searched: ClassVar[Mapping[str, Range]] = {
+        **_NET,
+        "components": Range(3, 20),
+        "weight_decay": Range(0.005, 0.5),
+    }
 
     components: int = 8
     clip: float = 1.0
@@ -129,6 +149,7 @@ class GanConfig(GeneratorConfig):
     """
 
     family: ClassVar[str] = "gan"
+    searched: ClassVar[Mapping[str, Range]] = {**_NET, "energy": Range(0.1, 2.0)}
 
     hidden: int = 128
     depth: int = 4
@@ -203,6 +224,7 @@ class MlpConfig(NetConfig):
 
     family: ClassVar[str] = "mlp"
     kind: ClassVar[str] = "classifier"
+    searched: ClassVar[Mapping[str, Range]] = _NET
 
     hidden: int = 64
     depth: int = 3
@@ -235,6 +257,12 @@ class BoosterConfig(AbstractConfig):
 
     family: ClassVar[str] = "booster"
     kind: ClassVar[str] = "classifier"
+    searched: ClassVar[Mapping[str, Range]] = {
+        "trees": Range(10, 600),
+        "depth": Range(2, 9, log=False),
+        "learning_rate": Range(0.03, 0.5),
+        "min_child_weight": Range(1.0, 100.0),
+    }
 
     trees: int = 300
     depth: int = 6

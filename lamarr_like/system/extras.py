@@ -15,6 +15,7 @@ EXTRAS = {
     "report": ("jinja2", "matplotlib", "mplhep", "hist"),
     "train": ("tensorflow", "keras", "onnx", "sklearn"),
     "registry": ("pooch", "jinja2"),
+    "twin": ("dask", "optuna"),
     "url": ("aiohttp", "requests", "fsspec"),
 }
 """Modules that the extras of the package bring, beyond what the base installation has."""

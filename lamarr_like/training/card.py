@@ -14,7 +14,8 @@ def card(request: Request, model: TrainedModel, provenance: dict[str, Any]) -> s
     Args:
         request: what was trained.
         model: the model.
-        provenance: ``data`` (names of the files), ``events`` and ``command``.
+        provenance: ``data`` (names of the files), ``events``, ``command``, and ``search``, lines on
+            where the settings come from, if they were searched.
     """
     config, training = model.config, model.config["training"]
     figures = "\n".join(f"- {name}: {_plain(value)}" for name, value in config["figures"].items())
@@ -23,6 +24,8 @@ def card(request: Request, model: TrainedModel, provenance: dict[str, Any]) -> s
     if training["weighted"] and getattr(request.stage_class, "rare_species", False):
         weighted = "Weighted: rare species by the inverse root of their share."
     told = getattr(request.stage_class, "told", "")
+    took = f"; {training['minutes']} minutes on one thread" if "minutes" in training else ""
+    searched = "\n".join(["", *provenance["search"], ""]) if provenance.get("search") else ""
     return f"""# {request.stage}, {config["family"]}, sample {request.sample}
 
 Model of the stage `{request.stage}`; gives {outputs}.
@@ -32,7 +35,7 @@ Model of the stage `{request.stage}`; gives {outputs}.
 made by the *reference detector* of this package unless the sample's name says otherwise: an
 LHCb-like spectrometer with published resolutions, not LHCb.
 {weighted}
-Seed {request.seed}; {training["minutes"]} minutes on one thread.
+Seed {request.seed}{took}.
 Command: `{provenance["command"] or "lamarr_like.training.train"}`
 
 ## How well, on rows held out of the training (they also chose the state kept)
@@ -40,7 +43,7 @@ Command: `{provenance["command"] or "lamarr_like.training.train"}`
 
 Figures on independent events, stage by stage and beside their floor: tutorials/fidelity.md, made by
 `lamarr-like fidelity`.
-{told}
+{told}{searched}
 ## Do not use it
 - for conditions outside the sample: other beam energies or lines, other magnet settings, momenta
   above a few hundred GeV, other species than e, mu, pi, K, p;

@@ -31,6 +31,7 @@ class Request:
         steps: training steps; 0 for those of the recipe.
         long_only: learn from long tracks only.
         part: share of the events of each file, from and to.
+        settings: settings of the family in place of those of the recipe.
     """
 
     stage: str
@@ -42,6 +43,7 @@ class Request:
     steps: int = 0
     long_only: bool = False
     part: tuple[float, float] = (0.0, 1.0)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stage_class(self) -> type[AbstractModelStage]:
@@ -108,7 +110,7 @@ class Request:
         """
         stage, family = self.stage_class, self.family_of_models
         own = {one.family: one.settings for one in stage.recipes}.get(family.name, {})
-        config = family.configured(**{"seed": self.seed, **own})
+        config = family.configured(**{"seed": self.seed, **own, **self.settings})
         if stage.table == "track":
             config = config.for_rows(n_rows)
         return config.with_steps(self.steps) if self.steps else config

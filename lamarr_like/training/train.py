@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..engine.artefact import SUMS, artefact_name
 from ..errors import OutputError
 from ..files.places import refuse_inputs
+from ..nets.trained import TrainedModel
 from ..system.extras import need
 from .card import card
 from .fits import fit_stage
 from .request import Request, expanded
 from .sample import read_sample
 
-__all__ = ["Request", "card", "fit_stage", "train"]
+__all__ = ["Request", "card", "fit_stage", "train", "write_model"]
 
 
 def train(
@@ -29,6 +31,8 @@ def train(
     command: str = "",
     progress: bool = True,
     force: bool = False,
+    search: Sequence[str] = (),
+    further: Mapping[str, bytes] | None = None,
 ) -> Iterator[Path]:
     """Train one stage or all and write the artefacts.
 
@@ -45,6 +49,8 @@ def train(
         command: command line, kept in the artefact.
         progress: show progress bars.
         force: replace models that are there.
+        search: lines of the card on where the settings come from, if they were searched.
+        further: files to be kept beside the card.
 
     Yields:
         Folders of the artefacts written.
@@ -60,23 +66,64 @@ def train(
     # Now rather than after the boosters that come first, which do without.
     for extra in sorted({one.family_of_models.extra for one in wanted} - {""}):
         need(extra)
-    for one in wanted:
-        _check_output(output / artefact_name(**one.names), [*data, columns], force)
+    check_outputs(wanted, output, [*data, columns], force)
     batch = read_sample(data, columns, wanted[0].part)
-    provenance = {"data": [path.name for path in data], "events": len(batch), "command": command}
+    provenance: dict[str, Any] = {
+        "data": [path.name for path in data],
+        "events": len(batch),
+        "command": command,
+    }
+    if search:
+        provenance["search"] = list(search)
     for one in wanted:
         model = fit_stage(batch, one, progress=progress)
-        yield model.save(
-            output,
-            **one.names,
-            card=card(one, model, provenance),
-            provenance=provenance,
-            overwrite=force,
-        )
+        model = replace(model, files={**model.files, **(further or {})})
+        yield write_model(model, one, provenance, output, force=force)
+
+
+def write_model(
+    model: TrainedModel,
+    request: Request,
+    provenance: dict[str, Any],
+    output: Path,
+    *,
+    force: bool = False,
+) -> Path:
+    """Write a trained model with its card; returns its folder.
+
+    Args:
+        model: the model.
+        request: what was trained.
+        provenance: as of `card`.
+        output: folder of the artefacts.
+        force: replace a model that is there.
+
+    Raises:
+        ArtefactError: if it cannot be written.
+    """
+    text = card(request, model, provenance)
+    return model.save(output, **request.names, card=text, provenance=provenance, overwrite=force)
+
+
+def check_outputs(
+    wanted: Iterable[Request], output: Path, inputs: Sequence[Path | str | None], force: bool
+) -> None:
+    """See that models may be written, and that nothing is lost where one is replaced.
+
+    Args:
+        wanted: what is to be trained.
+        output: folder of the artefacts.
+        inputs: files that are read.
+        force: replace models that are there.
+
+    Raises:
+        OutputError: if not.
+    """
+    for one in wanted:
+        _check_output(output / artefact_name(**one.names), inputs, force)
 
 
 def _check_output(folder: Path, inputs: Sequence[Path | str | None], force: bool) -> None:
-    """See that a model may be written, and that nothing is lost where one is replaced."""
     if os.path.lexists(folder.parent) and not folder.parent.is_dir():
         raise OutputError(f"{folder.parent}: is there and no folder; name another output")
     if not os.path.lexists(folder):

@@ -9,6 +9,7 @@ LONG = (
     "nets/test_families.py",
     "training/test_train.py",
     "test_tutorials.py",
+    "twin/test_run.py",
     "validation/report/test_report.py",
     "validation/report/test_decays.py",
     "validation/responses/test_compare.py",
@@ -73,6 +74,8 @@ FAST = frozenset(
         "test_public_api.py",
         "tpc/test_readout.py",
         "training/test_weights.py",
+        "twin/test_config.py",
+        "twin/test_store.py",
         "validation/stages/test_calibration.py",
     }
 )

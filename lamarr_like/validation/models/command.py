@@ -170,26 +170,18 @@ def approve(
     """Approve a candidate that passes, and is no worse than the last (status 0, 1, 2)."""
     from ...files.places import check_free
     from ...files.scratch import write_text
-    from ...registry import store
-    from ..verdict import EXIT, Status
-    from .drift import checked, judged
+    from ..verdict import EXIT
+    from .drift import pass_gate
 
     limits = _limits(verdict)
     if output is not None:
         check_free(output, force)
-    entry = _opened(str(registry)).find(model)
-    given = checked(entry, {str(path): _json(path) for path in figures or ()})
-    if given:
-        contents = {label: content for label, (content, _) in given.items()}
-        entry = store.attach(registry, entry.name, contents)
-    found = judged(_opened(str(registry)), entry, limits)
+    contents = {str(path): _json(path) for path in figures or ()}
+    found = pass_gate(registry, model, contents, limits)
     for line in found.lines:
         typer.echo(line)
     if output is not None:
         typer.echo(f"wrote {write_text(output, found.markdown)}")
-    if found.status is Status.passed:
-        beside = f"no worse than {found.approved}" if found.approved else "first of its line"
-        store.set_life(registry, entry.name, "approved", f"{', '.join(found.own)}; {beside}")
     raise typer.Exit(EXIT[found.status])
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ...engine.artefact import NAME, read_artefact
 from ...errors import ArtefactError
+from ...registry import store
 from ...registry.index import Entry
-from ...registry.remote import Registry
+from ...registry.remote import Registry, open_registry
 from ..numbers import plain, write_tables
-from ..verdict import Verdict, VerdictConfig
+from ..verdict import Status, Verdict, VerdictConfig
 from .figures import FigureSet, of_config, read_figures
 from .gate import Change, Gate, compared, gate, thresholds, verdict_of
 
@@ -64,13 +65,18 @@ def kept(registry: Registry, entry: Entry) -> dict[str, FigureSet]:
     return {label: one for label, (_, one) in checked(entry, contents).items()}
 
 
-def judged(registry: Registry, entry: Entry, config: VerdictConfig | None = None) -> Gate:
+def judged(
+    registry: Registry,
+    entry: Entry,
+    config: VerdictConfig | None = None,
+    limits: VerdictConfig | None = None,
+) -> Gate:
     """Hold a candidate against the model of its line that was approved last.
 
     Args:
         registry: where both are.
         entry: the candidate, with its figures beside it.
-        config: thresholds, the shipped ones where None.
+        config, limits: thresholds as of `gate`, the shipped ones where None.
 
     Raises:
         ArtefactError: if it is no candidate or has no figures.
@@ -80,8 +86,38 @@ def judged(registry: Registry, entry: Entry, config: VerdictConfig | None = None
     before = registry.index.approved(entry.line)
     new = kept(registry, entry)
     if before is None:
-        return gate(entry.name, new, config=config)
-    return gate(entry.name, new, before.name, kept(registry, before), config)
+        return gate(entry.name, new, config=config, limits=limits)
+    return gate(entry.name, new, before.name, kept(registry, before), config, limits)
+
+
+def pass_gate(
+    folder: Path,
+    model: str,
+    contents: Mapping[str, bytes],
+    config: VerdictConfig | None = None,
+    limits: VerdictConfig | None = None,
+) -> Gate:
+    """Give a candidate its figures, judge it, and approve it if it passes.
+
+    Args:
+        folder: its registry.
+        model: name or pin.
+        contents: figures as of `checked`; those beside it already count, too.
+        config, limits: thresholds as of `gate`, the shipped ones where None.
+
+    Raises:
+        ArtefactError: if it is no candidate, or the figures are not about it.
+        OutputError: if the registry cannot be written.
+    """
+    entry = open_registry(str(folder)).find(model)
+    if given := checked(entry, contents):
+        reports = {label: content for label, (content, _) in given.items()}
+        entry = store.attach(folder, entry.name, reports)
+    found = judged(open_registry(str(folder)), entry, config, limits)
+    if found.status is Status.passed:
+        beside = f"no worse than {found.approved}" if found.approved else "first of its line"
+        store.set_life(folder, entry.name, "approved", f"{', '.join(found.own)}; {beside}")
+    return found
 
 
 def baseline(registry: Registry | None, entry: Entry, folder: Path) -> FigureSet:

@@ -145,6 +145,7 @@ def gate(
     approved: str = "",
     old: Mapping[str, FigureSet] | None = None,
     config: VerdictConfig | None = None,
+    limits: VerdictConfig | None = None,
 ) -> Gate:
     """Judge a candidate.
 
@@ -154,13 +155,15 @@ def gate(
         approved: name of the model approved last; empty for none.
         old: figures of that one.
         config: thresholds of what is worse, the shipped ones where None.
+        limits: thresholds of `validate` for single stages by themselves, the shipped ones where
+            None; a report of `validate` has its own verdict.
 
     Raises:
         ArtefactError: if there are no figures.
     """
     if not new:
         raise ArtefactError(f"{candidate}: give its figures, of validate or fidelity")
-    own = {label: _own(one) for label, one in new.items()}
+    own = {label: _own(one, limits or load_thresholds()) for label, one in new.items()}
     if not approved:
         return Gate(candidate, "", own, None)
     old = old or {}
@@ -235,12 +238,13 @@ def _one_sided(figure: Figure, group: str, *numbers: float) -> Measurement:
     )
 
 
-def _own(one: FigureSet) -> tuple[Status, str]:
+def _own(one: FigureSet, limits: VerdictConfig) -> tuple[Status, str]:
     """Whether figures are good by themselves."""
     if one.status is not None:
         return one.status, f"validate on {', '.join(one.samples)}"
-    limits = load_thresholds()
-    classifier = limits.checks["classifier"]
+    classifier = (limits if "classifier" in limits.checks else load_thresholds()).checks[
+        "classifier"
+    ]
     subjects = tuple(dict.fromkeys(f.subject for f in one.figures))
     config = replace(limits, checks={"classifier": replace(classifier, needs=subjects)})
     tests = [

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ... import rng
-from ...arrays import Floats, Mask
+from ...arrays import Columns, Floats, Mask
 from ...chain.pipeline import Pipeline, load_stage
 from ...errors import PipelineError
 from ...events import EventBatch
@@ -151,9 +151,7 @@ def _one_stage(
     of the other stages.  A detailed row and the draw for its conditions are judged by the same
     trees, which never saw their event.
     """
-    rows = sample_rows(type(stage), batch, sample.long_only)
-    used = _at_most(rows, sample.max_rows, np.random.default_rng(sample.seed))
-    drawn = stage.answers(batch, used, _uniforms(stage, batch, used, sample.seed))
+    used, drawn = _drawn(stage, batch, sample)
     real, conditions = stage.compared(batch, used), stage.conditions(batch, used)
     weights = row_weights(batch, stage.table, used)
     event = batch[stage.table].event_index[used]
@@ -170,6 +168,32 @@ def _one_stage(
             least = _between_draws(stage, (batch, again), sample, extra)
         results.append(StageFidelity(model, stage.name, name, auc, least))
     return results
+
+
+def told_apart(stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig) -> Auc:
+    """The plain test of one stage, without a floor.
+
+    Args:
+        stage: the stage, with its model.
+        batch: detailed sample, as of `read_sample`.
+        sample: seed, number and kind of the rows.
+    """
+    used, drawn = _drawn(stage, batch, sample)
+    return c2st(
+        *(stage.compared(batch, used), drawn, stage.conditions(batch, used)),
+        weights=row_weights(batch, stage.table, used),
+        groups=batch[stage.table].event_index[used],
+        seed=sample.seed,
+    )
+
+
+def _drawn(
+    stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig
+) -> tuple[Mask, Columns]:
+    """Mask of the rows that a test takes, and what the stage draws for them."""
+    rows = sample_rows(type(stage), batch, sample.long_only)
+    used = _at_most(rows, sample.max_rows, np.random.default_rng(sample.seed))
+    return used, stage.answers(batch, used, _uniforms(stage, batch, used, sample.seed))
 
 
 def _between_draws(

@@ -1,0 +1,68 @@
+"""A twin that is killed again and again, beside one that is not: the same registry.
+
+    python tests/benchmarks/twin_kills.py tutorials/small-twin.yaml --kills 20 --seed 1
+
+Each life lasts a random part of the time that the whole takes; SIGKILL ends it, ``--resume`` begins
+the next.  Compared are digests, stages of life and figures of all models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lamarr_like.registry.store import read_index
+
+
+def command(twin: Path, work: Path, *further: str) -> subprocess.Popen[bytes]:
+    """A life of the twin, in a process of its own."""
+    words = [sys.executable, "-m", "lamarr_like", "twin", str(twin), "--work", str(work), *further]
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def state(work: Path) -> dict[str, tuple[str, str, dict[str, tuple[str, int]]]]:
+    """What there is in the registry, without dates."""
+    models = read_index(work / "registry").models
+    return {name: (e.digest, e.life, dict(e.reports)) for name, e in models.items()}
+
+
+def main() -> int:
+    """Run both and compare; 1 if they differ."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("twin", type=Path)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    rng = random.Random(asked.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = Path(folder) / "whole", Path(folder) / "killed"
+        start = time.monotonic()
+        command(asked.twin, whole).wait()
+        took = time.monotonic() - start
+        done = 0
+        while done < asked.kills:
+            life = command(asked.twin, killed, "--resume")
+            try:
+                life.wait(timeout=rng.uniform(0.0, 2.5 * took / asked.kills) + 1.0)
+                break  # made before it could be killed as often
+            except subprocess.TimeoutExpired:
+                life.kill()
+                life.wait()
+                done += 1
+        command(asked.twin, killed, "--resume").wait()
+        same = state(whole) == state(killed)
+        left = [p.name for p in (killed / "steps").iterdir() if p.name.startswith(".")]
+        print(
+            f"{done} kills, {took:.0f} s for the whole; {len(state(whole))} models: "
+            f"{'the same registry' if same else 'ANOTHER REGISTRY'}, {len(left)} parts left"
+        )
+        return int(not same)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
