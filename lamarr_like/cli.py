@@ -9,7 +9,7 @@ import typer
 
 from . import __version__
 from .chain.command import new_stage
-from .decays.command import decays
+from .decays.command import decays, sweights
 from .decays.trigger.command import trigger
 from .distributed.command import batch
 from .engine.command import inspect
@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
-    *(decays, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
+    *(decays, sweights, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
     *(rapidsim, trigger, columns, twin),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)

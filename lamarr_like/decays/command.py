@@ -103,6 +103,9 @@ def decays(
     min_ip_chi2: Annotated[float, typer.Option(help="Least impact chi2 of tracks.")] = 0.0,
     min_photon_et: Annotated[float, typer.Option(help="Least ET of photons [MeV].")] = 200.0,
     max_vertex_chi2: Annotated[float, typer.Option(help="Vertex chi2 per dof.")] = 25.0,
+    no_pid: Annotated[
+        bool, typer.Option("--no-pid", help="No cuts on identification, for calibration samples.")
+    ] = False,
     particles: Particles = None,
     events: Events = None,
     force: Force = False,
@@ -117,6 +120,7 @@ def decays(
         min_ip_chi2=min_ip_chi2,
         min_photon_et=min_photon_et,
         max_vertex_chi2=max_vertex_chi2,
+        **({"pid": {}} if no_pid else {}),
     )
     requests = make_requests(
         decay, combinatorial, swap or [], selection, fit or [], branch or [], isolation, trigger
@@ -128,6 +132,51 @@ def decays(
     tell_shorter(", ".join(map(str, ntuple)), (events or 0) - summary.events, events)
     for line in summary.lines():
         typer.echo(f"  {line}")
+
+
+def sweights(
+    candidates: Annotated[
+        list[Path], typer.Argument(help="Files with candidates of one decay.", show_default=False)
+    ],
+    mass: Annotated[
+        str, typer.Option(help="Branch of the mass that is fitted, or A-B for a difference of two.")
+    ],
+    window: Annotated[tuple[float, float], typer.Option(help="Range of the fit [MeV].")],
+    output: Output,
+    shape: Annotated[str, typer.Option(help="Peak: gauss or double-gauss.")] = "double-gauss",
+    background: Annotated[
+        str, typer.Option(help="Below it: exponential, or threshold from the lower end on.")
+    ] = "exponential",
+    terms: Annotated[
+        int,
+        typer.Option(
+            min=1, max=4, help="Functions of the background; more for one that depends on the mass."
+        ),
+    ] = 1,
+    least: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="D0_FDCHI2_OWNPV:9 leaves out what is below; may be repeated."),
+    ] = None,
+    track: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Track that is kept, such as Kminus; may be repeated; all without it."),
+    ] = None,
+    tree: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Tree of the candidates, where the file holds several."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Fit a mass and write the tracks of candidates with weights of the signal, for trainings."""
+    from ..system.extras import need
+    from .calibration import Calibration, weigh
+
+    need("fit")
+    cuts = parse_least(least or [])
+    wanted = Calibration(mass, window, shape, background, terms, cuts, tuple(track or ()), tree)
+    summary = weigh(candidates, output, wanted, command_line(), force)
+    for line in (f"{output}:", *summary.lines()):
+        typer.echo(line)
 
 
 def make_requests(
@@ -199,6 +248,23 @@ def _parsed(text: str, option: str, one: str) -> DecayRequest:
     from .request import DecayRequest
 
     return DecayRequest.parse(text, **{option: [one]})  # type: ignore[arg-type]
+
+
+def parse_least(texts: list[str]) -> dict[str, float]:
+    """Read ``D0_FDCHI2_OWNPV:9``.
+
+    Raises:
+        DecayError: if it is not of this form.
+    """
+    from ..errors import DecayError
+
+    found = {}
+    for text in texts:
+        match = re.fullmatch(r"(\w+):(-?[0-9]+(?:\.[0-9]*)?)", text)
+        if match is None:
+            raise DecayError(f"{text!r} is not of the form BRANCH:LEAST, such as D0_PT:1500")
+        found[match[1]] = float(match[2])
+    return found
 
 
 def parse_masses(texts: list[str]) -> dict[str, tuple[float, float]]:

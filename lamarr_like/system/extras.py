@@ -10,6 +10,7 @@ EXTRAS = {
     "batch": ("distributed", "dask_jobqueue"),
     "decays": ("decaylanguage",),
     "detailed": ("numba",),
+    "fit": ("iminuit", "sweights"),
     "geant4": ("geant4_pybind",),
     "plot": ("matplotlib", "mplhep"),
     "report": ("jinja2", "matplotlib", "mplhep", "hist"),

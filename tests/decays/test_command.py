@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from lamarr_like.decays.candidates import make_candidates
 from lamarr_like.decays.command import decays, make_requests, parse_masses
-from lamarr_like.decays.request import DecayRequest, Selection
+from lamarr_like.decays.request import PID_WINDOWS, DecayRequest, Selection
+from lamarr_like.decays.run import DecaySummary
 from lamarr_like.decays.writer import DecayTrees, DecayWriter
 from lamarr_like.errors import DecayError, LamarrLikeError, OutputError
 from lamarr_like.io.ntuple import EventWriter
@@ -71,6 +72,19 @@ def test_combinatorial_with_options(ntuple, tmp_path):
     assert (np.abs(tree["piplus_ID"]) == 321).all()
     assert tree["D0_M"].min() > 1800 and tree["D0_M"].max() < 2400
     assert (tree["totCandidates"] > tree["nCandidate"]).all()
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_identification_can_be_left_out(monkeypatch, free):
+    seen = []
+
+    def reconstruct(paths, output, requests, **options):
+        seen.extend(requests)
+        return DecaySummary(0, {})
+
+    monkeypatch.setattr("lamarr_like.decays.run.reconstruct_decays", reconstruct)
+    run("in.root", "--decay", D0, *["--no-pid"] * free, "-o", "out.root")
+    assert seen[0].selection.pid == ({} if free else PID_WINDOWS)
 
 
 def test_a_tree_without_candidates_has_its_branches(ntuple, tmp_path):

@@ -76,9 +76,7 @@ def test_the_same_seed_gives_the_same_trials_also_after_a_kill(toys, done, tmp_p
     from lamarr_like.twin.search import _study
 
     # What a killed process leaves.
-    _study(one).ask(
-        {"trees": optuna.distributions.IntDistribution(10, 20, log=True)}
-    )
+    _study(one).ask({"trees": optuna.distributions.IntDistribution(10, 20, log=True)})
     begin(one, resume=True)
     run_trials(one)
     assert plain(trials_of(one)) == plain(done)
