@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..stages import AbstractModelStage
@@ -103,6 +104,20 @@ def programs(*names: str) -> dict[str, str]:
             except PackageNotFoundError:
                 continue
             break
+    return found
+
+
+def plugins(*modules: str) -> dict[str, str]:
+    """Digests of the files of modules that are none of ours.
+
+    Args:
+        modules: names of modules, of a stage and of what trains it.
+    """
+    found = {}
+    for name in modules:
+        spec = None if name.split(".")[0] == PACKAGE.name else find_spec(name)
+        if spec is not None and spec.origin is not None and Path(spec.origin).is_file():
+            found[name] = _meaning(Path(spec.origin)).hex()[:16]
     return found
 
 

@@ -190,6 +190,7 @@ def _trained(one: TwinModel, samples: Mapping[str, Step]) -> Step:
         "family": family.name,
     }
     of_others = code.programs(family.extra if family.extra == "train" else "booster")
+    of_others |= code.plugins(stage.__module__, family.path.partition(":")[0])
     own = code.of_stage(stage)
     if one.search is not None:
         space = space_of(request, one.search.space)
@@ -205,8 +206,10 @@ def _trained(one: TwinModel, samples: Mapping[str, Step]) -> Step:
 def _fidelity(one: TwinModel, trained: Step, samples: Mapping[str, Step]) -> Step:
     inputs = (trained, *(samples[name] for name in one.test))
     settings = {"long_only": one.request.long_only, "part": list(inputs[1].what.part)}
-    patterns = (*code.FIDELITY, *code.of_stage(one.request.stage_class))
-    return Step("fidelity", one.name, settings, code.code_digests(patterns), inputs, one)
+    stage = one.request.stage_class
+    digests = code.code_digests((*code.FIDELITY, *code.of_stage(stage)))
+    digests |= code.plugins(stage.__module__)
+    return Step("fidelity", one.name, settings, digests, inputs, one)
 
 
 def _stages(pipeline: str) -> dict[str, str | None]:

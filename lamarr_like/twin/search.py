@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -108,6 +109,8 @@ class Trial:
 def begin(search: Search, resume: bool) -> None:
     """Make the file of the trials; what a killed process was at counts as failed.
 
+    Nobody else may be at this search.
+
     Args:
         search: the search.
         resume: go on with what is there, instead of beginning anew.
@@ -119,8 +122,13 @@ def begin(search: Search, resume: bool) -> None:
     import optuna
 
     search.folder.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        for path in search.folder.glob(f"{JOURNAL}*"):
+    journal = search.folder / JOURNAL
+    if resume and journal.is_file():
+        # The last line is cut short where a process was killed in it.
+        whole = journal.read_bytes().rpartition(b"\n")[0]
+        os.truncate(journal, len(whole) + 1 if whole else 0)
+    for path in search.folder.glob(f"{JOURNAL}*"):
+        if path != journal or not resume:  # locks of the dead
             path.unlink()
     study = _study(search)
     for trial in study.get_trials(deepcopy=False):

@@ -17,7 +17,7 @@ LOOSE = {"relative": 0.0, "absolute": 0.3, "limit": 0.49}
 def write_toys(folder: Path) -> None:
     """Two toy samples, and thresholds that few events can meet."""
     for name, seed in (("one", 5), ("two", 6)):
-        batch = Pipeline(fake_stages())(truth_events(60, seed=seed), seed=seed)
+        batch = Pipeline(fake_stages())(truth_events(40, seed=seed, mean=40), seed=seed)
         with EventWriter(folder / f"{name}.root", metadata={}) as writer:
             writer.write(batch)
     for name, kind in (("verdict", "classifier"), ("gate", "stages")):

@@ -12,5 +12,5 @@ def few_trees_for_all() -> Iterator[None]:
     from lamarr_like.statistics.two_sample import c2st
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(c2st.__kwdefaults__, "trees", 20)
+        patch.setitem(c2st.__kwdefaults__, "trees", 10)
         yield

@@ -99,6 +99,15 @@ def test_only_what_is_meant_counts(tmp_path, monkeypatch):
     code._meaning.cache_clear()
 
 
+def test_modules_of_plugins_count(tmp_path, monkeypatch):
+    (tmp_path / "my_twin_stage.py").write_text("A = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (digest,) = code.plugins("lamarr_like.stages.occupancy", "my_twin_stage").values()
+    code._meaning.cache_clear()
+    (tmp_path / "my_twin_stage.py").write_text("A = 2\n")
+    assert code.plugins("my_twin_stage") != {"my_twin_stage": digest}
+
+
 def test_programs_are_told():
     found = code.programs("pythia", "booster")
     assert set(found) == {"pythia8mc", "xgboost"} and all(found.values())

@@ -14,6 +14,8 @@ from lamarr_like.nets.space import Range
 from lamarr_like.training.request import Request
 from lamarr_like.twin.config import load_twin, parse_twin
 from lamarr_like.twin.space import recipe_in, space_of
+from lamarr_like.validation.models.gate import thresholds
+from lamarr_like.validation.verdict import load_thresholds
 
 
 def changed(path, value):
@@ -116,6 +118,15 @@ def test_space_of_a_request():
     assert Request("muon_id", settings={"depth": 3}).config(10).depth == 3
     with pytest.raises(TwinError, match="declares no settings to search"):
         space_of(Request("ecal"))
+
+
+def test_twins_of_the_tutorials_are_some():
+    small = load_twin(TOP / "tutorials" / "small-twin.yaml")
+    assert len(small.models) == 3 and all(one.search.trials == 8 for one in small.models)
+    own = load_twin(TOP / "tutorials" / "own_simulation" / "twin.yaml")
+    assert [one.name for one in own.models] == ["occupancy-mine-1", "resolution-mine-1"]
+    assert own.samples["apart"].columns.name == "columns.yaml"
+    assert load_thresholds(small.verdict).checks and thresholds(small.gate).checks
 
 
 def test_the_twin_that_ships_is_one():

@@ -12,7 +12,7 @@ from twin_toys import document, write_toys, write_twin
 
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.engine.artefact import read_artefact
-from lamarr_like.errors import OutputError, TwinError
+from lamarr_like.errors import ArtefactError, OutputError, TwinError
 from lamarr_like.registry.remote import open_registry
 from lamarr_like.registry.store import read_index, set_life
 from lamarr_like.twin.config import load_twin
@@ -125,10 +125,10 @@ def test_a_retired_model_leaves_the_pipeline(whole, tmp_path, models, monkeypatc
     monkeypatch.setenv("LAMARR_LIKE_MODELS", str(models))
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
     bench = bench_in(tmp_path)
-    set_life(bench.registry, NAMES[0], "retired", "a test")
-    assert [one.why for one in plan(steps, bench)] == [(f"{NAMES[0]} has another stage of life",)]
+    set_life(bench.registry, NAMES[1], "retired", "a test")
+    assert [one.why for one in plan(steps, bench)] == [(f"{NAMES[1]} has another stage of life",)]
     run(steps, bench)
-    assert pipeline_of(steps, bench)["muon_id"].startswith("muon_id-tiny")
+    assert pipeline_of(steps, bench)["acceptance"].startswith("acceptance-tiny")
 
 
 def pipeline_of(steps, bench):
@@ -145,12 +145,12 @@ def test_the_registry_is_served_and_its_models_fetched_by_digest(
     monkeypatch.setenv("LAMARR_LIKE_MODELS", str(models))
     pins = pipeline_of(steps, bench)
     path = bench.store.place(steps[-1]) / "toy.yaml"
-    assert pins["muon_id"] == f"{NAMES[0]}#{state(bench)[NAMES[0]][0]}"
+    assert pins["acceptance"] == f"{NAMES[1]}#{state(bench)[NAMES[1]][0]}"
+    with pytest.raises(ArtefactError, match="no model fits"):
+        Pipeline.load(str(path))
     with served(bench.registry) as url:
         opened = open_registry(url)
-        for stage in ("muon_id", "acceptance"):
-            if pins.get(stage):
-                opened.fetch(opened.find(pins[stage]))
+        opened.fetch(opened.find(pins["acceptance"]))
     used = Pipeline.load(str(path)).provenance["models"]
     assert used["acceptance"]["digest"] == state(bench)[NAMES[1]][0]
 
@@ -169,13 +169,12 @@ def test_drift_on_new_samples(whole, toys):
         check_steps(load_twin(write_twin(folder, toys, document())), digests)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_and_gone_on_with(whole, toys, tmp_path, monkeypatch, models, seed):
+def test_killed_and_gone_on_with(whole, toys, tmp_path, monkeypatch, models):
     """Broken off at places by chance, as a kill would: the same models in the end."""
     monkeypatch.setenv("LAMARR_LIKE_MODELS", str(models))
     steps = steps_in(tmp_path, toys, pipeline=str(models / "tiny.yaml"))
     bench = bench_in(tmp_path, resume=True)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(1)
 
     class Killed(BaseException):
         pass

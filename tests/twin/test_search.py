@@ -12,6 +12,7 @@ from lamarr_like.twin.alone import search_alone
 from lamarr_like.twin.config import SearchConfig, TwinModel
 from lamarr_like.twin.front import front_lines, picture_of
 from lamarr_like.twin.search import (
+    JOURNAL,
     Search,
     Trial,
     begin,
@@ -77,6 +78,9 @@ def test_the_same_seed_gives_the_same_trials_also_after_a_kill(toys, done, tmp_p
 
     # What a killed process leaves.
     _study(one).ask({"trees": optuna.distributions.IntDistribution(10, 20, log=True)})
+    with (one.folder / JOURNAL).open("ab") as file:
+        file.write(b'{"op_code": 4, "wor')
+    (one.folder / f"{JOURNAL}.lock").symlink_to(one.folder / JOURNAL)
     begin(one, resume=True)
     run_trials(one)
     assert plain(trials_of(one)) == plain(done)
