@@ -170,6 +170,10 @@ def corrected_mass(found: Composite, origin: Origins) -> Floats:
     """Mass with what is missing across the flight, as if a massless particle had carried it off.
 
     K. Abe et al. (SLD), PRL 80 (1998) 660.
+
+    Args:
+        found: the particles, leading shape ``(n,)``.
+        origin: where each comes from.
     """
     way = found.position - origin.position
     p = found.momentum[:, :3]

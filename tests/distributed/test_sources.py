@@ -70,7 +70,7 @@ def test_branches_that_are_kept(tmp_path, models):
     assert report.digest == digest_of_one_run(tmp_path, models, f"gun:{GUN}", 200, kept=kept)
     batch = concatenate(read_events(report.merged))
     assert "mc_pdg_id" in batch.particle and "mc_px" not in batch.particle
-    assert "p" in batch.track and "chi2_per_dof" not in batch.track and "cov00" not in batch.track
+    assert "track_type" in batch.track and "cov00" not in batch.track
     assert read_provenance(report.merged)["kept"]["preset"] == "thin"
     with pytest.raises(ProductionError, match=r"another kept"):
         run_production(production(tmp_path, models, unit_events=60), resume=True)

@@ -57,12 +57,12 @@ class Fired(NamedTuple):
 
 
 def track_code(rows: Ints) -> Ints:
-    """Codes of rows of the table of tracks."""
+    """Codes of rows of the table of tracks, the shape of `rows`."""
     return 2 * rows
 
 
 def cluster_code(rows: Ints) -> Ints:
-    """Codes of rows of the table of clusters."""
+    """Codes of rows of the table of clusters, the shape of `rows`."""
     return 2 * rows + 1
 
 
@@ -100,11 +100,11 @@ class Objects:
         return found
 
     def origins(self, lines: Prongs, event: Ints) -> Origins:
-        """The primary vertex of the least impact chi2 for each line."""
+        """The primary vertex of the least impact chi2 for each line, shape ``(n, ...)``."""
         return best_vertex(lines, choices(self.batch["reco_vertex"], event))
 
     def coarse(self, what: str, cuts: Cuts) -> Floats:
-        """Transverse momenta or energies of the tracks as L0 measures them [MeV]."""
+        """Transverse momenta or energies of the tracks in L0 [MeV], shape ``(n,)``."""
         track, spread = self.batch.track, cuts.get("spread", 0.0)
         ids = self.batch.event_ids("track")
         shift = normals(self.seed, f"trigger/{what}", ids, track["track_id"])[:, 0]
@@ -112,7 +112,12 @@ class Objects:
         return found
 
     def single(self, table: str, good: Mask) -> Fired:
-        """Objects that fire each by itself."""
+        """Objects that fire each by itself.
+
+        Args:
+            table: ``track`` or ``cluster``.
+            good: whether each of its rows does, shape ``(n,)``.
+        """
         rows = np.flatnonzero(good)
         code = track_code(rows) if table == "track" else cluster_code(rows)
         nothing = np.full(len(rows), NOTHING)
