@@ -76,8 +76,13 @@ def box_input(boxes: Boxes, split: Split) -> Floats32:
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
-def visible(placement: Placement, shape: tuple[int, ...]) -> Boxes:
-    """The array in the frame of each particle, ``n`` boxes."""
+def visible(placement: Placement, shape: tuple[int, ...] | Ints) -> Boxes:
+    """The array in the frame of each particle, ``n`` boxes.
+
+    Args:
+        placement: of the `n` particles.
+        shape: of the array, or of that of each particle, ``(n, rank)``.
+    """
     n, rank = placement.origin.shape
     row = np.arange(n)
     corners = []

@@ -14,18 +14,16 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from ..arrays import Floats, Floats32, Keys, Mask
+from ..arrays import Floats, Floats32, Keys
 from ..engine.model_tables import file_of
 from ..engine.onnx_session import Network
 from ..errors import ArtefactError, SchemaError
 from ..files.forms import Items, Number, Record
-from ..rng import GOLDEN, key_uniforms, mix, unit
+from ..rng import GOLDEN, key_uniforms, mix
 from .blocks import Layout, Shells
-from .boxes import visible
-from .codes import MOST_LOG, Codes, Particles, scaled, to_whole
-from .filling import OUTPUTS, blocks_of, fill
+from .codes import MOST_KINDS, MOST_LOG, Codes
+from .filling import OUTPUTS
 from .frame import Frame, Placement
-from .hits import Hits
 from .response import Response
 
 MOST_NOISE = 2048
@@ -50,7 +48,7 @@ _FAR = 1e6
 
 @dataclass(frozen=True)
 class CodedBlocks:
-    """Arrays of one response from the codes of its blocks.
+    """What makes arrays of one response of the codes of its blocks, by a `Stack`.
 
     Args:
         layout: blocks.
@@ -73,40 +71,6 @@ class CodedBlocks:
     def given(self, placement: Placement) -> Floats:
         """What is known of each particle, normalised, shape ``(n, n_given)``."""
         return np.clip((placement.given - self.mean) / self.sd, -_FAR, _FAR)
-
-    def hits(self, placement: Placement, given: Floats, scores: Floats, keys: Keys) -> Hits:
-        """Hits in the frame.
-
-        Args:
-            placement: of `n` particles.
-            given: of `given`.
-            scores: of the codes, shape ``(n, n_codes)``.
-            keys: of the random numbers of each, shape ``(n,)``.
-        """
-        response = self.layout.response
-        particles = Particles.of(response, placement.given)
-        amounts = self.codes.amounts(scores, particles)
-        amounts = scaled(response, amounts, placement.given, back=True)
-        if response.origin == "global":
-            amounts[:, 1:][self._beside(placement)] = 0.0
-        energies, least = self.layout.blocks(amounts), response.least
-        if response.whole:
-            energies = to_whole(energies, amounts[:, 0], unit(mix(keys ^ GOLDEN)))
-        above = 0.5 * least if response.whole else least
-        nodes, boxes, block = blocks_of(self.layout, placement, energies, above)
-        with np.errstate(over="ignore"):
-            of_nodes = mix(keys[nodes.row] + (block.astype(np.uint64) + np.uint64(1)) * GOLDEN)
-        scale = response.feature(response.scale) if response.scale else None
-        whole, network = response.whole, self.filling
-        return fill(nodes, boxes, of_nodes, given, network, scale=scale, least=least, whole=whole)
-
-    def _beside(self, placement: Placement) -> Mask:
-        """Whether a block lies beside the array: what is drawn for it goes to the others."""
-        layout = self.layout
-        seen = visible(placement, layout.response.shape)
-        behind = (layout.low >= seen.high[:, None]).any(axis=2)
-        before = (layout.high <= seen.low[:, None]).any(axis=2)
-        return np.asarray(behind | before)
 
     def to_arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
         """Tables for an ``.npz`` file, their names behind `prefix`."""
@@ -185,10 +149,6 @@ def _codes(arrays: Mapping[str, np.ndarray], n: int, prefix: str, where: str) ->
     ):
         raise ArtefactError(f"{where}: the tables of the codes are out of bounds")
     return Codes.from_arrays(tables)
-
-
-MOST_KINDS = 1 << 4
-"""Most kinds of particles."""
 
 
 class CodesNetwork:

@@ -16,7 +16,7 @@ and what is drawn is rounded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,6 +31,12 @@ KNOTS = 100
 
 SCALES = 10
 """Most scales that there are tables of."""
+
+MOST_KINDS = 1 << 4
+"""Most kinds of particles."""
+
+KINDS_APART = 4 * MOST_KINDS
+"""Between the numbers of the kinds of two responses whose tables are joined."""
 
 MOST_LOG = 300.0
 """Greatest logarithm of an energy."""
@@ -109,6 +115,13 @@ class Codes:
         scales, knots, empty, kinds = (np.stack(t) for t in zip(*tables, strict=True))
         return cls(scales, knots, empty, kinds)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Codes]) -> Codes:
+        """Tables of several, the kinds of each `KINDS_APART` above those of the one before."""
+        kinds = [part.kinds + KINDS_APART * k for k, part in enumerate(parts)]
+        columns = ([getattr(part, name) for part in parts] for name in ("scales", "knots", "empty"))
+        return cls(*map(np.concatenate, columns), np.concatenate(kinds))
+
     def scores(self, amounts: Floats, uniforms: Floats, particles: Particles) -> Floats:
         """Scores of energies, shape ``(n, n_codes)``.
 
@@ -152,20 +165,17 @@ class Codes:
 
         Shapes ``(n,)``.
         """
-        n = len(particles.kind)
-        below, above, part = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
-        for number in np.unique(self.kinds):
-            tables = np.flatnonzero(self.kinds == number)
-            if len(tables) < 2 and len(self.kinds) == 1:
-                break
-            rows = np.flatnonzero(particles.kind == number)
-            scales, scale = self.scales[tables], particles.scale[rows]
-            last = max(len(tables) - 2, 0)
-            first = np.clip(np.searchsorted(scales, scale) - 1, 0, last).astype(np.int64)
-            second = np.minimum(first + 1, len(tables) - 1)
-            step = np.maximum(scales[second] - scales[first], 1e-12)
-            below[rows], above[rows] = tables[first], tables[second]
-            part[rows] = np.clip((scale - scales[first]) / step, 0, 1)
+        scale, kind = particles
+        first = np.searchsorted(self.kinds, kind)
+        count = np.searchsorted(self.kinds, kind, side="right") - first
+        # Complex numbers are ordered by their first part, then by the second.
+        place = np.searchsorted(self.kinds + 1j * self.scales, kind + 1j * scale)
+        below = first + np.clip(place - first - 1, 0, np.maximum(count - 2, 0))
+        above = np.minimum(below + 1, first + count - 1)
+        # Of a kind that was not in the sample nothing is known: the first table is as good.
+        below[count == 0] = above[count == 0] = 0
+        step = np.maximum(self.scales[above] - self.scales[below], 1e-12)
+        part = np.clip((scale - self.scales[below]) / step, 0, 1)
         return below, above, part
 
     def to_arrays(self) -> dict[str, np.ndarray]:

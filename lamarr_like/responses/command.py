@@ -74,6 +74,10 @@ def train(
         tuple[float, float], typer.Option(help="Share of the particles, from and to.")
     ] = (0.0, 1.0),
     model_version: Annotated[str, typer.Option(help="Version in the model's name.")] = "1",
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", help="Setting other than the recipe's: objective=wasserstein."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 1,
     force: Force = False,
 ) -> None:
@@ -82,7 +86,7 @@ def train(
     from .fit import Request, fit
     from .samples import read_any
 
-    request = Request(family, minutes, steps, part, seed, model_version)
+    request = Request(family, minutes, steps, part, seed, model_version, settings or ())
     folder = fit(
         read_any(data, find_response(name)),
         request,

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from ..errors import TrainingError
 from ..nets.config import AbstractConfig, NetConfig
+
+OBJECTIVES = ("relativistic", "wasserstein")
+"""Of a critic."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,9 @@ class AdversarialConfig(CodesConfig):
             and several critic steps), see `lamarr_like.responses.training.critic`.
         penalty: weight of the gradient penalties.
         penalty_part: they are taken on one part in so many of a batch.
+
+    Raises:
+        TrainingError: if there is no such objective.
     """
 
     steps: int = 9000
@@ -131,6 +138,11 @@ class AdversarialConfig(CodesConfig):
     objective: str = "relativistic"
     penalty: float = 0.02
     penalty_part: int = 4
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            known = " and ".join(OBJECTIVES)
+            raise TrainingError(f"objective {self.objective!r}: there are {known}")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ Wanted = Mapping[str, "float | Floats"]
 Draw = Callable[[Callable[[Floats32], Floats32]], Hits]
 Seen = Callable[[Hits], Hits]
 
-AIMS = 8
+AIMS = 12
 """How often latents of a wanted draw are moved by what it missed."""
 
 _GAIN = 0.8
@@ -53,6 +53,12 @@ _GAIN = 0.8
 
 _CHANGES = (1.25, 0.5)
 """How that part changes where a draw came nearer, and where not."""
+
+_RENEWED = 3
+"""Draws after which one that is still far from what is wanted gets other noise."""
+
+_FAR = 0.04
+"""Squared distance, in normal scores, beyond which it is far."""
 
 _LEAST_PART = 1e-3
 """Least singular value of a mixing matrix: with less no latent moves some property."""
@@ -108,8 +114,9 @@ class Control:
         """Draws whose properties are the wanted ones: made, measured, and made better.
 
         As a decoder gives properties of its latents but nearly, latents are moved by what was
-        missed, with all other random numbers as they were, and for each particle the draw is taken
-        that came nearest.
+        missed, with all other random numbers as they were.  Not every property can be had with
+        every noise: where it is still far after some draws, the other normal numbers change
+        places.  For each particle the draw is taken that came nearest.
 
         Args:
             draw: hits in the frame for a rule of what becomes of normal numbers.
@@ -124,9 +131,10 @@ class Control:
         step, taken = np.zeros((n, len(self.latents))), np.zeros((n, len(self.latents)))
         best, gain = np.full(n, np.inf), np.full(n, _GAIN)
         missed, kept = np.zeros_like(target), np.zeros(n, dtype=np.int64)
-        tries = []
+        tries, turns = [], np.zeros(n, dtype=np.int64)
         for number in range(AIMS + 1):
-            tries.append(draw(partial(self._shifted, step, placement, wanted, where)))
+            turn = np.where((best > _FAR) & (number > _RENEWED), number, turns)
+            tries.append(draw(partial(self._shifted, step, turn, placement, wanted, where)))
             away = target - self.measured(placement, seen(tries[-1]))[1]
             # What has too little in it is as far as can be.
             squares = np.where(np.isnan(target), 0.0, np.where(np.isnan(away), 1e3, away) ** 2)
@@ -134,17 +142,33 @@ class Control:
             nearer = distance < best
             best[nearer], kept[nearer] = distance[nearer], number
             taken[nearer], missed[nearer] = step[nearer], away[nearer]
+            turns[nearer] = turn[nearer]
             gain *= np.where(nearer, *_CHANGES)
             step = taken + gain[:, None] * self._step(missed)
         return _chosen(tries, kept)
 
     def _shifted(
-        self, step: Floats, placement: Placement, wanted: Wanted, where: str, normals: Floats32
+        self,
+        step: Floats,
+        turn: Ints,
+        placement: Placement,
+        wanted: Wanted,
+        where: str,
+        normals: Floats32,
     ) -> Floats32:
-        """As `moved`, and a step further, shape ``(n, n_normals)``."""
+        """As `moved`, a step further and with other numbers turned, shape ``(n, n_normals)``.
+
+        Args:
+            step: of the latents, shape ``(n, n_latents)``.
+            turn: by how many places what is no latent of a property is turned, shape ``(n,)``.
+            placement, wanted, where, normals: as for `moved`.
+        """
         found = self.moved(normals, placement, wanted, where)
-        own = found[:, : step.shape[1]]
-        found[:, : step.shape[1]] = np.where(step != 0, np.clip(own + step, -REACH, REACH), own)
+        own, others = np.split(found, [step.shape[1]], axis=1)
+        own[:] = np.where(step != 0, np.clip(own + step, -REACH, REACH), own)
+        rows = np.flatnonzero(turn)
+        places = (np.arange(others.shape[1]) + turn[rows, None]) % max(others.shape[1], 1)
+        others[rows] = np.take_along_axis(others[rows], places, axis=1)
         return found
 
     def _target(self, placement: Placement, wanted: Wanted, where: str) -> Floats:

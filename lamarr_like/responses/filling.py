@@ -7,12 +7,12 @@ log-odds.  Sparse blocks end early, so only what is not empty costs something.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from ..arrays import Floats, Floats32, Ints, Keys
-from ..engine.onnx_session import Network
 from ..rng import GOLDEN, mix, unit
 from .blocks import Layout
 from .boxes import Boxes, box_input, cut, halves, visible
@@ -25,6 +25,10 @@ COMPONENTS = 3
 
 OUTPUTS = 2 + 3 * COMPONENTS
 """Logits of nothing and all, then logits, means and log widths of the laws."""
+
+
+Law = Callable[[Floats32, Ints], Floats32]
+"""What a network tells of nodes, shapes ``(m, n_inputs)`` and ``(m,)`` to ``(m, OUTPUTS)``."""
 
 
 class Nodes(NamedTuple):
@@ -46,20 +50,19 @@ class Nodes(NamedTuple):
 
 
 def blocks_of(
-    layout: Layout, placement: Placement, energies: Floats, least: float
+    blocks: Boxes, seen: Boxes, energies: Floats, least: float
 ) -> tuple[Nodes, Boxes, Ints]:
     """Blocks that hold something, their boxes, cut to the array, and the number of each.
 
     Args:
-        layout: of the response.
-        placement: of the particles.
+        blocks: of a layout.
+        seen: the array in the frame of each particle, ``n`` boxes.
         energies: what each block holds, shape ``(n, n_blocks)``.
         least: what a block must hold.
     """
     place = np.flatnonzero(energies > least)
     row, block = np.divmod(place, energies.shape[1])
-    seen = visible(placement, layout.response.shape)
-    boxes, box = cut(Boxes(layout.low, layout.high), seen, block, row)
+    boxes, box = cut(blocks, seen, block, row)
     inside = np.asarray((boxes.high > boxes.low).all(axis=1))
     kept = np.flatnonzero(inside[box])
     return Nodes(row, box, energies.ravel()[place]).take(kept), boxes, block[kept]
@@ -178,7 +181,7 @@ def fill(
     boxes: Boxes,
     keys: Keys,
     given: Floats,
-    network: Network | None,
+    law: Law | None,
     *,
     scale: int | None,
     least: float,
@@ -191,7 +194,8 @@ def fill(
         boxes: theirs.
         keys: of the random numbers of each node, shape ``(m,)``.
         given: normalised features of the particles, shape ``(n, n_given)``.
-        network: gives `OUTPUTS` numbers for `node_input`; None where all blocks are cells.
+        law: gives `OUTPUTS` numbers for `node_input` and the particle of each node; None where all
+            blocks are cells.
         scale: number of the feature of the scale; None for none.
         least: smallest value of a cell.
         whole: whether values are whole numbers.
@@ -201,11 +205,11 @@ def fill(
         cells = nodes.take(np.flatnonzero(boxes.single[nodes.box]))
         done.append((cells.row, boxes.low.take(cells.box, axis=0), cells.value))
         places, nodes, boxes = several(nodes, boxes)
-        if not len(nodes.row) or network is None:
+        if not len(nodes.row) or law is None:
             break
         keys, split = keys.take(places), halves(boxes)
-        law = network(node=node_input(nodes, box_input(boxes, split), given, scale))[0]
-        share = drawn_share(law, keys)
+        told = law(node_input(nodes, box_input(boxes, split), given, scale), nodes.row)
+        share = drawn_share(told, keys)
         nodes, parent, n_first = children(nodes, len(boxes.low), share, least, whole)
         boxes = boxes.halved(split)
         with np.errstate(over="ignore"):
@@ -236,7 +240,8 @@ def splits_of(
         Inputs, shape ``(m, n_inputs)``, and shares, shape ``(m,)``.
     """
     energies = layout.energies(hits, len(given))
-    nodes, boxes, block = blocks_of(layout, placement, energies, 0.0)
+    seen = visible(placement, layout.response.shape)
+    nodes, boxes, block = blocks_of(Boxes(layout.low, layout.high), seen, energies, 0.0)
     number = np.full(energies.shape, -1, dtype=np.int64)
     number[nodes.row, block] = np.arange(len(block))
     node = number[hits.row, layout.block_of(hits.cell)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +31,7 @@ class Request(NamedTuple):
         part: share of the sample, from and to.
         seed: of the training.
         version: in the name of the artefact.
+        words: settings of the family other than the recipe's, such as ``objective=wasserstein``.
     """
 
     family: str = ""
@@ -37,6 +40,7 @@ class Request(NamedTuple):
     part: tuple[float, float] = (0.0, 1.0)
     seed: int = 1
     version: str = "1"
+    words: Sequence[str] = ()
 
 
 def fit(
@@ -90,6 +94,7 @@ def fit(
 def _settings(family: Family, sample: AnySample, request: Request) -> AbstractConfig:
     """Settings with the steps that were asked for, or as many as the minutes allow."""
     settings = family.configured(seed=request.seed)
+    settings = replace(settings, **values_of(settings, request.words))
     if request.steps:
         return settings.with_steps(request.steps)
     if not request.minutes or not hasattr(settings, "steps"):
@@ -107,6 +112,48 @@ def _settings(family: Family, sample: AnySample, request: Request) -> AbstractCo
             f"{request.minutes:g} minutes are too few: {begun / 60:.1f} go before the first step"
         )
     return settings.with_steps(steps)
+
+
+def values_of(settings: AbstractConfig, words: Sequence[str]) -> dict[str, Any]:
+    """Values by the names of settings, from words like ``penalty=10`` or ``widths=2,4``.
+
+    Args:
+        settings: of the family, whose values tell of what type others are.
+        words: name and value each.
+
+    Raises:
+        TrainingError: if one is no setting, or its value is of another type.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if name not in (known := sorted(field.name for field in fields(settings))):
+            raise TrainingError(
+                f"--set {word}: family {settings.family} has the settings {', '.join(known)}"
+            )
+        now = getattr(settings, name)
+        try:
+            found[name] = _value(now, text)
+        except ValueError as error:
+            raise TrainingError(f"--set {word}: must be like {name}={_text(now)}") from error
+    return found
+
+
+def _value(now: Any, text: str) -> Any:
+    """The value that a text stands for, of the type of another one."""
+    if isinstance(now, tuple):
+        return tuple(_value(now[0], part) for part in text.split(","))
+    if isinstance(now, bool):
+        return ("false", "true").index(text) == 1  # a ValueError where it is neither
+    value = type(now)(text)
+    if isinstance(now, (int, float)) and not 0 <= value < math.inf:
+        raise ValueError(text)
+    return value
+
+
+def _text(value: Any) -> str:
+    """As `_value` reads it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
 
 
 def card(sample: AnySample, family: str, config: Mapping[str, Any], command: str) -> str:

@@ -9,6 +9,7 @@ its array, the nearest cell stands for the one in the middle.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,19 @@ class Placement:
     sign: Ints
     swapped: Mask
     axes: tuple[int, int]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Placement]) -> Placement:
+        """Those of several responses with the same axes and features, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = (np.concatenate(c) for c in zip(*(p.columns for p in parts), strict=True))
+        return cls(*columns, parts[0].axes)
+
+    @property
+    def columns(self) -> tuple[Floats, Ints, Ints, Mask]:
+        """What there is of each particle."""
+        return self.given, self.origin, self.sign, self.swapped
 
     def to_frame(self, hits: Hits) -> Hits:
         """Cells counted from the one in the middle."""

@@ -1,7 +1,8 @@
 """A generator of devices: draws the arrays of all of them for a particle at once.
 
 One network draws the codes of the blocks of all devices (`lamarr_like.responses.coded`), so that
-what they have in common is drawn in common; each device fills its blocks by a network of its own.
+what they have in common is drawn in common; each device fills its blocks by a network of its own,
+those that are built alike in one pass (`lamarr_like.responses.stack`).
 After the joint model of ALICE's zero-degree calorimeters, one generator with two outputs and a
 critic with two inputs.
 """
@@ -27,6 +28,7 @@ from .devices import MOST_DEVICES, Devices, read_declaration
 from .frame import Frame
 from .hits import Hits
 from .model import BATCH, ResponseModel, loaded, middle_of, seen_hits
+from .stack import Stack, alike
 
 
 def prefix_of(number: int) -> str:
@@ -62,6 +64,7 @@ class JointModel:
         self.steps = network.steps
         self._frames, self._blocks = tuple(frames), tuple(blocks)
         self._network, self._where = network, where
+        self._stacks = [(Stack([blocks[k] for k in ks]), ks) for ks in alike(blocks)]
 
     def draw(self, conditions: ReadColumns, seed: int, *, steps: int = 0) -> tuple[Floats32, ...]:
         """Arrays of each device, shapes ``(n, *shape)``.
@@ -104,17 +107,17 @@ class JointModel:
             raise SchemaError(f"{self._where}: {len(keys)} keys for {len(seen[0])} particles")
         placements = [f.place(s) for f, s in zip(self._frames, seen, strict=True)]
         given = [b.given(p) for b, p in zip(self._blocks, placements, strict=True)]
-        columns = np.concatenate(given, axis=1).astype(np.float32)
-        scores = self._network.scores(columns, keys, steps).astype(np.float64)
-        found, first = [], 0
-        for k, (blocks, placement) in enumerate(zip(self._blocks, placements, strict=True)):
-            own = scores[:, first : first + blocks.n_codes]
-            first += blocks.n_codes
-            with np.errstate(over="ignore"):
-                device_keys = mix(keys + np.uint64(k) * GOLDEN)
-            hits = placement.to_array(blocks.hits(placement, given[k], own, device_keys))
-            found.append(seen_hits(blocks.layout.response, hits))
-        return tuple(found)
+        known = np.concatenate(given, axis=1).astype(np.float32)
+        scores = self._network.scores(known, keys, steps).astype(np.float64)
+        own = np.split(scores, np.cumsum([b.n_codes for b in self._blocks])[:-1], axis=1)
+        with np.errstate(over="ignore"):
+            device_keys = [mix(keys + np.uint64(k) * GOLDEN) for k in range(len(own))]
+        found: dict[int, Hits] = {}
+        for stack, numbers in self._stacks:
+            columns = ([c[k] for k in numbers] for c in (placements, given, own, device_keys))
+            found |= zip(numbers, stack.hits(*columns), strict=True)
+        on_arrays = (placement.to_array(found[k]) for k, placement in enumerate(placements))
+        return tuple(map(seen_hits, self.response.responses, on_arrays))
 
     def rehearse(self) -> None:
         """Draw for one particle in the middle of the declared ranges."""

@@ -30,6 +30,7 @@ from .frame import Frame, Placement
 from .hits import Hits, hits_of
 from .library import Library
 from .response import Condition, Response, read_response
+from .stack import Stack
 
 BATCH = 2048
 """Particles drawn at a time."""
@@ -238,6 +239,7 @@ class CodesMethod(Method):
         self, blocks: CodedBlocks, network: CodesNetwork, control: Control | None = None
     ) -> None:
         self.blocks, self.network, self.steps = blocks, network, network.steps
+        self._stack = Stack([blocks])
         self._control = control
 
     @property
@@ -257,7 +259,8 @@ class CodesMethod(Method):
 
         def hits(moved: Callable[[Floats32], Floats32] | None) -> Hits:
             told = self.network.scores(given.astype(np.float32), keys, steps, moved)
-            return self.blocks.hits(placement, given, told.astype(np.float64), keys)
+            scores = told.astype(np.float64)
+            return self._stack.hits([placement], [given], [scores], [keys])[0]
 
         def seen(drawn: Hits) -> Hits:
             there = seen_hits(self.blocks.layout.response, placement.to_array(drawn))

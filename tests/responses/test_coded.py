@@ -6,9 +6,11 @@ from twins import LEFT, twins
 
 from lamarr_like.errors import ArtefactError
 from lamarr_like.responses.blocks import Layout, Shells
+from lamarr_like.responses.boxes import visible
 from lamarr_like.responses.coded import CodedBlocks, CodesNetwork, read_frame
 from lamarr_like.responses.codes import Codes, Particles, scaled, spread_whole
 from lamarr_like.responses.frame import Frame
+from lamarr_like.responses.stack import Stack
 
 SHELLS = {"core": 2, "widths": [20], "slices": 1}
 
@@ -32,10 +34,14 @@ def made():
     return sample, placement, blocks, scores, amounts
 
 
+def of_codes(blocks, placement, scores, keys):
+    return Stack([blocks]).hits([placement], [blocks.given(placement)], [scores], [keys])[0]
+
+
 def test_blocks_of_a_sample_come_back_from_its_scores(made):
     sample, placement, blocks, scores, amounts = made
     keys = np.arange(len(sample)).astype(np.uint64)
-    hits = blocks.hits(placement, blocks.given(placement), scores, keys)
+    hits = of_codes(blocks, placement, scores, keys)
     sums = np.bincount(hits.row, weights=hits.value, minlength=len(sample))
     single = np.isin(blocks.layout.block_of(hits.cell), np.arange(25))
     assert np.array_equal(hits.value, np.rint(hits.value)) and single.mean() > 0.5
@@ -51,14 +57,14 @@ def test_what_is_drawn_beside_the_array_goes_to_its_blocks(made):
     particles = Particles.of(LEFT, placement.given)
     wanted = blocks.codes.amounts(scores, particles)
     wanted = np.rint(scaled(LEFT, wanted, placement.given, back=True)[:, 0])
-    beside = blocks._beside(placement)
+    beside = Stack([blocks])._beside(visible(placement, LEFT.shape))
     assert 0.02 < beside.mean() < 0.9 and not beside[:, 0].any()
     energies = np.ones(beside.shape)
     energies[beside] = 0
     sums = blocks.layout.blocks(np.concatenate([wanted[:, None], energies], axis=1)).sum(axis=1)
     assert np.allclose(sums, wanted)
     keys = np.arange(len(sample)).astype(np.uint64)
-    hits = placement.to_array(blocks.hits(placement, blocks.given(placement), scores, keys))
+    hits = placement.to_array(of_codes(blocks, placement, scores, keys))
     inside = ((hits.cell >= 0) & (hits.cell < np.array(LEFT.shape))).all(axis=1)
     assert inside.all() and len(hits.row)
 

@@ -170,6 +170,45 @@ def test_minutes_become_steps(monkeypatch):
     assert families.DEFAULT in families.RESPONSE_FAMILIES
 
 
+def test_settings_are_told_by_words(folder):
+    family = families.find_response_family("gan")
+    words = ("objective=wasserstein", "penalty=10", "widths=2,4,8", "regressor=false", "batch=64")
+    found = fit._settings(family, None, fit.Request("gan", steps=5, words=words))
+    assert found == config.GanConfig(
+        objective="wasserstein",
+        penalty=10.0,
+        widths=(2, 4, 8),
+        regressor=False,
+        batch=64,
+        steps=5,
+    )
+    run(
+        *("train", folder / "blobs.yaml", "--family", "library", "--set", "size=100"),
+        *("--data", folder / "train.npz", "-o", folder / "few"),
+    )
+    told = json.loads((folder / "few" / "blobs-library-1" / "config.json").read_text())
+    assert told["training"]["rows"] == 100
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("size=3", "--set size=3: family gan has the settings batch, core"),
+        ("batch=many", "--set batch=many: must be like batch=256"),
+        ("batch", "must be like batch=256"),
+        ("widths=2,x", "must be like widths=2,4"),
+        ("regressor=1", "must be like regressor=true"),
+        ("penalty=nan", "must be like penalty=0.02"),
+        ("steps=-1", "must be like steps=9000"),
+        ("objective=hinge", "objective 'hinge': there are relativistic and wasserstein"),
+    ],
+)
+def test_words_that_are_no_settings(word, message):
+    family = families.find_response_family("gan")
+    with pytest.raises(TrainingError, match=message):
+        fit._settings(family, None, fit.Request("gan", words=(word,)))
+
+
 def test_what_is_no_response_model(folder):
     with pytest.raises(ArtefactError, match="no generator of a response"):
         load("acceptance-pp13-1")

@@ -108,6 +108,27 @@ def test_draws_are_aimed_where_the_decoder_falls_short(control, placement, norma
     assert np.isnan(scores[3]).all()
 
 
+def test_what_some_noise_does_not_allow_is_drawn_with_other_noise(control, placement, normals):
+    """A decoder that follows the latent only where one of the other numbers is not too small."""
+    target = np.random.default_rng(6).uniform(-1.5, 1.5, N)
+    allowed = []
+
+    def draw(moved):
+        found = moved(normals)
+        allowed.append(found[:, 7] > -0.5)
+        latent = np.where(allowed[-1], found[:, 0], 0.0)
+        return plain(placement, normals, 1.0)(lambda _: latent[:, None])
+
+    found = control.aimed(draw, lambda hits: hits, placement, {"w0": target}, "m")
+    scores = control.measured(placement, found)[1][:, 0]
+    near = np.abs(scores - target) < 0.2
+    never = ~allowed[0]
+    assert never.sum() > 10 and near[~never].all()
+    assert near[never].mean() > 0.7
+    # Noise that allows it is left alone.
+    assert np.array_equal(allowed[0][~never], allowed[-1][~never])
+
+
 def test_latents_are_set_by_name(control, placement, normals):
     moved = control.moved(normals, placement, {"w1": np.full(N, 2.0)}, "m")
     assert (moved[:, 1] == 2).all()

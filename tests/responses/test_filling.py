@@ -10,6 +10,7 @@ from lamarr_like.engine.onnx_session import Network
 from lamarr_like.nets.onnx_graph import Graph
 from lamarr_like.responses import filling
 from lamarr_like.responses.blocks import Layout, Shells
+from lamarr_like.responses.boxes import Boxes, visible
 from lamarr_like.responses.frame import Frame
 from lamarr_like.rng import stream_keys
 
@@ -36,14 +37,16 @@ def even(made):
     weight = np.zeros((inputs.shape[1], filling.OUTPUTS))
     graph = Graph()
     graph.output("law", graph.dense(graph.input("node", len(weight)), weight, law), len(law))
-    return Network(graph.build())
+    network = Network(graph.build())
+    return lambda node, row: network(node=node)[0]
 
 
 def blocks(made):
     sample, placement = made
     hits = placement.to_frame(sample.hits)
     energies = LAYOUT.energies(hits, len(sample))
-    return filling.blocks_of(LAYOUT, placement, energies, BLOBS.threshold)
+    seen = visible(placement, BLOBS.shape)
+    return filling.blocks_of(Boxes(LAYOUT.low, LAYOUT.high), seen, energies, BLOBS.threshold)
 
 
 def filled(made, even, rows=slice(None)):
