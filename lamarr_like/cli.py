@@ -20,6 +20,7 @@ from .runs.rapidsim import rapidsim
 from .system.extras import extra_of, missing
 from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
+from .training.command import refine
 from .validation.detector.command import detailed_check
 from .validation.look.command import display, plot
 from .validation.models.command import VERBS as MODEL_VERBS
@@ -37,7 +38,7 @@ app = typer.Typer(
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
     *(decays, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
-    rapidsim,
+    *(rapidsim, refine),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

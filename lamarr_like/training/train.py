@@ -61,7 +61,7 @@ def train(
     for extra in sorted({one.family_of_models.extra for one in wanted} - {""}):
         need(extra)
     for one in wanted:
-        _check_output(output / artefact_name(**one.names), [*data, columns], force)
+        check_free_model(output / artefact_name(**one.names), [*data, columns], force)
     batch = read_sample(data, columns, wanted[0].part)
     provenance = {"data": [path.name for path in data], "events": len(batch), "command": command}
     for one in wanted:
@@ -75,8 +75,17 @@ def train(
         )
 
 
-def _check_output(folder: Path, inputs: Sequence[Path | str | None], force: bool) -> None:
-    """See that a model may be written, and that nothing is lost where one is replaced."""
+def check_free_model(folder: Path, inputs: Sequence[Path | str | None], force: bool) -> None:
+    """See that a model may be written, and that nothing is lost where one is replaced.
+
+    Args:
+        folder: of the artefact.
+        inputs: files that are read, or None.
+        force: whether a model that is there may be replaced.
+
+    Raises:
+        OutputError: if it must not be written, saying what to do.
+    """
     if os.path.lexists(folder.parent) and not folder.parent.is_dir():
         raise OutputError(f"{folder.parent}: is there and no folder; name another output")
     if not os.path.lexists(folder):
