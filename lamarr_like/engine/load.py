@@ -16,12 +16,13 @@ from .classifier import ClassifierSpec
 from .event_library import EventLibrarySpec
 from .generator import GeneratorSpec
 from .kinds import AbstractSpec, Model
+from .refiner import RefinerSpec
 from .translator.spec import TranslatorSpec
 
 KINDS: dict[str, type[AbstractSpec] | str] = {
     **{
         spec.kind: spec
-        for spec in (ClassifierSpec, GeneratorSpec, TranslatorSpec, EventLibrarySpec)
+        for spec in (ClassifierSpec, GeneratorSpec, TranslatorSpec, EventLibrarySpec, RefinerSpec)
     },
     "response": "lamarr_like.responses.model:ResponseSpec",
     "devices": "lamarr_like.responses.joint:JointSpec",

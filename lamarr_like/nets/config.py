@@ -273,3 +273,35 @@ class BoosterConfig(AbstractConfig):
     def with_steps(self, steps: int) -> BoosterConfig:
         """A step is a tree."""
         return replace(self, trees=steps)
+
+
+@dataclass(frozen=True)
+class RefinerConfig(NetConfig):
+    """Settings of a residual network that moves one sample to another.
+
+    Args:
+        hidden, depth: width and number of the hidden layers.
+        knots: knots of the transforms of the outputs.
+        partitions: partitions of the conditions in which laws are compared.
+        cells: cells of a partition.
+        groups: cells a step.
+        rows: rows of each sample in a cell, a step.
+        paired: weight of the distance of a row to its partner beside that of the laws.
+    """
+
+    family: ClassVar[str] = "residual"
+    kind: ClassVar[str] = "refiner"
+
+    hidden: int = 64
+    depth: int = 3
+    steps: int = 4000
+    learning_rate: float = 1e-3
+    warm_up: int = 200
+    ema: float = 0.995
+    evaluations: int = 2
+    knots: int = 1000
+    partitions: int = 8
+    cells: int = 128
+    groups: int = 32
+    rows: int = 48
+    paired: float = 0.01

@@ -26,6 +26,7 @@ from .config import (
     LibraryConfig,
     MlpConfig,
     OneVsRestConfig,
+    RefinerConfig,
 )
 from .trained import TrainedModel
 from .translator.config import KToKConfig, TranslatorConfig
@@ -35,8 +36,9 @@ Fit = Callable[..., TrainedModel]
 
 The samples are `lamarr_like.nets.sample.LabelledRows` for classifiers,
 `lamarr_like.nets.sample.VectorRows` for generators,
-`lamarr_like.nets.translator.sample.TranslatorSample` for translators and
-`lamarr_like.nets.event_library.EventRows` for libraries of events.
+`lamarr_like.nets.translator.sample.TranslatorSample` for translators,
+`lamarr_like.nets.event_library.EventRows` for libraries of events and
+`lamarr_like.nets.sample.PairedRows` for refiners.
 """
 
 
@@ -96,6 +98,7 @@ FAMILIES: Mapping[str, Family] = {
         Family(TranslatorConfig, "lamarr_like.nets.translator.fit:fit_translator"),
         Family(KToKConfig, "lamarr_like.nets.translator.fit:fit_translator"),
         Family(EventLibraryConfig, "lamarr_like.nets.event_library:fit_event_library", extra=""),
+        Family(RefinerConfig, "lamarr_like.nets.refiner:fit_refiner"),
     )
 }
 """Our families by name."""

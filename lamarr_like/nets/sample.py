@@ -71,6 +71,27 @@ class VectorRows:
     metric: Metric = quick_c2st
 
 
+@dataclass(frozen=True)
+class PairedRows:
+    """What a refiner learns from: rows of two samples of the same generated things.
+
+    Args:
+        conditions: of the rows to be refined, arrays of shape ``(n,)``.
+        fast: what was drawn for them, shapes ``(n,)``.
+        detailed_conditions: of the rows to refine to, the same names and shapes.
+        detailed: what these have, the same names and shapes.
+        weights: shape ``(n,)``, none negative; None for ones.
+        are_pairs: whether a row of one sample is the same generated thing as that of the other.
+    """
+
+    conditions: Columns
+    fast: Columns
+    detailed_conditions: Columns
+    detailed: Columns
+    weights: np.ndarray | None = None
+    are_pairs: bool = True
+
+
 def stream(seed: int, purpose: str) -> np.random.Generator:
     """A generator of random numbers of its own for each purpose.
 

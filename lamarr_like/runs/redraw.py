@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ..chain.pipeline import TRUTH, Pipeline
-from ..errors import SchemaError, SourceError
+from ..errors import SourceError
 from ..events import EventBatch, Table, concatenate, rebatch
 from ..io.ntuple_reader import read_provenance
 from .config import RunConfig
@@ -106,30 +104,3 @@ def second_draws(
         config = RunConfig(str(sample), path, seed=seed, command=command)
         simulate_detailed(config, prob_nn=model)
     return list(again)
-
-
-def check_same_events(one: EventBatch, two: EventBatch, name: str) -> None:
-    """Refuse a second draw that is not of the same generated events.
-
-    Args:
-        one: a detailed sample.
-        two: what should be another draw of it.
-        name: of the second, for the message.
-
-    Raises:
-        SchemaError: naming the first event that differs.
-    """
-    if len(one) != len(two):
-        raise SchemaError(f"{name}: has {len(two)} events where the first draw has {len(one)}")
-    differs = one.event["event_id"] != two.event["event_id"]
-    differs |= one.particle.counts != two.particle.counts
-    if not differs.any():
-        for column in ("mc_px", "mc_py", "mc_pz"):
-            rows = one.particle[column] != two.particle[column]
-            differs[one.particle.event_index[rows]] = True
-    if differs.any():
-        event = one.event["event_id"][int(np.argmax(differs))]
-        raise SchemaError(
-            f"{name}: event {event} is not the generated event of the first draw; a second draw is "
-            "made by lamarr-like detailed FIRST.root --seed 2 -o SECOND.root"
-        )

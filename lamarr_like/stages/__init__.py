@@ -14,6 +14,7 @@ from .identification.muon import MuonId, MuonLikelihood
 from .identification.prob_nn import ProbNn
 from .identification.rich import RichPid
 from .occupancy import Occupancy
+from .refinement import PREFIX, refinement
 from .stage import (
     AbstractClassifierStage,
     AbstractGeneratorStage,
@@ -74,6 +75,8 @@ def find_stage(name: str) -> type[AbstractStage]:
         found = plugins.load(plugins.STAGE_GROUP, name, PipelineError)
         if found is not None:
             return _checked(name, found)
+        if name.startswith(PREFIX):
+            return refinement(find_stage(name.removeprefix(PREFIX)))
     known = (*STAGES, *(n for n in plugins.installed(plugins.STAGE_GROUP) if n not in STAGES))
     raise PipelineError(f"no stage {name!r}; there are {', '.join(known)}")
 

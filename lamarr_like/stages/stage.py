@@ -280,6 +280,13 @@ class AbstractGeneratorStage(AbstractModelStage):
         return {name: found[name] for name in cls.outputs}
 
     @classmethod
+    def restored(
+        cls, batch: EventBatch, rows: Mask, values: Mapping[str, np.ndarray], **options: Any
+    ) -> Columns:
+        """Inverse of `learnt`: columns of `table` for the rows, shapes ``(rows.sum(),)``."""
+        return {name: np.asarray(values[name]) for name in cls.outputs}
+
+    @classmethod
     def compared(cls, batch: EventBatch, rows: Mask) -> Columns:
         """The targets that are drawn; see `AbstractModelStage.compared`."""
         return cls.learnt(batch, rows)

@@ -120,10 +120,20 @@ def check_outputs(
         OutputError: if not.
     """
     for one in wanted:
-        _check_output(output / artefact_name(**one.names), inputs, force)
+        check_free_model(output / artefact_name(**one.names), inputs, force)
 
 
-def _check_output(folder: Path, inputs: Sequence[Path | str | None], force: bool) -> None:
+def check_free_model(folder: Path, inputs: Sequence[Path | str | None], force: bool) -> None:
+    """See that a model may be written, and that nothing is lost where one is replaced.
+
+    Args:
+        folder: of the artefact.
+        inputs: files that are read, or None.
+        force: whether a model that is there may be replaced.
+
+    Raises:
+        OutputError: if it must not be written, saying what to do.
+    """
     if os.path.lexists(folder.parent) and not folder.parent.is_dir():
         raise OutputError(f"{folder.parent}: is there and no folder; name another output")
     if not os.path.lexists(folder):

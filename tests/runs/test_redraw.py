@@ -10,6 +10,7 @@ from lamarr_like.errors import SchemaError, SourceError
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.io.ntuple_reader import read_events, read_provenance
 from lamarr_like.runs import redraw
+from lamarr_like.training.pairs import check_same_events
 
 
 def _write(path, batch, **provenance):
@@ -37,7 +38,7 @@ def test_a_second_draw_is_made_with_the_next_seed(minbias, tmp_path):
     (path,) = redraw.second_draws([few], [tmp_path / "second.root"], said.append)
     assert "seed 6" in said[0]
     again = next(iter(read_events(path)))
-    redraw.check_same_events(batch, again, "second")
+    check_same_events(batch, again, "second")
     assert not np.array_equal(again.track["p"], batch.track["p"])
     assert read_provenance(path)["seed"] == provenance["seed"] + 1
     assert read_provenance(path)["models"] == provenance["models"]
@@ -57,14 +58,14 @@ def test_what_others_made_is_not_made_anew(tmp_path, provenance):
 def test_other_events_are_found_out():
     truth = truth_batch(20)
     one, two = detector(truth, 3), detector(truth, 4)
-    redraw.check_same_events(one, two, "second.root")
+    check_same_events(one, two, "second.root")
     with pytest.raises(SchemaError, match="has 19 events where the first draw has 20"):
-        redraw.check_same_events(one, two.events(0, 19), "second.root")
+        check_same_events(one, two.events(0, 19), "second.root")
     px = two.particle["mc_px"].copy()
     px[two.particle.offsets[7]] *= 1.5
     moved = two.with_columns("particle", mc_px=px)
     with pytest.raises(SchemaError, match=r"second\.root: event 1007 is not the generated event"):
-        redraw.check_same_events(one, moved, "second.root")
+        check_same_events(one, moved, "second.root")
     other = detector(truth_batch(20, seed=2), 4)
     with pytest.raises(SchemaError, match="event 1000 is not"):
-        redraw.check_same_events(one, other, "second.root")
+        check_same_events(one, other, "second.root")

@@ -14,7 +14,7 @@ from scipy import stats
 from lamarr_like import rng
 from lamarr_like.engine.translator.sequences import Sources
 from lamarr_like.nets.event_library import EventRows
-from lamarr_like.nets.sample import LabelledRows, VectorRows
+from lamarr_like.nets.sample import LabelledRows, PairedRows, VectorRows
 from lamarr_like.nets.translator.sample import TranslatorSample
 
 
@@ -219,9 +219,54 @@ class EventToy:
         return max(wrong, stats.ks_2samp(a, drawn["a"]).statistic)
 
 
+def paired_law(n, seed, wrong=True):
+    """Rows of `vector_law` with less atoms and other widths, and right ones for the same `c`."""
+    conditions, real = vector_law(n, seed)
+    again, fast = vector_law(n, seed)
+    rng = np.random.default_rng(seed + 100)
+    mode = np.where(rng.random(n) < 0.5 + 0.4 * conditions["c"], 2.0, -2.0)
+    a = 100 * (mode + 0.5 * rng.normal(size=n)) * (1.3 if wrong else 1.0)
+    b = 0.5 * a + 30 * (1 + conditions["flag"]) * rng.normal(size=n) + 40.0 * wrong
+    nothing = rng.random(n) < (0.03 if wrong else 0.1)
+    fast = {"a": np.where(nothing, 0.0, a), "b": np.where(nothing, 0.0, b)}
+    return again, fast, {"a": real["a"], "b": real["b"]}
+
+
+class PairToy:
+    """Rows of two numbers to be moved; judged by the largest distance of a distribution."""
+
+    farthest = 0.1
+
+    def sample(self, n=10_000, seed=1):
+        conditions, fast, real = paired_law(n, seed)
+        return PairedRows(conditions, fast, conditions, real)
+
+    def broken(self):
+        sample = self.sample(1500)
+        values = sample.detailed["a"].copy()
+        values[3] = np.nan
+        return replace(sample, detailed={**sample.detailed, "a": values})
+
+    def draw(self, model, part=slice(None), n=3000):
+        conditions, fast, _ = paired_law(n, 2)
+        uniforms = np.random.default_rng(3).random((n, model.n_uniforms))[part]
+        some = ({k: v[part] for k, v in columns.items()} for columns in (conditions, fast))
+        return model.refine(*some, uniforms)
+
+    def check(self, drawn, n=3000):
+        assert list(drawn) == ["a", "b"]
+        assert all(values.shape == (n,) and np.isfinite(values).all() for values in drawn.values())
+        zero = drawn["a"] == 0
+        assert 0.07 < zero.mean() < 0.13 and (drawn["b"][zero] == 0).all()
+
+    def distance(self, drawn, config):
+        real = paired_law(3000, 2)[2]
+        return max(stats.ks_2samp(real[name], drawn[name]).statistic for name in real)
+
+
 TOYS = {
     **{"generator": VectorToy(), "classifier": ClassToy(), "translator": SequenceToy()},
-    "event_library": EventToy(),
+    **{"event_library": EventToy(), "refiner": PairToy()},
 }
 """Toys by kind of model."""
 
@@ -230,6 +275,7 @@ SMALL = {
     **{"ema": 0.99, "evaluations": 2, "steps": 500, "trees": 40, "critic_hidden": 32},
     **{"width": 16, "heads": 2, "head_state": 8, "head_hidden": 12, "tokens": 256, "longest": 16},
     **{"head_depth": 1, "head_steps": 200, "head_batch": 256, "learning_rate": 4e-3},
+    **{"partitions": 4, "cells": 16, "groups": 16},
 }
 """Settings that make a training short, for families that have them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -133,11 +134,20 @@ class CaloPid(AbstractGeneratorStage):
         drawn = super().answers(batch, rows, uniforms)
         return as_stored("track", self.reconstructed(batch, rows, drawn))
 
+    @classmethod
+    def restored(
+        cls, batch: EventBatch, rows: Mask, values: Mapping[str, np.ndarray], **options: Any
+    ) -> Columns:
+        """The vector with its exact rules, and whether there is bremsstrahlung."""
+        found = cls.reconstructed(batch, rows, values)
+        return found | {"has_brem": found["brem_energy"] > 0.0}
+
+    @classmethod
     def reconstructed(
-        self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
+        cls, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
     ) -> Columns:
         """The vector with its exact rules, from a draw of the model; shapes ``(rows.sum(),)``."""
-        values = {name: np.asarray(drawn[name], dtype=np.float64) for name in self.outputs}
+        values = {name: np.asarray(drawn[name], dtype=np.float64) for name in cls.outputs}
         track_type = batch.track["track_type"][rows]
         inside = (values["in_ecal"] > 0.5) & (track_type != _UPSTREAM)
         out: Columns = {"in_ecal": inside.astype(np.float64)}

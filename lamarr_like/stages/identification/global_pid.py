@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,13 @@ class GlobalPid(AbstractGeneratorStage):
         found = logits({name: batch.track[name][rows] for name in PROB_NN})
         return {output: found[name] for output, name in _LOGITS.items()}
 
+    @classmethod
+    def restored(
+        cls, batch: EventBatch, rows: Mask, values: Mapping[str, np.ndarray], **options: Any
+    ) -> Columns:
+        """The six probabilities."""
+        return dict(from_logits({name: values[k] for k, name in _LOGITS.items()}))
+
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the probabilities and the combined likelihoods."""
         rows = self.rows(batch)
@@ -88,7 +96,7 @@ class GlobalPid(AbstractGeneratorStage):
         """Probabilities from a draw of the model, shapes ``(rows.sum(),)``."""
         if set(_RATIOS) <= set(drawn):
             return dict(from_log_ratios({name: drawn[k] for k, name in _RATIOS.items()}))
-        return dict(from_logits({name: drawn[k] for k, name in _LOGITS.items()}))
+        return self.restored(batch, rows, drawn)
 
     def _check_outputs(self, wanted: tuple[str, ...]) -> None:
         if set(getattr(self.model, "outputs", ())) != set(_RATIOS):

@@ -144,18 +144,23 @@ class RichPid(AbstractGeneratorStage):
     def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
         """The draws; see `AbstractModelStage.answers`."""
         drawn = self.model.draw(self.conditions(batch, rows), uniforms)
-        return self._differences(batch, rows, drawn)
+        return self.restored(batch, rows, drawn, law=self.law)
 
-    def _differences(self, batch: EventBatch, rows: Mask, drawn: Columns) -> Columns:
-        if self.law == "gains":
-            drawn = rich_photons.differences(drawn, _expected(batch, rows))
-        return {name: np.asarray(drawn[name]) for name in self.outputs}
+    @classmethod
+    def restored(
+        cls, batch: EventBatch, rows: Mask, values: Mapping[str, np.ndarray], **options: Any
+    ) -> Columns:
+        """The differences."""
+        if options["law"] == "gains":
+            values = rich_photons.differences(dict(values), _expected(batch, rows))
+        return {name: np.asarray(values[name]) for name in cls.outputs}
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the five differences."""
         rows = self.rows(batch)
         drawn = self._draw(batch, rows, "mcparticle_id", seed)
-        return batch.with_columns("track", **typed("track", self._differences(batch, rows, drawn)))
+        found = self.restored(batch, rows, drawn, law=self.law)
+        return batch.with_columns("track", **typed("track", found))
 
 
 def _expected(batch: EventBatch, rows: Mask) -> rich_photons.Expected:

@@ -17,13 +17,13 @@ from ...io.ntuple_reader import of_gun, read_events
 from ...runs.redraw import (
     CHUNK,
     Say,
-    check_same_events,
     first_events,
     run_fast,
     second_draws,
     truth_of,
 )
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
+from ...training.pairs import check_same_events
 from ..numbers import report_folder, write_tables
 from .cuts import floor_report, pid_report
 from .declared import NEEDED

@@ -15,14 +15,14 @@ from ...chain.pipeline import Pipeline, load_stage
 from ...errors import PipelineError
 from ...events import EventBatch
 from ...io.ntuple_reader import of_gun
-from ...runs.redraw import Say, check_same_events, run_fast, second_draws, truth_of
+from ...runs.redraw import Say, run_fast, second_draws, truth_of
 from ...stages import AbstractClassifierStage, AbstractModelStage
 from ...statistics.distances import floor
 from ...statistics.matching import where
 from ...statistics.two_sample import Auc, c2st
+from ...training.pairs import check_same_events, common_rows
 from ...training.sample import read_sample, row_weights, sample_rows
 from .calibration import calibration, can_be_binned
-from .draws import common_rows
 from .results import BinFidelity, FidelityReport, StageFidelity
 from .whole_track import long_tracks, paired_tests
 

@@ -80,7 +80,7 @@ def paired_tests(
 def _pairs(one: Columns, two: Columns, rows: int, seed: int) -> tuple[Columns, Columns]:
     """Tracks of particles that both samples find, in the same order; at most so many.
 
-    Of a particle that has left two the first counts, as in `draws.common_rows`.
+    Of a particle that has left two the first counts, as in `training.pairs.common_rows`.
     """
     _, first, second = np.intersect1d(one["key"], two["key"], return_indices=True)
     if len(first) > rows:

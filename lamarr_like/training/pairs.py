@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...arrays import Ints, Mask
-from ...errors import SchemaError
-from ...events import EventBatch
+from ..arrays import Ints, Mask
+from ..errors import SchemaError
+from ..events import EventBatch
 
 _GENERATED = {"track": ("particle", "mcparticle_id"), "reco_vertex": ("vertex", "mc_pv_id")}
 """Table of what a row of a reconstructed table comes from, and the column that says which."""
@@ -50,3 +50,30 @@ def common_rows(
         keys.append(key[places[-1]])
     _, one, two = np.intersect1d(keys[0], keys[1], return_indices=True)
     return places[0][one], places[1][two]
+
+
+def check_same_events(one: EventBatch, two: EventBatch, name: str) -> None:
+    """Refuse a second draw that is not of the same generated events.
+
+    Args:
+        one: a detailed sample.
+        two: what should be another draw of it.
+        name: of the second, for the message.
+
+    Raises:
+        SchemaError: naming the first event that differs.
+    """
+    if len(one) != len(two):
+        raise SchemaError(f"{name}: has {len(two)} events where the first draw has {len(one)}")
+    differs = one.event["event_id"] != two.event["event_id"]
+    differs |= one.particle.counts != two.particle.counts
+    if not differs.any():
+        for column in ("mc_px", "mc_py", "mc_pz"):
+            rows = one.particle[column] != two.particle[column]
+            differs[one.particle.event_index[rows]] = True
+    if differs.any():
+        event = one.event["event_id"][int(np.argmax(differs))]
+        raise SchemaError(
+            f"{name}: event {event} is not the generated event of the first draw; a second draw is "
+            "made by lamarr-like detailed FIRST.root --seed 2 -o SECOND.root"
+        )

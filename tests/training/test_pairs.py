@@ -9,8 +9,8 @@ from report_samples import detector, truth_batch
 
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import SchemaError
+from lamarr_like.training.pairs import common_rows, generated
 from lamarr_like.validation.stages import fidelity, whole_track
-from lamarr_like.validation.stages.draws import common_rows, generated
 from lamarr_like.validation.stages.results import WHOLE_CHAIN, FidelityReport
 
 
