@@ -77,6 +77,8 @@ SPECTRA = {
 }
 """Distributions of clusters by name."""
 
+_WHOLE = 0.85
+"""Share of a photon's energy in its cluster above which it counts as measured whole."""
 _OF_PHOTON, _OF_CLUSTER = "energy of the photon [MeV]", "energy of the cluster [MeV]"
 LINES = {curve.name: curve for curve in (
     Curve("photon efficiency", "photon", share_of, "found", by="et", edges=ET_EDGES,
@@ -85,6 +87,13 @@ LINES = {curve.name: curve for curve in (
           among="alone", x=_OF_PHOTON, y="median of E / generated, share > 90 %"),
     Curve("photon resolution", "photon", order_width, "response", by="energy", edges=E_EDGES,
           among="alone", x=_OF_PHOTON, y="core width of E / generated, share > 90 %"),
+    # The width of all hangs on how many photons convert before the ECAL: peak and tail apart.
+    Curve("photon peak", "photon", order_width, "response", by="energy", edges=E_EDGES,
+          among=lambda t: t["alone"] & (t["response"] > _WHOLE), x=_OF_PHOTON,
+          y=f"core width above {_WHOLE}, share > 90 %"),
+    Curve("photon tail", "photon", share_of, lambda t: t["response"] < _WHOLE, by="energy",
+          edges=E_EDGES, among="alone", x=_OF_PHOTON,
+          y=f"E / generated below {_WHOLE}, share > 90 %"),
     Curve("merged mass", "cluster", share_of, "halves", by="energy", edges=E_EDGES,
           among="free", x=_OF_CLUSTER, y="unmatched with a mass of halves"),
     Curve("two photons", "cluster", share_of, "photons", by="energy", edges=E_EDGES,

@@ -60,7 +60,8 @@ def test_one_law_cannot_be_told_from_itself(report):
     for one in report.lines:
         for name in ("same", FLOOR):
             assert one.distances[name].chi2 < 3.0
-        if one.name.startswith("photon"):
+        # Few photons of the toy are in the tail: its chi2 judges them.
+        if one.name.startswith("photon") and one.name != "photon tail":
             assert one.distances["same"].ratio == pytest.approx(1.0, abs=0.03)
     for s in report.spectra:
         n = s.distances["same"].n
