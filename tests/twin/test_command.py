@@ -59,11 +59,11 @@ def test_a_model_that_is_refused_gives_status_1(toys, tmp_path):
 
 
 def test_train_with_a_search(toys, tmp_path):
-    words = ("train", "vertex_finding", "--data", toys / "one.root", "-o", tmp_path)
+    words = ("train", "muon_id", "--data", toys / "one.root", "-o", tmp_path)
     done = call(*words, "--search", 2)
     assert done.exit_code == 0, done.output
     assert "us a row" in done.output and "wrote" in done.output
-    card = (tmp_path / "vertex_finding-pp13-1" / "card.md").read_text()
+    card = (tmp_path / "muon_id-pp13-1" / "card.md").read_text()
     assert "A search of 2 trials" in card and "(search.svg)" in card
     again = call(*words, "--search", 2)
     assert again.exit_code == 1 and "is there already" in str(again.exception)

@@ -152,5 +152,5 @@ def test_cost_by_size():
 
 
 def test_alone(toys):
-    model = TwinModel(Request("vertex_finding"), (), search=SearchConfig(2, rows=300))
+    model = TwinModel(Request("muon_id"), (), search=SearchConfig(2, rows=300))
     assert len(search_alone(model, [toys / "one.root"], None)) == 2
