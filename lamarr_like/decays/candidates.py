@@ -126,7 +126,7 @@ def needed_columns(requests: Iterable[DecayRequest]) -> dict[str, tuple[str, ...
     if any(leaf.is_neutral for r in requests for leaf in r.decay.leaves):
         needed["cluster"] = CLUSTER_COLUMNS
         needed["cluster_link"] = ("cluster_id", "mcparticle_id", "weight")
-    for menu in {r.menu for r in requests} - {None}:
+    for menu in {r.menu for r in requests if r.menu is not None}:
         for table, columns in menu.needed.items():
             needed[table] = tuple(dict.fromkeys((*needed.get(table, ()), *columns)))
     return needed

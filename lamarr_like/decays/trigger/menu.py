@@ -31,6 +31,7 @@ from ...events import EventBatch
 from ...files.forms import (
     Anything,
     Entries,
+    Form,
     Items,
     Number,
     Place,
@@ -58,7 +59,7 @@ _FORM = Record(
     },
     ("schema_version", "name", "lines"),
 )
-_EITHER = {
+_EITHER: dict[str, Form] = {
     "kind": Text(choices=(*KINDS, "any")),
     "after": Items(Text(), least=1, most=MOST_LINES, once=True),
     "max_spd": Number(0),
