@@ -3,7 +3,9 @@
 usage: zdc_beside.py TEST AGAIN OUTPUT MODEL...: TEST and AGAIN are two detailed draws of the same particles (samples of
 `zdc` in .npz), MODEL folders or names of generators of `zdc`, `zdc_neutron` or `zdc_proton`. Prints a table in Markdown: the
 distance (Wasserstein, in photons, mean of the five channels) of each device from TEST, in units of that of AGAIN, and the
-processor time of a draw. Draws OUTPUT (.png): showers of both, and of models that draw in steps distance against time.
+processor time of a draw. Draws OUTPUT (.png): showers of both, and of models that draw in steps distance against time. Of
+these it also tells the distance of photons per GeV, of hadrons that enter the device: the channels of all particles tell how
+particles are spread over energies more than how showers of one energy differ.
 """
 
 import sys
@@ -35,6 +37,16 @@ def distance(response, real, fake):
     return float(np.mean([wasserstein_distance(one[name], two[name]) for name in one]))
 
 
+def per_energy(part, fake):
+    """The same of photons per GeV, of hadrons that enter the device."""
+    c, rows = part.conditions, part.conditions["pdg"] != 22
+    for axis in part.response.axes:
+        rows = rows & (np.abs(c[axis.name] - axis.start - axis.size * axis.pitch / 2) < axis.size * axis.pitch / 2)
+    scale = 1 / c["energy"][rows]
+    one, two = (channels(part.response, hits_of(arrays[rows]), rows.sum()) for arrays in (part.arrays, fake))
+    return float(np.mean([wasserstein_distance(one[name] * scale, two[name] * scale) for name in one]))
+
+
 def drawn(model, conditions, seed, steps=0):
     """Arrays by the name of their device."""
     arrays = model.draw(conditions, seed, steps=steps)
@@ -57,13 +69,18 @@ def cost(model, conditions, batch, steps=0):
     return 1e3 * best / len(rows)
 
 
-def distances(model, test, steps=0):
+def from_part(part, fake):
+    """As `distance`."""
+    return distance(part.response, part.arrays, fake)
+
+
+def distances(model, test, steps=0, measure=from_part):
     """Mean distance of each device over some draws, with its error."""
     found = {}
     for seed in range(DRAWS):
         for name, arrays in drawn(model, test.conditions, seed + 11, steps).items():
-            response, real = next((p.response, p.arrays) for p in test.parts if p.response.name == name)
-            found.setdefault(name, []).append(distance(response, real, arrays))
+            part = next(p for p in test.parts if p.response.name == name)
+            found.setdefault(name, []).append(measure(part, arrays))
     return {name: (np.mean(v), np.std(v) / np.sqrt(len(v) - 1)) for name, v in found.items()}
 
 
@@ -71,6 +88,7 @@ def main():
     """Judge and draw."""
     test, again = (read_any(Path(path), ZDC) for path in sys.argv[1:3])
     floor = {p.response.name: distance(p.response, p.arrays, a.arrays) for p, a in zip(test.parts, again.parts)}
+    floor_per_energy = {p.response.name: per_energy(p, a.arrays) for p, a in zip(test.parts, again.parts)}
     halves = {}
     for part in test.parts:
         cuts = [np.random.default_rng(seed).permutation(len(test)) for seed in range(20)]
@@ -93,6 +111,10 @@ def main():
             cells += [f"{value:.2f} +- {error:.2f}", f"{value / floor[device]:.2f}"] if device in found else ["", ""]
         print(f"| `{name}` | " + " | ".join(cells) + " | " + " | ".join(f"{t:.3g}" for t in times) + " |", flush=True)
         points = [(steps, found if not steps else distances(model, test, steps)) for steps in (STEPS if model.steps else (0,))]
+        for steps in (1, *STEPS) if model.steps else ():
+            values = distances(model, test, steps, per_energy)
+            over = [f"{v / floor_per_energy[k]:.2f} +- {e / floor_per_energy[k]:.2f}" for k, (v, e) in values.items()]
+            print(f"  {name}, {steps} steps, photons per GeV over floor: {', '.join(over)}", file=sys.stderr)
         x = [cost(model, test.conditions, 10_000, steps) for steps, _ in points]
         for k, device in enumerate(floor):
             if device not in found:

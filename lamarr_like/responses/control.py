@@ -45,7 +45,7 @@ Wanted = Mapping[str, "float | Floats"]
 Draw = Callable[[Callable[[Floats32], Floats32]], Hits]
 Seen = Callable[[Hits], Hits]
 
-AIMS = 12
+AIMS = 16
 """How often latents of a wanted draw are moved by what it missed."""
 
 _GAIN = 0.8
