@@ -111,7 +111,7 @@ def decays(
     force: Force = False,
 ) -> None:
     """Reconstruct decays in ntuples: a DecayTree for each, with DaVinci's names of branches."""
-    from .request import Selection
+    from .request import PID_WINDOWS, Selection
     from .run import reconstruct_decays
 
     selection = Selection(
@@ -120,7 +120,7 @@ def decays(
         min_ip_chi2=min_ip_chi2,
         min_photon_et=min_photon_et,
         max_vertex_chi2=max_vertex_chi2,
-        **({"pid": {}} if no_pid else {}),
+        pid={} if no_pid else PID_WINDOWS,
     )
     requests = make_requests(
         decay, combinatorial, swap or [], selection, fit or [], branch or [], isolation, trigger

@@ -70,7 +70,8 @@ def _mixed(one: Law) -> Law:
 
 
 def _exponential(x: Floats, slope: float) -> Floats:
-    return x if abs(slope) < 1e-6 else -np.expm1(-slope * x) / slope
+    result: Floats = x if abs(slope) < 1e-6 else -np.expm1(-slope * x) / slope
+    return result
 
 
 def _threshold(x: Floats, power: float, slope: float) -> Floats:

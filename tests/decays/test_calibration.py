@@ -11,9 +11,9 @@ import uproot
 
 from lamarr_like import cli
 from lamarr_like.decays.branches import of_kind
-from lamarr_like.errors import DecayError, LamarrLikeError, SchemaError, SourceError
+from lamarr_like.errors import DecayError, LamarrLikeError, SchemaError, SourceError, TrainingError
 from lamarr_like.training.foreign import read_foreign
-from lamarr_like.training.sample import row_weights
+from lamarr_like.training.sample import read_sample, row_weights, sample_rows, stage_class
 
 pytest.importorskip("sweights")
 
@@ -92,6 +92,11 @@ def test_a_training_reads_them(file, tmp_path):
     assert (batch.particle["mc_pdg_id"] == -321).all() and len(batch) == len(rows)
     np.testing.assert_allclose(batch.track["p"], tracks["P"])
     np.testing.assert_allclose(batch.track["pid_k"], tracks["PIDK"], rtol=1e-6)
+    sample = read_sample([out], "calibration")
+    for name in ("rich", "muon_id"):
+        assert sample_rows(stage_class(name), sample, long_only=True).all()
+    with pytest.raises(TrainingError, match=r"lacks track\.x"):
+        sample_rows(stage_class("global_pid"), sample)
 
 
 def test_cuts_and_differences(tmp_path):
