@@ -10,6 +10,7 @@ from ..errors import TrainingError
 from ..nets.config import AbstractConfig
 from ..nets.families import Family, find_family
 from ..stages import MODEL_STAGES, AbstractModelStage
+from ..stages.metrics import find_metric
 from .sample import stage_class
 
 ALL = "all"
@@ -31,6 +32,7 @@ class Request:
         steps: training steps; 0 for those of the recipe.
         long_only: learn from long tracks only.
         part: share of the events of each file, from and to.
+        emphasise: name of what is to be right above all (`lamarr_like.stages.metrics`).
     """
 
     stage: str
@@ -42,6 +44,7 @@ class Request:
     steps: int = 0
     long_only: bool = False
     part: tuple[float, float] = (0.0, 1.0)
+    emphasise: str | None = None
 
     @property
     def stage_class(self) -> type[AbstractModelStage]:
@@ -136,6 +139,8 @@ def expanded(request: Request) -> list[Request]:
     for one in wanted:
         one.config(1)
         one.chosen()
+        if one.emphasise is not None:
+            find_metric(one.emphasise, one.stage)
     return wanted
 
 

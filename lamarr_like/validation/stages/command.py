@@ -44,6 +44,10 @@ def train(
     part: Part = (0.0, 1.0),
     steps: Annotated[int, typer.Option(min=0, help="Training steps; 0 for the recipe's.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 1,
+    emphasise: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="What is to be right above all, such as pidk of the GAN of rich."),
+    ] = None,
     test: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(help="Detailed sample to test on; the figures go into the card."),
@@ -64,6 +68,7 @@ def train(
         steps=steps,
         long_only=long_only,
         part=part,
+        emphasise=emphasise,
     )
     command = command_line()
     for folder in run(
@@ -110,6 +115,10 @@ def fidelity(
     columns: ColumnMap = None,
     part: Part = (0.0, 1.0),
     long_only: LongOnly = False,
+    metric: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Compare such a metric of each --model, cell by cell: pidk."),
+    ] = None,
     cards: Annotated[
         bool, typer.Option("--cards", help="Write the figures into the cards of the models.")
     ] = False,
@@ -132,6 +141,10 @@ def fidelity(
         ]
         check_report(output, "fidelity.json", ["fidelity.md"], read, force=force)
     sample = tests.SampleConfig(data, columns, part, long_only, seed, again=tuple(again or ()))
+    if metric is not None:
+        for name, found in tests.of_metric(sample, metric, model or [], models):
+            typer.echo(f"{name}: {metric}\n\n{found.markdown}\n")
+        return
     pipelines = pipeline or ([] if model else ["reference"])
     report = tests.run(
         sample, pipelines, model or [], models=models, say=partial(typer.echo, err=True)
