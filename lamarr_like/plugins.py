@@ -43,6 +43,9 @@ RESPONSE_GROUP = "lamarr_like.responses"
 FIT_GROUP = "lamarr_like.fits"
 """Entry points of the trainings of stages: what `lamarr_like.training.fits.Fit` describes."""
 
+METRIC_GROUP = "lamarr_like.metrics"
+"""Entry points of what a training can emphasise: `lamarr_like.stages.metrics.Metric` each."""
+
 
 def installed(group: str) -> list[str]:
     """Names of the plug-ins of a group, sorted; nothing is imported."""

@@ -146,6 +146,7 @@ class GanConfig(GeneratorConfig):
         penalty: strength of the gradient penalties.
         penalty_part: the penalties are taken on one part in so many of a batch.
         energy: weight of the energy score beside the adversarial loss.
+        emphasis: weight of what is emphasised, where something is.
     """
 
     family: ClassVar[str] = "gan"
@@ -160,6 +161,7 @@ class GanConfig(GeneratorConfig):
     penalty: float = 0.005
     penalty_part: int = 4
     energy: float = 0.5
+    emphasis: float = 0.3
 
 
 @dataclass(frozen=True)

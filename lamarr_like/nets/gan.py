@@ -18,11 +18,13 @@ does not hold, and all that components cannot tell, is left to the adversaries.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from .config import GanConfig
+from .emphasis import Penalty
 from .generator import fit_rows
 from .layers import Mlp, MovingAverage, adam, training_step, weight, zeros
 from .mixture_law import ATOM_WIDTHS, MixtureLaw, add_atom_choice
@@ -116,6 +118,15 @@ class GanTrainer:
             optimizer.build(group)
         self.average = MovingAverage([*self.net.variables, *laws], config.ema)
         self.count = tf.Variable(0, dtype=tf.int32)
+        self.penalty: Penalty | None = None
+        if sample.rows is not None and sample.rows.emphasis is not None:
+            numbers = (config.emphasis, config.seed, config.steps)
+            self.penalty = Penalty(sample, sample.rows, sample.rows.emphasis, *numbers)
+
+    @property
+    def further(self) -> tuple[np.ndarray, ...]:
+        """What a batch has of each row beside the sample: what is emphasised."""
+        return self.penalty.further if self.penalty is not None else ()
 
     @property
     def noise(self) -> tuple[int, int]:
@@ -131,17 +142,67 @@ class GanTrainer:
             total += sum(a * b for a, b in pairwise(widths))
         return 2 * total + self.law.flops
 
+    def step(self, x: Any, atom: Any, y: Any, w: Any, *more: Any) -> tf.Tensor:
+        """One update of critic, generator and class network; returns the critic's loss.
+
+        Args:
+            x, atom, y, w: rows of the sample.
+            more: what of them is in `further`.
+        """
+        if self.penalty is not None and self.penalty.net is not None:
+            scores = self._sample(x, atom)
+            self._learn(x, atom, y, scores, self.penalty.told(scores, atom, more), more[0])
+        return self._step(x, atom, y, w, *more)
+
     @training_step
-    def step(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
-        """One update of critic, generator and class network; returns the critic's loss."""
+    def _sample(self, x: tf.Tensor, atom: tf.Tensor) -> tf.Tensor:
+        """Scores drawn for rows of the sample."""
+        seed = tf.stack([self.config.seed + 2, self.count])
+        z = tf.random.stateless_normal((tf.shape(x)[0], self.latent), seed=seed)
+        given, free = self._given(x, atom)
+        return self._scores(given, free, self._residuals(given, free, z))
+
+    @training_step
+    def _learn(
+        self,
+        x: tf.Tensor,
+        atom: tf.Tensor,
+        y: tf.Tensor,
+        scores: tf.Tensor,
+        told: tf.Tensor,
+        number: tf.Tensor,
+    ) -> tf.Tensor:
+        """Have the penalty's network learn the number of detailed and of drawn rows."""
+        assert self.penalty is not None
+        given, _ = self._given(x, atom)
+        twice = tf.concat([given, given], 0)
+        self.penalty.learn(twice, tf.concat([y, scores], 0), tf.concat([number, told], 0))
+        return tf.zeros(())
+
+    def _given(self, x: tf.Tensor, atom: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the networks are given, and the mask of free outputs."""
         given = tf.concat([x, tf.one_hot(atom, self.n_atoms)], 1) if self.n_atoms > 1 else x
-        free = tf.gather(self.free, atom)
+        return given, tf.gather(self.free, atom)
+
+    def _scores(self, given: tf.Tensor, free: tf.Tensor, errors: tf.Tensor) -> tf.Tensor:
+        """Scores that some errors lead to, as in a draw."""
+        seed = tf.stack([self.config.seed + 3, self.count])
+        u = tf.random.stateless_uniform(tf.shape(errors), seed=seed)
+        return self.law.draw(given, u, errors, free)
+
+    @training_step
+    def _step(
+        self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor, *more: tf.Tensor
+    ) -> tf.Tensor:
+        given, free = self._given(x, atom)
         self.count.assign_add(1)
         shape = (2, tf.shape(x)[0], self.latent)
         z = tf.random.stateless_normal(shape, seed=tf.stack([self.config.seed, self.count]))
         real = self._law_step(x, atom, given, y, free=free, w=w)
         loss = self._critic_step(given, real, self._residuals(given, free, z[0]), w)
-        self._generator_step(given, real, free, z=z, w=w)
+        self._generator_step(
+            given, real, free, z=z, w=w, emphasised=(atom, y, *more) if more else ()
+        )
         self.average.update()
         return loss
 
@@ -178,7 +239,14 @@ class GanTrainer:
         return tf.reduce_mean(tf.reduce_sum(tf.square(tape.gradient(score, y)), 1))
 
     def _generator_step(
-        self, given: tf.Tensor, real: tf.Tensor, free: tf.Tensor, *, z: tf.Tensor, w: tf.Tensor
+        self,
+        given: tf.Tensor,
+        real: tf.Tensor,
+        free: tf.Tensor,
+        *,
+        z: tf.Tensor,
+        w: tf.Tensor,
+        emphasised: tuple[tf.Tensor, ...],
     ) -> None:
         with tf.GradientTape() as tape:
             fake = self._residuals(given, free, z[0])
@@ -189,6 +257,12 @@ class GanTrainer:
             if self.config.energy > 0:
                 other = self._residuals(given, free, z[1])
                 loss += self.config.energy * energy_score(real, fake, other, w)
+            if self.penalty is not None:
+                atom, y, number, cells, known = emphasised
+                scores = self._scores(given, free, fake)
+                found = self.penalty.number(given, scores, atom, known)
+                number = self.penalty.detailed(given, y, number)
+                loss += self.penalty.loss(found, number, cells, w)
         self._apply(0, tape, loss)
 
     def _law_step(

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Mask
 from ..engine.generator import Generator
 from ..engine.load import build_model
+from ..errors import TrainingError
 from ..statistics.two_sample import Auc
 from .config import ArmdnConfig, GeneratorConfig
 from .families import find_family
@@ -108,7 +109,12 @@ def fit_rows(
         {**sample.transform.scores.to_arrays("conditions"), **sample.scores.to_arrays("outputs")}
     )
     judge = Judge(HeldOut(spec, tables, rows, sample.weights, held, config.seed))
-    arrays = [a[~held] for a in (sample.x, sample.atom, sample.y, sample.weights)]
+    further = getattr(trainer, "further", ())
+    if rows.emphasis is not None and not further:
+        raise TrainingError(
+            f"family {config.family!r} cannot emphasise {rows.emphasis.number.name!r}: choose gan"
+        )
+    arrays = [a[~held] for a in (sample.x, sample.atom, sample.y, sample.weights, *further)]
     batches = row_batches(arrays, config.batch, config.steps, config.seed)
     history = run(trainer, batches, config, judge, progress=progress)
     spec |= training_record(
@@ -119,6 +125,8 @@ def fit_rows(
         history=history,
         started=started,
     )
+    if rows.emphasis is not None:
+        spec["training"] |= {"emphasis": rows.emphasis.number.name}
     spec["figures"] = {
         "held_out_rows": int(held.sum()),
         "held_out_quick_c2st": judge.figure,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Floats, Floats32, Ints
 from ..engine.leaf_library import FILE, MAX_DEPTH
+from ..errors import TrainingError
 from .config import LibraryConfig
 from .generator import HeldOut
 from .sample import (
@@ -34,6 +35,8 @@ def fit_library(rows: VectorRows, config: LibraryConfig, *, progress: bool = Tru
     Raises:
         TrainingError: if the sample cannot be used.
     """
+    if rows.emphasis is not None:
+        raise TrainingError(f"a library cannot emphasise {rows.emphasis.number.name!r}: choose gan")
     sample = prepare_generator_sample(rows, knots=config.knots, seed=config.seed)
     held = split(len(sample.y), config.holdout, config.seed)
     started = time.perf_counter()

@@ -72,6 +72,34 @@ class MixtureLaw:
         log_sigma = _LOG_SIGMA_CENTRE + _LOG_SIGMA_REACH * tf.tanh(raw / _LOG_SIGMA_REACH)
         return logit, log_sigma, (tf.transpose(y)[:, :, None] - mean) * tf.exp(-log_sigma)
 
+    def draw(
+        self, given: tf.Tensor, uniforms: tf.Tensor, errors: tf.Tensor, free: tf.Tensor
+    ) -> tf.Tensor:
+        """Outputs drawn one after the other, as `outputs` does in a graph, shape ``(rows, k)``.
+
+        Args:
+            given: conditions, shape ``(rows, n_given)``.
+            uniforms: numbers that choose the components, shape ``(rows, k)``.
+            errors: standardised errors about them, shape ``(rows, k)``.
+            free: mask of free outputs, shape ``(rows, k)``.
+        """
+        m = self.components
+        drawn: list[tf.Tensor] = []
+        for k in range(self.n_outputs):
+            h = tf.concat([given, *drawn], axis=1)
+            for i, (kernel, bias) in enumerate(zip(self.net.kernels, self.net.biases, strict=True)):
+                here = kernel[k] if i else kernel[k, : self.n_given + k]
+                h = tf.matmul(tf.nn.silu(h) if i else h, here) + bias[k, 0]
+            summed = tf.cumsum(tf.nn.softmax(h[:, :m]), axis=1)[:, :-1]
+            chosen = tf.reduce_sum(tf.cast(uniforms[:, k : k + 1] > summed, tf.int32), 1)
+            pick = tf.one_hot(chosen, m)
+            mean = tf.reduce_sum(pick * h[:, m : 2 * m], 1)
+            raw = tf.reduce_sum(pick * h[:, 2 * m :], 1)
+            log_sigma = _LOG_SIGMA_CENTRE + _LOG_SIGMA_REACH * tf.tanh(raw / _LOG_SIGMA_REACH)
+            score = tf.clip_by_value(mean + tf.exp(log_sigma) * errors[:, k], -5.0, 5.0)
+            drawn.append((free[:, k] * score)[:, None])
+        return tf.concat(drawn, axis=1)
+
     @staticmethod
     def log_density(logit: tf.Tensor, log_sigma: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Log density of each output from `parts`, ``(k, rows)``, bounded from below."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Columns, Floats
+from ..arrays import Columns, Floats, ReadColumns
 from ..engine.load import build_model
 from ..engine.normal_scores import ConditionTransform
 from ..engine.refiner import N_CHOICES, Refiner, one_hot, prepared
@@ -111,7 +111,7 @@ class RefinerSample:
         )
 
 
-def _table(columns: Columns, n: int) -> Floats:
+def _table(columns: ReadColumns, n: int) -> Floats:
     return np.stack(list(checked_columns(columns, n, "column").values()), axis=1)
 
 
@@ -130,10 +130,10 @@ class HeldOutPairs:
         self.uniforms = np.clip(numbers, 1e-12, 1 - 1e-12)
         self.unrefined = self._told(self.fast)
 
-    def _part(self, columns: Columns) -> Columns:
+    def _part(self, columns: ReadColumns) -> Columns:
         return {k: np.asarray(v)[self.held] for k, v in columns.items()}
 
-    def _told(self, values: Columns) -> Auc:
+    def _told(self, values: ReadColumns) -> Auc:
         options: dict[str, Any] = {"folds": 2, "trees": 100, "depth": 5, "equalities": True}
         options |= {"weights": self.weights, "fake_weights": self.weights}
         options["groups"] = np.arange(len(self.weights))

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from ..engine.refiner import N_CHOICES
 from .config import RefinerConfig
-from .layers import Mlp, MovingAverage, adam, use_threads
+from .layers import Mlp, MovingAverage, adam, training_step, use_threads
 from .loop import Judge, run
 from .mlp import dense_layers
 from .mmd import distance
@@ -112,7 +112,7 @@ class RefinerTrainer:
         self.optimizer.build(self.variables)
         self.average = MovingAverage(self.variables, config.ema)
 
-    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    @training_step
     def step(
         self,
         x: tf.Tensor,

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,6 +50,53 @@ class LabelledRows:
     weights: np.ndarray | None = None
 
 
+class Number(Protocol):
+    """A number of each row that a training can emphasise: `lamarr_like.stages.metrics.Metric`."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Conditions that it is made of."""
+
+    @property
+    def value(self) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Any]:
+        """Outputs and conditions to the number."""
+
+    @property
+    def cut(self) -> float | None:
+        """Where it is whether the value is above this."""
+
+    @property
+    def softness(self) -> float:
+        """Width of the cut where a slope is needed."""
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether `value` takes tensors."""
+
+    @property
+    def n_cells(self) -> int:
+        """Cells in which its mean and spread have to be right."""
+
+    def numbers(self, outputs: Columns, conditions: Columns) -> Floats:
+        """The number of each row, shape ``(n,)``."""
+
+
+class Emphasis(NamedTuple):
+    """What a training is to get right above all.
+
+    Attributes:
+        number: the number.
+        cells: cell of each row, -1 for none, shape ``(n,)``.
+    """
+
+    number: Number
+    cells: np.ndarray
+
+
 @dataclass(frozen=True)
 class VectorRows:
     """What a generator learns from.
@@ -61,6 +109,7 @@ class VectorRows:
         integers: targets that are integers.
         pulls: targets in units of their expected resolution, see `NormalScores.fit`.
         metric: figure on held-out rows that chooses the state to keep.
+        emphasis: what is to be right above all, of families that can.
     """
 
     conditions: Columns
@@ -69,6 +118,7 @@ class VectorRows:
     integers: frozenset[str] = frozenset()
     pulls: frozenset[str] = frozenset()
     metric: Metric = quick_c2st
+    emphasis: Emphasis | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +222,7 @@ class GeneratorSample:
         atom: class of each row, shape ``(n,)``.
         y: normal scores of the outputs, zero where they are not free; shape ``(n, n_outputs)``.
         weights: mean one, shape ``(n,)``.
+        rows: the sample as it came, where it did.
     """
 
     transform: ConditionTransform
@@ -182,6 +233,7 @@ class GeneratorSample:
     atom: Ints32
     y: Floats32
     weights: Floats32
+    rows: VectorRows | None = None
 
 
 def prepare_generator_sample(rows: VectorRows, *, knots: int, seed: int) -> GeneratorSample:
@@ -219,6 +271,7 @@ def prepare_generator_sample(rows: VectorRows, *, knots: int, seed: int) -> Gene
         atom=atom.astype(np.int32),
         y=y,
         weights=w.astype(np.float32),
+        rows=rows,
     )
 
 

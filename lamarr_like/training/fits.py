@@ -16,11 +16,11 @@ from typing import Protocol
 import numpy as np
 
 from .. import plugins
-from ..arrays import Floats, Mask
+from ..arrays import Columns, Floats, Mask
 from ..errors import TrainingError
 from ..events import EventBatch
 from ..nets.event_library import EventRows
-from ..nets.sample import LabelledRows, VectorRows
+from ..nets.sample import Emphasis, LabelledRows, VectorRows
 from ..nets.trained import TrainedModel
 from ..stages import (
     AbstractClassifierStage,
@@ -28,6 +28,7 @@ from ..stages import (
     AbstractModelStage,
     ExtraTracks,
 )
+from ..stages.metrics import find_metric
 from .ecal import fit_ecal_stage
 from .request import Request
 from .sample import row_weights, sample_rows
@@ -115,6 +116,7 @@ def fit_generator_stage(
         _unless_one(weights),
         integers=stage.integers,
         pulls=stage.pulls,
+        emphasis=_emphasis(stage, conditions, request),
     )
     config = request.config(int(rows.sum()))
     model = request.family_of_models.fit(sample, config, progress=progress)
@@ -141,6 +143,16 @@ def _learnt_from(
     """Rows of the stage's table, their conditions and their weights."""
     rows = thinned(sample_rows(stage, batch, request.long_only), request.seed)
     return rows, stage.conditions(batch, rows), row_weights(batch, stage.table, rows)
+
+
+def _emphasis(
+    stage: type[AbstractModelStage], conditions: Columns, request: Request
+) -> Emphasis | None:
+    """What the training is to get right above all."""
+    if request.emphasise is None:
+        return None
+    metric = find_metric(request.emphasise, stage.name)
+    return Emphasis(metric, metric.cells(conditions))
 
 
 def _unless_one(weights: Floats) -> Floats | None:

@@ -10,6 +10,7 @@ from ..errors import TrainingError
 from ..nets.config import AbstractConfig
 from ..nets.families import Family, find_family
 from ..stages import MODEL_STAGES, AbstractModelStage
+from ..stages.metrics import find_metric
 from .sample import stage_class
 
 ALL = "all"
@@ -32,6 +33,7 @@ class Request:
         long_only: learn from long tracks only.
         part: share of the events of each file, from and to.
         settings: settings of the family in place of those of the recipe.
+        emphasise: name of what is to be right above all (`lamarr_like.stages.metrics`).
     """
 
     stage: str
@@ -44,6 +46,7 @@ class Request:
     long_only: bool = False
     part: tuple[float, float] = (0.0, 1.0)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    emphasise: str | None = None
 
     @property
     def stage_class(self) -> type[AbstractModelStage]:
@@ -138,6 +141,8 @@ def expanded(request: Request) -> list[Request]:
     for one in wanted:
         one.config(1)
         one.chosen()
+        if one.emphasise is not None:
+            find_metric(one.emphasise, one.stage)
     return wanted
 
 

@@ -146,6 +146,10 @@ def train(
         int, typer.Option(min=0, help="Trials of a search for settings; 0 for the recipe's.")
     ] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the search.")] = 1,
+    emphasise: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="What is to be right above all, such as pidk of the GAN of rich."),
+    ] = None,
     test: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(help="Detailed sample to test on; the figures go into the card."),
@@ -166,6 +170,7 @@ def train(
         steps=steps,
         long_only=long_only,
         part=part,
+        emphasise=emphasise,
     )
     command = command_line()
     told: dict[str, Any] = {}

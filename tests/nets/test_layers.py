@@ -83,15 +83,16 @@ def test_average_starts_gently_and_then_forgets_as_told():
 
 
 @pytest.mark.parametrize(
-    ("trainer", "config"), [(ArmdnTrainer, ArmdnConfig), (GanTrainer, GanConfig)]
+    ("trainer", "config", "step"),
+    [(ArmdnTrainer, ArmdnConfig, "step"), (GanTrainer, GanConfig, "_step")],
 )
-def test_xla_takes_the_steps_of_generators(trainer, config):
+def test_xla_takes_the_steps_of_generators(trainer, config, step):
     conditions, targets = vector_law(300, 1)
     rows = VectorRows(conditions, targets, integers=frozenset({"count"}))
     sample = prepare_generator_sample(rows, knots=100, seed=1)
     settings = config(**TINY | ({"critic_hidden": 8} if config is GanConfig else {}))
     batch = [array[:64] for array in (sample.x, sample.atom, sample.y, sample.weights)]
-    assert "ENTRY" in in_xla(trainer(sample, settings), *batch)
+    assert "ENTRY" in in_xla(trainer(sample, settings), *batch, name=step)
 
 
 @pytest.mark.parametrize(

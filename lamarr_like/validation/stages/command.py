@@ -38,6 +38,10 @@ def fidelity(
     columns: ColumnMap = None,
     part: Part = (0.0, 1.0),
     long_only: LongOnly = False,
+    metric: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Compare such a metric of each --model, cell by cell: pidk."),
+    ] = None,
     cards: Annotated[
         bool, typer.Option("--cards", help="Write the figures into the cards of the models.")
     ] = False,
@@ -60,6 +64,10 @@ def fidelity(
         ]
         check_report(output, "fidelity.json", ["fidelity.md"], read, force=force)
     sample = tests.SampleConfig(data, columns, part, long_only, seed, again=tuple(again or ()))
+    if metric is not None:
+        for name, found in tests.of_metric(sample, metric, model or [], models):
+            typer.echo(f"{name}: {metric}\n\n{found.markdown}\n")
+        return
     pipelines = pipeline or ([] if model else ["reference"])
     report = tests.run(
         sample, pipelines, model or [], models=models, say=partial(typer.echo, err=True)

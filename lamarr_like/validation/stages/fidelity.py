@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,19 @@ import numpy as np
 from ... import rng
 from ...arrays import Columns, Floats, Mask
 from ...chain.pipeline import Pipeline, load_stage
-from ...errors import PipelineError
+from ...errors import PipelineError, TrainingError
 from ...events import EventBatch
 from ...io.ntuple_reader import of_gun
 from ...runs.redraw import Say, run_fast, second_draws, truth_of
 from ...stages import AbstractClassifierStage, AbstractModelStage
+from ...stages.metrics import find_metric
 from ...statistics.distances import floor
 from ...statistics.matching import where
 from ...statistics.two_sample import Auc, c2st
 from ...training.pairs import check_same_events, common_rows
 from ...training.sample import read_sample, row_weights, sample_rows
 from .calibration import calibration, can_be_binned
+from .emphasised import Cells, metric_cells
 from .results import BinFidelity, FidelityReport, StageFidelity
 from .whole_track import long_tracks, paired_tests
 
@@ -111,6 +113,32 @@ def run(
             )
     names = [tuple(p.name for p in paths) for paths in (sample.data, sample.again)]
     return FidelityReport(names[0], len(batch), stages, bins, names[1], digests)
+
+
+def of_metric(
+    sample: SampleConfig, metric: str, single: Sequence[str], models: Path | str | None = None
+) -> Iterator[tuple[str, Cells]]:
+    """Compare a metric of models with that of detailed rows, cell by cell.
+
+    Args:
+        sample: what to test on.
+        metric: name of the metric.
+        single: names or folders of the models.
+        models: folder of the user's own models.
+
+    Raises:
+        TrainingError: if there is no such metric of the stage of a model, or no model.
+    """
+    if not single:
+        raise TrainingError("a metric is compared of models: name one by --model")
+    batch = read_sample(sample.data, sample.columns, sample.part)
+    for name in single:
+        stage, artefact = load_stage(name, models)
+        one = find_metric(metric, stage.name)
+        rows = sample_rows(type(stage), batch, sample.long_only)
+        used = _at_most(rows, sample.max_rows, np.random.default_rng(sample.seed))
+        uniforms = _uniforms(stage, batch, used, sample.seed)
+        yield artefact.folder.name, metric_cells(stage, one, batch, used, uniforms)
 
 
 def _read(sample: SampleConfig, say: Say) -> tuple[EventBatch, EventBatch | None]:
