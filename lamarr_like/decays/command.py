@@ -220,7 +220,8 @@ def make_requests(
             used[name].update(found)
         requests.append(
             DecayRequest.parse(
-                *(text, combinatorial), selection=mine, cones=cones or (), menu=menu, **fitting
+                *(text, combinatorial, fitting["swaps"], mine),
+                *(fitting["fits"], fitting["branches"], cones or (), menu),
             )
         )
     for name, given in options.items():

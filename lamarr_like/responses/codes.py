@@ -119,8 +119,12 @@ class Codes:
     def joined(cls, parts: Sequence[Codes]) -> Codes:
         """Tables of several, the kinds of each `KINDS_APART` above those of the one before."""
         kinds = [part.kinds + KINDS_APART * k for k, part in enumerate(parts)]
-        columns = ([getattr(part, name) for part in parts] for name in ("scales", "knots", "empty"))
-        return cls(*map(np.concatenate, columns), np.concatenate(kinds))
+        return cls(
+            np.concatenate([part.scales for part in parts]),
+            np.concatenate([part.knots for part in parts]),
+            np.concatenate([part.empty for part in parts]),
+            np.concatenate(kinds),
+        )
 
     def scores(self, amounts: Floats, uniforms: Floats, particles: Particles) -> Floats:
         """Scores of energies, shape ``(n, n_codes)``.

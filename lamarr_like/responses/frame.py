@@ -47,8 +47,14 @@ class Placement:
         """Those of several responses with the same axes and features, one after the other."""
         if len(parts) == 1:
             return parts[0]
-        columns = (np.concatenate(c) for c in zip(*(p.columns for p in parts), strict=True))
-        return cls(*columns, parts[0].axes)
+        given, origin, sign, swapped = zip(*(p.columns for p in parts), strict=True)
+        return cls(
+            np.concatenate(given),
+            np.concatenate(origin),
+            np.concatenate(sign),
+            np.concatenate(swapped),
+            parts[0].axes,
+        )
 
     @property
     def columns(self) -> tuple[Floats, Ints, Ints, Mask]:

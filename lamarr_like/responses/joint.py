@@ -114,8 +114,13 @@ class JointModel:
             device_keys = [mix(keys + np.uint64(k) * GOLDEN) for k in range(len(own))]
         found: dict[int, Hits] = {}
         for stack, numbers in self._stacks:
-            columns = ([c[k] for k in numbers] for c in (placements, given, own, device_keys))
-            found |= zip(numbers, stack.hits(*columns), strict=True)
+            hits = stack.hits(
+                [placements[k] for k in numbers],
+                [given[k] for k in numbers],
+                [own[k] for k in numbers],
+                [device_keys[k] for k in numbers],
+            )
+            found |= zip(numbers, hits, strict=True)
         on_arrays = (placement.to_array(found[k]) for k, placement in enumerate(placements))
         return tuple(map(seen_hits, self.response.responses, on_arrays))
 

@@ -67,8 +67,8 @@ def picture_of(trials: Sequence[Trial]) -> bytes | None:
     with matplotlib.rc_context({"svg.hashsalt": "search", "font.size": 9}):
         figure = Figure(figsize=(4.6, 3.2), layout="constrained")
         axes = figure.subplots()
-        us, auc, error = ([getattr(t, k) for t in trials] for k in ("us", "auc", "error"))
-        axes.errorbar(us, auc, error, fmt="o", color="0.6", markersize=4, label="trials")
+        us, auc, errors = ([getattr(t, k) for t in trials] for k in ("us", "auc", "error"))
+        axes.errorbar(us, auc, errors, fmt="o", color="0.6", markersize=4, label="trials")
         kept, best = front(trials), chosen(trials)
         axes.plot([t.us for t in kept], [t.auc for t in kept], "-", color="tab:blue", label="front")
         for one, mark, name in ((trials[0], "s", "recipe"), (best, "*", "chosen")):

@@ -136,7 +136,7 @@ def run(
         MissingExtraError: without the extra ``twin``.
     """
     need("twin", "dask")
-    import dask
+    from dask.base import compute
 
     folder = bench.store.folder
     try:
@@ -153,7 +153,7 @@ def run(
         if not nodes:
             return []
         if workers == 1 and not scheduler:
-            return list(dask.compute(*nodes, scheduler="synchronous"))
+            return list(compute(*nodes, scheduler="synchronous"))
         client = stack.enter_context(_client(stack, workers, scheduler))
         return list(client.compute(nodes, sync=True))
 
@@ -174,7 +174,7 @@ def _client(stack: ExitStack, workers: int, scheduler: str) -> Any:
 
 def _nodes(planned: Sequence[Planned], bench: Bench) -> list[Any]:
     """The graph that Dask runs: a node for each step and for each worker of a search."""
-    from dask import delayed
+    from dask.delayed import delayed
 
     def node(function: Any, below: list[Any], name: str) -> Any:
         return delayed(function, pure=False)(below, dask_key_name=name)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,10 +102,10 @@ class Dictionary:
         text = SHIPPED.read_text(encoding="utf-8")
         found = check(parse_json(text, str(SHIPPED), SchemaError), _FORM, str(SHIPPED), SchemaError)
         shaped = ("ours", "theirs")
-        columns = {
-            name: Measured(**{k: tuple(v) if k in shaped else v for k, v in given.items()})
-            for name, given in found["columns"].items()
-        }
+        columns: dict[str, Measured] = {}
+        for name, given in found["columns"].items():
+            values: dict[str, Any] = {k: tuple(v) if k in shaped else v for k, v in given.items()}
+            columns[name] = Measured(**values)
         return cls(tuple(found["samples"]), columns)
 
     def text(self) -> str:
