@@ -153,7 +153,8 @@ def run(
         if not nodes:
             return []
         if workers == 1 and not scheduler:
-            return list(compute(*nodes, scheduler="synchronous"))
+            done = compute(*nodes, scheduler="synchronous")  # type: ignore[no-untyped-call]
+            return list(done)
         client = stack.enter_context(_client(stack, workers, scheduler))
         return list(client.compute(nodes, sync=True))
 
