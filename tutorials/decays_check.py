@@ -17,14 +17,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lamarr_like.decays.request import DecayRequest
 from lamarr_like.chain.pipeline import Pipeline
+from lamarr_like.decays.request import DecayRequest
+from lamarr_like.runs.simulate import RunConfig, simulate_detailed
+from lamarr_like.statistics.distances import halves
 from lamarr_like.validation.report.decays import DecayComparison, compare_decay, decay_measurements
 from lamarr_like.validation.report.draw_decays import decay_summary
 from lamarr_like.validation.report.gather import read_samples
+from lamarr_like.validation.sheets import write_sheet
 from lamarr_like.validation.verdict import Check, judge, load_thresholds
-from lamarr_like.runs.simulate import RunConfig, simulate_detailed
-from lamarr_like.statistics.distances import halves
 
 DECAYS = {
     "D0": ("D0 -> K- pi+", ""),
@@ -87,8 +88,11 @@ def compared(name: str, chain: Pipeline, args: argparse.Namespace) -> Compared:
     first = halves(int(detailed.event["unit"].max()) + 1, args.seed)
     parts = (detailed.of_units(chosen, "half").decays[0] for chosen in (first, ~first))
     floor = compare_decay(*parts)
-    picture = decay_summary(whole, detailed.decays[0], fast.decays[0])
-    picture.savefig(args.output / f"{name}.png", dpi=80)
+    write_sheet(
+        lambda: decay_summary(whole, detailed.decays[0], fast.decays[0]),
+        args.output / f"{name}.png",
+        dpi=80,
+    )
     checks = judge(decay_measurements([whole]), load_thresholds()).checks
     check = next(c for c in checks if c.group == "decays")
     return Compared(whole, floor, check)
