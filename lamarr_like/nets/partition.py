@@ -56,7 +56,7 @@ def partitions(sample: RefinerSample, used: Ints, config: RefinerConfig) -> list
 
     Args:
         sample: both samples.
-        used: rows to part.
+        used: rows to part, shape ``(n_used,)``.
         config: how many partitions and cells.
     """
     from sklearn.ensemble import RandomForestRegressor

@@ -79,8 +79,8 @@ def test_a_kind_of_a_plugin_is_loaded_from_its_artefact(glow, tmp_path):
         ({"kind": "rack"}, "plug-in 'rack': ShelfSpec must define build, and be of kind 'rack'"),
         (
             {"kind": "oracle"},
-            "'oracle'; known are classifier, generator, translator, event_library, response, "
-            "devices, list, rack",
+            "'oracle'; known are classifier, generator, translator, event_library, refiner, "
+            "response, devices, list, rack",
         ),
     ],
 )

@@ -310,8 +310,6 @@ def test_unreadable_files(tmp_path):
         read("absent.hepmc," * 40)  # longer than any file name may be
     with pytest.raises(SourceError, match="no such file"):
         read("x" * 300 + "?units=MEV-MM")
-    with pytest.raises(SourceError, match="pile-up"):
-        read(good, pileup=2.0)
     with pytest.raises(SourceError, match="no such file"):
         read("pythia8")
 

@@ -13,7 +13,7 @@ LONG = (
     "validation/report/test_report.py",
     "validation/report/test_decays.py",
     "validation/responses/test_compare.py",
-    "validation/stages/test_draws.py",
+    "training/test_pairs.py",
     "responses/test_joint.py",
     "system/test_signals.py",
     "distributed/test_chaos.py",

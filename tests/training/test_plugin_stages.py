@@ -136,7 +136,7 @@ def test_other_families_have_names_of_their_own(glow):
 def test_families_of_plugins(glow):
     assert find_family("shelf").kind == "shelf"
     with pytest.raises(
-        TrainingError, match="there are armdn, gan, .*k-to-k, event_library, rack, shelf"
+        TrainingError, match="there are armdn, gan, .*k-to-k, event_library, residual, rack, shelf"
     ):
         find_family("flow")
     with pytest.raises(TrainingError, match="plug-in 'rack' is .*, no Family of that name"):

@@ -14,8 +14,8 @@ from places import SHARED
 
 from lamarr_like.errors import BadEventError, SourceError
 from lamarr_like.events import concatenate
+from lamarr_like.files import unpack
 from lamarr_like.io.hepmc import source as hepmc
-from lamarr_like.io.hepmc import text as hepmc_text
 from lamarr_like.io.hepmc.ascii import parse
 from lamarr_like.io.hepmc.text import event_texts, sniff
 from lamarr_like.io.sources import open_source
@@ -374,7 +374,7 @@ def test_events_begin_with_a_line_of_their_own(tmp_path, monkeypatch):
         bytes(text).replace(b"\nU ", b"\nEX 1\nU ") for text in event_texts(tmp_path / "a.hepmc")
     ]
     for size in (1, 2, 3, 7):
-        monkeypatch.setattr(hepmc_text, "_CHUNK", size)
+        monkeypatch.setattr(unpack, "CHUNK", size)
         assert [bytes(one) for one in event_texts(other)] == expected
 
 
