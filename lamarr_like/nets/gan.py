@@ -125,7 +125,7 @@ class GanTrainer:
 
     @property
     def further(self) -> tuple[np.ndarray, ...]:
-        """What a batch has of each row beside the sample (what is emphasised), shape ``(n_rows,)``."""
+        """Beside the sample, of each row of a batch: what is emphasised, shape ``(n_rows,)``."""
         return self.penalty.further if self.penalty is not None else ()
 
     @property
