@@ -20,6 +20,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
+_BELOW_ONE = 1.0 - 2.0**-53
 
 
 def mix(z: Keys) -> Keys:
@@ -93,9 +94,12 @@ def key_uniforms(keys: Keys, size: int) -> Floats:
 
 def unit(bits: Keys) -> Floats:
     """Mixed bits as numbers in (0, 1), the shape of `bits`."""
-    # 53 random bits, moved by half a step so that neither 0 nor 1 ever comes.
-    found: Floats = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    return found
+    # 53 random bits, moved by half a step so that 0 never comes; of the largest the half is rounded
+    # up, which would be 1.
+    found: Floats = (bits >> np.uint64(11)).astype(np.float64)
+    found += 0.5
+    found *= 2.0**-53
+    return np.minimum(found, _BELOW_ONE, out=found)
 
 
 def normals(

@@ -14,11 +14,16 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from schedule import FAST, LONG
 
 # Networks of tests are trained for seconds; to compile their steps takes longer than it saves.
 os.environ.setdefault("LAMARR_LIKE_XLA", "0")
+
+# A machine that is busy is no fault of what is tested.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 TESTS = Path(__file__).resolve().parent
 

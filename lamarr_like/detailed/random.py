@@ -23,7 +23,7 @@ _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(
 
 @inner
 def uniform(state):  # type: ignore[no-untyped-def]
-    """Next number in (0, 1)."""
+    """Next number above 0 and up to 1, which comes once in 2^53."""
     state[0] += GOLDEN
     z = state[0]
     z = (z ^ (z >> _S30)) * _MIX1
