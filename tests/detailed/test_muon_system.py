@@ -51,8 +51,8 @@ def test_regions_are_symmetric_and_twice_as_large_each(station):
     a, b = SYSTEM.inner[station]
     assert region(0.5 * a, 0.5 * b, station) == -1  # the opening for the beam
     for r in range(muon_system.N_REGIONS):
-        for x, y in ((1.01 * a, 0.0), (0.0, 1.01 * b), (1.99 * a, 1.99 * b)):
-            x, y = x * 2**r, y * 2**r
+        for u, v in ((1.01 * a, 0.0), (0.0, 1.01 * b), (1.99 * a, 1.99 * b)):
+            x, y = u * 2**r, v * 2**r
             assert {region(i * x, j * y, station) for i in (-1, 1) for j in (-1, 1)} == {r}
     assert region(16.01 * a, 0.0, station) == region(0.0, 16.01 * b, station) == -1
 

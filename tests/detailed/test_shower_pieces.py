@@ -78,7 +78,7 @@ def test_photons_begin_nine_sevenths_of_a_radiation_length_later():
         state = stream(11)
         depth = []
         for _ in range(400):
-            slices, _, leak = slices_of(5e3, photon=photon, state=state)
+            slices, _, _ = slices_of(5e3, photon=photon, state=state)
             depth.append((slices[:, 0] @ slices[:, 1]) / slices[:, 0].sum() / BARE.x0)
         mean[photon] = np.mean(depth)
     # What leaks takes a little of it away, and photons of the same energy are shorter by a bit.
