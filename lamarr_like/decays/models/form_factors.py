@@ -1,7 +1,7 @@
 """Form factors of mesons that decay to a meson, a lepton and a neutrino.
 
 * ISGW2: D. Scora and N. Isgur, Phys. Rev. D 52 (1995) 2783, for the ground states of a heavy and
-  a light quark, without the radiative corrections of a few per cent (their C).
+  a light quark.
 * CLN: I. Caprini, L. Lellouch and M. Neubert, Nucl. Phys. B 530 (1998) 153, for B to D and D*.
 
 Factors are those of ``<X|V-A|B>``: for a pseudoscalar f+ and f-, for a vector f [GeV], g, a+ and
@@ -11,6 +11,7 @@ a- [1/GeV], all functions of q2 [GeV^2].
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,15 @@ _BETA = {
     (5, 3): (0.54, 0.49),
 }
 """Size parameters [GeV] of the pseudoscalar and the vector, by heavy and light flavour."""
+
+_RELATIVISTIC = {
+    **{(5, 4, 1): 0.989, (5, 1, 1): 0.905, (5, 4, 3): 0.984, (5, 1, 3): 0.905},
+    **{(4, 3, 1): 0.928, (4, 1, 1): 0.889, (4, 3, 3): 0.911, (4, 1, 3): 0.873},
+}
+"""Factor C of f by heavy, new and light flavour; of Bs to K* that of B to rho (chosen)."""
+
+_BELOW = {4: 3, 3: 2, 1: 0}
+"""Flavours lighter than a new one."""
 
 
 def quarks(pdg_id: int) -> tuple[int, int]:
@@ -93,26 +103,26 @@ class Isgw2:
         # The recoil that a light particle of mass 0 could have, at least none.
         rest = np.maximum((mother - meson) ** 2 - q2, 0.0)
         w = 1.0 + rest / (2.0 * bar_b * bar_x)
-        flavours = 4 if new == 4 else 3
-        log = np.log(_coupling(0.1, flavours) / _coupling(mq, flavours))
+        log = np.log(_coupling(0.1) / _coupling(mq))
         r2 = 0.75 / (mb * mq) + 1.5 * md**2 / (bar_b * bar_x * beta2)
-        r2 += 16.0 * log / ((33.0 - 2.0 * flavours) * bar_b * bar_x)
+        r2 += 16.0 * log / ((33.0 - 2.0 * _BELOW[new]) * bar_b * bar_x)
         common = np.sqrt(tx / tb) * (beta_b * beta_x / beta2) ** 1.5
         common = common / (1.0 + r2 * rest / 12.0) ** 2
-        c = _corrections(mb, mq, flavours)
+        c = _corrections(mb, mq, heavy - 1)
         b, x = np.sqrt(bar_b / tb), np.sqrt(bar_x / tx)
         if not self.is_vector:
-            part = 1.0 - md * beta_b**2 / (2.0 * plus * beta2)
-            total = c[0] * common * x / b * (2.0 - tx / mq * part)
-            less = c[1] * common * b / x * (tb / mq * part)
+            part = 1.0 - md * mq * beta_b**2 / (2.0 * plus * tx * beta2)
+            total = c.fppfm * common * x / b * (2.0 - tx / mq * part)
+            less = c.fpmfm * common * b / x * (tb / mq * part)
             return 0.5 * (total + less), 0.5 * (total - less)
-        f = c[2] * common * b * x * tb * (1.0 + w + md * (w - 1.0) / (2.0 * plus))
-        g = c[3] * common / (b * x) * 0.5 * (1.0 / mq - md * beta_b**2 / (2.0 * minus * tx * beta2))
+        f = _RELATIVISTIC[heavy, new, light] * c.f * common * b * x * tb
+        f = f * (1.0 + w + md * (w - 1.0) / (2.0 * plus))
+        g = c.g * common / (b * x) * 0.5 * (1.0 / mq - md * beta_b**2 / (2.0 * minus * tx * beta2))
         inner = 1.0 - md * beta_x**2 / (2.0 * tb * beta2)
         mixed = md * beta_x**2 / ((1.0 + w) * mb * mq * beta2) * inner
-        total = -c[4] * common * x / b**3 * mixed
+        total = (c.running * mixed - c.appam / tb) * common * x / b**3
         less = tb / mb - md * beta_x**2 / (2.0 * plus * beta2) + w * tb * mixed
-        less = -c[5] * common / (b * x) / tx * less
+        less = -c.apmam * common / (b * x) / tx * less
         return f, g, 0.5 * (total + less), 0.5 * (total - less)
 
 
@@ -171,29 +181,47 @@ def _mean_mass(pdg_id: int) -> float:
     return (masses[0] + 3.0 * masses[1]) / 4000.0
 
 
-def _corrections(mb: float, mq: float, flavours: int) -> tuple[float, ...]:
-    """Radiative factors of f+ + f-, f+ - f-, f, g, a+ + a- and a+ - a-."""
-    running = (_coupling(mb, flavours) / _coupling(mq, flavours)) ** (
-        -6.0 / (33.0 - 2.0 * flavours)
-    )
+class _Corrections(NamedTuple):
+    """Radiative factors of f+ + f-, f+ - f-, f, g and a+ - a-.
+
+    What a+ + a- gets is added to it, in units of the mother's mass.
+    """
+
+    running: float
+    fppfm: float
+    fpmfm: float
+    f: float
+    g: float
+    apmam: float
+    appam: float
+
+
+def _corrections(mb: float, mq: float, flavours: int) -> _Corrections:
+    """Radiative corrections of the decay of a quark of mass mb, with so many lighter flavours."""
+    running = (_coupling(mb) / _coupling(mq)) ** (-6.0 / (33.0 - 2.0 * flavours))
     z = mq / mb
     gamma = 2.0 * z / (1.0 - z) * np.log(1.0 / z) - 2.0
     chi = -1.0 - gamma / (1.0 - z)
     part = (4.0 + 2.0 * (1.0 + z) * gamma / (1.0 - z)) / (3.0 * (1.0 - z))
+    strength = _coupling(float(np.sqrt(mb * mq)), mq) / np.pi
     vertex = (
         gamma - 2.0 / 3.0 * chi,
         gamma + 2.0 / 3.0 * chi,
         -2.0 / 3.0 + gamma,
         2.0 / 3.0 + gamma,
-        -1.0 - chi + part,
         1.0 / 3.0 - chi - part + gamma,
     )
-    strength = _coupling(float(np.sqrt(mb * mq)), flavours) / np.pi
-    return tuple(float(running * (1.0 + one * strength)) for one in vertex)
+    factors = [float(running * (1.0 + one * strength)) for one in vertex]
+    return _Corrections._make([running, *factors, float(running * (-1.0 - chi + part) * strength)])
 
 
-def _coupling(mass: float, flavours: int) -> float:
-    """The strong coupling at a mass [GeV], which stays at 0.6 below 0.6 GeV."""
+def _coupling(mass: float, quark: float | None = None) -> float:
+    """The strong coupling at a mass [GeV], which stays at 0.6 below 0.6 GeV.
+
+    Four flavours run from the mass of the charm quark on, three below; of the vertex of a quark it
+    is the mass of that quark that tells.
+    """
     if mass < 0.6:
         return 0.6
+    flavours = 4 if (mass if quark is None else quark) > _QUARKS[4] else 3
     return float(12.0 * np.pi / ((33.0 - 2.0 * flavours) * np.log(mass**2 / 0.2**2)))

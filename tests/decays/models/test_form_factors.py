@@ -61,7 +61,7 @@ def test_the_vector_factor_rises_to_where_the_meson_rests(mother, meson):
     _, (plus, minus) = factors(mother, meson)
     assert (plus > 0.0).all() and (np.diff(plus) > 0.0).all()
     assert (minus < 0.0).all()
-    assert 0.05 < plus[0] < 1.0
+    assert 0.05 < plus[0] < 1.0 < 1.5 * plus[-1]
 
 
 @pytest.mark.parametrize(("mother", "meson"), VECTORS)
