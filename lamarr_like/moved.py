@@ -31,7 +31,10 @@ MOVED = {
     "simulate": "runs.simulate",
     "stages.vertex_pull": "stages.vertices.vertex_pull",
     "validation.metrics": "statistics.distances",
+    "validation.numbers": "files.numbers",
     "validation.report.verdict": "validation.verdict",
+    "validation.sheets": "files.sheets",
+    "validation.tables": "files.tables",
 }
 """New name of each module by its old one, both inside of the package."""
 

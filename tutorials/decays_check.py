@@ -24,8 +24,9 @@ from lamarr_like.statistics.distances import halves
 from lamarr_like.validation.report.decays import DecayComparison, compare_decay, decay_measurements
 from lamarr_like.validation.report.draw_decays import decay_summary
 from lamarr_like.validation.report.gather import read_samples
-from lamarr_like.validation.sheets import write_sheet
-from lamarr_like.validation.verdict import Check, judge, load_thresholds
+from lamarr_like.files.sheets import write_sheet
+from lamarr_like.statistics.judgement import Check
+from lamarr_like.validation.verdict import judge, load_thresholds
 
 DECAYS = {
     "D0": ("D0 -> K- pi+", ""),

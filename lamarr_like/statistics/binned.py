@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, Ints
+from ..arrays import Floats, Ints, Mask
 from .distances import core_width
 
 Statistic = Callable[[Floats], tuple[float, float]]
@@ -245,3 +245,114 @@ def curve(
         rows.append((middle, first, last, *found, count))
     x, low, high, y, error, n = np.array(rows, dtype=np.float64).reshape(-1, 6).T
     return Curve(x, low, high, y, error, n.astype(np.int64))
+
+
+def projected_share(
+    passing: Floats, total: Floats, size: Floats, population: Floats, others: tuple[int, ...]
+) -> tuple[Floats, Floats]:
+    """Share along some axes of a map, with a given population along the others, and its error.
+
+    Args:
+        passing, total: sums of weights in each bin, any shape.
+        size: effective number of entries, the same shape.
+        population: what the bins count with, 0 for those that do not; the same shape.
+        others: axes that are summed over.
+    """
+    whole = population.sum(axis=others)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(population > 0.0, passing / total, 0.0)
+        number = np.where(population > 0.0, size, 1.0)
+        square = population**2 * np.clip(share * (1.0 - share), 0.0, None) / number
+        mean = (population * share).sum(axis=others) / whole
+        return mean, np.sqrt(square.sum(axis=others)) / whole
+
+
+def expected_counts(place: Ints, seen: Mask, p: Floats) -> tuple[Ints, Floats, Floats]:
+    """Rows of each bin, how far the number seen is from the expected one, and its error.
+
+    The expected number is the sum of the probabilities, its variance ``sum p (1 - p)``: a pull is
+    one of a binomial count.
+
+    Args:
+        place: bin of each row, -1 for none, shape ``(n,)``.
+        seen: whether it has the outcome.
+        p: probability that it has.
+
+    Returns:
+        Shapes ``(n_bins,)``.
+    """
+    inside = place >= 0
+    bins = place[inside]
+    expected, variance = (np.bincount(bins, v[inside]) for v in (p, p * (1.0 - p)))
+    difference = np.abs(np.bincount(bins, seen[inside]) - expected)
+    return np.bincount(bins), difference, np.sqrt(variance)
+
+
+def share_above(values: Floats, weights: Floats, cuts: Floats) -> Floats:
+    """Share of the weight above each of some cuts, shape ``(n_cuts,)``.
+
+    Args:
+        values, weights: shape ``(n,)``.
+        cuts: shape ``(n_cuts,)``.
+    """
+    order = np.argsort(values, kind="stable")
+    summed = np.concatenate([[0.0], np.cumsum(weights[order])])
+    at = np.searchsorted(values[order], cuts, "right")
+    result: Floats = 1.0 - summed[at] / summed[-1]
+    return result
+
+
+def paired_means(
+    place: Ints, n: int, sides: Sequence[Floats], weights: Floats, least: int
+) -> Floats:
+    """Means of two numbers of the same rows in cells, and the error of the second over the first.
+
+    Args:
+        place: cell of each row, shape ``(rows,)``.
+        n: number of cells.
+        sides: both numbers, shape ``(rows,)`` each.
+        weights: of the rows.
+        least: rows that a cell must have; others are NaN, as those without a positive weight.
+
+    Returns:
+        Shape ``(3, n)``.
+    """
+    found = np.full((3, n), np.nan)
+    for cell in range(n):
+        here = place == cell
+        if here.sum() < least or not weights[here].sum() > 0:
+            continue
+        w = weights[here] / weights[here].sum()
+        one, two = (float((w * values[here]).sum()) for values in sides)
+        spread = [
+            float(np.sqrt((w**2 * (values[here] - mean) ** 2).sum()))
+            for values, mean in zip(sides, (one, two), strict=True)
+        ]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = np.hypot(spread[1] / np.float64(one), two * spread[0] / np.float64(one) ** 2)
+        found[:, cell] = one, two, np.maximum(error, 1e-12)
+    return found
+
+
+def box_histograms(
+    place: Ints, n: int, values: Floats, weights: Floats, edges: Floats
+) -> tuple[Floats, Floats]:
+    """Sums of weights and of their squares in the bins of each of some boxes, ``(n, n_bins)`` each.
+
+    Args:
+        place: box of each row, shape ``(rows,)``.
+        n: number of boxes.
+        values, weights: of the rows.
+        edges: of the bins, shape ``(n_bins + 1,)``.
+    """
+    counts, squares = np.zeros((2, n, len(edges) - 1))
+    for box in range(n):
+        v, w = values[place == box], weights[place == box]
+        counts[box] = np.histogram(v, edges, weights=w)[0]
+        squares[box] = np.histogram(v, edges, weights=w**2)[0]
+    return counts, squares
+
+
+def closed(edges: Sequence[float] | Floats) -> Floats:
+    """Edges of bins to the last of which its upper edge belongs, too; shape ``(n_bins + 1,)``."""
+    return np.append(edges[:-1], np.nextafter(edges[-1], np.inf))

@@ -92,6 +92,25 @@ def balanced(weights: Sequence[Floats], cells: Sequence[Ints], n_cells: int) -> 
     return [w * f[c] for w, f, c in zip(weights, factors, cells, strict=True)]
 
 
+def some_units(columns: Columns, n: int, seed: int) -> Columns:
+    """At most `n` rows: those of the units that come first in a random order of all units.
+
+    The order is that of the number of the unit alone, so that two samples keep the same ones.
+
+    Args:
+        columns: with the column ``unit``, shapes ``(rows,)``.
+        n: rows at the most.
+        seed: of the order.
+    """
+    if len(columns["unit"]) <= n:
+        return columns
+    unit, counts = np.unique(columns["unit"], return_counts=True)
+    rank = np.random.default_rng(seed).random(int(unit.max()) + 1)[unit]
+    order = np.argsort(rank)
+    kept = unit[order[: int(np.searchsorted(np.cumsum(counts[order]), n))]]
+    return where(columns, np.isin(columns["unit"], kept))
+
+
 class Matched:
     """Particles of some species of two samples, the first with the population of the second.
 

@@ -94,7 +94,8 @@ def _show_plan(steps: list[Step], bench: Bench) -> int:
 
 def _show(steps: list[Step], bench: Bench, outcomes: list[Outcome]) -> int:
     """Tell what became of the steps; the exit status."""
-    from ..validation.verdict import EXIT, Status
+    from ..statistics.judgement import Status
+    from ..validation.verdict import EXIT
     from .run import told
 
     failed = [one for one in outcomes if one.error]

@@ -15,9 +15,9 @@ from ..distributed.lock import FolderLock
 from ..errors import LamarrLikeError, OutputError, TwinError
 from ..registry import store as registries
 from ..registry.index import INDEX, Index
+from ..statistics.judgement import Status
 from ..system.extras import need
 from ..system.processes import one_thread
-from ..validation.verdict import Status
 from .graph import Step
 from .search import begin, run_trials
 from .store import Made, reasons

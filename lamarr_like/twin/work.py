@@ -17,7 +17,7 @@ from ..files.find import PROB_NN
 from ..files.scratch import write_text
 from ..registry import store as registries
 from ..registry.index import INDEX, Entry
-from ..validation.verdict import Status
+from ..statistics.judgement import Status
 from .config import TwinConfig, TwinModel, TwinSample
 from .graph import Step
 from .search import Search, Trial

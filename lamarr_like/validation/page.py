@@ -29,10 +29,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..files.scratch import write_text
+from ..files.sheets import DPI, write_sheet
+from ..files.tables import Table, table_of
+from ..statistics.judgement import Status
 from ..system.extras import need
-from .sheets import DPI, write_sheet
-from .tables import Table, table_of
-from .verdict import Status, Verdict
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

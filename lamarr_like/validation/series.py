@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from ..arrays import Floats
+from ..files.sheets import sheet_of
 from ..statistics.binned import Curve
-from .sheets import sheet_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,31 +1,23 @@
 """The verdict: measurements against declared thresholds, pass, fail or cannot tell.
 
 Of any comparison: its kinds of checks and its shipped thresholds are told to `load_thresholds`.
-
-A measurement is a set of deviations with standard deviations.  Its check fails if the smallest
-p-value for "the deviation is within the tolerance" is too small for the number of deviations looked
-at (Bonferroni).  The probability of a false alarm of the whole verdict is shared by the checks, and
-in each half of it goes to the deviations of all rows together and half to those in bins, so that
-many bins do not hide what all rows show.
+How a check is made, `lamarr_like.statistics.judgement` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from ..arrays import Floats
 from ..errors import PipelineError
 from ..files.find import shipped
 from ..files.forms import Entries, Items, Number, Record, Text, check, check_version
 from ..files.yaml_json import read_yaml
-from ..statistics.influence import LEAST_UNITS
+from ..statistics.judgement import Check, Measurement, Status, Threshold, checked
 
 VERDICT_SCHEMA = 1
 GROUPS = (
@@ -33,18 +25,6 @@ GROUPS = (
     *("correlations", "classifier", "duplicates", "decays"),
 )
 """Kinds of checks of ``validate``, in the order in which they are shown."""
-
-ALL = "all"
-"""Place of a deviation of all rows together."""
-
-
-class Status(str, Enum):
-    """Outcome of a check."""
-
-    passed = "pass"
-    failed = "fail"
-    unknown = "cannot tell"
-
 
 EXIT = {Status.passed: 0, Status.failed: 1, Status.unknown: 2}
 """Exit status of the command."""
@@ -61,53 +41,6 @@ _THRESHOLD = Record(
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """Deviations of one quantity, arrays of shape ``(n,)``.
-
-    Args:
-        group: kind of check, such as one of `GROUPS`.
-        subject: species, table or group of variables.
-        label: what was measured.
-        deviation: fast less detailed, NaN where not judged.
-        sigma: its standard deviation for equal laws.
-        reference: the detailed value, by which relative tolerances are scaled.
-        units: effective number of events behind each.
-        places: where each was measured, as text; `ALL` for all rows, empty if that is the only one.
-        one_sided: only positive deviations count.
-    """
-
-    group: str
-    subject: str
-    label: str
-    deviation: Floats
-    sigma: Floats
-    reference: Floats
-    units: Floats
-    places: Sequence[str] = ()
-    one_sided: bool = False
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Thresholds of a kind of checks, see ``pipelines/verdict.yaml``.
-
-    Args:
-        relative, absolute: tolerance.
-        limit: deviation that a check must be able to see.
-        needs: subjects without which the verdict cannot tell.
-    """
-
-    relative: float
-    absolute: float
-    limit: float
-    needs: tuple[str, ...] = ()
-
-    def tolerance(self, reference: Floats) -> Floats:
-        """Deviation that is allowed, shape of `reference`."""
-        return np.maximum(self.relative * np.abs(reference), self.absolute)
-
-
-@dataclass(frozen=True)
 class VerdictConfig:
     """A checked file of thresholds.
 
@@ -121,36 +54,6 @@ class VerdictConfig:
     name: str
     false_alarm: float
     checks: Mapping[str, Threshold]
-
-
-@dataclass(frozen=True)
-class Check:
-    """A kind of checks on one subject.
-
-    Args:
-        group, subject: what was checked.
-        status: its outcome.
-        judged: number of deviations looked at.
-        worst: the one with the smallest p-value, as text; empty without any.
-        deviation, sigma, tolerance: of that one.
-        p: its p-value, corrected for the number of deviations.
-        sensitivity: deviation that would have failed in the middle one of those of all rows.
-        in_bins: the same in the middle one of the bins, NaN without bins.
-        needed: whether the verdict cannot tell without it.
-    """
-
-    group: str
-    subject: str
-    status: Status
-    judged: int
-    worst: str = ""
-    deviation: float = float("nan")
-    sigma: float = float("nan")
-    tolerance: float = float("nan")
-    p: float = float("nan")
-    sensitivity: float = float("nan")
-    in_bins: float = float("nan")
-    needed: bool = False
 
 
 @dataclass(frozen=True)
@@ -252,68 +155,8 @@ def judge(measurements: Iterable[Measurement], config: VerdictConfig) -> Verdict
         measurements: of all kinds; those of kinds without thresholds are left out.
         config: the thresholds.
     """
-    parts: dict[tuple[str, str], list[Measurement]] = {
-        (group, subject): [] for group, t in config.checks.items() for subject in t.needs
-    }
-    for one in measurements:
-        if one.group in config.checks:
-            parts.setdefault((one.group, one.subject), []).append(one)
-    alpha = config.false_alarm / max(len(parts), 1)
-    kinds = list(config.checks)
-    order = sorted(parts, key=lambda key: kinds.index(key[0]))
-    checks = tuple(_check(key, parts[key], config.checks[key[0]], alpha) for key in order)
+    checks = checked(measurements, config.checks, config.false_alarm)
     failed = any(c.status is Status.failed for c in checks)
     unknown = any(c.status is Status.unknown and c.needed for c in checks)
     whole = Status.failed if failed else Status.unknown if unknown else Status.passed
     return Verdict(whole, checks, config.false_alarm, config.name)
-
-
-def _check(
-    key: tuple[str, str], found: list[Measurement], threshold: Threshold, alpha: float
-) -> Check:
-    group, subject = key
-    needed = subject in threshold.needs
-    all_of = [_judged(one, i, threshold) for i, one in enumerate(found)]
-    columns = {k: np.concatenate([part[k] for part in all_of]) for k in (all_of or [{}])[0]}
-    if not columns or not columns["whole"].any():
-        return Check(group, subject, Status.unknown, 0, needed=needed)
-    sided, whole, units = (columns[k] for k in ("sided", "whole", "units"))
-    deviation, sigma, tolerance = (columns[k] for k in ("deviation", "sigma", "tolerance"))
-    excess = np.maximum(np.where(sided, deviation, np.abs(deviation)) - tolerance, 0.0)
-    tails = np.where(sided, 1.0, 2.0)
-    tests = np.where(whole, whole.sum(), (~whole).sum()) * (1.0 if whole.all() else 2.0)
-    p = np.minimum(tails * stats.t.sf(excess / sigma, units) * tests, 1.0)
-    reach = tolerance + sigma * stats.t.isf(alpha / tests / tails, units)
-    sensitivity = float(np.median(reach[whole]))
-    worst = int(np.lexsort((-excess / sigma, p))[0])
-    seen = Status.unknown if sensitivity > threshold.limit else Status.passed
-    one, index = found[columns["of"][worst]], columns["index"][worst]
-    return Check(
-        group=group,
-        subject=subject,
-        status=Status.failed if p[worst] < alpha else seen,
-        judged=len(deviation),
-        worst=one.label + (f" at {one.places[index]}" if len(one.places) else ""),
-        deviation=float(deviation[worst]),
-        sigma=float(sigma[worst]),
-        tolerance=float(tolerance[worst]),
-        p=float(p[worst]),
-        sensitivity=sensitivity,
-        in_bins=float("nan") if whole.all() else float(np.median(reach[~whole])),
-        needed=needed,
-    )
-
-
-def _judged(one: Measurement, number: int, threshold: Threshold) -> dict[str, Any]:
-    """Those deviations of a measurement that can be judged, and where each comes from."""
-    good = np.isfinite(one.deviation) & np.isfinite(one.sigma) & (one.sigma > 0.0)
-    good &= one.units >= LEAST_UNITS
-    everywhere = [place == ALL for place in one.places] or np.full(len(good), True)
-    columns = {
-        **{"deviation": one.deviation, "sigma": one.sigma, "units": one.units},
-        "tolerance": threshold.tolerance(one.reference),
-        "sided": np.full(len(good), one.one_sided),
-        "whole": np.array(everywhere),
-        **{"of": np.full(len(good), number), "index": np.arange(len(good))},
-    }
-    return {name: values[good] for name, values in columns.items()}

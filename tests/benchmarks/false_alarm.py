@@ -17,10 +17,11 @@ from pathlib import Path
 
 from lamarr_like.decays.request import DecayRequest
 from lamarr_like.statistics.distances import halves
+from lamarr_like.statistics.judgement import Status
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.gather import Gatherer, paired, stream
 from lamarr_like.validation.report.measure import JUDGED_SCHEMES
-from lamarr_like.validation.verdict import Status, load_thresholds
+from lamarr_like.validation.verdict import load_thresholds
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 from report_samples import detector, gathered, truth_batch
 
+from lamarr_like.files.numbers import plain
 from lamarr_like.statistics.two_sample import Auc, c2st
-from lamarr_like.validation.numbers import plain
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.gather import paired
 from lamarr_like.validation.report.write import numbers

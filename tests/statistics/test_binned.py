@@ -10,10 +10,14 @@ from lamarr_like.statistics.binned import (
     bins_of,
     curve,
     effective,
+    expected_counts,
     gaussian_width,
     median_of,
     order_width,
+    paired_means,
+    projected_share,
     quantile_error,
+    share_above,
     share_error,
     share_of,
     standard_deviation,
@@ -119,3 +123,57 @@ def test_curve_in_bins():
     known = found.known
     assert known.n.tolist() == [30, 40] and known.low.tolist() == [0.0, 2.0]
     assert np.isfinite(np.array([known.x, known.y, known.error])).all()
+
+
+def test_projections_take_the_population_that_is_given():
+    """Two maps of one law agree after it, however their own rows lie."""
+    rng = np.random.default_rng(5)
+    law = 0.2 + 0.6 * rng.random((4, 3))
+    population = rng.uniform(10.0, 99.0, (4, 3))
+    expected = (population * law).sum(axis=1) / population.sum(axis=1)
+    for size in (rng.uniform(1e3, 1e5, (4, 3)), np.full((4, 3), 500.0)):
+        share, error = projected_share(law * size, size, size, population, (1,))
+        np.testing.assert_allclose(share, expected)
+        square = (population**2 * law * (1.0 - law) / size).sum(axis=1)
+        np.testing.assert_allclose(error, np.sqrt(square) / population.sum(axis=1))
+    alone = np.where(np.arange(3) == 1, population, 0.0)
+    np.testing.assert_allclose(projected_share(law, law**0, law**0, alone, (1,))[0], law[:, 1])
+    assert np.isnan(projected_share(law, law**0, law**0, 0.0 * alone, (1,))[0]).all()
+
+
+def test_pulls_of_expected_counts_are_normal():
+    rng = np.random.default_rng(6)
+    pulls = []
+    for _ in range(300):
+        p, place = rng.random(2000), rng.integers(-1, 4, 2000)
+        n, difference, sigma = expected_counts(place, rng.random(2000) < p, p)
+        assert n.tolist() == np.bincount(place[place >= 0]).tolist()
+        pulls.append(difference / sigma)
+    assert np.mean(np.square(pulls)) == pytest.approx(1.0, abs=0.15)
+    n, difference, sigma = expected_counts(np.zeros(5, int), np.ones(5, bool), np.ones(5))
+    assert (n[0], difference[0], sigma[0]) == (5, 0.0, 0.0)
+
+
+def test_shares_above_cuts():
+    rng = np.random.default_rng(7)
+    values, weights = rng.integers(0, 9, 300).astype(float), rng.random(300)
+    cuts = np.array([-1.0, 0.0, 3.5, 4.0, 8.0, 20.0])
+    expected = [(weights * (values > cut)).sum() / weights.sum() for cut in cuts]
+    np.testing.assert_allclose(share_above(values, weights, cuts), expected, atol=1e-12)
+
+
+def test_means_of_two_numbers_of_the_same_rows():
+    rng = np.random.default_rng(8)
+    ratios, errors = [], []
+    for _ in range(300):
+        real, drawn = rng.normal(2.0, 0.5, 400), rng.normal(3.0, 0.7, 400)
+        one, two, error = paired_means(np.zeros(400, int), 2, (real, drawn), np.ones(400), 100)
+        assert np.isnan([one[1], two[1], error[1]]).all()
+        ratios.append(two[0] / one[0])
+        errors.append(error[0])
+    assert np.mean(ratios) == pytest.approx(1.5, rel=0.01)
+    assert np.std(ratios) == pytest.approx(np.mean(errors), rel=0.15)
+    place = np.repeat([0, 1, -1], [5, 3, 4])
+    numbers, weights = np.arange(12.0), np.r_[np.ones(5), -np.ones(3), np.ones(4)]
+    found = paired_means(place, 2, (numbers, numbers + 1.0), weights, 2)
+    assert found[:2, 0] == pytest.approx([2.0, 3.0]) and np.isnan(found[:, 1]).all()

@@ -92,3 +92,19 @@ def test_balanced_samples_have_equal_cells():
         for c, w in zip(cells, matching.balanced(weights, cells, 4), strict=True)
     )
     assert one == pytest.approx(two) and (one[:3] > 0.0).all() and one[3] == 0.0
+
+
+def test_whole_units_are_taken_the_same_of_two_samples():
+    unit = np.repeat(np.arange(50), np.random.default_rng(7).integers(0, 9, 50))
+    one = {"unit": unit, "x": np.arange(len(unit))}
+    two = {"unit": np.repeat(np.arange(50), 4), "x": np.arange(200)}
+    found = matching.some_units(one, 100, 3)
+    assert 80 < len(found["unit"]) <= 100
+    kept = np.unique(found["unit"])
+    assert found["x"].tolist() == np.flatnonzero(np.isin(unit, kept)).tolist()
+    # The order of the units is the same, whatever stands in them.
+    other = np.unique(matching.some_units(two, 100, 3)["unit"])
+    small, large = sorted((set(kept), set(other)), key=len)
+    assert len(small & large) > 0.8 * len(small & set(unit))
+    assert matching.some_units(one, len(unit), 3) is one
+    assert np.unique(matching.some_units(one, 100, 4)["unit"]).tolist() != kept.tolist()

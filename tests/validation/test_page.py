@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from lamarr_like.errors import OutputError, PipelineError
+from lamarr_like.files.numbers import report_folder, write_json, write_tables
+from lamarr_like.files.sheets import sheet_of
+from lamarr_like.files.tables import Table, beside, lines_of, table_of
+from lamarr_like.statistics.judgement import Measurement, Status
 from lamarr_like.validation import page
-from lamarr_like.validation.numbers import report_folder, write_json, write_tables
-from lamarr_like.validation.sheets import sheet_of
-from lamarr_like.validation.tables import Table, beside, lines_of, table_of
-from lamarr_like.validation.verdict import Measurement, Status, judge, load_thresholds
+from lamarr_like.validation.verdict import judge, load_thresholds
 
 pytest.importorskip("jinja2")
 pytest.importorskip("mplhep")

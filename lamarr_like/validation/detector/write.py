@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..numbers import number, plain, report_folder, table, write_tables
+from ...files.numbers import number, plain, report_folder, table, write_tables
+from ...files.sheets import write_sheet
 from ..series import panels_of, series_sheet
-from ..sheets import write_sheet
 from .results import MISSED, NOT_JUDGED, PASS, CheckReport, Judgement, Row, Section, judgements
 
 _COLUMNS, _ROWS = 4, 4

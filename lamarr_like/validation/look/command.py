@@ -52,7 +52,7 @@ def plot(
 
 def _write(folder: Path, ours: Ntuple, beside: Ntuple | None, kinds: list[str]) -> list[Image]:
     from ...errors import SchemaError
-    from ..numbers import report_folder
+    from ...files.numbers import report_folder
     from ..page import Section, draw_all, write_page
     from .plots import KINDS
 

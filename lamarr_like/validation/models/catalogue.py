@@ -10,6 +10,7 @@ from typing import Any
 
 from ...engine.artefact import MAX_CONFIG
 from ...errors import ArtefactError
+from ...files.numbers import number
 from ...files.scratch import write_text
 from ...files.yaml_json import read_bytes
 from ...registry.describe import lines_of
@@ -17,7 +18,6 @@ from ...registry.index import Entry
 from ...registry.pin import order
 from ...registry.remote import Registry
 from ...system.extras import need
-from ..numbers import number
 
 CARD = "card.md"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ...files.numbers import number, table
 from ...registry.index import Entry
-from ..numbers import number, table
 
 
 def beside(one: Entry, other: Entry) -> list[str]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from ...engine.artefact import NAME, read_artefact
 from ...errors import ArtefactError
+from ...files.numbers import plain, write_tables
 from ...registry import store
 from ...registry.index import Entry
 from ...registry.remote import Registry, open_registry
-from ..numbers import plain, write_tables
-from ..verdict import Status, Verdict, VerdictConfig
+from ...statistics.judgement import Status
+from ..verdict import Verdict, VerdictConfig
 from .figures import FigureSet, of_config, read_figures
 from .gate import Change, Gate, compared, gate, thresholds, verdict_of
 

@@ -12,8 +12,8 @@ import numpy as np
 from ...errors import ArtefactError
 from ...files.forms import Entries, Form, Items, Number, Record, Row, Text, check
 from ...files.yaml_json import parse_json
+from ...statistics.judgement import Status
 from ..tracks import PULLS
-from ..verdict import Status
 
 STAGES = "stages"
 """Kind of checks of two-sample tests of single stages."""

@@ -15,17 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import ArtefactError
-from ..numbers import number, table
-from ..verdict import (
-    GROUPS,
-    Measurement,
-    Status,
-    Threshold,
-    Verdict,
-    VerdictConfig,
-    judge,
-    load_thresholds,
-)
+from ...files.numbers import number, table
+from ...statistics.judgement import Measurement, Status, Threshold
+from ..verdict import GROUPS, Verdict, VerdictConfig, judge, load_thresholds
 from .figures import STAGES, Figure, FigureSet
 
 KINDS = (STAGES, *GROUPS)

@@ -13,6 +13,7 @@ from typing import Any
 from ...chain.pipeline import TRUTH, Pipeline, load_stage
 from ...errors import PipelineError, SourceError
 from ...events import EventBatch, concatenate, rebatch
+from ...files.numbers import report_folder, write_tables
 from ...io.ntuple_reader import of_gun, read_events
 from ...runs.redraw import (
     CHUNK,
@@ -24,7 +25,6 @@ from ...runs.redraw import (
 )
 from ...stages import AbstractModelStage, AbstractStage, Ecal, Propagation
 from ...training.pairs import check_same_events
-from ..numbers import report_folder, write_tables
 from .cuts import floor_report, pid_report
 from .declared import NEEDED
 from .draw import PAGES as DRAWN

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...files.numbers import number
+from ...files.sheets import write_sheet
 from ...statistics.lines import Line
 from ...statistics.mass_peak import WINDOWS
-from ..numbers import number
 from ..series import NAN, Labels, Look, Series, panels_of, series, series_sheet
-from ..sheets import write_sheet
 from .declared import LINES, MUONS, OCCUPANCY, SPECTRA
 from .reports import EcalReport, MuonReport, PidReport
 from .results import DETAILED, FAST, FLOOR, PeakResult, SpectrumResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..tables import lines_of, table_of
+from ...files.tables import lines_of, table_of
 from .results import (
     DETAILED,
     FAST,

@@ -11,8 +11,8 @@ from ...arrays import Columns
 from ...decays.rows import DecayRows
 from ...statistics.binned_shares import Binned, Binner
 from ...statistics.influence import Shares
+from ...statistics.judgement import Measurement
 from ...statistics.matching import where
-from ..verdict import Measurement
 from .distributions import Distance, Width, distance, width_by
 from .efficiency import MIN_PARTICLES
 from .measure import of_width

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...files.sheets import new_sheet, sheet_of
 from ..page import Drawing
-from ..sheets import new_sheet, sheet_of
 from ..tracks import SPECIES
 from .canvas import (
     DETAILED,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...arrays import Columns
+from ...files.sheets import new_sheet, sheet_of
 from ...statistics.binned_shares import Binned
 from ..page import Drawing
 from ..series import draw_panel
-from ..sheets import new_sheet, sheet_of
 from .canvas import SAMPLES, of_shares, shapes, storeys
 from .compute import Report
 from .decays import DecayComparison, decay_title, known, plain

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...files.sheets import new_sheet, sheet_of
 from ..page import Drawing
-from ..sheets import new_sheet, sheet_of
 from ..tracks import PULLS
 from .canvas import COLOURS, SAMPLES, histograms, of_width, storeys, with_unit
 from .compute import Report

@@ -1,9 +1,4 @@
-"""Joint vectors of a track: correlations of pairs, and projections on random directions.
-
-Two laws of a vector are the same if all their projections are (Cramer and Wold, 1936); the mean
-Wasserstein distance over directions is the sliced one of Rabin et al., SSVM 2011.  Single variables
-that agree may hide a wrong dependence between them: a direction shows it.
-"""
+"""Joint vectors of a track: correlations of pairs, and projections on random directions."""
 
 from __future__ import annotations
 
@@ -13,19 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Columns, Floats
-from ...statistics.distances import weighted_wasserstein
+from ...arrays import Columns
 from ...statistics.paired import correlation_difference, normal_scores
+from ...statistics.sliced import sliced_distance
 from ..tracks import GROUPS, SPECIES
 from .distributions import MIN_WIDTH
 from .efficiency import VARIABLES
 from .sample import Sample, by_species, effective, of_species
 
-DIRECTIONS = 32
 MOST_ROWS = 40_000
 """Rows of a sample that are projected at the most."""
-_CLIP = 5.0
-"""Tails beyond so many widths are drawn in: no direction shall be about a few far tracks."""
 
 
 @dataclass(frozen=True)
@@ -128,33 +120,9 @@ def _thinned(columns: Columns) -> Columns:
 def _compared(
     species: str, group: str, names: Sequence[str], parts: list[Columns], seed: int
 ) -> Sliced | None:
-    weights = [c["weight"] for c in parts]
-    values, known = [], []
-    for name in names:
-        if not all(name in c for c in parts):
-            continue
-        pair = [c[name].astype(np.float64) for c in parts]
-        low, middle, high = np.quantile(pair[0], [0.16, 0.5, 0.84])
-        width = 0.5 * (high - low)
-        if not width > 0.0:  # atoms: the root mean square instead
-            middle, width = float(pair[0].mean()), float(pair[0].std())
-        if width > 0.0:
-            values.append([np.clip((v - middle) / width, -_CLIP, _CLIP) for v in pair])
-            known.append(name)
-    if len(known) < 2:
+    pairs = {n: (parts[0][n], parts[1][n]) for n in names if all(n in c for c in parts)}
+    found = sliced_distance(pairs, [c["weight"] for c in parts], seed)
+    if found is None:
         return None
-    vectors = [np.stack([v[i] for v in values], axis=1) for i in (0, 1)]
-    directions = np.random.default_rng(seed).normal(size=(DIRECTIONS, len(known)))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    areas = np.array([_area(vectors, weights, d) for d in directions])
-    k = int(np.argmax(areas))
-    n = [effective(c) for c in parts]
-    return Sliced(
-        *(species, group, tuple(known), n[0], n[1], float(areas.mean()), float(areas[k])),
-        direction=tuple(float(c) for c in directions[k]),
-    )
-
-
-def _area(vectors: list[Floats], weights: list[Floats], direction: Floats) -> float:
-    one, two = (v @ direction for v in vectors)
-    return weighted_wasserstein(one, two, *weights)
+    known, *apart = found
+    return Sliced(species, group, known, *(effective(c) for c in parts), *apart)

@@ -10,9 +10,9 @@ import numpy as np
 from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins
 from ...statistics.influence import Shares
+from ...statistics.judgement import ALL, Measurement
 from ...statistics.paired import width_freedom
 from ..tracks import PULLS
-from ..verdict import ALL, Measurement
 from .distributions import Distance, Width, title
 from .efficiency import Ratio
 from .joint import Correlation

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Columns, Floats
+from ...arrays import Floats
 from ...statistics.adaptive_bins import Bins, adaptive_bins
+from ...statistics.binned import box_histograms, share_above
 from ...statistics.mass_peak import WINDOWS, Peak, find_peak
 from ...statistics.matching import where
 from ..tracks import SPECIES
@@ -162,17 +163,9 @@ def _curves(detailed: Sample, fast: Sample, species: Sequence[str]) -> Iterator[
             continue
         both = np.concatenate([c[variable] for c in sides[0]])
         cuts = np.unique(np.quantile(both, np.linspace(0.001, 0.999, POINTS)))
-        shares = np.array([[_above(c, variable, cuts) for c in side] for side in sides])
-        yield PidCurve(name, cuts, shares[:, 0], shares[:, 1], tracks)
-
-
-def _above(columns: Columns, variable: str, cuts: Floats) -> Floats:
-    """Share of the rows above each cut."""
-    order = np.argsort(columns[variable], kind="stable")
-    summed = np.concatenate([[0.0], np.cumsum(columns["weight"][order])])
-    at = np.searchsorted(columns[variable][order], cuts, "right")
-    result: Floats = 1.0 - summed[at] / summed[-1]
-    return result
+        shares = [[share_above(c[variable], c["weight"], cuts) for c in side] for side in sides]
+        above = np.array(shares)
+        yield PidCurve(name, cuts, above[:, 0], above[:, 1], tracks)
 
 
 def _pages(detailed: Sample, fast: Sample, species: Sequence[str]) -> Iterator[Page]:
@@ -187,14 +180,10 @@ def _pages(detailed: Sample, fast: Sample, species: Sequence[str]) -> Iterator[P
         if not high > low:
             continue
         edges = np.linspace(low, high, _HISTOGRAM + 1)
-        counts, squares = np.zeros((2, 2, len(bins), _HISTOGRAM))
-        for i, columns in enumerate(sides):
-            place = bins.place(columns)
-            for box in range(len(bins)):
-                inside = where(columns, place == box)
-                values, weight = inside[variable], inside["weight"]
-                counts[i, box] = np.histogram(values, edges, weights=weight)[0]
-                squares[i, box] = np.histogram(values, edges, weights=weight**2)[0]
+        filled = [
+            box_histograms(bins.place(c), len(bins), c[variable], c["weight"], edges) for c in sides
+        ]
+        counts, squares = np.stack(filled, axis=1)
         yield Page(name, variable, bins, edges, counts, squares)
 
 

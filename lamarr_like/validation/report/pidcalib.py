@@ -12,12 +12,13 @@ import numpy as np
 from ... import schema
 from ...arrays import Columns, Floats
 from ...errors import SourceError
+from ...files.sheets import sheet_of
 from ...io.ntuple_reader import open_root
+from ...statistics.binned import projected_share
 from ..bins import Cut, picked
 from ..detector.maps import CUTS, Map
 from ..page import Drawing
 from ..series import draw_panel, series
-from ..sheets import sheet_of
 from .sample import Sample
 
 if TYPE_CHECKING:
@@ -139,28 +140,17 @@ def _counts(one: Measured, *samples: Columns) -> Counts:
     return Counts(np.array(total), np.array(passing), np.array(size), population)
 
 
-def _projected(counts: Counts, i: int, others: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Efficiency along one axis, with the population of the data along the others.
-
-    Only bins with `LEAST` tracks of both samples count, in the data as well: all three are means
-    over the same population.
-    """
-    population = counts.population
-    whole = population.sum(axis=others)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(population > 0.0, counts.passing[i] / counts.total[i], 0.0)
-        size = np.where(population > 0.0, counts.size[i], 1.0)
-        square = population**2 * np.clip(share * (1.0 - share), 0.0, None) / size
-        mean = (population * share).sum(axis=others) / whole
-        return mean, np.sqrt(square.sum(axis=others)) / whole
-
-
 def _panel(one: Measured, counts: Counts, axes: Axes, axis: int) -> None:
     """The three efficiencies along one axis."""
     others = tuple(i for i in range(3) if i != axis)
     edges = one.map[axis] * (1e-3 if axis == 0 else 1.0)
     edges = np.minimum(edges, 1000.0 if axis == 2 else np.inf)
-    data, detailed, fast = (_projected(counts, i, others) for i in range(3))
+    # Only bins with `LEAST` tracks of both samples count, in the data as well: all three are means
+    # over the same population.
+    data, detailed, fast = (
+        projected_share(*part, counts.population, others)
+        for part in zip(counts.passing, counts.total, counts.size, strict=True)
+    )
     labels = ("", TITLES[axis], f"share, {one.cut.name}")
     first = series(labels, edges, *detailed, *data, name="detailed", beside="data", top=1.05)
     draw_panel(axes, [first, series(labels, edges, *fast, name="fast")])

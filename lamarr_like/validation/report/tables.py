@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PipelineError
+from ...files.tables import Row, Table, beside, table_of
 from ...files.yaml_json import read_yaml
 from ...statistics.influence import trials
 from ..page import Section, verdict_table
-from ..tables import Row, Table, beside, table_of
 from .compute import Report
 from .decays import decay_title
 from .distributions import title

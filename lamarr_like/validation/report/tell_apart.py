@@ -9,7 +9,7 @@ import numpy as np
 
 from ...arrays import Columns, Floats
 from ...statistics.adaptive_bins import adaptive_bins
-from ...statistics.matching import balanced, where
+from ...statistics.matching import balanced, some_units
 from ...statistics.two_sample import Auc, cross_fit, feature_names, features, weighted_auc
 from ..tracks import GROUPS, SPECIES
 from .distributions import title
@@ -102,25 +102,11 @@ def tellings(
         if not variables or min(len(s.track["unit"]) for s in (detailed, fast)) < FEW:
             continue
         extra = name in WITH_DIFFERENCES
-        real, fake = (_chosen(s.track, config.rows, config.seed) for s in (detailed, fast))
+        real, fake = (some_units(s.track, config.rows, config.seed) for s in (detailed, fast))
         auc, used, regions = _told(real, fake, variables, extra, config)
-        one, two = (_chosen(s.track, config.rows, config.seed) for s in equals)
+        one, two = (some_units(s.track, config.rows, config.seed) for s in equals)
         floor = _told(one, two, variables, extra, config)[0]
         yield Telling(name, auc, floor, used, regions)
-
-
-def _chosen(tracks: Columns, n: int, seed: int) -> Columns:
-    """At most `n` rows: those of the units that come first in a random order of all units.
-
-    The order is that of the number of the unit alone, so that both samples keep the same events.
-    """
-    if len(tracks["unit"]) <= n:
-        return tracks
-    unit, counts = np.unique(tracks["unit"], return_counts=True)
-    rank = np.random.default_rng(seed).random(int(unit.max()) + 1)[unit]
-    order = np.argsort(rank)
-    kept = unit[order[: int(np.searchsorted(np.cumsum(counts[order]), n))]]
-    return where(tracks, np.isin(tracks["unit"], kept))
 
 
 def conditions(tracks: Columns, spd: Floats) -> Columns:

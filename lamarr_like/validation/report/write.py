@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...files.numbers import PROGRAM, report_folder, write_json
 from ...files.scratch import whole
 from ...statistics.adaptive_bins import Bins
 from ...statistics.binned_shares import Binned
 from ...statistics.influence import Shares
 from ...system.extras import need
 from ...system.processes import Inline
-from ..numbers import PROGRAM, report_folder, write_json
 from ..page import ENDINGS, Drawing, Image, draw_all, write_page
 from ..tracks import SPECIES
 from .canvas import SAMPLES

@@ -25,8 +25,9 @@ from ...responses.response import Response
 from ...responses.samples import ResponseSample
 from ...statistics.binned import standard_deviation
 from ...statistics.distances import weighted_ks, weighted_wasserstein
+from ...statistics.judgement import Measurement
 from ...statistics.two_sample import Auc, c2st, cross_fit, weighted_auc
-from ..verdict import Measurement, Verdict, VerdictConfig, judge
+from ..verdict import Verdict, VerdictConfig, judge
 
 KINDS = ("sums", "spreads", "distributions", "correlations", "classifier")
 """Kinds of checks, in the order in which they are shown."""

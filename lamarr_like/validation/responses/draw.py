@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...arrays import Columns, Floats
+from ...files.sheets import new_sheet
 from ...responses.response import Response
 from ...responses.samples import ResponseSample
 from ..page import Drawing
 from ..series import panels_of, series, series_sheet
-from ..sheets import new_sheet
 from .compute import BINS, Comparison
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...files.numbers import PROGRAM, number, report_folder, write_json
+from ...files.tables import Table
 from ...responses.samples import ResponseSample
-from ..numbers import PROGRAM, number, report_folder, write_json
 from ..page import Section, draw_all, verdict_table, write_page
-from ..tables import Table
 from .compute import Compared, Comparison, Memory
 from .draw import drawings
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ...arrays import Floats
 from ...events import EventBatch
 from ...stages import AbstractClassifierStage
+from ...statistics.binned import closed, expected_counts
 from ...statistics.matching import cells
 from ...training.sample import sample_rows
 from .results import BinFidelity
@@ -32,9 +30,6 @@ def calibration(
 ) -> list[BinFidelity]:
     """Compare mean probabilities with detailed shares in bins of P, eta and nSPDHits.
 
-    The expected number of each outcome is the sum of the model's probabilities; its variance
-    that of the detailed outcome, ``sum p (1 - p)``, so a pull is one of a binomial count.
-
     Args:
         model: name of its model.
         stage: the stage.
@@ -49,26 +44,14 @@ def calibration(
     spd_edges = np.quantile(spd, np.linspace(0.0, 1.0, SPD_BINS + 1))
     binned = {"p": 10.0 ** conditions["log_p"], "eta": conditions["eta"], "spd": spd}
     axes = {"p": P_EDGES, "eta": ETA_EDGES, "spd": spd_edges}
-    place = cells(binned, [(name, _closed(edges)) for name, edges in axes.items()])
-    inside = place >= 0
-    n = np.bincount(place[inside])
-    full = n >= min_rows
+    place = cells(binned, [(name, closed(edges)) for name, edges in axes.items()])
+    full = np.bincount(place[place >= 0]) >= min_rows
     if not full.any():
         return []
     results = []
     for k, outcome in enumerate(stage.classes):
-        seen = np.bincount(place[inside], truth[inside] == k)[full]
-        expected = np.bincount(place[inside], p[inside, k])[full]
-        sigma = np.sqrt(np.bincount(place[inside], (p * (1.0 - p))[inside, k])[full])
-        difference = np.abs(seen - expected)
-        good = (difference < 0.01 * n[full]) | (difference < 2.0 * sigma)
+        n, difference, sigma = (v[full] for v in expected_counts(place, truth == k, p[:, k]))
+        good = (difference < 0.01 * n) | (difference < 2.0 * sigma)
         worst = float((difference / np.maximum(sigma, 1e-9)).max())
-        results.append(
-            BinFidelity(model, stage.name, outcome, int(full.sum()), float(good.mean()), worst)
-        )
+        results.append(BinFidelity(model, stage.name, outcome, len(n), float(good.mean()), worst))
     return results
-
-
-def _closed(edges: Sequence[float] | Floats) -> Floats:
-    """Bins to the last of which its upper edge belongs, too."""
-    return np.append(edges[:-1], np.nextafter(edges[-1], np.inf))

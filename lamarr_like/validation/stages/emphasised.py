@@ -12,6 +12,7 @@ from ...errors import TrainingError
 from ...events import EventBatch
 from ...stages import AbstractModelStage
 from ...stages.metrics import Metric
+from ...statistics.binned import paired_means
 from ...training.sample import row_weights
 
 LEAST_ROWS = 100
@@ -91,23 +92,9 @@ def metric_cells(
         metric.numbers(outputs, conditions)
         for outputs in (stage.compared(batch, rows), stage.answers(batch, rows, uniforms))
     ]
-    place = metric.cells(conditions)
-    found = np.full((3, metric.n_cells), np.nan)
-    for cell in range(metric.n_cells):
-        here = place == cell
-        if here.sum() < LEAST_ROWS or not weights[here].sum() > 0:
-            continue
-        w = weights[here] / weights[here].sum()
-        real, drawn = (float((w * values[here]).sum()) for values in sides)
-        if abs(real) < LEAST_SHARE:
-            continue
-        spread = [
-            float(np.sqrt((w**2 * (values[here] - mean) ** 2).sum()))
-            for values, mean in zip(sides, (real, drawn), strict=True)
-        ]
-        error = np.hypot(spread[1] / real, drawn * spread[0] / real**2)
-        found[:, cell] = real, drawn, max(error, 1e-12)
-    return Cells(names(metric), found[0], found[1], found[2])
+    found = paired_means(metric.cells(conditions), metric.n_cells, sides, weights, LEAST_ROWS)
+    real, drawn, error = np.where(np.abs(found[0]) < LEAST_SHARE, np.nan, found)
+    return Cells(names(metric), real, drawn, error)
 
 
 def names(metric: Metric) -> list[str]:

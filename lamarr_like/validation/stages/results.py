@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ...files.numbers import write_tables
+from ...files.tables import table_of
 from ...statistics.two_sample import Auc
-from ..numbers import write_tables
-from ..tables import table_of
 
 TESTS = (
     *("pipeline = {pipeline}", "stage = {0.stage}", "test = {0.test}"),

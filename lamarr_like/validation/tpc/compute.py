@@ -15,13 +15,14 @@ import numpy as np
 from ...arrays import Floats, Ints
 from ...responses.model import ResponseModel
 from ...statistics.binned import share_error
+from ...statistics.judgement import ALL, Measurement
 from ...system.progress import progress as progress_bar
 from ...tpc.events import Errors, Event, fit_tracks, match, measure_errors, run_events
 from ...tpc.fit import PARAMETERS, Fitted
 from ...tpc.geometry import SECTORS
 from ...tpc.readout import Responder, detailed, generated
 from ...tpc.tracks import PT, Segments, Tracks, make_tracks, segments
-from ..verdict import ALL, Measurement, Verdict, VerdictConfig, judge
+from ..verdict import Verdict, VerdictConfig, judge
 
 KINDS = ("resolution", "fit", "efficiency")
 """Kinds of checks, in the order in which they are shown."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...files.sheets import new_sheet
 from ...tpc.geometry import BUCKETS
 from ...tpc.readout import SPAN, STRIDE, Readout
 from ..page import Drawing
 from ..series import Look, Series, panels_of, series, series_sheet
-from ..sheets import new_sheet
 from .compute import DETAILED, EDGES, Row, TpcComparison, figure_error
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..numbers import PROGRAM, number, report_folder, write_json
+from ...files.numbers import PROGRAM, number, report_folder, write_json
+from ...files.tables import Table
 from ..page import Section, draw_all, verdict_table, write_page
-from ..tables import Table
 from .compute import TpcComparison
 from .draw import drawings
 

@@ -9,10 +9,10 @@ from model_figures import fidelity_json
 from report_samples import small_report
 
 from lamarr_like.errors import ArtefactError
+from lamarr_like.files.numbers import plain
+from lamarr_like.statistics.judgement import Status
 from lamarr_like.validation.models.figures import of_config, read_figures
-from lamarr_like.validation.numbers import plain
 from lamarr_like.validation.report.write import numbers
-from lamarr_like.validation.verdict import Status
 
 A = "ab" * 32
 

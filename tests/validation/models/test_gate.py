@@ -10,9 +10,9 @@ import pytest
 from model_figures import fidelity_json, neighbour_auc, validate_json
 
 from lamarr_like.errors import ArtefactError
+from lamarr_like.statistics.judgement import Status
 from lamarr_like.validation.models.figures import Figure, FigureSet, read_figures
 from lamarr_like.validation.models.gate import Change, gate, thresholds, verdict_of
-from lamarr_like.validation.verdict import Status
 
 A, B = "ab" * 32, "cd" * 32
 REPORT = "validate-toy"

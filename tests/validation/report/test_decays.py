@@ -20,12 +20,13 @@ from lamarr_like.errors import DecayError, SchemaError
 from lamarr_like.events import Table, concatenate
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.io.sources import open_source
+from lamarr_like.statistics.judgement import Status
 from lamarr_like.validation.report import command
 from lamarr_like.validation.report.compute import ReportConfig, compare
 from lamarr_like.validation.report.decays import compare_decay, decay_measurements
 from lamarr_like.validation.report.gather import Gatherer, needed_columns, paired, read_samples
 from lamarr_like.validation.report.tables import decay_tables
-from lamarr_like.validation.verdict import Status, judge, load_thresholds
+from lamarr_like.validation.verdict import judge, load_thresholds
 
 BPLUS = "B+ -> (J/psi(1S) -> mu+ mu-) K+"
 KSTG = "radiative: B0 -> (K*(892)0 -> K+ pi-) gamma"

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from report_samples import small_report
 
+from lamarr_like.statistics.judgement import Status
 from lamarr_like.validation.page import Image, page_text
 from lamarr_like.validation.report.tables import HEADING, facts
 from lamarr_like.validation.report.tables import sections as sections_of
-from lamarr_like.validation.verdict import Status
 
 pytest.importorskip("jinja2")
 

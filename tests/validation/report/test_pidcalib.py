@@ -9,7 +9,8 @@ import pytest
 from report_samples import detector, gathered, truth_batch
 
 from lamarr_like.errors import SchemaError, SourceError
-from lamarr_like.validation.report.pidcalib import AXES, _counts, _projected, overlays, read_maps
+from lamarr_like.statistics.binned import projected_share
+from lamarr_like.validation.report.pidcalib import AXES, _counts, overlays, read_maps
 
 hist = pytest.importorskip("hist")
 uproot = pytest.importorskip("uproot")
@@ -62,7 +63,10 @@ def test_a_sample_agrees_with_a_map_of_itself(one, tmp_path):
     np.testing.assert_array_equal(counts.passing[0], counts.passing[1])
     for axis in range(3):
         others = tuple(i for i in range(3) if i != axis)
-        (data, _), (ours, error), (fast, _) = (_projected(counts, i, others) for i in range(3))
+        (data, _), (ours, error), (fast, _) = (
+            projected_share(*part, counts.population, others)
+            for part in zip(counts.passing, counts.total, counts.size, strict=True)
+        )
         np.testing.assert_allclose(data, ours)
         assert np.abs(fast - ours).max() < 6.0 * error.max() < 0.5
     # Of the muons only those with isMuon count.

@@ -22,6 +22,7 @@ from lamarr_like.errors import PipelineError, SchemaError, SourceError
 from lamarr_like.events import Table
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.statistics.distances import halves
+from lamarr_like.statistics.judgement import Measurement, Status
 from lamarr_like.statistics.matching import where
 from lamarr_like.validation.report import command
 from lamarr_like.validation.report.columns import signatures
@@ -32,7 +33,7 @@ from lamarr_like.validation.report.measure import JUDGED_SCHEMES
 from lamarr_like.validation.report.tables import facts
 from lamarr_like.validation.report.tell_apart import TreeConfig
 from lamarr_like.validation.tracks import SPECIES
-from lamarr_like.validation.verdict import Measurement, Status, judge, load_thresholds
+from lamarr_like.validation.verdict import judge, load_thresholds
 
 QUICK = ReportConfig(
     species=("pi", "K"),

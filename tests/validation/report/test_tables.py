@@ -88,7 +88,7 @@ def test_points_of_shares():
 
 def test_storeys_show_all_points_without_nan():
     pytest.importorskip("matplotlib")
-    from lamarr_like.validation.sheets import new_sheet
+    from lamarr_like.files.sheets import new_sheet
 
     for passed in (np.arange(80) % 4 < 2, np.zeros(80, bool)):
         shown = of_shares(binned(passed))

@@ -13,8 +13,9 @@ from lamarr_like.responses.config import LibraryConfig
 from lamarr_like.responses.samples import ResponseSample, write_sample
 from lamarr_like.responses.training import images
 from lamarr_like.responses.training.library import fit_library
+from lamarr_like.statistics.judgement import Status
 from lamarr_like.validation.responses import command, compute, draw, write
-from lamarr_like.validation.verdict import Status, load_thresholds
+from lamarr_like.validation.verdict import load_thresholds
 
 N = 400
 

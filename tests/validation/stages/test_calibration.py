@@ -5,8 +5,7 @@ import pytest
 from chain_fakes import fake_stage, fake_stages, truth_events
 
 from lamarr_like.chain.pipeline import Pipeline
-from lamarr_like.statistics.binned import bins_of
-from lamarr_like.validation.stages import calibration as bins
+from lamarr_like.statistics.binned import bins_of, closed
 from lamarr_like.validation.stages.calibration import calibration, can_be_binned
 from lamarr_like.validation.stages.results import BinFidelity, FidelityReport, StageFidelity
 
@@ -39,7 +38,7 @@ def test_too_few_rows_give_nothing(batch):
 
 
 def test_the_last_edge_belongs_to_the_last_bin():
-    place = bins_of(np.array([0.0, 1.0, 2.0, 2.1, -1.0]), bins._closed([0.0, 1.0, 2.0]))
+    place = bins_of(np.array([0.0, 1.0, 2.0, 2.1, -1.0]), closed([0.0, 1.0, 2.0]))
     assert place.tolist() == [0, 1, 1, -1, -1]
 
 

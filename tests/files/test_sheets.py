@@ -7,7 +7,7 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("mplhep")
 
-from lamarr_like.validation.sheets import DPI, new_sheet, sheet_of, style, write_sheet  # noqa: E402
+from lamarr_like.files.sheets import DPI, new_sheet, sheet_of, style, write_sheet  # noqa: E402
 
 
 def draw(axes, item):

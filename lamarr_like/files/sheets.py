@@ -1,4 +1,4 @@
-"""Sheets of panels in one style, and how they are written: for every figure of the validation.
+"""Sheets of panels in one style, and how they are written: for every figure of a report.
 
 The style is that of mplhep's ``LHCb2`` (fonts, ticks on all sides) with sizes for many small panels
 in place of one large.  Nothing here uses pyplot, which would keep global state.
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..files.scratch import whole
 from ..system.extras import need
+from .scratch import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

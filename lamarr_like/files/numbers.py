@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import OutputError
-from ..files.scratch import write_text
+from .scratch import write_text
 
 PROGRAM = f"lamarr_like {__version__}"
 """By this text in its JSON a report is known as ours."""

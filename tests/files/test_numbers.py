@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from lamarr_like.files.numbers import number, plain, table, write_json
 from lamarr_like.physics.particles import TRACKED_SPECIES
 from lamarr_like.validation.bins import SPECIES
-from lamarr_like.validation.numbers import number, plain, table, write_json
 
 
 class Pair(NamedTuple):
