@@ -14,7 +14,7 @@ from .numbers import table
 
 Row = tuple[Any, Any, Mapping[str, Any]]
 """What a row is about, its floor or None, and what was worked out for it."""
-_NO_NUMBER = ("nan", "nan%", "inf", "-inf")
+_NO_NUMBER = ("nan", "inf", "-inf")
 
 
 class Table(NamedTuple):
@@ -72,7 +72,9 @@ def table_of(
         [f.format(one, _Nothing() if other is None else other, **names) for f in formats]
         for one, other, names in rows
     ]
-    dashed = [["-" if c.split(" ")[0] in _NO_NUMBER else c for c in row] for row in cells]
+    dashed = [
+        ["-" if c.split(" ")[0].rstrip("%") in _NO_NUMBER else c for c in row] for row in cells
+    ]
     return Table(title, head, dashed, text, marks or {})
 
 
