@@ -78,6 +78,10 @@ def table_of(
     return Table(title, head, dashed, text, marks or {})
 
 
+def _dashed(cell: str) -> str:
+    return "-" if cell.split(" ", maxsplit=1)[0].rstrip("%") in _NO_NUMBER else cell
+
+
 def lines_of(columns: Sequence[str], items: Iterable[Any]) -> list[str]:
     """The table of some items, which have no floor, in Markdown."""
     return table_of("", columns, ((item, None, {}) for item in items)).markdown

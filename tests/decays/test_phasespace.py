@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamarr_like.decays.descriptor import parse_decay
-from lamarr_like.decays.phasespace import Tree, boost, break_up
+from lamarr_like.decays.names import properties
+from lamarr_like.decays.phasespace import Tree, _greatest_product, boost, break_up
 
 masses = st.floats(0.0, 3000.0)
 
@@ -115,3 +116,45 @@ def test_isotropic_momenta_are_conserved_at_every_step():
         assert momentum[:, below].sum(axis=1) == pytest.approx(momentum[:, k], rel=1e-6, abs=1e-3)
     for k in range(10):
         assert invariant(momentum[:, k]) == pytest.approx(tree.kept[:, k], rel=1e-3, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("mother", "first", "second", "published"),
+    [
+        *((211, -13, 14, 29.79), (321, -13, 14, 235.5), (321, 211, 111, 205.1)),
+        *((3122, 2212, -211, 100.6), (421, -321, 211, 861.0), (511, 443, 310, 1683.0)),
+        *((531, 13, -13, 2681.0), (443, 11, -11, 1548.0)),
+    ],
+)
+def test_momenta_of_two_bodies_are_those_of_the_review(mother, first, second, published):
+    """Review of Particle Physics 2024, listings: p [MeV] of decay modes."""
+    found = break_up(*(np.array([properties(i).mass]) for i in (mother, first, second)))
+    assert found[0] == pytest.approx(published, rel=2e-3)
+
+
+@pytest.mark.parametrize("low", [[139.6] * 4, [493.7, 139.6, 139.6, 139.6, 105.7], [0.0, 0.0, 1.0]])
+def test_the_greatest_product_is_not_surpassed(low):
+    """By random masses of the chain, of which some come near."""
+    top = 1864.8
+    most = _greatest_product(top, low)
+    rng = np.random.default_rng(6)
+    part = np.sort(rng.random((20_000, len(low) - 2)), axis=1)
+    part = np.concatenate([np.zeros((20_000, 1)), part, np.ones((20_000, 1))], axis=1)
+    chain = np.cumsum(low) + (top - sum(low)) * part
+    product = np.prod(
+        [break_up(chain[:, k], chain[:, k - 1], np.full(20_000, low[k])) for k in
+         range(1, len(low))], axis=0,
+    )  # fmt: skip
+    assert 0.9 * most < product.max() <= most * (1.0 + 1e-3)
+
+
+def test_boosts_follow_each_other_as_rapidities_do():
+    rest = np.array([[0.0, 0.0, 0.0, 5.0]])
+
+    def frame(rapidity):
+        return np.array([[0.0, 0.0, 7.0 * np.sinh(rapidity), 7.0 * np.cosh(rapidity)]])
+
+    mass = np.array([7.0])
+    twice = boost(boost(rest, frame(0.7), mass), frame(1.1), mass)
+    assert twice == pytest.approx(boost(rest, frame(1.8), mass))
+    assert twice[0, 3] == pytest.approx(5.0 * np.cosh(1.8))
