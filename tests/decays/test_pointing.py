@@ -11,6 +11,7 @@ from lamarr_like.decays.pointing import (
     Origins,
     best_vertex,
     choices,
+    corrected_mass,
     flight,
     impact,
     inverse,
@@ -170,3 +171,56 @@ def test_inverses_of_what_has_none_are_nan():
     assert np.isnan(found[[1, 3, 4]]).all()
     for k in (0, 2, 5):
         assert found[k] @ matrices[k] == pytest.approx(np.eye(3), abs=1e-8)
+
+
+# --- with something missing
+
+
+def partial(missing, seed=6, mass=5279.7):
+    """Particles that decay to a visible part and a neutrino-like one, flying from their origins."""
+    rng = np.random.default_rng(seed)
+    whole, origin, _ = particles(mass=mass, seed=seed)
+    p = whole.momentum[:, :3]
+    axis = p / np.linalg.norm(p, axis=1)[:, None]
+    side = np.cross(axis, rng.normal(size=(N, 3)))
+    side /= np.linalg.norm(side, axis=1)[:, None]
+    # In the frame of the whole the missing one flies at right angles: nothing along is missing.
+    energy = np.full(N, missing)
+    lost = np.concatenate([energy[:, None] * side, energy[:, None]], axis=1)
+    gamma = whole.momentum[:, 3] / mass
+    along = np.sqrt(gamma**2 - 1.0)
+    boosted = lost.copy()
+    boosted[:, :3] += axis * (along * energy)[:, None]
+    boosted[:, 3] = gamma * energy
+    return whole._replace(momentum=whole.momentum - boosted), origin, boosted
+
+
+def test_nothing_missing_is_the_mass():
+    particle, origin, _ = particles()
+    # Across the flight there is nothing but rounding of large momenta, in its root.
+    assert corrected_mass(particle, origin) == pytest.approx(particle.mass, abs=0.2)
+
+
+@pytest.mark.parametrize("missing", [100.0, 800.0, 2000.0])
+def test_a_massless_particle_across_the_flight_is_made_up_for(missing):
+    """Exactly, where it flies at right angles in the rest frame; else it is a lower bound."""
+    visible, origin, lost = partial(missing)
+    assert lost[:, 3] ** 2 == pytest.approx((lost[:, :3] ** 2).sum(axis=1), rel=1e-6)
+    found = corrected_mass(visible, origin)
+    assert (visible.mass < 5279.7 - 0.5 * missing).all()
+    assert found == pytest.approx(5279.7, abs=0.5)
+
+
+def test_corrected_masses_do_not_depend_on_the_length_of_the_flight():
+    visible, origin, _ = partial(800.0)
+    way = visible.position - origin.position
+    farther = visible._replace(position=origin.position + 7.0 * way)
+    assert corrected_mass(farther, origin) == pytest.approx(corrected_mass(visible, origin))
+    nowhere = visible._replace(position=origin.position.copy())
+    assert np.isnan(corrected_mass(nowhere, origin)).all()
+
+
+def test_a_wrong_vertex_makes_the_mass_larger():
+    particle, origin, _ = particles()
+    aside = moved(origin, np.array([0.3, 0.0, 0.0]))
+    assert (corrected_mass(particle, aside) > corrected_mass(particle, origin)).all()

@@ -63,3 +63,60 @@ def test_correlations_are_of_ranks():
     one, two, sigma, n = correlation_difference(scores, [ONE, ONE], (np.arange(N), np.arange(N)))
     assert (one, two) == (pytest.approx(0.0, abs=0.05), pytest.approx(0.5, abs=0.05))
     assert 0.0 < sigma < 1.5 / np.sqrt(N) and 100.0 < n <= N
+
+
+# --- laws
+
+
+def test_scores_know_ranks_only():
+    rng = np.random.default_rng(6)
+    x, w = rng.exponential(size=500), rng.random(500)
+    found = normal_scores(x, w)
+    np.testing.assert_array_equal(normal_scores(np.log(x), w), found)
+    np.testing.assert_array_equal(normal_scores(x, 8.0 * w), found)
+    assert (np.diff(found[np.argsort(x)]) >= 0.0).all() and np.isfinite(found).all()
+    mirrored = normal_scores(-x, w)
+    np.testing.assert_allclose(mirrored, -found, atol=1e-9)
+    order = rng.permutation(500)
+    np.testing.assert_allclose(normal_scores(x[order], w[order]), found[order], atol=1e-9)
+
+
+def test_equal_values_have_equal_scores():
+    x = np.repeat([1.0, 2.0, 3.0], [5, 1, 4])
+    found = normal_scores(x, np.ones(10))
+    assert len(set(found[:5])) == len(set(found[6:])) == 1
+    assert found[0] < found[5] < found[6]
+
+
+@pytest.mark.parametrize("factor", [1e-3, 7.0])
+def test_widths_follow_the_unit_and_ratios_do_not(factor):
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=N), 1.3 * rng.normal(size=N)
+    here, there = (
+        width_ratio(*sides(x, y, False)),
+        width_ratio(*sides(factor * x, factor * y, False)),
+    )
+    np.testing.assert_allclose(there[:4], factor * np.array(here[:4]), rtol=1e-6)
+    np.testing.assert_allclose(there[4:], here[4:], rtol=1e-6)
+    moved = width_ratio(*sides(x + 40.0, y - 3.0, False))
+    np.testing.assert_allclose(moved, here, rtol=1e-6)
+
+
+def test_distances_of_laws_do_not_depend_on_the_unit_or_who_is_first():
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(size=N), rng.normal(0.1, 1.0, N)
+    one, other = compare_laws(*sides(x, y, False)), compare_laws(*sides(y, x, False))
+    scaled = compare_laws(*sides(1e3 * x, 1e3 * y, False))
+    assert scaled[2:6] == pytest.approx(one[2:6]) and scaled[6].value == pytest.approx(one[6].value)
+    assert other[2] == pytest.approx(one[2])  # the KS distance is symmetric
+    assert other[7] == one[7][::-1]
+
+
+def test_p_values_of_equal_laws_are_flat():
+    rng = np.random.default_rng(9)
+    p = []
+    for _ in range(60):
+        found = compare_laws(*sides(rng.normal(size=N), rng.normal(size=N), False))
+        p.append((found[3], found[6].p))
+    assert np.mean(p, axis=0) == pytest.approx(0.5, abs=0.15)
+    assert (np.array(p) < 0.01).mean() < 0.06

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from lamarr_like.errors import SchemaError
-from lamarr_like.statistics.two_sample import c2st, feature_names, features, weighted_auc
+from lamarr_like.statistics.two_sample import (
+    _parts,
+    c2st,
+    cross_fit,
+    feature_names,
+    features,
+    weighted_auc,
+)
 
 
 def sample(n, seed, shift=0.0):
@@ -103,3 +110,87 @@ def test_rows_of_one_event_are_judged_together():
     # A cross fit of a finite number of events errs downwards: where one sample is more frequent in
     # the trees' part, the other is in the part that is judged.
     assert grouped.value < 0.52
+
+
+# --- laws of the area
+
+
+def scores(seed=7, n=200, m=150):
+    rng = np.random.default_rng(seed)
+    return (
+        rng.normal(0.4, 1.0, n).round(1),
+        rng.normal(size=m).round(1),
+        rng.random(n),
+        rng.random(m),
+    )
+
+
+def test_samples_that_change_places_mirror_the_area():
+    a, b, w, v = scores()
+    (there, error), (back, same) = weighted_auc(a, b, w, v), weighted_auc(b, a, v, w)
+    assert there + back == pytest.approx(1.0) and error == pytest.approx(same)
+
+
+def test_only_the_order_of_the_scores_matters():
+    a, b, w, v = scores()
+    expected = weighted_auc(a, b, w, v)
+    for change in (np.exp, np.arctan, lambda x: 3.0 * x - 7.0):
+        assert weighted_auc(change(a), change(b), w, v) == pytest.approx(expected)
+    assert weighted_auc(-a, -b, w, v)[0] == pytest.approx(1.0 - expected[0])
+
+
+def test_weights_have_no_scale_and_count_as_repetitions():
+    a, b, w, v = scores()
+    assert weighted_auc(a, b, 9.0 * w, 0.1 * v) == pytest.approx(weighted_auc(a, b, w, v))
+    times = np.random.default_rng(8).integers(0, 4, len(a))
+    one = weighted_auc(a, b, times.astype(float), np.ones(len(b)))[0]
+    repeated = np.repeat(a, times)
+    assert one == pytest.approx(
+        weighted_auc(repeated, b, np.ones(len(repeated)), np.ones(len(b)))[0]
+    )
+
+
+def test_signed_weights_take_a_part_away():
+    a, b, w, v = scores()
+    more = np.concatenate([a, b, b])
+    signed = np.concatenate([w, v, -v])
+    assert weighted_auc(more, b, signed, v)[0] == pytest.approx(weighted_auc(a, b, w, v)[0])
+
+
+def test_the_ends_of_the_area():
+    one = np.ones(5)
+    assert weighted_auc(2.0 * one, one, one, one) == (1.0, 0.0)
+    assert weighted_auc(one, 2.0 * one, one, one) == (0.0, 0.0)
+    assert weighted_auc(one, one, one, one) == (0.5, 0.0)  # all are ties
+
+
+# --- folds
+
+
+def test_groups_are_never_parted_and_folds_are_of_one_size():
+    groups = np.repeat(np.arange(90), np.random.default_rng(9).integers(1, 7, 90)) * 13 - 5
+    part = _parts(len(groups), groups, 3, np.random.default_rng(1))
+    assert all(len(set(part[groups == g])) == 1 for g in np.unique(groups))
+    first = np.unique(groups, return_index=True)[1]
+    assert np.bincount(part[first]).tolist() == [30, 30, 30]
+    alone = _parts(10, None, 5, np.random.default_rng(1))
+    assert np.bincount(alone).tolist() == [2] * 5
+
+
+def test_every_row_is_judged_once_by_trees_that_have_not_seen_its_fold():
+    """What only one fold holds cannot help to judge it."""
+    rng = np.random.default_rng(10)
+    x, y = (rng.normal(size=(600, 2)).astype(np.float32) for _ in range(2))
+    part = np.arange(600) % 3
+    x[part == 0, 0] += 5.0  # told apart in the first fold only, where trees never saw it
+    one = np.ones(600)
+    fit = cross_fit((x, one, part), (y, one, part), trees=15, depth=2, folds=3, threads=1, seed=1)
+    assert all(((s > 0.0) & (s < 1.0)).all() for s in fit.scores)
+    assert fit.gain.shape == (2,) and fit.gain[0] > fit.gain[1]
+    assert fit.auc.rows == 600
+    again = cross_fit((x, one, part), (y, one, part), trees=15, depth=2, folds=3, threads=1, seed=1)
+    np.testing.assert_array_equal(again.scores[0], fit.scores[0])
+    # A fold that one sample lacks is not judged.
+    missing = np.where(part == 2, 1, part)
+    two = cross_fit((x, one, missing), (y, one, part), trees=3, depth=2, folds=3, threads=1, seed=1)
+    assert 0.0 < two.auc.value < 1.0
