@@ -8,6 +8,8 @@ import pytest
 from lamarr_like.detailed import figures
 from lamarr_like.statistics.binned import (
     bins_of,
+    box_histograms,
+    closed,
     curve,
     effective,
     expected_counts,
@@ -177,3 +179,27 @@ def test_means_of_two_numbers_of_the_same_rows():
     numbers, weights = np.arange(12.0), np.r_[np.ones(5), -np.ones(3), np.ones(4)]
     found = paired_means(place, 2, (numbers, numbers + 1.0), weights, 2)
     assert found[:2, 0] == pytest.approx([2.0, 3.0]) and np.isnan(found[:, 1]).all()
+
+
+def test_histograms_of_boxes_add_up_to_that_of_all():
+    rng = np.random.default_rng(9)
+    values, weights, place = rng.normal(size=900), rng.normal(size=900), rng.integers(-1, 3, 900)
+    edges = np.linspace(-2.0, 2.0, 9)
+    counts, squares = box_histograms(place, 3, values, weights, edges)
+    known = place >= 0
+    for found, w in ((counts, weights), (squares, weights**2)):
+        assert found.shape == (3, 8)
+        expected = np.histogram(values[known], edges, weights=w[known])[0]
+        np.testing.assert_allclose(found.sum(axis=0), expected, atol=1e-9)
+    assert (squares >= 0.0).all()
+    one = box_histograms(place, 3, values, np.ones(900), edges)
+    np.testing.assert_array_equal(one[0], one[1])
+
+
+@pytest.mark.parametrize("edges", [(0.0, 1.0, 2.0), [-5.0, 1e9], np.array([0.0, 1e-300])])
+def test_closed_bins_hold_their_last_edge_and_no_more(edges):
+    found = closed(edges)
+    last = float(edges[-1])
+    beyond = np.nextafter(found[-1], np.inf)
+    assert bins_of(np.array([edges[0], last, beyond]), found).tolist() == [0, len(edges) - 2, -1]
+    np.testing.assert_array_equal(found[:-1], edges[:-1])

@@ -62,3 +62,31 @@ def test_floor_is_a_half():
     c = rng.normal(size=6000)
     auc = floor({"y": c + rng.normal(size=6000)}, {"c": c}, weights=rng.random(6000), folds=2)
     assert abs(auc.value - 0.5) < 4 * auc.error
+
+
+@pytest.mark.parametrize("distance", [weighted_ks, weighted_wasserstein])
+def test_they_are_distances(samples, distance):
+    """Zero to itself, the same both ways, and no shorter by a third sample."""
+    a, b = samples
+    c = np.random.default_rng(5).exponential(size=500)
+    assert distance(a, a) == pytest.approx(0.0, abs=1e-12)
+    assert distance(a, b) == pytest.approx(distance(b, a))
+    assert distance(a, b) <= distance(a, c) + distance(c, b) + 1e-12
+    assert distance(a, b) > 0.0
+
+
+def test_units_scale_the_area_and_not_the_step(samples):
+    a, b = samples
+    assert weighted_ks(5.0 * a - 3.0, 5.0 * b - 3.0) == pytest.approx(weighted_ks(a, b))
+    assert weighted_ks(np.exp(a), np.exp(b)) == pytest.approx(weighted_ks(a, b))
+    area = weighted_wasserstein(a, b)
+    assert weighted_wasserstein(-5.0 * a, -5.0 * b) == pytest.approx(5.0 * area)
+    assert weighted_wasserstein(a + 9.0, b + 9.0) == pytest.approx(area)
+
+
+@pytest.mark.parametrize("shift", [-2.0, 0.01, 30.0])
+def test_the_area_of_a_shift_is_the_shift(samples, shift):
+    a, _ = samples
+    assert weighted_wasserstein(a, a + shift) == pytest.approx(abs(shift))
+    assert 0.0 < weighted_ks(a, a + shift) <= 1.0
+    assert weighted_ks(a, a + 100.0) == pytest.approx(1.0)

@@ -115,8 +115,8 @@ def test_distances_of_laws_do_not_depend_on_the_unit_or_who_is_first():
 def test_p_values_of_equal_laws_are_flat():
     rng = np.random.default_rng(9)
     p = []
-    for _ in range(60):
+    for _ in range(40):
         found = compare_laws(*sides(rng.normal(size=N), rng.normal(size=N), False))
         p.append((found[3], found[6].p))
-    assert np.mean(p, axis=0) == pytest.approx(0.5, abs=0.15)
+    assert np.mean(p, axis=0) == pytest.approx(0.5, abs=0.18)
     assert (np.array(p) < 0.01).mean() < 0.06

@@ -124,5 +124,6 @@ def _compared(
     found = sliced_distance(pairs, [c["weight"] for c in parts], seed)
     if found is None:
         return None
-    known, *apart = found
-    return Sliced(species, group, known, *(effective(c) for c in parts), *apart)
+    known, mean, worst, direction = found
+    n = [effective(c) for c in parts]
+    return Sliced(species, group, known, n[0], n[1], mean, worst, direction)
