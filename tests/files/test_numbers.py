@@ -9,7 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from lamarr_like.files.numbers import number, plain, table, write_json
+from lamarr_like.errors import OutputError
+from lamarr_like.files.numbers import (
+    PROGRAM,
+    number,
+    plain,
+    report_folder,
+    table,
+    write_json,
+    write_tables,
+)
 from lamarr_like.physics.particles import TRACKED_SPECIES
 from lamarr_like.validation.bins import SPECIES
 
@@ -60,3 +69,21 @@ def test_json_has_no_nan(tmp_path):
 def test_species_are_those_that_leave_tracks():
     assert tuple(SPECIES.values()) == TRACKED_SPECIES
     assert SPECIES["K"] == 321
+
+
+def test_a_report_is_its_text_and_its_numbers(tmp_path):
+    text, numbers = write_tables(tmp_path / "new" / "deep", "own", {"x": [1.5, np.nan]}, "| a |\n")
+    assert (text.name, numbers.name) == ("own.md", "own.json") and text.read_text() == "| a |\n"
+    assert json.loads(numbers.read_text()) == {"program": PROGRAM, "x": [1.5, None]}
+    assert next(iter(json.loads(numbers.read_text()))) == "program"
+    write_tables(text.parent, "own", {"program": "another"}, "")  # what a report says of itself
+    assert json.loads(numbers.read_text())["program"] == "another"
+
+
+def test_what_the_system_refuses_is_told_with_the_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file/report: cannot be written"):
+        write_tables(tmp_path / "file" / "report", "own", {}, "")
+    with pytest.raises(ValueError, match="own"), report_folder(tmp_path / "folder"):
+        raise ValueError("own")  # other errors stay what they are
+    assert (tmp_path / "folder").is_dir()
