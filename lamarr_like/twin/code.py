@@ -35,7 +35,7 @@ TRAIN = (*_READ, *_RUN, "nets/*", "stages/*", "statistics/two_sample.py", "train
 """A training, beside the part of the stages that the stage is in (`of_stage`)."""
 FIDELITY = (
     *(*_READ, *_RUN, "chain/*", "stages/*", "statistics/*", "training/sample.py"),
-    *("validation/*", "validation/stages/*"),
+    *("files/numbers.py", "files/tables.py", "validation/*", "validation/stages/*"),
 )
 """Tests of a stage alone, beside the part of the stages that it is in."""
 SEARCH = (
@@ -48,10 +48,11 @@ SEARCH = (
 """A search, which trains and tests."""
 VALIDATE = (
     *(*_READ, *_RUN, "chain/*", "runs/redraw.py", "stages/*", "stages/*/*", "statistics/*"),
-    *("validation/*", "validation/detector/*", "validation/objects/*", "validation/report/*"),
+    *("files/numbers.py", "files/sheets.py", "files/tables.py", "validation/*"),
+    *("validation/detector/*", "validation/objects/*", "validation/report/*"),
 )
 """The report on a whole pipeline."""
-GATE = ("registry/*", "validation/models/*", "validation/verdict.py")
+GATE = ("registry/*", "statistics/judgement.py", "validation/models/*", "validation/verdict.py")
 """Publication, gate and drift."""
 
 _BORROWED: Mapping[str, tuple[str, ...]] = {
