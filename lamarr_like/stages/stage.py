@@ -78,13 +78,13 @@ class AbstractStage(ABC):
     Attributes:
         name: name in pipeline files; also the name of its stream of random numbers.
         requires: columns that it reads.
-        provides: columns that it adds or replaces.
+        provides: columns that it adds or replaces; a stage may have more with some models.
         options: options that a pipeline file may set, with their default values.
     """
 
     name: ClassVar[str]
     requires: ClassVar[ColumnKeys]
-    provides: ClassVar[ColumnKeys]
+    provides: ColumnKeys
     options: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
