@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chain_fakes import CONFIG, FakeGenerator
+from chain_fakes import CONFIG, FakeClassifier, FakeGenerator, fake_stages, truth_events
 from pid_samples import pid_sample
 
 from lamarr_like import schema
@@ -12,7 +12,7 @@ from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import ArtefactError, PipelineError, TrainingError
 from lamarr_like.events import Table, concatenate, rebatch
 from lamarr_like.physics.calo_likelihoods import ENERGIES, track_likelihoods
-from lamarr_like.stages import TRAINED_STAGES, CaloPid, ProbNn
+from lamarr_like.stages import CaloPid, ProbNn
 from lamarr_like.stages.identification.calo_energies import (
     NOTHING,
     OUTPUTS,
@@ -134,15 +134,19 @@ def test_only_models_of_energies_provide_them():
         CaloPid(Energies(), {"calo_law": "colours"})
 
 
-@pytest.mark.parametrize("name", ["reference", "reference-gan"])
-def test_shipped_chains_run_the_classifier_on_drawn_energies(name):
-    stages = {stage.name: stage for stage in Pipeline.load(name).stages}
-    assert isinstance(stages["prob_nn"], ProbNn) and TRAINED_STAGES["prob_nn"] is ProbNn
-    assert stages["calo_pid"].law == "energies" and "global_pid" not in stages
-    old = CaloPid(FakeGenerator(CaloPid), CONFIG)
-    others = [old if stage.name == "calo_pid" else stage for stage in stages.values()]
+def test_chains_run_the_classifier_on_drawn_energies():
+    stages = {stage.name: stage for stage in fake_stages()}
+    del stages["global_pid"]
+    place = list(stages).index("calo_pid") + 1
+    behind = list(stages.values())[place:]
+    before = list(stages.values())[: place - 1]
+    classifier = ProbNn(FakeClassifier(ProbNn))
+    chain = Pipeline([*before, CaloPid(Energies(), LAW), classifier, *behind])
+    events = chain(truth_events(10), seed=3)
+    track = events.track
+    np.testing.assert_array_equal(track["prob_nn_k"], classifier(events, 9).track["prob_nn_k"])
     with pytest.raises(PipelineError, match=r"'prob_nn' misses track\.ecal_energy"):
-        Pipeline(others)
+        Pipeline([*before, stages["calo_pid"], classifier, *behind])
 
 
 def test_cells_of_the_hcal_as_seen_at_the_ecal():
