@@ -118,6 +118,7 @@ class CaloPid(AbstractGeneratorStage):
     table = "track"
     requires = REQUIRES
     provides = keys("track", "in_ecal", *_DLLS, "has_brem", "brem_energy")
+    at_times = keys("track", *ENERGIES)
     target_columns = keys("track", "in_ecal", *_DLLS, "brem_energy")
     outputs = ("in_ecal", *_DLLS, "brem_energy")
     rare_species = True
@@ -134,7 +135,7 @@ class CaloPid(AbstractGeneratorStage):
             )
         super().__init__(model, config)
         if self.law == "energies":
-            self.provides = self.provides | keys("track", *ENERGIES)
+            self.provides = self.provides | self.at_times
 
     def _check_outputs(self, wanted: tuple[str, ...]) -> None:
         super()._check_outputs(calo_energies.OUTPUTS if self.law == "energies" else wanted)
