@@ -143,9 +143,9 @@ track rich_dll_k - float32 RichDLLk | RICH log-likelihood difference, kaon minus
 track rich_dll_p - float32 RichDLLp | RICH log-likelihood difference, proton minus pion
 track rich_dll_bt - float32 RichDLLbt | RICH log-likelihood difference, below threshold minus pion
 track in_ecal - bool inAccEcal | extrapolates to the ECAL face
-track ecal_energy MeV float32 CaloEcalE | ECAL energy about the extrapolated track (detailed only)
-track prs_energy MeV float32 CaloPrsE | preshower energy about the track (detailed only)
-track hcal_energy MeV float32 CaloHcalE | HCAL energy about the track (detailed only)
+track ecal_energy MeV float32 CaloEcalE | ECAL energy about the extrapolated track
+track prs_energy MeV float32 CaloPrsE | preshower energy about the track
+track hcal_energy MeV float32 CaloHcalE | HCAL energy about the track
 track calo_dll_e - float32 CaloPIDe | calorimeter log-likelihood difference, electron minus pion
 track calo_dll_mu - float32 CaloPIDmu | calorimeter log-likelihood difference, muon minus pion
 track has_brem - bool hasBremAdded | a cluster of bremsstrahlung was found for the track

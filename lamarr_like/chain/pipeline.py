@@ -100,6 +100,8 @@ class Pipeline:
                 listing = ", ".join(f"{table}.{column}" for table, column in missing)
                 makers = [n for n, s in STAGES.items() if (s.provides - s.requires) & set(missing)]
                 hint = f"; put stage {' and '.join(makers)} before it" if makers else ""
+                if some := [n for n, s in STAGES.items() if s.at_times & set(missing)]:
+                    hint += f"; some models of stage {' and '.join(some)} give them"
                 raise PipelineError(
                     f"pipeline {self.name!r}: stage {stage.name!r} misses {listing}{hint}"
                 )

@@ -57,7 +57,8 @@ MODEL_STAGES: dict[str, type[AbstractModelStage]] = {
 """The stages that run a trained model."""
 
 REFERENCE_STAGES: dict[str, type[AbstractModelStage]] = {ProbNn.name: ProbNn}
-"""Trained models that belong to the detailed simulation and to no pipeline."""
+"""Trained models that define variables of the detailed simulation.  ``train all`` leaves them;
+pipelines run them behind a stage that draws what they read."""
 
 TRAINED_STAGES = MODEL_STAGES | REFERENCE_STAGES
 """Everything that can be trained."""

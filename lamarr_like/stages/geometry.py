@@ -65,6 +65,11 @@ HOLE = (323.2, 242.4)
 CELL_Z = 12650.0
 """Plane at which the cells are seen: the mean depth of a shower, 130 mm behind the face."""
 
+HCAL_Z = 13530.0
+"""Where showers are in the HCAL: 200 mm behind its face."""
+HCAL_CELLS, HCAL_BORDER = (262.6, 131.3), (2100.8, 1838.2)
+"""Side of the cells of the HCAL's outer and inner region, half width and height of the inner."""
+
 SPD_HALF, SPD_HOLE = (3800.0, 3100.0), (320.0, 240.0)
 """Half width and height of the SPD and of its opening.  The detailed simulation has 3780 x 3080;
 the occupancy was trained with these, which count at ECAL_Z what crosses the SPD before it."""

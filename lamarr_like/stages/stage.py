@@ -79,12 +79,14 @@ class AbstractStage(ABC):
         name: name in pipeline files; also the name of its stream of random numbers.
         requires: columns that it reads.
         provides: columns that it adds or replaces.
+        at_times: further columns that it adds with some models only; those have them in `provides`.
         options: options that a pipeline file may set, with their default values.
     """
 
     name: ClassVar[str]
     requires: ClassVar[ColumnKeys]
-    provides: ClassVar[ColumnKeys]
+    provides: ColumnKeys
+    at_times: ClassVar[ColumnKeys] = frozenset()
     options: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod

@@ -139,6 +139,13 @@ def train(
         Optional[str],  # noqa: UP045
         typer.Option(help="Residuals of the resolution: perigee (if not given) or cartesian."),
     ] = None,
+    calo_law: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="What calo_pid draws: likelihoods (if not given), or energies of the reference "
+            "detector, from which they and ProbNN follow."
+        ),
+    ] = None,
     long_only: LongOnly = False,
     part: Part = (0.0, 1.0),
     steps: Annotated[int, typer.Option(min=0, help="Training steps; 0 for the recipe's.")] = 0,
@@ -164,7 +171,7 @@ def train(
     request = Request(
         stage,
         family=family,
-        options={} if frame is None else {"frame": frame},
+        options={k: v for k, v in (("frame", frame), ("calo_law", calo_law)) if v is not None},
         sample=sample,
         version=model_version,
         seed=seed,

@@ -6,8 +6,8 @@ from calorimeter_samples import arrivals, gun, pointing, simulate, spots
 
 from lamarr_like.detailed import matter
 from lamarr_like.detailed.arrivals import Arrivals, Pointing
-from lamarr_like.detailed.calorimeter.identify import E_OVER_P, HCAL_MIP, P_KNOTS
 from lamarr_like.detailed.parameters import DEFAULT
+from lamarr_like.physics.calo_likelihoods import E_OVER_P, HCAL_MIP, P_KNOTS
 
 N = 400
 

@@ -10,7 +10,7 @@ import pytest
 
 from lamarr_like.decays import fringe
 from lamarr_like.detailed import field, matter, muon, parameters, trackfit, vertexing
-from lamarr_like.detailed.calorimeter import cells
+from lamarr_like.detailed.calorimeter import cells, objects
 from lamarr_like.detailed.geometry import RICH1, RICH2, TT, build_planes
 from lamarr_like.physics import particles, passage
 from lamarr_like.stages import geometry as assumed
@@ -76,6 +76,14 @@ EQUAL = {
     "beam pipe": (
         (*assumed.PIPE_CONE, assumed.PIPE_SLOPE, ideal_fit._PIPE[0]),
         (PAR.pipe_z, PAR.pipe_x0, PAR.pipe_angle, PAR.pipe_least, PAR.beam_pipe_slope, PAR.pipe_z),
+    ),
+    "HCAL": (
+        (*assumed.HCAL_CELLS, *assumed.HCAL_BORDER, assumed.HCAL_Z),
+        (
+            *(region[0] for region in PAR.calo_hcal_regions),
+            *cells.hcal(PAR).half[1],
+            PAR.calo_hcal_z + objects._HCAL_DEPTH,
+        ),
     ),
     "prior of the fit": (ideal_fit._PRIOR, trackfit.PRIOR),
     "steps of the vertex fit": (vertex_pull.CUTS, vertexing.ANNEALING),

@@ -9,12 +9,13 @@ import numpy as np
 from ... import rng, schema
 from ...arrays import Columns, Floats, Ints
 from ...events import Table
+from ...physics.calo_likelihoods import track_likelihoods
 from ..arrivals import Arrivals, Pointing
 from ..compiled import inner, kernel
 from ..parameters import Parameters
 from ..reconstruction import DOWNSTREAM
-from . import identify
 from .clusters import find_seeds, share_cells, shares
+from .identify import cluster_likeness
 from .objects import CLUSTER, TRACK, Reconstruction, cluster_rows, reconstruction, track_rows
 from .readout import read_out
 from .response import Given, Response, Signals, fill, response
@@ -242,11 +243,11 @@ def _collect(done: list[_Event], tracks: Pointing, par: Parameters) -> CaloResul
         is_matched=column["match_chi2"] < par.calo_match_chi2,
         mcparticle_id=main,
         mc_share=share,
-        **identify.cluster_likeness(column),
+        **cluster_likeness(column),
     )
     about = np.concatenate([np.zeros((0, len(TRACK))), *(d.tracks for d in done)])
     track = dict(zip(TRACK, about.T, strict=True))
-    track.update(identify.track_likelihoods(track, tracks.p))
+    track.update(track_likelihoods(track, tracks.p))
     return CaloResult(
         _table("cluster", columns, counts),
         _table("cluster_link", link, link_counts),

@@ -32,9 +32,10 @@ _LOGITS = {f"logit_{name}": name for name in ("k", "pi", "p", "mu", "e", "ghost"
 class GlobalPid(AbstractGeneratorStage):
     """Draws the six ProbNN jointly, and adds up the combined likelihoods.
 
-    ProbNN is a function of what the track has by now and of three calorimeter energies that it has
-    not: those are what makes it random.  The vector is written as six logits, so that any draw
-    gives probabilities; the six need not add up to one.
+    For samples whose classifier is not at hand.  Where it is, and `calo_pid` draws the energies
+    that it reads, stage ``prob_nn`` gives ProbNN without a draw: ProbNN is a function of what the
+    track has by now and of those energies, which make it random.  Here the vector is drawn, written
+    as six logits, so that any draw gives probabilities; the six need not add up to one.
     """
 
     name = "global_pid"

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import Floats, Ints
 from ...events import EventBatch
-from ..geometry import BORDERS, CELLS, ECAL_Z
+from ..geometry import BORDERS, CELLS, ECAL_Z, HCAL_BORDER, HCAL_CELLS, HCAL_Z
 from ..grid import Grid
 from ..stage import keys
 
@@ -110,3 +110,11 @@ def cell_size(x: Floats, y: Floats) -> Floats:
     for cell, (half_x, half_y) in zip(CELLS[1:], BORDERS[1:], strict=True):
         size[(ax < half_x) & (ay < half_y)] = cell
     return size
+
+
+def hcal_cell_size(x: Floats, y: Floats) -> Floats:
+    """Size of the HCAL cells behind points at the ECAL [mm], as seen there; shape ``(n,)``."""
+    front = ECAL_Z / HCAL_Z
+    inner = (np.abs(x) < front * HCAL_BORDER[0]) & (np.abs(y) < front * HCAL_BORDER[1])
+    result: Floats = front * np.where(inner, HCAL_CELLS[1], HCAL_CELLS[0])
+    return result

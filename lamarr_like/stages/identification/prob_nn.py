@@ -1,8 +1,8 @@
 """The classifier that *defines* ProbNN in the reference, as LHCb's own is one.
 
-It is trained on the detailed sample and run over it; the fast chain never runs it, for three of its
-inputs (energies in the preshower, ECAL and HCAL) exist in the detailed sample only.  What the fast
-chain draws instead is in `global_pid`.
+It is trained on the detailed sample and run over it.  The fast chain runs the same classifier where
+`calo_pid` draws the energies about a track in ECAL, preshower and HCAL, three of its inputs.  For
+samples that do not have them, or whose ProbNN is of another classifier, `global_pid` draws ProbNN.
 """
 
 from __future__ import annotations

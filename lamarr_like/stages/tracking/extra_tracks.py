@@ -11,6 +11,7 @@ from ... import rng, schema
 from ...arrays import Columns, Floats, Integers, Ints, Mask
 from ...errors import ArtefactError, PipelineError, SchemaError
 from ...events import EventBatch, Table
+from ...physics.calo_likelihoods import ENERGIES
 from ...physics.kinematics import momentum_components, pseudorapidity
 from ...physics.likelihoods import COMBINED, combined_dlls
 from .. import features
@@ -33,7 +34,7 @@ COPIED = (
 )
 """Columns that are what they were."""
 STORED = (*WHOLE, *STATE, *FACTORS, *COPIED)
-"""Columns of a stored track."""
+"""Columns of a stored track; `ENERGIES` as well where the sample has them."""
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     **{"track_type": (3.0, 5.0), "origin": (1.0, 2.0), "charge": (-1.0, 1.0), "vertex": (0.0, 1e3)},
@@ -41,6 +42,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     **{"tx": (-2.0, 2.0), "ty": (-2.0, 2.0)},
     **dict.fromkeys(("has_brem", "in_muon", "is_muon", *PROB_NN), (0.0, 1.0)),
     **dict.fromkeys(FACTORS, (-1e4, 1e4)),
+    **dict.fromkeys(ENERGIES, (0.0, 1e8)),
     **{f"factor{i}{i}": (1e-30, 1e4) for i in range(5)},
 }
 """Between what a stored track lies [mm, MeV]; the others as `lamarr_like.stages.bounds` says."""
@@ -125,7 +127,7 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
             raise PipelineError(f"stage {self.name!r}: polarity is 1 or -1, not {polarity!r}")
         self.polarity = polarity
         self.model = cast(Library, model)
-        if set(getattr(model, "outputs", ())) != set(STORED):
+        if set(getattr(model, "outputs", ())) - set(ENERGIES) != set(STORED):
             raise PipelineError(f"stage {self.name!r} needs a library of {', '.join(STORED)}")
         check_bounds(self.name, model, LIMITS)
         for name in WHOLE:
@@ -175,10 +177,12 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
             batch: detailed events.
 
         Returns:
-            Columns `STORED` of the extra tracks, shape ``(n,)``, and their number in each event.
+            Columns `STORED` of the extra tracks, and `ENERGIES` if they are there, shape ``(n,)``,
+            and their number in each event.
         """
         extra = batch.track.select(~features.from_truth(batch))
-        names = (*WHOLE[1:], *STATE, *COPIED)
+        known = [name for name in ENERGIES if name in extra]
+        names = (*WHOLE[1:], *STATE, *COPIED, *known)
         columns: Columns = {name: extra[name].astype(np.float64) for name in names}
         number, nearest = _nearest_vertex(batch, extra)
         columns["vertex"] = number.astype(np.float64)
@@ -190,7 +194,7 @@ event, and how the ntuple then compares with the detailed sample: tutorials/extr
                 covariance[:, i, j] = covariance[:, j, i] = extra[f"cov{j}{i}"]
         factor = _cholesky(covariance)
         columns |= {f"factor{j}{i}": factor[:, i, j] for i in range(5) for j in range(i + 1)}
-        return {name: columns[name] for name in STORED}, extra.counts
+        return {name: columns[name] for name in (*STORED, *known)}, extra.counts
 
     @property
     def n_uniforms(self) -> int:
@@ -317,7 +321,8 @@ def _measured(stored: Columns, noise: Floats, side: Floats) -> Columns:
     for k in range(factor.shape[1]):
         covariance += factor[:, :, None, k] * factor[:, None, :, k]
         moved += SHIFT * factor[:, :, k] * noise[:, None, k]
-    out = {name: stored[name] for name in (*COPIED, *WHOLE[1:], "z")}
+    kept = (*COPIED, *WHOLE[1:], "z", *(name for name in ENERGIES if name in stored))
+    out = {name: stored[name] for name in kept}
     for k, (name, sign) in enumerate(zip(("x", "y", "tx", "ty"), (0, 1, 0, 1), strict=True)):
         out[name] = side[:, sign] * stored[name] + moved[:, k]
     inverse = 1.0 / stored["p"]
@@ -341,7 +346,7 @@ def _appended(track: Table, columns: Columns, counts: Ints) -> Table:
     if strange := sorted(set(track.columns) - set(columns)):
         raise SchemaError(
             f"stage 'extra_tracks' has no {', '.join(strange)} for the tracks that it adds; put "
-            "the stage that makes it behind this one"
+            "the stage that makes it behind this one, or make the library from a sample that has it"
         )
     event = np.repeat(np.arange(track.n_events), counts)
     order = np.argsort(np.concatenate([track.event_index, event]), kind="stable")

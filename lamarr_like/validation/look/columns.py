@@ -201,8 +201,9 @@ def _measured(ours: Floats, theirs: Floats) -> Measured:
 
 def made_by(table: str, name: str) -> tuple[str, ...]:
     """Stages that provide a column; ``source`` in front for what a generated event brings."""
-    found = [stage.name for stage in STAGES.values() if (table, name) in stage.provides]
-    return tuple((["source"] if (table, name) in TRUTH else []) + found)
+    key = table, name
+    found = [stage.name for stage in STAGES.values() if key in stage.provides | stage.at_times]
+    return tuple((["source"] if key in TRUTH else []) + found)
 
 
 def reach(one: Measured) -> str:

@@ -11,6 +11,7 @@ from lamarr_like.errors import ArtefactError, PipelineError, SchemaError
 from lamarr_like.events import EventBatch, Table, concatenate, rebatch
 from lamarr_like.nets.config import EventLibraryConfig
 from lamarr_like.nets.event_library import EventRows, fit_event_library
+from lamarr_like.physics.calo_likelihoods import ENERGIES
 from lamarr_like.schema import COVARIANCE_NAMES
 from lamarr_like.stages import ExtraTracks
 from lamarr_like.stages.tracking.extra_tracks import SHIFT, STORED
@@ -48,7 +49,7 @@ class Same:
 
     def __init__(self, batch):
         self.columns, self.counts = ExtraTracks.stored(batch)
-        self.conditions, self.outputs = ExtraTracks.condition_names(), STORED
+        self.conditions, self.outputs = ExtraTracks.condition_names(), tuple(self.columns)
         self.offsets = np.concatenate([[0], np.cumsum(self.counts)])
 
     def find(self, conditions, uniforms):
@@ -93,6 +94,21 @@ def test_stored_tracks_come_back_in_their_event(detailed):
     assert np.allclose(mine["cov01"], sign * theirs["cov01"], rtol=1e-6, atol=1e-12)
     assert np.allclose(mine["cov04"], theirs["cov04"], rtol=1e-6, atol=1e-15)
     assert np.allclose(mine["cov33"], theirs["cov33"], rtol=1e-6)
+
+
+def test_energies_are_stored_where_the_sample_has_them(detailed):
+    rng = np.random.default_rng(8)
+    energies = {n: rng.exponential(1e3, len(detailed.track)).astype(np.float32) for n in ENERGIES}
+    told = detailed.with_columns("track", **energies)
+    assert set(ExtraTracks.stored(told)[0]) == {*STORED, *ENERGIES}
+    assert set(ExtraTracks.stored(detailed)[0]) == set(STORED)
+    out = ExtraTracks(Same(told))(found_only(told), seed=4)
+    for name in ENERGIES:
+        assert np.array_equal(extra(out)[name], extra(told)[name]), name
+    # A chain that draws none does without; a library without them cannot serve one that does.
+    assert ENERGIES[0] not in ExtraTracks(Same(told))(found_only(detailed), seed=4).track
+    with pytest.raises(SchemaError, match=r"has no ecal_energy, .* or make the library"):
+        ExtraTracks(Same(detailed))(found_only(told), seed=4)
 
 
 def test_other_polarity_mirrors_x_and_keeps_charges(detailed):
