@@ -13,6 +13,7 @@ from ..errors import ArtefactError, TrainingError
 from ..nets.config import AbstractConfig
 from ..nets.families import Family
 from ..system.extras import need
+from .config import CodesConfig
 from .families import DEFAULT, find_response_family
 from .samples import AnySample, declared_as, parts_of
 
@@ -95,7 +96,7 @@ def _settings(family: Family, request: Request) -> AbstractConfig:
         return settings.with_steps(request.steps)
     if not request.minutes or not hasattr(settings, "steps"):
         return settings
-    if not hasattr(settings, "minutes"):
+    if not isinstance(settings, CodesConfig):
         raise TrainingError(f"family {family.name!r} cannot be trained for a time; give --steps")
     return replace(settings, minutes=request.minutes)
 

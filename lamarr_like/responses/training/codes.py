@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import keras
@@ -135,7 +136,7 @@ def fit_codes(
         if part.filling is not None:
             fixed[f"{prefix}filling.onnx"] = part.filling
     prepared = _together(parts, config)
-    trainer = trainer_of(prepared, config.with_steps(TRIAL) if config.minutes else config)
+    trainer = trainer_of(prepared, replace(config, steps=TRIAL) if config.minutes else config)
     spec = base_spec(declared_as(sample), config) | {
         "shells": [part.blocks.layout.to_json() for part in parts],
         "noise": {"uniforms": trainer.noise[0], "normals": trainer.noise[1]},

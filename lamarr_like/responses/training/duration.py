@@ -62,4 +62,4 @@ def within(
         raise TrainingError(
             f"{config.minutes:g} minutes are too few: {known / 60:.1f} go into what is not a step"
         )
-    return replace(config.with_steps(steps), minutes=0.0)  # type: ignore[return-value]
+    return replace(config, steps=steps, minutes=0.0)
