@@ -125,7 +125,7 @@ def main():
             if model.steps:
                 print(f"  {name} {device}: " + ", ".join(f"{s}: {v:.2f} ({t:.2g} ms)" for (s, _), v, t in zip(points, y, x)), file=sys.stderr)
     dial.axhline(1, color="grey", linestyle=":", label="detailed once more")
-    dial.set(yscale="log", xlabel="processor time of a draw, 10,000 at a time [ms]", ylabel="distance of channels over floor")
+    dial.set(yscale="log", xlabel="ms a particle, 10,000 at a time", ylabel="distance of channels over floor")
     dial.yaxis.set_major_formatter("{x:g}")
     dial.yaxis.set_minor_formatter("{x:g}")
     dial.legend(fontsize=6)
