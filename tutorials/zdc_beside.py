@@ -183,7 +183,7 @@ def main():
     dial.axhline(1, color="grey", linestyle=":", label="detailed once more")
     dial.set(
         yscale="log",
-        xlabel="processor time of a draw, 10,000 at a time [ms]",
+        xlabel="ms a particle, 10,000 at a time",
         ylabel="distance of channels over floor",
     )
     dial.yaxis.set_major_formatter("{x:g}")

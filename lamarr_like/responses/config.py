@@ -58,6 +58,7 @@ class CodesConfig(NetConfig):
         filling_hidden, filling_steps, filling_batch: width, steps and blocks a step of the network
             that fills blocks.
         judged: most held-out particles that states are judged on.
+        minutes: about how long all of it takes, in as many steps as fit; 0 for `steps`.
     """
 
     kind: ClassVar[str] = "response"
@@ -73,6 +74,7 @@ class CodesConfig(NetConfig):
     filling_steps: int = 4000
     filling_batch: int = 4096
     judged: int = 3000
+    minutes: float = 0.0
 
     @property
     def needs_metrics(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,11 +13,9 @@ from ..errors import ArtefactError, TrainingError
 from ..nets.config import AbstractConfig
 from ..nets.families import Family
 from ..system.extras import need
+from .config import CodesConfig
 from .families import DEFAULT, find_response_family
 from .samples import AnySample, declared_as, parts_of
-
-_TRIAL = (40, 80)
-"""Steps of two short trainings whose times tell what one step costs."""
 
 
 class Request(NamedTuple):
@@ -78,7 +75,7 @@ def fit(
         raise TrainingError(f"--part {low} {high}: must be from 0 to 1, the first the smaller")
     rows = slice(int(low * len(sample)), int(high * len(sample)))
     part = sample.take(rows)
-    settings = _settings(family, part, request)
+    settings = _settings(family, request)
     trained = family.fit(part, settings, progress=progress)
     return trained.save(
         output,
@@ -91,27 +88,17 @@ def fit(
     )
 
 
-def _settings(family: Family, sample: AnySample, request: Request) -> AbstractConfig:
-    """Settings with the steps that were asked for, or as many as the minutes allow."""
+def _settings(family: Family, request: Request) -> AbstractConfig:
+    """Settings with the steps or the time that was asked for."""
     settings = family.configured(seed=request.seed)
     settings = replace(settings, **values_of(settings, request.words))
     if request.steps:
         return settings.with_steps(request.steps)
     if not request.minutes or not hasattr(settings, "steps"):
         return settings
-    seconds = []
-    for steps in _TRIAL:
-        started = time.perf_counter()
-        family.fit(sample, settings.with_steps(steps), progress=False)
-        seconds.append(time.perf_counter() - started)
-    each = max((seconds[1] - seconds[0]) / (_TRIAL[1] - _TRIAL[0]), 1e-4)
-    begun = seconds[0] - _TRIAL[0] * each
-    steps = int((60 * request.minutes - begun) / each)
-    if steps < 1:
-        raise TrainingError(
-            f"{request.minutes:g} minutes are too few: {begun / 60:.1f} go before the first step"
-        )
-    return settings.with_steps(steps)
+    if not isinstance(settings, CodesConfig):
+        raise TrainingError(f"family {family.name!r} cannot be trained for a time; give --steps")
+    return replace(settings, minutes=request.minutes)
 
 
 def values_of(settings: AbstractConfig, words: Sequence[str]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ..arrays import Floats, ReadColumns
 from ..errors import SchemaError
 from ..files.forms import Items, Number, Place, Record, Row, Text, check, check_version
 from ..files.yaml_json import parse_yaml, read_bytes
+from ..physics.ionisation import primary_ionisation
 
 SCHEMA_VERSION = 1
 
@@ -27,6 +28,8 @@ MOST_CELLS = 1 << 18
 """Most cells of an array."""
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_OF_VALUE = ("equals", "above", "ionisation")
+"""Kinds of features that have a value."""
 MOST_BYTES = 1 << 20
 """Most bytes of a file that declares one."""
 
@@ -73,7 +76,9 @@ class Condition:
     high: float = math.inf
 
 
-FeatureKind = Literal["value", "log", "ratio", "log_norm", "equals", "above", "fraction"]
+FeatureKind = Literal[
+    "value", "log", "ratio", "log_norm", "equals", "above", "fraction", "ionisation"
+]
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,13 @@ class Feature:
         kind: ``value`` of one condition, its ``log``, ``ratio`` of two, ``log_norm``: logarithm of
             the length of the vector of several, ``equals``: 1 where one has `value`, else 0,
             ``above``: 1 where one is at least `value`, else 0, ``fraction``: how far one is above
-            the next lower whole number, for windows that move by whole cells.
+            the next lower whole number, for windows that move by whole cells, ``ionisation``:
+            logarithm of the clusters that a particle of mass `value` leaves in a layer of gas, up
+            to a factor (`lamarr_like.physics.ionisation`), of its momentum in the plane of the
+            readout, in the unit of the mass, its angle to this plane and that to the normal of the
+            layer in it [deg].
         of: names of the conditions.
-        value: for ``equals`` and ``above``.
+        value: for ``equals``, ``above`` and ``ionisation``.
     """
 
     name: str
@@ -106,9 +115,12 @@ class Feature:
             return np.asarray(0.5 * np.log(first**2 + sum(o**2 for o in others)))
         if self.kind == "fraction":
             return np.asarray(first - np.floor(first))
-        if self.kind == "above":
-            return np.asarray((first >= self.value) * 1.0)
-        return np.asarray((first == self.value) * 1.0 if self.kind == "equals" else first)
+        if self.kind == "ionisation":
+            dip, crossing = (np.cos(np.radians(angle)) for angle in others)
+            clusters = primary_ionisation(first / (dip * self.value))
+            return np.asarray(np.log(clusters / (dip * crossing)))
+        flags = {"equals": first == self.value, "above": first >= self.value}
+        return np.asarray(flags.get(self.kind, first) * 1.0)
 
 
 @dataclass(frozen=True)
@@ -302,7 +314,7 @@ class Response:
                 if not math.isfinite(condition[bound]):
                     del condition[bound]
         for feature in plain["features"]:
-            if feature["kind"] not in ("equals", "above"):
+            if feature["kind"] not in _OF_VALUE:
                 del feature["value"]
         return {"schema_version": SCHEMA_VERSION, **_listed(plain)}
 
@@ -447,12 +459,7 @@ def _check_names(response: Response, at: Place) -> None:
             (at / where).refuse(f"{twice!r} comes twice")
     if response.cells > MOST_CELLS:
         (at / "axes").refuse(f"{response.cells} cells; {MOST_CELLS} are the most")
-    needs = {"value": 1, "log": 1, "equals": 1, "above": 1, "fraction": 1, "ratio": 2}
-    for i, feature in enumerate(response.features):
-        place = at / "features" / i
-        _known(feature.of, conditions, place / "of", "condition")
-        if len(feature.of) != needs.get(feature.kind, len(feature.of)):
-            (place / "of").refuse(f"{feature.kind} is of {needs[feature.kind]}")
+    _check_features(response, conditions, at / "features")
     for i, mirror in enumerate(response.mirrors):
         if mirror.axis:
             _known((mirror.axis,), axes, at / "mirrors" / i / "axis", "axis")
@@ -476,6 +483,19 @@ def _check_names(response: Response, at: Place) -> None:
     _check_kinds(response, features, at)
     if response.channels and len(axes) != 2:
         (at / "channels").refuse("towers are of arrays of two axes")
+
+
+def _check_features(response: Response, conditions: list[str], at: Place) -> None:
+    """Each is of as many conditions as its kind needs."""
+    one = dict.fromkeys(("value", "log", "equals", "above", "fraction"), 1)
+    needs = {**one, "ratio": 2, "ionisation": 3}
+    for i, feature in enumerate(response.features):
+        place = at / i
+        _known(feature.of, conditions, place / "of", "condition")
+        if len(feature.of) != needs.get(feature.kind, len(feature.of)):
+            (place / "of").refuse(f"{feature.kind} is of {needs[feature.kind]}")
+        if feature.kind == "ionisation" and not feature.value > 0:
+            (place / "value").refuse("ionisation needs the mass of the particle")
 
 
 def _check_kinds(response: Response, features: list[str], at: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,9 @@ LEAST_HITS = 10
 
 BLOCK = 100
 """Tracks whose responses are made at a time."""
+
+EVENTS = 20
+"""Events that are in memory at a time."""
 
 _ROBUST = 9.0
 _ROUNDS = 3
@@ -94,6 +98,34 @@ def run_events(tracks: Tracks, crossed: Segments, respond: Responder, seed: int)
     clusters = find_clusters(readout)
     found = time.process_time()
     return Event(readout, clusters, (made - started, summed - made, found - summed))
+
+
+def run_and_match(
+    tracks: Tracks, crossed: Segments, respond: Responder, seed: int
+) -> tuple[Event, Matched]:
+    """As `run_events` and `match` of all events, a few at a time.
+
+    Args:
+        tracks, crossed, respond, seed: as for `run_events`.
+
+    Returns:
+        Readout and hits of the first events with the time that all took, and the hits of all
+        crossings.
+    """
+    event = tracks.event[crossed.track]
+    bounds = np.searchsorted(event, np.arange(tracks.event[0], tracks.event[-1] + 1, EVENTS))
+    kept: Event | None = None
+    seconds, matched = np.zeros(3), []
+    for first, stop in pairwise([*bounds, len(event)]):
+        part = crossed.part(slice(first, stop))
+        found = run_events(tracks, part, respond, seed)
+        matched.append(match(tracks, part, found.clusters))
+        seconds += found.seconds
+        kept = kept or found
+    assert kept is not None
+    whole = Matched(*(np.concatenate(columns) for columns in zip(*matched, strict=True)))
+    responses, sums, hits = seconds
+    return kept._replace(seconds=(responses, sums, hits)), whole
 
 
 def match(tracks: Tracks, crossed: Segments, clusters: Clusters) -> Matched:

@@ -67,6 +67,11 @@ class Segments(NamedTuple):
     u: Floats
     z: Floats
 
+    def part(self, rows: slice) -> Segments:
+        """Some of them."""
+        given = {name: values[rows] for name, values in self.conditions.items()}
+        return Segments(self.track[rows], self.row[rows], given, self.u[rows], self.z[rows])
+
 
 def make_tracks(events: int, each: int, seed: int) -> Tracks:
     """Pions of some events.

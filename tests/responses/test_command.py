@@ -10,7 +10,8 @@ from blobs import BLOBS, blobs, simulate
 
 from lamarr_like import cli
 from lamarr_like.errors import ArtefactError, SchemaError, TrainingError
-from lamarr_like.nets.families import find_family
+from lamarr_like.nets.config import MlpConfig
+from lamarr_like.nets.families import Family, find_family
 from lamarr_like.responses import command, config, declared, drawing, families, fit
 from lamarr_like.responses.model import load
 from lamarr_like.responses.samples import read_sample, write_sample
@@ -158,14 +159,15 @@ def test_trainings_that_cannot_be(folder):
     assert find_family("armdn").kind == "generator"
 
 
-def test_minutes_become_steps(monkeypatch):
-    seconds = iter([0.0, 6.0, 10.0, 20.0])
-    monkeypatch.setattr(fit.time, "perf_counter", lambda: next(seconds))
+def test_minutes_are_a_setting_of_families_that_take_steps():
     family = families.find_response_family("splitting")
-    made = []
-    monkeypatch.setattr(type(family), "fit", lambda *a, **k: made.append(a))
-    found = fit._settings(family, None, fit.Request("splitting", minutes=1))
-    assert found.steps == int((60 - 2) / 0.1)
+    found = fit._settings(family, fit.Request("splitting", minutes=1))
+    assert found == config.SplittingConfig(minutes=1.0)
+    table = families.find_response_family("table")
+    assert fit._settings(table, fit.Request("table", minutes=1)) == config.TableConfig()
+    foreign = Family(MlpConfig, "")
+    with pytest.raises(TrainingError, match="'mlp' cannot be trained for a time; give --steps"):
+        fit._settings(foreign, fit.Request("mlp", minutes=1))
     assert config.LibraryConfig().with_steps(5).size == 5
     assert families.DEFAULT in families.RESPONSE_FAMILIES
 
@@ -173,7 +175,7 @@ def test_minutes_become_steps(monkeypatch):
 def test_settings_are_told_by_words(folder):
     family = families.find_response_family("gan")
     words = ("objective=wasserstein", "penalty=10", "widths=2,4,8", "regressor=false", "batch=64")
-    found = fit._settings(family, None, fit.Request("gan", steps=5, words=words))
+    found = fit._settings(family, fit.Request("gan", steps=5, words=words))
     assert found == config.GanConfig(
         objective="wasserstein",
         penalty=10.0,
@@ -206,7 +208,7 @@ def test_settings_are_told_by_words(folder):
 def test_words_that_are_no_settings(word, message):
     family = families.find_response_family("gan")
     with pytest.raises(TrainingError, match=message):
-        fit._settings(family, None, fit.Request("gan", words=(word,)))
+        fit._settings(family, fit.Request("gan", words=(word,)))
 
 
 def test_what_is_no_response_model(folder):

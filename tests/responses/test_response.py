@@ -11,6 +11,8 @@ from lamarr_like.errors import SchemaError
 from lamarr_like.responses.detectors.ecal_shower import ECAL_SHOWER
 from lamarr_like.responses.response import Feature, read_response, response_file
 
+MASSLESS = {"name": "f", "kind": "ionisation", "of": ["energy", "tx", "ty"]}
+
 
 @pytest.mark.parametrize("response", [BLOBS, ECAL_SHOWER])
 def test_a_declaration_comes_back_from_plain_values(response, tmp_path):
@@ -45,6 +47,10 @@ def test_features_are_what_their_kinds_say():
     assert np.allclose(
         Feature("f", "fraction", ("a",))({"a": np.array([2.25, -0.25])}), [0.25, 0.75]
     )
+    pions = {"pt": np.array([0.5, 0.25]), "dip": np.array([0.0, 60.0]), "crossing": np.zeros(2)}
+    slow = Feature("f", "ionisation", ("pt", "dip", "crossing"), 0.13957)(pions)
+    # Both have 0.5 GeV; the second crosses twice the gas.
+    assert slow[1] - slow[0] == pytest.approx(np.log(2))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +64,8 @@ def test_features_are_what_their_kinds_say():
         (("features", 1, "of"), ["mass"], "'mass' is no condition"),
         (("features", 1, "of"), ["tx", "ty"], "log is of 1"),
         (("features", 1, "kind"), "exp", "unknown"),
+        (("features", 1, "kind"), "ionisation", "ionisation is of 3"),
+        (("features", 1), MASSLESS, "ionisation needs the mass"),
         (("mirrors", 0, "axis"), "z", "'z' is no axis"),
         (("mirrors", 0), {"axis": "", "negates": []}, "must negate something"),
         (("exchanges", 0, "pairs", 0), ["tx", "tz"], "'tz' is no feature"),

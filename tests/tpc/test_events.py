@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from lamarr_like.tpc import events
-from lamarr_like.tpc.events import fit_tracks, match, measure_errors, run_events
+from lamarr_like.tpc.events import fit_tracks, match, measure_errors, run_and_match, run_events
 from lamarr_like.tpc.fit import Hitted, fit_helices
 from lamarr_like.tpc.geometry import row_centres
 from lamarr_like.tpc.readout import detailed, generated
@@ -108,6 +108,22 @@ def test_an_event_is_the_same_beside_others(simulated, monkeypatch):
     assert np.array_equal(again.readout.value[:n], event.readout.value) and first.any()
     other = run_events(tracks, crossed, detailed, 8)
     assert not np.array_equal(other.readout.cell, event.readout.cell)
+
+
+def test_a_few_events_at_a_time_are_the_same(monkeypatch):
+    tracks = make_tracks(3, 8, 1)
+    crossed = segments(tracks)
+    whole = run_events(tracks, crossed, detailed, 7)
+    monkeypatch.setattr(events, "EVENTS", 2)
+    kept, matched = run_and_match(tracks, crossed, detailed, 7)
+    assert all(
+        np.array_equal(a, b, equal_nan=True)
+        for a, b in zip(matched, match(tracks, crossed, whole.clusters), strict=True)
+    )
+    n = len(kept.readout.cell)
+    assert 0 < n < len(whole.readout.cell)
+    assert np.array_equal(kept.readout.value, whole.readout.value[:n])
+    assert kept.seconds[0] > 0
 
 
 def test_generators_are_responders():

@@ -3,14 +3,10 @@
 Ionisation, diffusion, avalanche, pad response and shaping are those of MPD's time projection
 chamber (MPD Collaboration, TPC Technical Design Report; the simulation of Maevskiy et al.,
 arXiv:2012.04595, takes the same).  Primary clusters are as many as Bethe's law of primary
-ionisation gives with the constants of Rieke and Prepejchal, Phys. Rev. A 6 (1972) 1507::
-
-    dN/dx ~ (ln(beta^2 gamma^2) - beta^2 + C / M^2) / beta^2
-
-(the density effect of argon begins at beta gamma = 58, beyond pions of 4 GeV), their sizes those
-of Fischle, Heintze and Schmidt, Nucl. Instrum. Meth. A 301 (1991) 202, in argon.  Within a row a
-track is straight: at 0.15 GeV and 0.5 T its sagitta over 18 mm is 40 um, a fifth of the diffusion
-of one electron over a centimetre of drift.
+ionisation gives (`lamarr_like.physics.ionisation`), their sizes those of Fischle, Heintze and
+Schmidt, Nucl. Instrum. Meth. A 301 (1991) 202, in argon.  Within a row a track is straight: at
+0.15 GeV and 0.5 T its sagitta over 18 mm is 40 um, a fifth of the diffusion of one electron over a
+centimetre of drift.
 """
 
 from __future__ import annotations
@@ -22,6 +18,8 @@ import numpy as np
 from scipy.special import erf, ndtri, pdtr
 
 from ...arrays import Floats, Floats32, Ints, Keys
+from ...physics.ionisation import primary_ionisation
+from ...physics.particles import MASSES
 from ...rng import GOLDEN, key_uniforms, mix, unit
 
 ROWS, INNER_ROWS = 53, 27
@@ -66,9 +64,10 @@ SIZES = np.array(
 TAIL = 0.216
 """Share of clusters of n > 20 electrons, times the square of n."""
 
+PION = MASSES[211] / 1000
+"""Mass of a pion [GeV]."""
+
 _MOST_ELECTRONS = 15_000
-_C_OVER_M2 = 0.9 * 37.93 / 4.22 + 0.1 * 41.85 / 4.23
-_PION = 0.13957039  # [GeV]
 _BLOCK = 256
 _REACH = 3.0
 _SHIFTS = 4
@@ -120,16 +119,10 @@ def cluster_density(momentum: Floats, clusters: float = CLUSTERS) -> Floats:
         momentum: [GeV].
         clusters: of a minimum-ionising particle.
     """
-    return np.asarray(clusters * _bethe(momentum / _PION) / _LEAST)
+    return np.asarray(clusters * primary_ionisation(momentum / PION) / _LEAST)
 
 
-def _bethe(beta_gamma: Floats) -> Floats:
-    square = beta_gamma**2
-    beta2 = square / (1 + square)
-    return np.asarray((np.log(square) - beta2 + _C_OVER_M2) / beta2)
-
-
-_LEAST = float(_bethe(np.linspace(2.5, 4.5, 41)).min())
+_LEAST = float(primary_ionisation(np.linspace(2.5, 4.5, 41)).min())
 
 
 class _Electrons(NamedTuple):

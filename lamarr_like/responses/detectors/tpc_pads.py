@@ -15,7 +15,7 @@ import numpy as np
 from ...arrays import Floats, Floats32, Keys
 from ...rng import GOLDEN, key_uniforms, mix, uniforms
 from ..response import Axis, Condition, Feature, Mirror, Response, Shift
-from .drift_chamber import INNER_ROWS, ROWS, THRESHOLD, pad_responses
+from .drift_chamber import INNER_ROWS, PION, ROWS, THRESHOLD, pad_responses
 
 CROSSING, DIP, DRIFT, PADS = 45.0, 60.0, 309.0, 120.0
 """Largest crossing and dip angle [deg], drift length [buckets] and pad coordinate."""
@@ -43,11 +43,12 @@ TPC_PADS = Response(
         Feature("drift", "value", ("drift",)),
         Feature("in_pad", "fraction", ("pad",)),
         Feature("in_bucket", "fraction", ("drift",)),
-        Feature("log_pt", "log", ("pt",)),
+        Feature("ionisation", "ionisation", ("pt", "dip", "crossing"), PION),
         Feature("outer", "above", ("row",), INNER_ROWS),
     ),
     unit="ADC",
     threshold=THRESHOLD,
+    scale="ionisation",
     mirrors=(
         Mirror("pad", ("crossing", "in_pad")),
         Mirror("time", ("dip", "in_bucket")),

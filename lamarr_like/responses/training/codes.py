@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import keras
@@ -22,6 +23,7 @@ from ..config import CodesConfig, CorrVaeConfig
 from ..frame import Frame
 from ..joint import prefix_of
 from ..samples import AnySample, ResponseSample, arrays_of, declared_as, parts_of
+from .duration import TRIAL, within
 from .filling import fit_filling
 from .judge import HeldOut, base_spec
 from .metrics import metrics
@@ -134,7 +136,7 @@ def fit_codes(
         if part.filling is not None:
             fixed[f"{prefix}filling.onnx"] = part.filling
     prepared = _together(parts, config)
-    trainer = trainer_of(prepared, config)
+    trainer = trainer_of(prepared, replace(config, steps=TRIAL) if config.minutes else config)
     spec = base_spec(declared_as(sample), config) | {
         "shells": [part.blocks.layout.to_json() for part in parts],
         "noise": {"uniforms": trainer.noise[0], "normals": trainer.noise[1]},
@@ -145,7 +147,12 @@ def fit_codes(
     if prepared.learnt is not None:
         fixed["properties.onnx"] = prepared.learnt.file
         spec["control"] = prepared.learnt.to_json()
-    judge = Judge(HeldOut(spec, fixed, sample.take(held), config))
+    measure = HeldOut(spec, fixed, sample.take(held), config)
+    if config.minutes:
+        trial = row_batches(prepared.columns, config.batch, TRIAL, config.seed)
+        config = within(config, trainer, trial, measure, started)
+        trainer = trainer_of(prepared, config)
+    judge = Judge(measure)
     batches = row_batches(prepared.columns, config.batch, config.steps, config.seed)
     history = run(trainer, batches, config, judge, progress=progress)
     spec |= training_record(

@@ -17,7 +17,7 @@ from ...responses.model import ResponseModel
 from ...statistics.binned import share_error
 from ...statistics.judgement import ALL, Measurement
 from ...system.progress import progress as progress_bar
-from ...tpc.events import Errors, Event, fit_tracks, match, measure_errors, run_events
+from ...tpc.events import Errors, Event, fit_tracks, measure_errors, run_and_match
 from ...tpc.fit import PARAMETERS, Fitted
 from ...tpc.geometry import SECTORS
 from ...tpc.readout import Responder, detailed, generated
@@ -110,7 +110,7 @@ class TpcComparison(NamedTuple):
         costs: of all simulations.
         samples: their tracks.
         pt: transverse momenta of the tracks [GeV], shape ``(n,)``.
-        examples: numbers of cells and amplitudes of the first event, by simulation.
+        examples: readout and hits of the first events, by simulation.
         verdict: of the first generator.
     """
 
@@ -157,8 +157,7 @@ def compare_events(
     errors: Errors | None = None
     with progress_bar(len(responders), "events", "simulations", shown=progress) as bar:
         for name, (respond, of) in responders.items():
-            event = run_events(tracks, crossed, respond, of)
-            matched = match(tracks, crossed, event.clusters)
+            event, matched = run_and_match(tracks, crossed, respond, of)
             errors = errors or measure_errors(crossed, matched)
             numbers, fitted = fit_tracks(tracks, crossed, matched, errors)
             samples[name] = _reconstructed(tracks, crossed, matched.hit, numbers, fitted)

@@ -32,12 +32,26 @@ def test_declarations_come_back(response):
 def test_four_conditions_are_those_of_fast4():
     assert [c.name for c in TPC_PADS4.conditions] == ["crossing", "dip", "drift", "pad"]
     assert {f.name for f in TPC_PADS.features} - {f.name for f in TPC_PADS4.features} == {
-        "log_pt",
+        "ionisation",
         "outer",
     }
     assert TPC_PADS4.shape == TPC_PADS.shape == (8, 16)
     with pytest.raises(SchemaError, match="'in_pad' is no feature"):
         TPC_PADS.restricted("few", "few", ("crossing", "dip", "drift"))
+
+
+def test_the_scale_is_the_expected_charge():
+    """Of slow and fast pions, on short and long paths, up to a factor."""
+    n, sums, expected = 600, [], []
+    keys = stream_keys(7, "expected", np.arange(n))
+    for pt, dip, crossing in ((0.16, 0, 0), (0.5, 0, 0), (0.5, 50, 0), (0.5, 0, 35), (1.8, 0, 0)):
+        one = {"crossing": crossing, "dip": dip, "drift": 80.3, "pad": 50.4, "pt": pt, "row": 5}
+        given = {name: np.full(n, value, float) for name, value in one.items()}
+        sums.append(np.median(pad_responses(given, keys).sum(axis=(1, 2))))
+        expected.append(np.exp(TPC_PADS.seen(given, "t")[0, TPC_PADS.feature(TPC_PADS.scale)]))
+    ratio = np.array(sums) / expected
+    assert max(expected) > 1.5 * min(expected)
+    assert ratio / ratio.mean() == pytest.approx(np.ones(5), abs=0.08)
 
 
 def test_particles_fill_the_ranges():
