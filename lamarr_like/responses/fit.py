@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..engine.artefact import artefact_name
 from ..errors import ArtefactError, TrainingError
@@ -19,6 +19,15 @@ from .samples import AnySample, declared_as, parts_of
 
 _TRIAL = (40, 80)
 """Steps of two short trainings whose times tell what one step costs."""
+
+
+class Divisible(Protocol):
+    """What a training learns from."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: slice) -> Any:
+        """Some of it."""
 
 
 class Request(NamedTuple):
@@ -41,6 +50,17 @@ class Request(NamedTuple):
     seed: int = 1
     version: str = "1"
     words: Sequence[str] = ()
+
+    def part_of(self, sample: Divisible) -> Any:
+        """The share of a sample that is asked for.
+
+        Raises:
+            TrainingError: if it is none.
+        """
+        low, high = self.part
+        if not 0.0 <= low < high <= 1.0:
+            raise TrainingError(f"--part {low} {high}: must be from 0 to 1, the first the smaller")
+        return sample.take(slice(int(low * len(sample)), int(high * len(sample))))
 
 
 def fit(
@@ -73,12 +93,8 @@ def fit(
     folder = Path(output) / artefact_name(of.name, family.name, request.version)
     if folder.exists() and not force:
         raise ArtefactError(f"{folder} exists; replace it with --force, or name another version")
-    low, high = request.part
-    if not 0.0 <= low < high <= 1.0:
-        raise TrainingError(f"--part {low} {high}: must be from 0 to 1, the first the smaller")
-    rows = slice(int(low * len(sample)), int(high * len(sample)))
-    part = sample.take(rows)
-    settings = _settings(family, part, request)
+    part = request.part_of(sample)
+    settings = settings_of(family, part, request)
     trained = family.fit(part, settings, progress=progress)
     return trained.save(
         output,
@@ -91,8 +107,17 @@ def fit(
     )
 
 
-def _settings(family: Family, sample: AnySample, request: Request) -> AbstractConfig:
-    """Settings with the steps that were asked for, or as many as the minutes allow."""
+def settings_of(family: Family, sample: Divisible, request: Request) -> AbstractConfig:
+    """Settings with the steps that were asked for, or as many as the minutes allow.
+
+    Args:
+        family: of which they are.
+        sample: that it is to learn from, on which a step's time is taken.
+        request: what to train.
+
+    Raises:
+        TrainingError: if a setting is none, or the minutes are too few.
+    """
     settings = family.configured(seed=request.seed)
     settings = replace(settings, **values_of(settings, request.words))
     if request.steps:

@@ -164,7 +164,7 @@ def test_minutes_become_steps(monkeypatch):
     family = families.find_response_family("splitting")
     made = []
     monkeypatch.setattr(type(family), "fit", lambda *a, **k: made.append(a))
-    found = fit._settings(family, None, fit.Request("splitting", minutes=1))
+    found = fit.settings_of(family, None, fit.Request("splitting", minutes=1))
     assert found.steps == int((60 - 2) / 0.1)
     assert config.LibraryConfig().with_steps(5).size == 5
     assert families.DEFAULT in families.RESPONSE_FAMILIES
@@ -173,7 +173,7 @@ def test_minutes_become_steps(monkeypatch):
 def test_settings_are_told_by_words(folder):
     family = families.find_response_family("gan")
     words = ("objective=wasserstein", "penalty=10", "widths=2,4,8", "regressor=false", "batch=64")
-    found = fit._settings(family, None, fit.Request("gan", steps=5, words=words))
+    found = fit.settings_of(family, None, fit.Request("gan", steps=5, words=words))
     assert found == config.GanConfig(
         objective="wasserstein",
         penalty=10.0,
@@ -206,7 +206,7 @@ def test_settings_are_told_by_words(folder):
 def test_words_that_are_no_settings(word, message):
     family = families.find_response_family("gan")
     with pytest.raises(TrainingError, match=message):
-        fit._settings(family, None, fit.Request("gan", words=(word,)))
+        fit.settings_of(family, None, fit.Request("gan", words=(word,)))
 
 
 def test_what_is_no_response_model(folder):
