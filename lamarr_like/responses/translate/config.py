@@ -29,16 +29,16 @@ class TranslationConfig(NetConfig):
 
     steps: int = 2000
     batch: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     warm_up: int = 100
     ema: float = 0.995
     evaluations: int = 3
-    width: int = 16
-    critic_width: int = 16
-    critic_rate: float = 1e-3
+    width: int = 8
+    critic_width: int = 12
+    critic_rate: float = 2e-3
     adversarial: float = 1.0
-    cycle: float = 10.0
-    identity: float = 5.0
+    cycle: float = 3.0
+    identity: float = 0.5
     penalty: float = 0.0
     paired: bool = False
     judged: int = 1000
@@ -71,9 +71,9 @@ class UvcGanConfig(TranslationConfig):
 
     family: ClassVar[str] = "uvcgan"
 
-    penalty: float = 0.1
+    penalty: float = 0.02
     layers: int = 2
     heads: int = 4
-    tokens: int = 48
+    tokens: int = 32
     masked: float = 0.4
     painting: float = 0.2

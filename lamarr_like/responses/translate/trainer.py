@@ -180,7 +180,7 @@ class TranslationTrainer:
         return doubt
 
     def _slope2(self, seen: tf.Tensor, side: int) -> tf.Tensor:
-        """Mean squared slope of a patch's mean score in the array."""
+        """Mean squared slope in the array of the sum of its patches' scores."""
         with tf.GradientTape() as tape:
             tape.watch(seen)
             score = tf.reduce_sum(self._scores(seen, side))

@@ -53,8 +53,9 @@ def test_the_same_bits_in_any_batch(windows):
 def test_means_agree_and_draws_are_nearer_to_each_other(windows):
     """A second draw has the same ionisation: what differs is far less than what 1D lacks."""
     _, simple, first, second = windows
-    # Electrons beyond the row induce on its pads, too, and threshold takes away from the edges.
-    assert first.sum() / simple.sum() == pytest.approx(1.02, abs=0.03)
+    sums = [arrays.sum(axis=(1, 2)) for arrays in (simple, first)]
+    some = sums[0] > 100
+    assert np.median(sums[1][some] / sums[0][some]) == pytest.approx(1.0, abs=0.02)
     assert 3 < far(simple, first) / far(second, first) < 6
     for arrays in (simple, first):
         assert arrays[arrays > 0].min() >= np.float32(THRESHOLD)
