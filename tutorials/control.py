@@ -82,7 +82,10 @@ def traversal(model, test):
     one = {name: np.full(DRAWS, values[row]) for name, values in test.conditions.items()}
     latents = model.control.latents
     rows = [
-        [model.draw(one, 5, wanted={**dict.fromkeys(latents, 0.0), name: w}).mean(axis=0) for w in WAY]
+        [
+            model.draw(one, 5, wanted={**dict.fromkeys(latents, 0.0), name: w}).mean(axis=0)
+            for w in WAY
+        ]
         for name in latents
     ]
     return np.array(rows), {name: values[0] for name, values in one.items()}
@@ -91,13 +94,24 @@ def traversal(model, test):
 def picture(matrix, names, latents, rows, one, response, path):
     """Matrix on the left, traversals on the right."""
     x, y = (response.axis(shift.axis) for shift in response.shifts)
-    extent = [response.axes[k].start + d for k in (x, y) for d in (0, response.axes[k].size * response.axes[k].pitch)]
+    extent = [
+        response.axes[k].start + d
+        for k in (x, y)
+        for d in (0, response.axes[k].size * response.axes[k].pitch)
+    ]
     figure = plt.figure(figsize=(12, 1.9 * len(latents)))
     grid = figure.add_gridspec(len(latents), 9, width_ratios=[4.5, 0.3, 0.3, *[1.6] * 5, 0.15])
     axes = figure.add_subplot(grid[:, 0])
     axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     for (i, k), value in np.ndenumerate(matrix):
-        axes.text(k, i, f"{value:.2f}", ha="center", va="center", color="white" if abs(value) > 0.6 else "black")
+        axes.text(
+            k,
+            i,
+            f"{value:.2f}",
+            ha="center",
+            va="center",
+            color="white" if abs(value) > 0.6 else "black",
+        )
     axes.set_xticks(range(len(names)), [n.replace("_", "\n") for n in names], fontsize=9)
     axes.set_yticks(range(len(latents)), latents)
     axes.set_title("correlation of latents\nand properties drawn")
@@ -105,7 +119,9 @@ def picture(matrix, names, latents, rows, one, response, path):
     for i, name in enumerate(latents):
         for j, w in enumerate(WAY):
             panel = figure.add_subplot(grid[i, 3 + j])
-            shown = panel.imshow(rows[i, j].T, origin="lower", extent=extent, norm="log", vmin=most / 300, vmax=most)
+            shown = panel.imshow(
+                rows[i, j].T, origin="lower", extent=extent, norm="log", vmin=most / 300, vmax=most
+            )
             panel.plot(one["x"], one["y"], "r+", markersize=6)
             panel.set_xticks([]), panel.set_yticks([])
             panel.set_facecolor(plt.get_cmap()(0.0))
@@ -113,7 +129,11 @@ def picture(matrix, names, latents, rows, one, response, path):
                 panel.set_title(f"{w:+.0f}")
             if j == 0:
                 panel.set_ylabel(name)
-    figure.colorbar(shown, cax=figure.add_subplot(grid[:, 8]), label=f"{response.unit} a cell, mean of {DRAWS} draws")
+    figure.colorbar(
+        shown,
+        cax=figure.add_subplot(grid[:, 8]),
+        label=f"{response.unit} a cell, mean of {DRAWS} draws",
+    )
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
@@ -137,7 +157,9 @@ def main():
     own = [abs(matrix[int(np.abs(row).argmax()), k]) for k, row in enumerate(model.control.mixing)]
     cross = np.abs(matrix)[np.abs(model.control.mixing.T) < 1e-9].max()
     print(f"least own correlation {min(own):.3f}, largest cross correlation {cross:.3f}")
-    print("\n| wanted | particles | median distance | 84 % | of free draws | 84 % |\n|---|---|---|---|---|---|")
+    print(
+        "\n| wanted | particles | median distance | 84 % | of free draws | 84 % |\n|---|---|---|---|---|---|"
+    )
     hits(model, test)
     rows, one = traversal(model, test)
     picture(matrix, names, latents, rows, one, model.response, sys.argv[3])

@@ -49,7 +49,12 @@ def main():
     model = sys.argv[2] if len(sys.argv) > 2 else "ecal_shower-library-1"
     head = ["showers by"]
     for name in ("photons", "electrons"):
-        head += [f"{name} found", "energy / generated", "resolution / expected", "x resolution [mm]"]
+        head += [
+            f"{name} found",
+            "energy / generated",
+            "resolution / expected",
+            "x resolution [mm]",
+        ]
     head += ["pi0 mass [MeV]", "pi0 width [MeV]", "ms a photon"]
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     for by in ("parametrisation", model, "geant4"):

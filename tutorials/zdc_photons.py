@@ -34,7 +34,11 @@ def of_alice(path, pdg):
                 key = (row["Event"], row["Counter"])
                 found.setdefault(key, {})[row["Detector"]] = float(row["PhotonSum"])
                 found[key]["energy"] = float(row["Energy"])
-    rows = [(r["N"], r["P"], r["energy"]) for r in found.values() if "N" in r and "P" in r and r["N"] > LEAST]
+    rows = [
+        (r["N"], r["P"], r["energy"])
+        for r in found.values()
+        if "N" in r and "P" in r and r["N"] > LEAST
+    ]
     return np.array(rows).T
 
 
@@ -49,7 +53,10 @@ def main():
     """Print the table."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     print("| | photons for each GeV | 16 to 84 % | in the other |\n|---|---|---|---|")
-    for title, pdg, energy in (("neutrons of 400 GeV", 2112.0, 400.0), ("photons of 100 GeV", 22.0, 100.0)):
+    for title, pdg, energy in (
+        ("neutrons of 400 GeV", 2112.0, 400.0),
+        ("photons of 100 GeV", 22.0, 100.0),
+    ):
         tell(title, simulated(pdg, energy, n), energy)
         if len(sys.argv) > 2:
             *sums, energies = of_alice(sys.argv[2], int(pdg))

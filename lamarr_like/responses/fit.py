@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeVar, cast
 
 from ..engine.artefact import artefact_name
 from ..errors import ArtefactError, TrainingError
@@ -17,17 +17,10 @@ from ..system.extras import need
 from .families import DEFAULT, find_response_family
 from .samples import AnySample, declared_as, parts_of
 
+S = TypeVar("S", bound=AnySample)
+
 _TRIAL = (40, 80)
 """Steps of two short trainings whose times tell what one step costs."""
-
-
-class Divisible(Protocol):
-    """What a training learns from."""
-
-    def __len__(self) -> int: ...
-
-    def take(self, rows: slice) -> Any:
-        """Some of it."""
 
 
 class Request(NamedTuple):
@@ -51,7 +44,7 @@ class Request(NamedTuple):
     version: str = "1"
     words: Sequence[str] = ()
 
-    def part_of(self, sample: Divisible) -> Any:
+    def part_of(self, sample: S) -> S:
         """The share of a sample that is asked for.
 
         Raises:
@@ -60,7 +53,8 @@ class Request(NamedTuple):
         low, high = self.part
         if not 0.0 <= low < high <= 1.0:
             raise TrainingError(f"--part {low} {high}: must be from 0 to 1, the first the smaller")
-        return sample.take(slice(int(low * len(sample)), int(high * len(sample))))
+        rows = slice(int(low * len(sample)), int(high * len(sample)))
+        return cast(S, sample.take(rows))
 
 
 def fit(
@@ -107,7 +101,7 @@ def fit(
     )
 
 
-def settings_of(family: Family, sample: Divisible, request: Request) -> AbstractConfig:
+def settings_of(family: Family, sample: Any, request: Request) -> AbstractConfig:
     """Settings with the steps that were asked for, or as many as the minutes allow.
 
     Args:

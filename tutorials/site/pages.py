@@ -155,7 +155,10 @@ def decay_branches() -> str:
     rows = [(f"`DTF_{b.export}`", b.unit, b.dtype, f"{b.kind}: {b.doc}") for b in branches.FITTED]
     lines += markdown_table(("branch", "unit", "type", "of which particle, meaning"), rows)
     lines += ["", "## Isolation", ""]
-    lines += ["Of `--isolation`, for all that decays; the radius stands behind those of a cone.", ""]
+    lines += [
+        "Of `--isolation`, for all that decays; the radius stands behind those of a cone.",
+        "",
+    ]
     rows = [(f"`{b.export}`", b.unit, b.dtype, b.doc) for b in branches.ISOLATED]
     rows += [(f"`{b.export}_0_50`", b.unit, b.dtype, b.doc) for b in branches.CONES]
     lines += markdown_table(("branch", "unit", "type", "meaning"), rows)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arrays import Floats, Rows
+from ...arrays import Floats
 from ...engine.artefact import artefact_name
 from ...engine.load import build_model
 from ...errors import ArtefactError, TrainingError
@@ -52,13 +52,6 @@ class TwoSamples:
     first: ResponseSample
     second: ResponseSample
 
-    def __len__(self) -> int:
-        return min(len(self.first), len(self.second))
-
-    def take(self, rows: Rows | slice) -> TwoSamples:
-        """Some of the arrays of each."""
-        return TwoSamples(self.first.take(rows), self.second.take(rows))
-
     @property
     def responses(self) -> tuple[Response, Response]:
         """Declarations of both."""
@@ -95,7 +88,7 @@ def fit(
     folder = Path(output) / artefact_name(stage, family.name, request.version)
     if folder.exists() and not force:
         raise ArtefactError(f"{folder} exists; replace it with --force, or name another version")
-    part = request.part_of(samples)
+    part = TwoSamples(request.part_of(samples.first), request.part_of(samples.second))
     trained = family.fit(part, settings_of(family, part, request), progress=progress)
     return trained.save(
         output,
