@@ -16,6 +16,7 @@ class TranslationConfig(NetConfig):
         batch: arrays of each sample a step.
         width: channels at full resolution; twice as many at half of it.
         critic_width, critic_rate: those of the critics, and the peak of their learning rate.
+        critic_steps: updates of the critics in a step.
         adversarial: weight of what the critics say.
         cycle: weight of the distance of an array from what comes back, in units of the mean cell.
         identity: weight of the distance of a target's array from its own translation.
@@ -29,13 +30,14 @@ class TranslationConfig(NetConfig):
 
     steps: int = 2000
     batch: int = 16
-    learning_rate: float = 2e-3
-    warm_up: int = 100
-    ema: float = 0.995
+    learning_rate: float = 1e-3
+    warm_up: int = 50
+    ema: float = 0.99
     evaluations: int = 3
     width: int = 8
     critic_width: int = 12
     critic_rate: float = 2e-3
+    critic_steps: int = 1
     adversarial: float = 1.0
     cycle: float = 3.0
     identity: float = 0.5
@@ -71,9 +73,9 @@ class UvcGanConfig(TranslationConfig):
 
     family: ClassVar[str] = "uvcgan"
 
-    penalty: float = 0.02
+    penalty: float = 0.004
     layers: int = 2
     heads: int = 4
     tokens: int = 32
     masked: float = 0.4
-    painting: float = 0.2
+    painting: float = 0.1

@@ -130,7 +130,7 @@ def fit_translation(
     both = (samples.first, samples.second)
     held = [split(len(one), config.holdout, config.seed) for one in both]
     learnt = [one.take(~rows) for one, rows in zip(both, held, strict=True)]
-    units = [_unit(one) for one in learnt]
+    units = _units(learnt)
     spec: dict[str, Any] = {
         "kind": config.kind,
         "family": config.family,
@@ -210,9 +210,12 @@ def _share_events(first: ResponseSample, second: ResponseSample) -> bool:
     return bool(rows[0] & rows[1])
 
 
-def _unit(sample: ResponseSample) -> float:
-    """Mean of the cells that are not empty."""
-    return float(sample.arrays[sample.arrays > 0].mean(dtype=np.float64))
+def _units(learnt: Sequence[ResponseSample]) -> list[float]:
+    """Means of the cells that are not empty: one for both samples where they have one unit."""
+    cells = [one.arrays[one.arrays > 0] for one in learnt]
+    if learnt[0].response.unit == learnt[1].response.unit:
+        cells = [np.concatenate(cells)] * 2
+    return [float(some.mean(dtype=np.float64)) for some in cells]
 
 
 def _roots(learnt: Sequence[ResponseSample], units: Sequence[float]) -> Any:

@@ -23,6 +23,9 @@ from .config import TranslationConfig, UvcGanConfig
 from .model import FILES, SIDE
 from .networks import Shape, generator_file, in_tensorflow, initial_critic, initial_generator
 
+_CLIP = 2.0
+"""Largest norm of a gradient."""
+
 
 class Roots(NamedTuple):
     """Two samples as the networks take them.
@@ -67,7 +70,8 @@ class TranslationTrainer:
         self.count, self.began = 0, tf.Variable(0, dtype=tf.int32)
 
     def _adam(self, rate: float, steps: int) -> Any:
-        return adam(rate, self.config.warm_up, max(steps, 1), beta_1=0.5, beta_2=0.99)
+        options = {"beta_1": 0.5, "beta_2": 0.99, "global_clipnorm": _CLIP}
+        return adam(rate, self.config.warm_up, max(steps, 1), **options)
 
     @staticmethod
     def _all(networks: list[dict[str, tf.Variable]]) -> list[tf.Variable]:
@@ -159,7 +163,9 @@ class TranslationTrainer:
                 loss += config.adversarial * tf.reduce_mean(away)
         self._update(self.learning, tape, loss, self.generators)
         self.average.update()
-        return loss, self._criticise((x, y), (tf.stop_gradient(back), tf.stop_gradient(there)))
+        made = (tf.stop_gradient(back), tf.stop_gradient(there))
+        doubts = [self._criticise((x, y), made) for _ in range(config.critic_steps)]
+        return loss, doubts[0]
 
     def _criticise(
         self, real: tuple[tf.Tensor, tf.Tensor], made: tuple[tf.Tensor, tf.Tensor]
