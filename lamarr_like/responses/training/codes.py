@@ -60,8 +60,10 @@ class CodeSample(NamedTuple):
     def columns(self) -> list[Floats32]:
         """All that are there, in order."""
         last = None if self.learnt is None else self.learnt.columns
-        further = () if self.emphasis is None else self.emphasis[:2]
-        return [column for column in (*self[:4], last, *further) if column is not None]
+        found = [column for column in (*self[:4], last) if column is not None]
+        if self.emphasis is not None:
+            found += [self.emphasis.numbers, self.emphasis.cells]
+        return found
 
 
 class CodesTrainer(Protocol):

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from ... import plugins
-from ...arrays import Floats, Floats32
+from ...arrays import Floats, Floats32, Ints
 from ...errors import TrainingError
 from ...nets.emphasis import Balance
 from ...nets.layers import adam
@@ -80,12 +80,12 @@ def emphasised(name: str, response: Response, placement: Placement, hits: Hits) 
     )
 
 
-def _shares(response: Response, given: dict[str, Floats]) -> Floats:
+def _shares(response: Response, given: dict[str, Floats]) -> Ints:
     """Shares of the sample in the scale, of a response without one in what it sees first."""
     along = given[response.scale or response.features[0].name]
     edges = np.quantile(along, np.linspace(0, 1, BINS + 1))
-    found: Floats = np.clip(bins_of(along, edges), 0, BINS - 1)
-    return found
+    # The largest value of all lies on the last edge.
+    return np.where(along >= edges[-1], BINS - 1, bins_of(along, edges)).astype(np.int64)
 
 
 def _declared(name: str, response: Response, known: list[str]) -> Metric:

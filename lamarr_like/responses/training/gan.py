@@ -99,9 +99,10 @@ class GanTrainer:
         self.count.assign_add(1)
         seed = tf.stack([self.config.seed, self.count])
         z = tf.random.stateless_normal((rounds + 2, n, self.latent), seed=seed)
-        number = cells = None
+        cells = None
         if self.penalty is not None:
-            *more, number, cells = more
+            number, cells = more[-2:]
+            more = more[:-2]
             self.penalty.learn(given, scores, number)
         if self.regressor is not None:
             self._regress(self.regressor, given, scores, more[0])

@@ -81,7 +81,8 @@ class TranslationTrainer:
         """One of each sample for each step: in pairs, or each in an order of its own."""
         config, both = self.config, self.sample.arrays
         if config.paired:
-            yield from row_batches(both, config.batch, config.steps, config.seed)  # type: ignore
+            for a, b in row_batches(both, config.batch, config.steps, config.seed):
+                yield a, b
             return
         each = [
             row_batches([arrays], config.batch, config.steps, 2 * config.seed + k)
