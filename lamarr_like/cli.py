@@ -16,6 +16,8 @@ from .engine.command import inspect
 from .errors import DecayError, LamarrLikeError
 from .responses.command import draw, list_responses, sample
 from .responses.command import train as train_response
+from .responses.translate.command import apply
+from .responses.translate.command import train as train_translation
 from .runs.command import detailed, doctor, identify, simulate
 from .runs.rapidsim import rapidsim
 from .system.extras import extra_of, missing
@@ -28,7 +30,7 @@ from .validation.look.command import columns, display, plot
 from .validation.models.command import VERBS as MODEL_VERBS
 from .validation.objects.command import objects
 from .validation.report.command import validate
-from .validation.responses.command import compare
+from .validation.responses.command import compare, compare_translated
 from .validation.stages.command import fidelity
 from .validation.tpc.command import tpc
 
@@ -53,6 +55,15 @@ for _name, _part in (
 ):
     response.command(_name)(_part)
 app.add_typer(response, name="response")
+
+translate = typer.Typer(
+    no_args_is_help=True, help="Arrays of one simulation to those of another, learnt without pairs."
+)
+for _name, _part in (
+    *(("train", train_translation), ("apply", apply), ("compare", compare_translated)),
+):
+    translate.command(_name)(_part)
+app.add_typer(translate, name="translate")
 
 models = typer.Typer(
     no_args_is_help=True, help="Trained models: registries, their gate and their catalogue."

@@ -26,6 +26,7 @@ KINDS: dict[str, type[AbstractSpec] | str] = {
     },
     "response": "lamarr_like.responses.model:ResponseSpec",
     "devices": "lamarr_like.responses.joint:JointSpec",
+    "array_translator": "lamarr_like.responses.translate.model:ArrayTranslatorSpec",
 }
 """Our kinds of models, by the ``kind`` in their ``config.json``; ``module:class`` where the class
 is in a room above."""

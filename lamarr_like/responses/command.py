@@ -78,6 +78,9 @@ def train(
         Optional[list[str]],  # noqa: UP045
         typer.Option("--set", help="Setting other than the recipe's: objective=wasserstein."),
     ] = None,
+    emphasise: Annotated[
+        str, typer.Option(help="Metric that is to be right above all: width_pad (family gan).")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 1,
     force: Force = False,
 ) -> None:
@@ -86,7 +89,8 @@ def train(
     from .fit import Request, fit
     from .samples import read_any
 
-    request = Request(family, minutes, steps, part, seed, model_version, settings or ())
+    words = [*(settings or ()), *([f"emphasise={emphasise}"] if emphasise else ())]
+    request = Request(family, minutes, steps, part, seed, model_version, words)
     folder = fit(
         read_any(data, find_response(name)),
         request,

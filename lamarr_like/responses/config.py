@@ -77,6 +77,11 @@ class CodesConfig(NetConfig):
     minutes: float = 0.0
 
     @property
+    def emphasised(self) -> str:
+        """Metric that is to be right above all; empty for none."""
+        return ""
+
+    @property
     def needs_metrics(self) -> bool:
         """Whether the metrics of arrays are part of what the family learns from."""
         return False
@@ -158,6 +163,9 @@ class GanConfig(AdversarialConfig):
         regressor_rate: peak learning rate of the regressor.
         metric_weight: how much a metric counts, in units of a code.
         diversity: weight of the term that pushes draws apart where similar particles differ (SDI).
+        emphasise: metric that is to be right above all
+            (`lamarr_like.responses.training.emphasis`), none if empty, and
+        emphasis: weight of the penalty on it.
     """
 
     family: ClassVar[str] = "gan"
@@ -168,6 +176,13 @@ class GanConfig(AdversarialConfig):
     regressor_rate: float = 2e-3
     metric_weight: float = 2.0
     diversity: float = 0.0
+    emphasise: str = ""
+    emphasis: float = 3.0
+
+    @property
+    def emphasised(self) -> str:
+        """See `CodesConfig.emphasised`."""
+        return self.emphasise
 
     @property
     def needs_metrics(self) -> bool:

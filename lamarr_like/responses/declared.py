@@ -18,7 +18,7 @@ from typing import Protocol
 from .. import plugins
 from ..arrays import Floats, Floats32, Keys
 from ..errors import SchemaError
-from .detectors import crystal_shower, ecal_shower, ilc_shower, tpc_pads, zdc
+from .detectors import crystal_shower, ecal_shower, ilc_shower, tpc_pads, tpc_window, zdc
 from .devices import Devices, declaration_file
 from .response import Response
 
@@ -69,6 +69,8 @@ RESPONSES: Mapping[str, Declared] = {
         ),
         Declared(tpc_pads.TPC_PADS, tpc_pads.particles, tpc_pads.simulate),
         Declared(tpc_pads.TPC_PADS4, tpc_pads.particles, tpc_pads.simulate),
+        Declared(tpc_window.TPC_WINDOW, tpc_window.particles, tpc_window.simulate),
+        Declared(tpc_window.TPC_WINDOW_1D, tpc_window.particles, tpc_window.simulate_1d),
         Declared(zdc.ZDC_NEUTRON, zdc.particles, zdc.simulate_neutron, extra="geant4"),
         Declared(zdc.ZDC_PROTON, zdc.particles, zdc.simulate_proton, extra="geant4"),
         Declared(zdc.ZDC, zdc.particles, zdc.simulate, extra="geant4"),

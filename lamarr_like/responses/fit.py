@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from ..engine.artefact import artefact_name
 from ..errors import ArtefactError, TrainingError
@@ -16,6 +16,8 @@ from ..system.extras import need
 from .config import CodesConfig
 from .families import DEFAULT, find_response_family
 from .samples import AnySample, declared_as, parts_of
+
+S = TypeVar("S", bound=AnySample)
 
 
 class Request(NamedTuple):
@@ -38,6 +40,18 @@ class Request(NamedTuple):
     seed: int = 1
     version: str = "1"
     words: Sequence[str] = ()
+
+    def part_of(self, sample: S) -> S:
+        """The share of a sample that is asked for.
+
+        Raises:
+            TrainingError: if it is none.
+        """
+        low, high = self.part
+        if not 0.0 <= low < high <= 1.0:
+            raise TrainingError(f"--part {low} {high}: must be from 0 to 1, the first the smaller")
+        rows = slice(int(low * len(sample)), int(high * len(sample)))
+        return cast(S, sample.take(rows))
 
 
 def fit(
@@ -70,12 +84,8 @@ def fit(
     folder = Path(output) / artefact_name(of.name, family.name, request.version)
     if folder.exists() and not force:
         raise ArtefactError(f"{folder} exists; replace it with --force, or name another version")
-    low, high = request.part
-    if not 0.0 <= low < high <= 1.0:
-        raise TrainingError(f"--part {low} {high}: must be from 0 to 1, the first the smaller")
-    rows = slice(int(low * len(sample)), int(high * len(sample)))
-    part = sample.take(rows)
-    settings = _settings(family, request)
+    part = request.part_of(sample)
+    settings = settings_of(family, request)
     trained = family.fit(part, settings, progress=progress)
     return trained.save(
         output,
@@ -88,8 +98,16 @@ def fit(
     )
 
 
-def _settings(family: Family, request: Request) -> AbstractConfig:
-    """Settings with the steps or the time that was asked for."""
+def settings_of(family: Family, request: Request) -> AbstractConfig:
+    """Settings with the steps or the time that was asked for.
+
+    Args:
+        family: of which they are.
+        request: what to train.
+
+    Raises:
+        TrainingError: if a setting is none, or the family cannot be trained for a time.
+    """
     settings = family.configured(seed=request.seed)
     settings = replace(settings, **values_of(settings, request.words))
     if request.steps:

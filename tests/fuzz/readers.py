@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import lzma
+import math
 import random
 import shutil
 import socket
@@ -30,6 +31,7 @@ from chain_fakes import fake_stages, truth_events
 from controlled import with_control
 from family_toys import vector_law
 from hepmc_samples import write_sample
+from smeared import scaling_model
 from tiny_models import write_models
 from twins import TWINS, twins
 
@@ -52,6 +54,7 @@ from lamarr_like.io.sources import open_source
 from lamarr_like.nets.config import LibraryConfig as LeafConfig
 from lamarr_like.nets.library import fit_library as fit_leaves
 from lamarr_like.nets.sample import VectorRows
+from lamarr_like.nets.trained import TrainedModel
 from lamarr_like.responses.config import LibraryConfig
 from lamarr_like.responses.detectors import zdc
 from lamarr_like.responses.detectors.ecal_shower import particles
@@ -62,6 +65,7 @@ from lamarr_like.responses.response import response_file
 from lamarr_like.responses.samples import parts_of, read_any, read_sample
 from lamarr_like.responses.samples import write_sample as write_arrays
 from lamarr_like.responses.training.library import fit_library
+from lamarr_like.responses.translate.model import ArrayTranslator
 from lamarr_like.training.foreign import read_foreign, read_mapping
 from lamarr_like.validation.verdict import load_thresholds
 
@@ -295,6 +299,16 @@ def _response_model(data: bytes, folder: Path) -> None:
             assert np.isfinite(drawn).all() and (drawn >= 0).all()
 
 
+def _translation_model(data: bytes, folder: Path) -> None:
+    """A translation of arrays; what loads must translate, or refuse to."""
+    model = load_model(_artefact(data, folder))
+    if isinstance(model, ArrayTranslator):
+        arrays = np.linspace(0.0, 9.0, 2 * math.prod(model.responses[0].shape))
+        for backward in (False, True):
+            made = model.translate(arrays.reshape(2, *model.responses[0].shape), backward=backward)
+            assert np.isfinite(made).all() and (made >= 0).all()
+
+
 UNIT = Unit(3, "gun:pi+", (), 10, 30, 50)
 PART = b"what a part holds"
 IDENTITY = {"seed": 7, "sources": [{"text": "gun:pi+"}], "inputs": [["a", "0" * 64, 3]]}
@@ -396,6 +410,7 @@ READERS = {
     "devices sample": _devices_sample,
     "devices model": _devices_model,
     "control model": _response_model,
+    "array translator model": _translation_model,
     "decay descriptor": _decay,
     "decay words": _words,
     "trigger yaml": _menu,
@@ -470,6 +485,10 @@ def samples(folder: Path) -> dict[str, bytes]:
     for kind, home in (
         ("leaf model", leaves.save(folder / "models", **names | {"sample": "leaf"})),
         ("library model", library.save(folder / "models", **names)),
+        (
+            "array translator model",
+            TrainedModel(*scaling_model()).save(folder / "models", **names | {"stage": "spots"}),
+        ),
         ("codes model", shipped("models") / "ecal_shower-gan-1"),
         ("devices model", shipped("models") / "zdc-gan-1"),
         ("generator model", folder / "models" / "resolution-tiny-1"),

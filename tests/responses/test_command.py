@@ -161,13 +161,13 @@ def test_trainings_that_cannot_be(folder):
 
 def test_minutes_are_a_setting_of_families_that_take_steps():
     family = families.find_response_family("splitting")
-    found = fit._settings(family, fit.Request("splitting", minutes=1))
+    found = fit.settings_of(family, fit.Request("splitting", minutes=1))
     assert found == config.SplittingConfig(minutes=1.0)
     table = families.find_response_family("table")
-    assert fit._settings(table, fit.Request("table", minutes=1)) == config.TableConfig()
+    assert fit.settings_of(table, fit.Request("table", minutes=1)) == config.TableConfig()
     foreign = Family(MlpConfig, "")
     with pytest.raises(TrainingError, match="'mlp' cannot be trained for a time; give --steps"):
-        fit._settings(foreign, fit.Request("mlp", minutes=1))
+        fit.settings_of(foreign, fit.Request("mlp", minutes=1))
     assert config.LibraryConfig().with_steps(5).size == 5
     assert families.DEFAULT in families.RESPONSE_FAMILIES
 
@@ -175,7 +175,7 @@ def test_minutes_are_a_setting_of_families_that_take_steps():
 def test_settings_are_told_by_words(folder):
     family = families.find_response_family("gan")
     words = ("objective=wasserstein", "penalty=10", "widths=2,4,8", "regressor=false", "batch=64")
-    found = fit._settings(family, fit.Request("gan", steps=5, words=words))
+    found = fit.settings_of(family, fit.Request("gan", steps=5, words=words))
     assert found == config.GanConfig(
         objective="wasserstein",
         penalty=10.0,
@@ -208,7 +208,7 @@ def test_settings_are_told_by_words(folder):
 def test_words_that_are_no_settings(word, message):
     family = families.find_response_family("gan")
     with pytest.raises(TrainingError, match=message):
-        fit._settings(family, fit.Request("gan", words=(word,)))
+        fit.settings_of(family, fit.Request("gan", words=(word,)))
 
 
 def test_what_is_no_response_model(folder):

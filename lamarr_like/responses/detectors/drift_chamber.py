@@ -108,8 +108,15 @@ def pad_responses(
     for first in range(0, n, _BLOCK):
         rows = slice(first, first + _BLOCK)
         part = {name: values[rows] for name, values in conditions.items()}
-        found[rows] = _shaped(_charges(part, keys[rows], ionisation), ionisation)
+        height = row_heights(part["row"])
+        made = electrons(part, keys[rows], height, ionisation.clusters)
+        found[rows] = shaped(induced(made, height, (_PADS, _BUCKETS)), ionisation)
     return found
+
+
+def row_heights(row: Floats) -> Floats:
+    """Height of the pads of some rows, the shape of `row` [cm]."""
+    return np.where(row >= INNER_ROWS, HEIGHTS[1], HEIGHTS[0])
 
 
 def cluster_density(momentum: Floats, clusters: float = CLUSTERS) -> Floats:
@@ -125,8 +132,15 @@ def cluster_density(momentum: Floats, clusters: float = CLUSTERS) -> Floats:
 _LEAST = float(primary_ionisation(np.linspace(2.5, 4.5, 41)).min())
 
 
-class _Electrons(NamedTuple):
-    """Electrons at the pads: segment, depth into the row, place along it, time, charge."""
+class Electrons(NamedTuple):
+    """Electrons at the pads, shapes ``(m,)``.
+
+    Attributes:
+        row: segment, or window, that each is in.
+        depth: into the row, from its middle [cm].
+        pad, time: place along the row and time in cells of the window, whose first begins at 0.
+        charge: in units of the mean electron's.
+    """
 
     row: Ints
     depth: Floats
@@ -135,30 +149,51 @@ class _Electrons(NamedTuple):
     charge: Floats
 
 
-def _charges(conditions: Mapping[str, Floats], keys: Keys, ionisation: Ionisation) -> Floats:
-    """Charge that is induced in each cell, before shaping, shape ``(n, 8, 16)``."""
-    height = np.where(conditions["row"] >= INNER_ROWS, HEIGHTS[1], HEIGHTS[0])
-    electrons = _electrons(conditions, keys, height, ionisation.clusters)
-    row, half = electrons.row, 0.5 * height[electrons.row]
-    inside = erf((half - electrons.depth) / SPREAD) + erf((half + electrons.depth) / SPREAD)
-    charge = 0.25 * electrons.charge * inside
-    pad, bucket = np.floor(electrons.pad), np.floor(electrons.time).astype(np.int64)
-    edge = [erf((k - (electrons.pad - pad)) * (PAD / SPREAD)) for k in (-1, 0, 1, 2)]
-    size = len(keys) * _PADS * _BUCKETS
+def induced(made: Electrons, height: Floats, shape: tuple[int, int]) -> Floats:
+    """Charge that is induced in each cell, before shaping, shape ``(n, pads, buckets)``.
+
+    Args:
+        made: electrons of windows.
+        height: of the row of each window, shape ``(n,)`` [cm].
+        shape: pads and buckets of a window.
+    """
+    (pads, buckets), row = shape, made.row
+    half = 0.5 * height[row]
+    inside = erf((half - made.depth) / SPREAD) + erf((half + made.depth) / SPREAD)
+    charge = 0.25 * made.charge * inside
+    pad, bucket = np.floor(made.pad), np.floor(made.time).astype(np.int64)
+    edge = [erf((k - (made.pad - pad)) * (PAD / SPREAD)) for k in (-1, 0, 1, 2)]
+    size = len(height) * pads * buckets
     found = np.zeros(size)
     for k in range(3):
         a = pad.astype(np.int64) + (k - 1)
-        kept = (a >= 0) & (a < _PADS) & (bucket >= 0) & (bucket < _BUCKETS)
-        cell = ((row * _PADS + a) * _BUCKETS + bucket)[kept]
+        kept = (a >= 0) & (a < pads) & (bucket >= 0) & (bucket < buckets)
+        cell = ((row * pads + a) * buckets + bucket)[kept]
         weights = (charge * (edge[k + 1] - edge[k]))[kept]
         found += np.bincount(cell, weights=weights, minlength=size)
-    return found.reshape(len(keys), _PADS, _BUCKETS)
+    return found.reshape(len(height), pads, buckets)
 
 
-def _electrons(
-    conditions: Mapping[str, Floats], keys: Keys, height: Floats, density: float
-) -> _Electrons:
-    """Electrons of segments, each with random numbers from a key of its own."""
+def electrons(
+    conditions: Mapping[str, Floats],
+    keys: Keys,
+    height: Floats,
+    density: float,
+    transport: Keys | None = None,
+    *,
+    across: bool = True,
+) -> Electrons:
+    """Electrons of segments, each with random numbers from a key of its own.
+
+    Args:
+        conditions: of segments, shapes ``(n,)``, as for `pad_responses`.
+        keys: of the random numbers of each segment, shape ``(n,)``.
+        height: of its row, shape ``(n,)`` [cm].
+        density: primary clusters of a minimum-ionising particle in 1 cm.
+        transport: keys of what happens across the drift and in the avalanche, shape ``(n,)``, where
+            that is drawn anew for the same ionisation.
+        across: whether they diffuse across the drift.
+    """
     crossing, dip = np.radians(conditions["crossing"]), np.radians(conditions["dip"])
     spread = np.sqrt(conditions["drift"] * BUCKET)
     reach = 0.5 * height + _REACH * np.hypot(SPREAD, ACROSS * spread)
@@ -174,17 +209,21 @@ def _electrons(
     with np.errstate(over="ignore"):
         of_electron = mix(of_cluster[parent] + (member + 3).astype(np.uint64) * GOLDEN)
     u, row, y = key_uniforms(of_electron, 6), row[parent], y[parent]
+    if transport is not None:
+        along, u = u[:, 1], key_uniforms(mix(of_electron ^ transport[row]), 6)
+        u[:, 1] = along
     normal = ndtri(u[:, :4])
     away = spread[row]
-    along_row = y * np.tan(crossing)[row] + ACROSS * away * normal[:, 0]
+    aside = ACROSS * away if across else np.zeros(len(row))
+    along_row = y * np.tan(crossing)[row] + aside * normal[:, 0]
     # A track that goes outwards to its own end of the chamber comes nearer to the pads there.
     along_drift = ALONG * away * normal[:, 1] - y * (np.tan(dip) / np.cos(crossing))[row]
     # A gamma law of shape 5/2 is two exponential laws and half the square of a normal one.
     charge = (0.5 * normal[:, 3] ** 2 - np.log(u[:, 4] * u[:, 5])) / (1 + POLYA)
     pad, drift = conditions["pad"], conditions["drift"]
-    return _Electrons(
+    return Electrons(
         row,
-        y + ACROSS * away * normal[:, 2],
+        y + aside * normal[:, 2],
         (pad - np.floor(pad) + (_FIRST_PAD + 0.5))[row] + along_row / PAD,
         (drift - np.floor(drift) + (_FIRST_BUCKET + 0.5))[row] + along_drift / BUCKET,
         charge,
@@ -213,13 +252,18 @@ def _poisson(mean: Floats, u: Floats) -> Ints:
     return found
 
 
-def _shaped(charges: Floats, ionisation: Ionisation) -> Floats:
-    """Pulses of the charges, sampled once a bucket, with the threshold."""
-    found = np.zeros_like(charges)
+def shaped(charges: Floats, ionisation: Ionisation = CHOSEN) -> Floats:
+    """Pulses of the charges, sampled once a bucket, with the threshold.
+
+    Args:
+        charges: of the cells, shape ``(n, pads, buckets)`` [charge of the mean electron].
+        ionisation: what is chosen.
+    """
+    found, buckets = np.zeros_like(charges), charges.shape[2]
     for k in range(-_SHIFTS, _SHIFTS + 1):
         weight = ionisation.scale * np.exp(-0.5 * (k / SHAPING) ** 2)
         if k >= 0:
-            found[:, :, k:] += weight * charges[:, :, : _BUCKETS - k]
+            found[:, :, k:] += weight * charges[:, :, : buckets - k]
         else:
             found[:, :, :k] += weight * charges[:, :, -k:]
     found[found < ionisation.threshold] = 0.0

@@ -24,6 +24,7 @@ from ..frame import Frame
 from ..joint import prefix_of
 from ..samples import AnySample, ResponseSample, arrays_of, declared_as, parts_of
 from .duration import TRIAL, within
+from .emphasis import Emphasised, emphasised
 from .filling import fit_filling
 from .judge import HeldOut, base_spec
 from .metrics import metrics
@@ -47,6 +48,7 @@ class CodeSample(NamedTuple):
         spread: how much the codes of similar particles differ, shape ``(n, 1)`` and 1 on average,
             where the settings ask for it.
         learnt: of the properties, where the settings ask for them; its columns are the last.
+        emphasis: what is emphasised, where the settings say so; its columns come behind all others.
     """
 
     given: Floats32
@@ -54,12 +56,16 @@ class CodeSample(NamedTuple):
     metrics: Floats32 | None = None
     spread: Floats32 | None = None
     learnt: Learnt | None = None
+    emphasis: Emphasised | None = None
 
     @property
     def columns(self) -> list[Floats32]:
         """All that are there, in order."""
         last = None if self.learnt is None else self.learnt.columns
-        return [column for column in (*self[:4], last) if column is not None]
+        found = [column for column in (*self[:4], last) if column is not None]
+        if self.emphasis is not None:
+            found += [self.emphasis.numbers, self.emphasis.cells]
+        return found
 
 
 class CodesTrainer(Protocol):
@@ -94,6 +100,7 @@ class _Part(NamedTuple):
     tables: dict[str, np.ndarray]
     filling: bytes | None
     learnt: Learnt | None
+    emphasis: Emphasised | None
 
 
 def fit_codes(
@@ -124,6 +131,10 @@ def fit_codes(
     if config.needs_properties and len(parts_of(sample)) > 1:
         raise TrainingError(
             f"{sample.where}: family {config.family} draws one array; train on one of the devices"
+        )
+    if config.emphasised and len(parts_of(sample)) > 1:
+        raise TrainingError(
+            f"{sample.where}: a metric is emphasised of one array; train on one of the devices"
         )
     use_threads(config.threads)
     keras.utils.set_random_seed(config.seed)
@@ -205,6 +216,7 @@ def _part(learnt: ResponseSample, number: int, config: CodesConfig, progress: bo
         tables,
         fit_filling(layout, placement, hits, given, scale, config, progress=progress),
         law,
+        emphasised(config.emphasised, response, placement, hits) if config.emphasised else None,
     )
 
 
@@ -226,6 +238,7 @@ def _together(parts: list[_Part], config: CodesConfig) -> CodeSample:
         np.concatenate(found, axis=1) if found else None,
         spread_of(given, scores) if config.needs_spread else None,
         parts[0].learnt,
+        parts[0].emphasis,
     )
 
 

@@ -30,6 +30,7 @@ from ..config import GanConfig
 from ..samples import AnySample
 from .codes import CodeSample, fit_codes
 from .critic import Critic
+from .emphasis import CodesPenalty
 from .residual import ResidualMlp, add_residual
 
 _FARTHEST = 5.0
@@ -71,6 +72,14 @@ class GanTrainer:
             self.regression = adam(config.regressor_rate, config.warm_up, config.steps)
             self.regression.build(self.regressor.variables)
         self.critic = Critic(rng, self.n_given, self.n_codes + n_metrics, config)
+        self.penalty: CodesPenalty | None = None
+        if sample.emphasis is not None:
+            self.penalty = CodesPenalty(
+                config.seed,
+                *(self.n_given, self.n_codes, sample.emphasis),
+                config.emphasis,
+                *(config.regressor_rate, config.steps),
+            )
         self.count = tf.Variable(0, dtype=tf.int32)
 
     @property
@@ -90,6 +99,11 @@ class GanTrainer:
         self.count.assign_add(1)
         seed = tf.stack([self.config.seed, self.count])
         z = tf.random.stateless_normal((rounds + 2, n, self.latent), seed=seed)
+        cells = None
+        if self.penalty is not None:
+            number, cells = more[-2:]
+            more = more[:-2]
+            self.penalty.learn(given, scores, number)
         if self.regressor is not None:
             self._regress(self.regressor, given, scores, more[0])
         doubt = tf.zeros(())
@@ -106,6 +120,8 @@ class GanTrainer:
                 loss += self.config.energy * energy_score(scores, codes, other, ones)
             if self.config.diversity > 0:
                 loss += self.config.diversity * self._sameness(given, codes, z[-1], z[-2], more[-1])
+            if self.penalty is not None:
+                loss += self.penalty.loss(given, codes, scores, cells)
         self.optimizer.apply(tape.gradient(loss, self.net.variables), self.net.variables)
         self.average.update()
         return doubt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...arrays import Floats32
+from ...arrays import Floats, Floats32
 from ..features import about_impact, axis_moments
 from ..frame import Placement
 from ..hits import Hits
@@ -15,7 +15,16 @@ _FARTHEST = 5.0
 
 
 def metrics(response: Response, placement: Placement, hits: Hits) -> Floats32:
-    """Normalised metrics, shape ``(n, k)``.
+    """Normalised metrics, shape ``(n, k)``; see `frame_metrics`."""
+    table = np.stack(list(frame_metrics(response, placement, hits).values()), axis=1)
+    spread = table.std(axis=0)
+    table = (table - table.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
+    normalised: Floats32 = np.clip(table, -_FARTHEST, _FARTHEST).astype(np.float32)
+    return normalised
+
+
+def frame_metrics(response: Response, placement: Placement, hits: Hits) -> dict[str, Floats]:
+    """Metrics by name, shapes ``(n,)``.
 
     Those of `lamarr_like.responses.features` along the slope of the particle and across,
     widths and asymmetries, and the distance of centroid and impact; for a response without two
@@ -38,8 +47,4 @@ def metrics(response: Response, placement: Placement, hits: Hits) -> Floats32:
     found = about_impact(response, placement.given, row, share, places, n)
     if "longitudinal_width" not in found:
         found |= axis_moments(response, row, share, places, n)
-    table = np.stack(list(found.values()), axis=1)
-    spread = table.std(axis=0)
-    table = (table - table.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
-    normalised: Floats32 = np.clip(table, -_FARTHEST, _FARTHEST).astype(np.float32)
-    return normalised
+    return found

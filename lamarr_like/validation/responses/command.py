@@ -1,4 +1,4 @@
-"""The verb ``response compare`` of the command line."""
+"""The verbs ``response compare`` and ``translate compare`` of the command line."""
 
 from __future__ import annotations
 
@@ -79,3 +79,30 @@ def compare(
     for line in comparison.verdict.lines:
         typer.echo(line)
     raise typer.Exit(comparison.verdict.exit_status)
+
+
+def compare_translated(
+    untranslated: Annotated[Path, typer.Argument(help="Arrays (.npz).", show_default=False)],
+    translated: Annotated[
+        Path, typer.Argument(help="What a translation made of them.", show_default=False)
+    ],
+    wanted: Annotated[
+        Path,
+        typer.Argument(help="Arrays of the same events as they should be.", show_default=False),
+    ],
+    again: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="A second draw of the wanted arrays: what chance leaves."),
+    ] = None,
+    seed: Seed = 1,
+) -> None:
+    """Compare translated arrays with the wanted ones of the same events, cell by cell."""
+    from ...responses.samples import read_sample
+    from .pairs import compare_pairs, nearness_table
+
+    real = read_sample(wanted)
+    others = [("untranslated", read_sample(untranslated)), ("translated", read_sample(translated))]
+    if again is not None:
+        others.append(("wanted once more", read_sample(again)))
+    for line in nearness_table(real, compare_pairs(real, others, seed)).markdown:
+        typer.echo(line)

@@ -172,7 +172,7 @@ def compare(
     """
     for other in (drawn, again):
         if other is not None:
-            _check_pairs(detailed, other)
+            check_pairs(detailed, other)
     response, seen = detailed.response, detailed.seen
     real = features(response, seen, detailed.hits)
     fake = features(response, seen, drawn.hits)
@@ -198,7 +198,16 @@ def compare(
     )
 
 
-def _check_pairs(detailed: ResponseSample, other: ResponseSample) -> None:
+def check_pairs(detailed: ResponseSample, other: ResponseSample) -> None:
+    """See that two samples are of the same particles.
+
+    Args:
+        detailed: a sample.
+        other: the sample beside it.
+
+    Raises:
+        SchemaError: if they are not, or are too small, or of different shapes.
+    """
     if other.response.shape != detailed.response.shape:
         raise SchemaError(
             f"{other.where} holds arrays of shape {other.response.shape}, {detailed.where} of "

@@ -62,14 +62,14 @@ def test_numbers_of_clusters_follow_poisson():
 
 def test_charges_follow_polya():
     """A gamma law of mean 1 and shape 5/2, by Kolmogorov."""
-    electrons = drift_chamber._electrons(segments(200), keys(200), np.full(200, 1.2), 26.0)
+    electrons = drift_chamber.electrons(segments(200), keys(200), np.full(200, 1.2), 26.0)
     assert kstest(electrons.charge, "gamma", args=(2.5, 0, 1 / 2.5)).pvalue > 1e-3
     assert len(electrons.charge) / 200 > 26 * 1.2
 
 
 def test_electrons_are_spread_by_diffusion():
     far = segments(400, drift=225.5)
-    electrons = drift_chamber._electrons(far, keys(400), np.full(400, 1.2), 26.0)
+    electrons = drift_chamber.electrons(far, keys(400), np.full(400, 1.2), 26.0)
     root = np.sqrt(225.5 * BUCKET)
     assert electrons.pad.std() * PAD == pytest.approx(0.0185 * root, rel=0.03)
     assert electrons.time.std() * BUCKET == pytest.approx(0.032 * root, rel=0.03)

@@ -1,0 +1,1 @@
+"""Translation of arrays between two samples that share no events."""
