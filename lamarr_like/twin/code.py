@@ -51,6 +51,12 @@ VALIDATE = (
     *("validation/*", "validation/detector/*", "validation/objects/*", "validation/report/*"),
 )
 """The report on a whole pipeline."""
+RESPONSE = (*BASE, *_RUN, "responses/*", "responses/detectors/*", "responses/geant4/*")
+"""Arrays of a response, made in detail or drawn."""
+GENERATOR = ("nets/*", "responses/training/*", "statistics/*")
+"""The training of a generator of them, beside `RESPONSE`."""
+COMPARE = ("responses/training/*", "statistics/*", "validation/*", "validation/responses/*")
+"""The comparison of what it draws, beside `RESPONSE`."""
 GATE = ("registry/*", "validation/models/*", "validation/verdict.py")
 """Publication, gate and drift."""
 
@@ -64,6 +70,7 @@ _PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "pythia": ("pythia8mc",),
     "booster": ("xgboost-cpu", "xgboost"),
     "train": ("tensorflow-cpu", "tensorflow"),
+    "geant4": ("geant4_pybind",),
 }
 
 
@@ -94,7 +101,7 @@ def programs(*names: str) -> dict[str, str]:
     """Versions of the programs of others that results depend on, by their distribution.
 
     Args:
-        names: ``pythia``, ``booster``, ``train``.
+        names: ``pythia``, ``booster``, ``train``, ``geant4``.
     """
     found = {}
     for name in names:

@@ -78,7 +78,7 @@ def test_figures_in_a_card():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.pop("comparison"), "neither report.json"),
+        (lambda d: d.pop("comparison"), "no report.json"),
         (lambda d: d["verdict"].update(status="fine"), "verdict.status: 'fine' is unknown"),
         (lambda d: d["comparison"]["widths"][0].update(ratio="1"), r"widths\[0\].ratio"),
         (lambda d: d["classifier"][0]["auc"].pop("error"), r"classifier\[0\].auc.error is missing"),
