@@ -157,7 +157,7 @@ def touched(before, after):
     ("path", "value", "which"),
     [
         (("models", 0, "seed"), 2, STEPS),
-        (("models", 0, "settings"), {"neighbours": 3}, STEPS),
+        (("models", 0, "settings"), {"neighbours": 2}, STEPS),
         (("models", 0, "trees_only"), False, STEPS - {f"train/{NAME}", f"publish/{NAME}"}),
         (("samples", "learnt", "part"), [0.0, 0.5], STEPS),
         (("samples", "apart", "part"), [0.0, 0.5], STEPS - {f"train/{NAME}", f"publish/{NAME}"}),
@@ -215,7 +215,7 @@ def test_a_made_sample_depends_on_its_simulation(toys, tmp_path, monkeypatch):
         (("models", 0, "response"), "none.yaml", r"models\[0\]: .*none.yaml"),
         (("models", 0, "family"), "armdn", r"models\[0\]: no family 'armdn' of responses"),
         (("models", 0, "settings"), {"neighbors": 3}, "family library has the settings"),
-        (("models", 0, "settings"), {"neighbours": "many"}, "must be like neighbours=1"),
+        (("models", 0, "settings"), {"neighbours": "many"}, "must be like neighbours=3"),
         (("models", 0, "search"), {"trials": 3}, "search is unknown"),
         (("models", 0, "stage"), "rich", "stage is unknown"),
         (("models", 0, "test"), ["learnt"], "learnt is trained on"),
