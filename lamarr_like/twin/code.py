@@ -55,7 +55,10 @@ RESPONSE = (*BASE, *_RUN, "responses/*", "responses/detectors/*", "responses/gea
 """Arrays of a response, made in detail or drawn."""
 GENERATOR = ("nets/*", "responses/training/*", "statistics/*")
 """The training of a generator of them, beside `RESPONSE`."""
-COMPARE = ("responses/training/*", "statistics/*", "validation/*", "validation/responses/*")
+COMPARE = (
+    *("nets/layers.py", "responses/training/*", "statistics/*"),
+    *("validation/*", "validation/responses/*"),
+)
 """The comparison of what it draws, beside `RESPONSE`."""
 GATE = ("registry/*", "validation/models/*", "validation/verdict.py")
 """Publication, gate and drift."""

@@ -81,13 +81,14 @@ def test_families_and_samples_depend_on_what_is_declared():
 
 
 def test_responses_depend_on_what_is_declared():
+    others = declared("nets/translator/config.py", "nets/families.py")  # settings of other families
     for family in RESPONSE_FAMILIES.values():
         start = family.path.partition(":")[0].replace(".", "/").removeprefix("lamarr_like/") + ".py"
-        assert closure(start) <= declared(*code.RESPONSE, *code.GENERATOR), family.name
+        assert closure(start) - others <= declared(*code.RESPONSE, *code.GENERATOR), family.name
     made = closure("responses/making.py", "responses/declared.py")
-    assert made <= declared(*code.RESPONSE, *code.GENERATOR)
+    assert made <= declared(*code.RESPONSE)
     compared = closure("validation/responses/compute.py", "responses/drawing.py")
-    assert compared <= declared(*code.RESPONSE, *code.COMPARE)
+    assert compared - others <= declared(*code.RESPONSE, *code.COMPARE)
 
 
 def test_only_what_is_meant_counts(tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ def test_figures_of_a_response():
     assert [one.label for one in both.figures] == ["trees on features", "network on arrays"]
     # Of reports of before, which do not tell the digest, no model is approved.
     assert read(response_report(records={"drawn": {"model": "x-1"}})).digests == {}
-    with pytest.raises(ArtefactError, match=r"drawn\.c2st_arrays.error is missing"):
+    with pytest.raises(ArtefactError, match=r"drawn\.c2st_arrays: error is missing"):
         read(response_report(drawn={"c2st_features": net, "c2st_arrays": {"value": 1, "rows": 2}}))
 
 
