@@ -12,11 +12,14 @@ from blobs import BLOBS, blobs
 from twin_toys import LOOSE, write_twin
 
 from lamarr_like.errors import TwinError
+from lamarr_like.files.forms import check
 from lamarr_like.registry.store import read_index
 from lamarr_like.responses.joint import load_any
 from lamarr_like.responses.samples import read_any, write_sample
 from lamarr_like.twin import code, generator_work, graph
-from lamarr_like.twin.config import TwinGenerator, load_twin, parse_twin
+from lamarr_like.twin.config import load_twin, parse_twin
+from lamarr_like.twin.form import FORM
+from lamarr_like.twin.generators import TwinGenerator, response_in
 from lamarr_like.twin.graph import check_steps, steps_of
 from lamarr_like.twin.run import plan, run, told
 from lamarr_like.twin.store import Store
@@ -232,6 +235,18 @@ def test_what_is_refused(toys, path, value, message):
     place[path[-1]] = value
     with pytest.raises(TwinError, match=message):
         parse_twin(found, "toy.yaml", toys)
+
+
+def test_the_key_response_tells_the_form():
+    found = document(models=[{"train": ["learnt"]}])
+    with pytest.raises(TwinError, match=r"models\[0\].stage is missing"):
+        check(found, FORM, "toy.yaml", TwinError)
+    assert check(document(), FORM, "toy.yaml", TwinError) == document()
+
+
+def test_files_of_declarations_are_beside_the_twin(tmp_path):
+    assert response_in("blobs.yaml", tmp_path) == str(tmp_path / "blobs.yaml")
+    assert response_in("ecal_shower", tmp_path) == "ecal_shower"
 
 
 def test_a_stage_learns_from_events(toys):
