@@ -38,7 +38,8 @@ def full_simulation(n_events: int, path: Path) -> None:
         x, y, z = (true[f"mc_v{axis}"] / 10 for axis in "xyz")
         p = np.sqrt(px**2 + py**2 + pz**2)
         tx, ty = (slope + rng.normal(0, 3e-4, len(p)) for slope in (px / pz, py / pz))
-        near = closest_to_beam(x + rng.normal(0, 3e-3, len(p)), y, z, tx, ty)
+        seen = (place + rng.normal(0, 3e-3, len(p)) for place in (x, y))
+        near = closest_to_beam(*seen, z, tx, ty)
         tables.append(
             pd.DataFrame(
                 {

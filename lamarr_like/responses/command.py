@@ -123,6 +123,8 @@ def draw(
     force: Force = False,
 ) -> None:
     """Draw a response for the particles of a sample or table."""
+    from ..engine.artefact import digest
+    from ..registry.find import find_model
     from .drawing import draw_sample, particles, wanted_of
     from .joint import load_any
     from .samples import check_sample_output, write_sample
@@ -132,7 +134,13 @@ def draw(
     generator = load_any(model, models)
     conditions = particles(like, generator.response, n)
     drawn = draw_sample(
-        generator, conditions, seed, steps=steps, wanted=wanted, model=Path(model).name
+        generator,
+        conditions,
+        seed,
+        steps=steps,
+        wanted=wanted,
+        model=(folder := find_model(model, models)).name,
+        digest=digest(folder),
     )
     write_sample(drawn, output, force=force)
     cost = drawn.record["ms_per_particle"]

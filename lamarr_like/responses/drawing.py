@@ -92,6 +92,7 @@ def draw_sample(
     steps: int = 0,
     wanted: Wanted | None = None,
     model: str = "",
+    digest: str = "",
 ) -> AnySample:
     """Draw a sample.
 
@@ -101,7 +102,7 @@ def draw_sample(
         seed: of the draw.
         steps: of families that have such a dial, 0 for their own.
         wanted: values of properties by name, of families that have control.
-        model: name of the generator, for the record.
+        model, digest: name and digest of the generator, for the record.
 
     Raises:
         SchemaError: if the conditions or what is wanted do not fit.
@@ -118,6 +119,7 @@ def draw_sample(
         "made_by": "generator",
         "program": f"lamarr_like {__version__}",
         "model": model,
+        "digest": digest,
         "seed": seed,
         "steps": steps,
         "ms_per_particle": round(1e3 * seconds / max(len(arrays[0]), 1), 4),

@@ -62,6 +62,7 @@ def fit(
     command: str = "",
     force: bool = False,
     progress: bool = True,
+    timed: bool = True,
 ) -> Path:
     """Train and write ``<response>-<family>-<version>``; returns its folder.
 
@@ -72,6 +73,8 @@ def fit(
         command: how this was asked for, for the card.
         force: replace a model of that name.
         progress: show progress bars.
+        timed: tell how long it took, which is another number each time; without, the same inputs
+            give the same bytes.
 
     Raises:
         TrainingError: if the sample cannot be used.
@@ -87,13 +90,20 @@ def fit(
     part = request.part_of(sample)
     settings = settings_of(family, request)
     trained = family.fit(part, settings, progress=progress)
+    if not timed:
+        training = {k: v for k, v in trained.config["training"].items() if k != "minutes"}
+        trained = replace(trained, config={**trained.config, "training": training})
     return trained.save(
         output,
         stage=of.name,
         sample=family.name,
         version=request.version,
         card=card(sample, family.name, trained.config, command),
-        provenance={"sample": dict(sample.record), "command": command},
+        provenance={
+            "sample": dict(sample.record),
+            "data": [Path(sample.where).name],
+            "command": command,
+        },
         overwrite=force,
     )
 
@@ -169,7 +179,8 @@ def card(sample: AnySample, family: str, config: Mapping[str, Any], command: str
         for c in of.conditions
     )
     figures = "\n".join(f"| {k.replace('_', ' ')} | {v} |" for k, v in config["figures"].items())
-    record = sample.record
+    record, training = sample.record, config["training"]
+    took = f", in {training['minutes']} minutes" if "minutes" in training else ""
     arrays = " and of ".join(
         f"{' x '.join(map(str, part.response.shape))} cells [{part.response.unit}]"
         for part in parts_of(sample)
@@ -188,8 +199,8 @@ Other particles are refused. Compare with a detailed sample before use:
 `lamarr-like response compare`.
 
 ## Training
-On {config["training"]["rows"]} of {len(sample)} arrays made by {record.get("made_by", "others")}
-(seed {record.get("seed", "unknown")}), in {config["training"]["minutes"]} minutes:
+On {training["rows"]} of {len(sample)} arrays made by {record.get("made_by", "others")}
+(seed {record.get("seed", "unknown")}){took}:
 `{command or "Python"}`.
 
 | figure on held-out arrays | value |

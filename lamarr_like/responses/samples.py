@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,14 @@ def arrays_of(sample: AnySample) -> dict[str, np.ndarray]:
     if isinstance(sample, ResponseSample):
         return {ARRAYS: sample.arrays}
     return {_arrays_of(part.response.name): part.arrays for part in sample.parts}
+
+
+def with_record(sample: AnySample, record: Mapping[str, Any]) -> AnySample:
+    """The same sample, of arrays ``(n, *shape)``, with another record of how it was made."""
+    if isinstance(sample, ResponseSample):
+        return replace(sample, record=record)
+    parts = tuple(replace(part, record=record) for part in sample.parts)
+    return JointSample(sample.devices, parts)
 
 
 def declared_as(sample: AnySample) -> Response | Devices:

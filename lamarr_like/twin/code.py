@@ -52,6 +52,16 @@ VALIDATE = (
     *("validation/detector/*", "validation/objects/*", "validation/report/*"),
 )
 """The report on a whole pipeline."""
+RESPONSE = (*BASE, *_RUN, "responses/*", "responses/detectors/*", "responses/geant4/*")
+"""Arrays of a response, made in detail or drawn."""
+GENERATOR = ("nets/*", "responses/training/*", "statistics/*")
+"""The training of a generator of them, beside `RESPONSE`."""
+COMPARE = (
+    *("nets/layers.py", "responses/training/*", "statistics/*"),
+    *("files/numbers.py", "files/sheets.py", "files/tables.py"),
+    *("validation/*", "validation/responses/*"),
+)
+"""The comparison of what it draws, beside `RESPONSE`."""
 GATE = ("registry/*", "statistics/judgement.py", "validation/models/*", "validation/verdict.py")
 """Publication, gate and drift."""
 
@@ -65,6 +75,7 @@ _PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "pythia": ("pythia8mc",),
     "booster": ("xgboost-cpu", "xgboost"),
     "train": ("tensorflow-cpu", "tensorflow"),
+    "geant4": ("geant4_pybind",),
 }
 
 
@@ -95,7 +106,7 @@ def programs(*names: str) -> dict[str, str]:
     """Versions of the programs of others that results depend on, by their distribution.
 
     Args:
-        names: ``pythia``, ``booster``, ``train``.
+        names: ``pythia``, ``booster``, ``train``, ``geant4``.
     """
     found = {}
     for name in names:

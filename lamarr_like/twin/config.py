@@ -8,11 +8,14 @@
       train: {source: "pythia:minbias", events: 4000, seed: 1, pileup: 1.6}
       test: {source: "pythia:minbias", events: 2000, seed: 2, pileup: 1.6}
       mine: {files: [mine.parquet], columns: mine.yaml, part: [0.0, 0.7]}
+      showers: {response: ecal_shower, particles: 20000, seed: 1}
+      apart: {response: ecal_shower, particles: 10000, seed: 2}
     models:
       - stage: muon_id
         train: [train]
         test: [test]
         search: {trials: 8, space: {trees: [20, 200]}}
+      - {response: ecal_shower, family: gan, train: [showers], test: [apart]}
     pipeline: reference
     validate: {samples: [test]}
     publish: {registry: reg, detector: the reference detector}
@@ -24,89 +27,19 @@ meaning; messages start with file and path of the item, as in ``small.yaml: mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import LamarrLikeError, TwinError
-from ..files.forms import (
-    Anything,
-    Either,
-    Entries,
-    Flag,
-    Items,
-    Number,
-    Place,
-    Record,
-    Row,
-    Text,
-    check,
-    check_version,
-)
+from ..files.forms import Place, check, check_version
 from ..files.yaml_json import read_yaml
 from ..training.request import Request
+from .form import FORM, TWIN_SCHEMA
+from .generators import TwinGenerator, generator_of, response_in
 
-TWIN_SCHEMA = 1
-"""Version of the layout of twin files."""
-
-_NAME = r"[A-Za-z0-9][A-Za-z0-9_+]{0,60}"
-_PATH = Text(pattern=r"[^\0]+", most=4000)
-_WORD = Text(pattern=_NAME)
-_SEED = Number(0, 2**63 - 1, whole=True)
-_NAMES = Items(_WORD, 1, 1000, once=True)
-_SAMPLE = Record(
-    {
-        "source": Text(most=10_000),
-        "events": Number(1, 10**9, whole=True),
-        "seed": _SEED,
-        "pileup": Number(0.0, 1000.0),
-        "prob_nn": Text(pattern=r"[A-Za-z0-9._+-]{1,200}"),
-        "files": Items(_PATH, 1, 1000, once=True),
-        "columns": _PATH,
-        "part": Row((Number(0.0, 1.0), Number(0.0, 1.0))),
-    }
-)
-_SEARCH = Record(
-    {
-        "trials": Number(1, 10_000, whole=True),
-        "seed": Number(0, 2**31, whole=True),
-        "apart": Number(0.05, 0.95),
-        "rows": Number(100, 10**7, whole=True),
-        "space": Entries(Row((Number(), Number())), most=100),
-    },
-    ("trials",),
-)
-_MODEL = Record(
-    {
-        **dict.fromkeys(("stage", "family", "sample"), Text(pattern=r"[A-Za-z0-9_+-]{1,60}")),
-        "version": Text(pattern=r"[0-9][A-Za-z0-9._+]{0,40}"),
-        **dict.fromkeys(("train", "test"), _NAMES),
-        "seed": _SEED,
-        "steps": Number(0, 10**8, whole=True),
-        "long_only": Flag(),
-        "settings": Entries(Either((Number(), Flag())), most=100),
-        "options": Entries(Anything(), most=100),
-        "search": _SEARCH,
-    },
-    ("stage", "train"),
-)
-_FORM = Record(
-    {
-        "schema_version": Number(whole=True),
-        "name": _WORD,
-        "samples": Entries(_SAMPLE, least=1, most=1000, pattern=_NAME),
-        "models": Items(_MODEL, 1, 1000),
-        "pipeline": Text(pattern=r"[^\0]+", most=4000),
-        "validate": Record({"samples": _NAMES}, ("samples",)),
-        "thresholds": Record({"verdict": _PATH, "gate": _PATH}),
-        "publish": Record(
-            {"registry": _PATH, "detector": Text(most=1000), "note": Text(most=1000)}
-        ),
-        "check": _NAMES,
-    },
-    ("schema_version", "name", "samples", "models"),
-)
+__all__ = ["SearchConfig", "TwinConfig", "TwinGenerator", "TwinModel", "TwinSample", "load_twin"]
 
 
 @dataclass(frozen=True)
@@ -115,13 +48,14 @@ class TwinSample:
 
     Args:
         name: its name.
-        source: what the detailed simulation is run on; empty for files.
-        events: how many events, None for all of the source.
+        source: what the detailed simulation is run on; empty for files and for arrays.
+        events: how many events, None for all of the source; of arrays how many particles.
         seed, pileup: of the run.
         prob_nn: model that gives ProbNN, or ``none``; empty for the shipped one.
         files: detailed files that are there.
         columns: mapping file of foreign flat files.
         part: share of the events of each file, from and to.
+        response: of arrays the name of the response, or the file that declares it.
     """
 
     name: str
@@ -133,6 +67,12 @@ class TwinSample:
     files: tuple[Path, ...] = ()
     columns: Path | None = None
     part: tuple[float, float] = (0.0, 1.0)
+    response: str = ""
+
+    @property
+    def file(self) -> str:
+        """Name of the file that is made."""
+        return f"{self.name}.npz" if self.response else f"{self.name}.root"
 
 
 @dataclass(frozen=True)
@@ -144,6 +84,7 @@ class SearchConfig:
         seed: of the choice of settings and of the draws.
         apart: share of the events to train on that judges the trials instead.
         rows: rows of each side of the judge's test at the most.
+        minutes: processor minutes after which no further trial is begun; 0 for no end.
         space: bounds of settings, narrower than those that the family declares; of those that are
             not named, those that it declares.
     """
@@ -152,6 +93,7 @@ class SearchConfig:
     seed: int = 1
     apart: float = 0.3
     rows: int = 40_000
+    minutes: float = 0.0
     space: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
@@ -175,6 +117,16 @@ class TwinModel:
         """Name of the artefact."""
         return "-".join(self.request.names.values())
 
+    @property
+    def line(self) -> str:
+        """What its versions have in common."""
+        return self.name.removesuffix(f"-{self.request.version}")
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there is a test of it alone."""
+        return not self.request.stage_class.incomparable
+
 
 @dataclass(frozen=True)
 class TwinConfig:
@@ -187,7 +139,8 @@ class TwinConfig:
         pipeline: pipeline in which the models of the twin stand in place of its own; empty for
             none.
         validated_on: names of the samples of the validation.
-        verdict, gate: files of thresholds of `validate` and of the gate; the shipped ones if None.
+        verdict, gate, responses: files of thresholds of `validate`, of the gate and of `response
+            compare`; the shipped ones if None.
         registry: folder of the registry; None for ``registry`` in the folder of the work.
         detector, note: what the registry says of the models.
         checked_on: names of the samples of ``--check``.
@@ -195,15 +148,21 @@ class TwinConfig:
 
     name: str
     samples: Mapping[str, TwinSample]
-    models: tuple[TwinModel, ...]
+    models: tuple[TwinModel | TwinGenerator, ...]
     pipeline: str = ""
     validated_on: tuple[str, ...] = ()
     verdict: Path | None = None
     gate: Path | None = None
+    responses: Path | None = None
     registry: Path | None = None
     detector: str = ""
     note: str = ""
     checked_on: tuple[str, ...] = ()
+
+    @property
+    def of_stages(self) -> tuple[TwinModel, ...]:
+        """Models of stages."""
+        return tuple(one for one in self.models if isinstance(one, TwinModel))
 
 
 def load_twin(path: Path | str) -> TwinConfig:
@@ -229,10 +188,17 @@ def parse_twin(document: object, where: str, folder: Path) -> TwinConfig:
         TwinError: with the path of the item that is wrong.
     """
     check_version(document, "schema_version", TWIN_SCHEMA, where, TwinError)
-    top = check(document, _FORM, where, TwinError)
+    top = check(document, FORM, where, TwinError)
     at = Place(where, TwinError)
     samples = {k: _sample(k, v, folder, at / "samples" / k) for k, v in top["samples"].items()}
-    models = tuple(_model(one, samples, at / "models" / i) for i, one in enumerate(top["models"]))
+    models = tuple(
+        (
+            _generator(one, samples, folder, at / "models" / i)
+            if "response" in one
+            else _model(one, samples, at / "models" / i)
+        )
+        for i, one in enumerate(top["models"])
+    )
     names = [one.name for one in models]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -257,21 +223,25 @@ def parse_twin(document: object, where: str, folder: Path) -> TwinConfig:
     return found
 
 
-_FILES = (("thresholds", "verdict"), ("thresholds", "gate"), ("publish", "registry"))
+_FILES = (
+    *(("thresholds", name) for name in ("verdict", "gate", "responses")),
+    ("publish", "registry"),
+)
 
 
 def _sample(name: str, item: Mapping[str, Any], folder: Path, at: Place) -> TwinSample:
-    if ("source" in item) == ("files" in item):
-        at.refuse("give either source or files")
+    made = "particles" if "response" in item else "source"
+    if (made in item) == ("files" in item):
+        at.refuse(f"give either {made} or files")
     for key in ("events", "seed", "pileup", "prob_nn") if "files" in item else ("columns",):
         if key in item:
-            (at / key).refuse(
-                f"belongs to a sample with {'source' if 'files' in item else 'files'}"
-            )
+            (at / key).refuse(f"belongs to a sample with {made if 'files' in item else 'files'}")
     low, high = item.get("part", (0.0, 1.0))
     if low >= high:
         (at / "part").refuse(f"from {low} to {high} of the events is none")
     told = {k: item[k] for k in ("source", "events", "seed", "pileup", "prob_nn") if k in item}
+    if "response" in item:
+        told |= {"response": response_in(item["response"], folder), "events": item.get("particles")}
     return TwinSample(
         name,
         files=tuple(folder / one for one in item.get("files", ())),
@@ -284,8 +254,7 @@ def _sample(name: str, item: Mapping[str, Any], folder: Path, at: Place) -> Twin
 def _model(item: Mapping[str, Any], samples: Mapping[str, TwinSample], at: Place) -> TwinModel:
     _read_together(item["train"], samples, at / "train")
     _read_together(item.get("test", ()), samples, at / "test")
-    for name in set(item["train"]) & set(item.get("test", ())):
-        (at / "test").refuse(f"{name} is trained on; figures need a sample of their own")
+    _apart(item["train"], item.get("test", ()), at)
     kept = ("family", "sample", "version", "seed", "steps", "long_only", "settings", "options")
     request = Request(
         item["stage"],
@@ -302,6 +271,21 @@ def _model(item: Mapping[str, Any], samples: Mapping[str, TwinSample], at: Place
     return TwinModel(request, tuple(item["train"]), tuple(item.get("test", ())), search)
 
 
+def _generator(
+    item: Mapping[str, Any], samples: Mapping[str, TwinSample], folder: Path, at: Place
+) -> TwinGenerator:
+    found = generator_of(item, folder, at)
+    _read_together(found.train, samples, at / "train", response=found.response)
+    _read_together(found.test, samples, at / "test", response=found.response)
+    _apart(found.train, found.test, at)
+    return found
+
+
+def _apart(train: Iterable[str], test: Iterable[str], at: Place) -> None:
+    for name in set(train) & set(test):
+        (at / "test").refuse(f"{name} is trained on; figures need a sample of their own")
+
+
 def _search(item: Mapping[str, Any], request: Request, at: Place) -> SearchConfig:
     from .space import space_of
 
@@ -314,13 +298,22 @@ def _search(item: Mapping[str, Any], request: Request, at: Place) -> SearchConfi
 
 
 def _read_together(
-    names: tuple[str, ...], samples: Mapping[str, TwinSample], at: Place, ours: bool = False
+    names: Sequence[str],
+    samples: Mapping[str, TwinSample],
+    at: Place,
+    ours: bool = False,
+    response: str = "",
 ) -> None:
     """See that samples are there and can be read as one."""
     for i, name in enumerate(names):
         if name not in samples:
             (at / i).refuse(f"there is no sample {name!r}; there are {', '.join(samples)}")
         one, first = samples[name], samples[names[0]]
+        if one.response != response:
+            of = f"arrays of {one.response}" if one.response else "events"
+            (at / i).refuse(
+                f"{name} has {of}, not {f'arrays of {response}' if response else 'events'}"
+            )
         if (one.columns, one.part) != (first.columns, first.part):
             (at / i).refuse(f"{name} has another part or mapping of columns than {first.name}")
         if ours and (one.columns or one.part != (0.0, 1.0)):

@@ -21,8 +21,9 @@ from ..engine.artefact import digest
 from ..errors import TwinError
 from ..files.find import PROB_NN
 from ..registry.find import find_model
+from ..responses.declared import find_declared
 from . import code
-from .config import TwinConfig, TwinModel, TwinSample
+from .config import TwinConfig, TwinGenerator, TwinModel, TwinSample
 from .space import space_of
 
 
@@ -81,20 +82,24 @@ def steps_of(config: TwinConfig) -> list[Step]:
     samples = {name: _sample(one) for name, one in config.samples.items()}
     trained = {one.name: _trained(one, samples) for one in config.models}
     measured = {
-        one.name: _fidelity(one, trained[one.name], samples)
+        one.name: _measured(config, one, trained[one.name], samples)
         for one in config.models
-        if one.test and not one.request.stage_class.incomparable
+        if one.test and one.comparable
     }
     last = [*measured.values()]
     if config.validated_on:
         last.append(_validation(config, trained, samples))
+    before: dict[str, Step] = {}
     for one in config.models:
         published = _published(config, trained[one.name])
         last.append(published)
         figures = [measured[one.name]] if one.name in measured else []
         figures += [s for s in last if s.kind == "validate" and trained[one.name] in s.inputs]
         if figures:
-            last.append(_approved(config, published, figures))
+            # Of several versions the gate holds the later one against the earlier one.
+            figures += [before[one.line]] if one.line in before else []
+            before[one.line] = _approved(config, published, figures)
+            last.append(before[one.line])
     last.append(_pins(config, [step for step in last if step.kind in ("publish", "approve")]))
     return in_order(last)
 
@@ -123,8 +128,8 @@ def check_steps(config: TwinConfig, digests: Mapping[str, str]) -> list[Step]:
             samples,
             (one, config.gate),
         )
-        for one in config.models
-        if one.name in digests and not one.request.stage_class.incomparable
+        for one in config.of_stages
+        if one.name in digests and one.comparable
     ]
     return in_order(found)
 
@@ -153,7 +158,11 @@ def _sample(one: TwinSample) -> Step:
             "files": [[path.name, _content(path)] for path in one.files],
             "columns": _content(one.columns),
         }
+        if one.response:
+            settings["response"] = _declared(one.response)
         return Step("files", one.name, settings, {}, (), one)
+    if one.response:
+        return _arrays(one)
     prob_nn = one.prob_nn or PROB_NN
     settings = {key: getattr(one, key) for key in ("source", "events", "seed", "pileup")}
     settings["prob_nn"] = prob_nn if prob_nn == "none" else digest(find_model(prob_nn))
@@ -161,6 +170,19 @@ def _sample(one: TwinSample) -> Step:
     patterns = (*code.SAMPLE, *(code.DECAYS if "decay:" in one.source else ()))
     of_others = code.programs(*(["pythia"] if _by_pythia(one.source) else []))
     return Step("sample", one.name, settings, code.code_digests(patterns) | of_others, (), one)
+
+
+def _arrays(one: TwinSample) -> Step:
+    """A detailed sample of a response."""
+    settings = {"response": one.response, "particles": one.events, "seed": one.seed}
+    digests = code.code_digests(code.RESPONSE) | code.programs("geant4")
+    digests |= code.plugins(find_declared(one.response).simulate.__module__)
+    return Step("sample", one.name, settings, digests, (), one)
+
+
+def _declared(response: str) -> str:
+    """A response by its name, or what is in the file that declares it."""
+    return _content(Path(response)) if Path(response).is_file() else response
 
 
 def _by_pythia(source: str) -> bool:
@@ -176,7 +198,10 @@ def _paths(source: str) -> Iterator[str]:
             yield word
 
 
-def _trained(one: TwinModel, samples: Mapping[str, Step]) -> Step:
+def _trained(one: TwinModel | TwinGenerator, samples: Mapping[str, Step]) -> Step:
+    """A training, and the search before it."""
+    if isinstance(one, TwinGenerator):
+        return _trained_generator(one, samples)
     request, stage = one.request, one.request.stage_class
     inputs = tuple(samples[name] for name in one.train)
     family, recipe = request.family_of_models, request.config(1_000_000_000).to_json()
@@ -203,6 +228,40 @@ def _trained(one: TwinModel, samples: Mapping[str, Step]) -> Step:
     return Step("train", one.name, settings, digests, inputs, one)
 
 
+def _trained_generator(one: TwinGenerator, samples: Mapping[str, Step]) -> Step:
+    inputs = tuple(samples[name] for name in one.train)
+    settings = {
+        "response": _declared(one.response),
+        "family": one.family.name,
+        "version": one.request.version,
+        "recipe": one.settings.to_json(),
+        "part": list(inputs[0].what.part),
+    }
+    digests = code.code_digests((*code.RESPONSE, *code.GENERATOR))
+    digests |= code.programs(*([one.family.extra] if one.family.extra else []))
+    digests |= code.plugins(one.family.path.partition(":")[0])
+    return Step("train", one.name, settings, digests, inputs, one)
+
+
+def _measured(
+    config: TwinConfig,
+    one: TwinModel | TwinGenerator,
+    trained: Step,
+    samples: Mapping[str, Step],
+) -> Step:
+    """The figures of a model alone."""
+    if isinstance(one, TwinModel):
+        return _fidelity(one, trained, samples)
+    (test,) = (samples[name] for name in one.test)
+    settings = {
+        "trees_only": one.trees_only,
+        "part": list(test.what.part),
+        "thresholds": _content(config.responses),
+    }
+    digests = code.code_digests((*code.RESPONSE, *code.COMPARE))
+    return Step("compare", one.name, settings, digests, (trained, test), (one, config.responses))
+
+
 def _fidelity(one: TwinModel, trained: Step, samples: Mapping[str, Step]) -> Step:
     inputs = (trained, *(samples[name] for name in one.test))
     settings = {"long_only": one.request.long_only, "part": list(inputs[1].what.part)}
@@ -223,7 +282,7 @@ def _validation(
     """The report on the pipeline in which the models of the twin stand in place of its own."""
     there = _stages(config.pipeline)
     ours: dict[str, Step] = {}
-    for one in config.models:  # of several for a stage the first
+    for one in config.of_stages:  # of several for a stage the first
         ours.setdefault(one.request.stage, trained[one.name])
     inputs = [step for stage, step in ours.items() if stage in there]
     others = {s: digest(find_model(m)) for s, m in there.items() if m and s not in ours}

@@ -161,9 +161,12 @@ def run(
 
 def _client(stack: ExitStack, workers: int, scheduler: str) -> Any:
     need("batch", "distributed")
+    from dask import config
     from distributed import Client
 
     stack.enter_context(one_thread())
+    # Detailed simulations of responses run in processes of their own.
+    stack.enter_context(config.set({"distributed.worker.daemon": False}))
     cluster = None
     if not scheduler:
         cluster = stack.enter_context(make_cluster(ClusterConfig(memory="auto"), workers))

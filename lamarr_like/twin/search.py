@@ -43,6 +43,8 @@ JOURNAL = "trials.log"
 
 _US_PER_MFLOP, _US_PER_LEVEL = 25.0, 0.002
 """What a network and a level of a tree cost a row on one core, about [us]."""
+_TOLD = ("error", "measured", "seconds")
+"""What is kept of a trial beside its settings and objectives."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Trial:
         auc, error: area under the ROC curve of the judge, and its standard deviation.
         us: what its size makes it cost [us a row].
         measured: what drawing cost here [us a row].
+        seconds: processor time of training and judging; 0 where the settings were tried before.
     """
 
     settings: Mapping[str, float]
@@ -99,6 +102,7 @@ class Trial:
     error: float
     us: float
     measured: float
+    seconds: float = 0.0
 
     def beats(self, other: Trial) -> bool:
         """Whether it is no worse in both figures, and better in one."""
@@ -141,7 +145,7 @@ def begin(search: Search, resume: bool) -> None:
 def run_trials(
     search: Search, worker: int = 0, workers: int = 1, say: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Try settings until there are enough trials, with others who do the same.
+    """Try settings until there are enough trials or no time is left, with others who do the same.
 
     Args:
         search: the search, which was begun.
@@ -161,7 +165,9 @@ def run_trials(
         else optuna.distributions.FloatDistribution(r.low, r.high, log=r.log)
         for name, r in search.space.items()
     }
-    while len(trials := _counted(study)) < search.config.trials:
+    while len(trials := _counted(study)) < search.config.trials and not _spent(
+        study, search.config
+    ):
         done = sum(one.state == state.COMPLETE for one in trials)
         study.sampler = _sampler(search.config, done, worker, workers)
         trial = study.ask(space)
@@ -171,15 +177,15 @@ def run_trials(
             break
         try:
             batches = batches or _batches(search)
-            found = _same(study, trial.params) or _tried(search, trial.params, batches)
+            found = _same(study, trial.params) or _timed(search, trial.params, batches)
         except TrainingError as error:
             study.tell(trial, state=state.FAIL)
             failed = [t for t in study.get_trials(deepcopy=False) if t.state == state.FAIL]
             if len(failed) > 2 * search.config.trials:
                 raise TrainingError(f"no settings of the search can be trained: {error}") from None
             continue
-        trial.set_user_attr("error", found.error)
-        trial.set_user_attr("measured", found.measured)
+        for name in _TOLD:
+            trial.set_user_attr(name, getattr(found, name))
         study.tell(trial, (found.auc, found.us))
         say(f"trial {before + 1} of {search.config.trials}: AUC {found.auc:.4f}, {found.us:.3g} us")
 
@@ -286,13 +292,19 @@ def _done(study: Any) -> Iterator[Trial]:
 
     for one in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
         auc, us = one.values
-        told = one.user_attrs
-        yield Trial(dict(one.params), auc, told["error"], us, told["measured"])
+        yield Trial(dict(one.params), auc, us=us, **{k: one.user_attrs[k] for k in _TOLD})
+
+
+def _spent(study: Any, config: SearchConfig) -> bool:
+    """Whether the time of the search is over."""
+    seconds = sum(one.seconds for one in _done(study)) if config.minutes else 0.0
+    return seconds > 0.0 and seconds >= 60.0 * config.minutes
 
 
 def _same(study: Any, settings: Mapping[str, float]) -> Trial | None:
     """A trial of the same settings, which need not be trained twice."""
-    return next((one for one in _done(study) if one.settings == settings), None)
+    found = next((one for one in _done(study) if one.settings == settings), None)
+    return None if found is None else replace(found, seconds=0.0)
 
 
 def _batches(search: Search) -> tuple[EventBatch, EventBatch]:
@@ -302,6 +314,15 @@ def _batches(search: Search) -> tuple[EventBatch, EventBatch]:
     parts = ((low, cut), (cut, high))
     first, second = (read_sample(search.data, search.columns, part) for part in parts)
     return first, second
+
+
+def _timed(
+    search: Search, settings: Mapping[str, Any], batches: tuple[EventBatch, EventBatch]
+) -> Trial:
+    """Train and judge, and tell the processor time."""
+    start = time.process_time()
+    found = _tried(search, settings, batches)
+    return replace(found, seconds=time.process_time() - start)
 
 
 def _tried(

@@ -17,8 +17,10 @@ from ..files.find import PROB_NN
 from ..files.scratch import write_text
 from ..registry import store as registries
 from ..registry.index import INDEX, Entry
+from ..responses.samples import AnySample
 from ..statistics.judgement import Status
-from .config import TwinConfig, TwinModel, TwinSample
+from . import generator_work
+from .config import TwinConfig, TwinGenerator, TwinModel, TwinSample
 from .graph import Step
 from .search import Search, Trial
 from .store import Store
@@ -49,7 +51,7 @@ class Bench:
         return [
             path
             for one in steps
-            for path in (one.what.files or (self.store.place(one) / f"{one.subject}.root",))
+            for path in (one.what.files or (self.store.place(one) / one.what.file,))
         ]
 
     def model(self, trained: Step) -> Path:
@@ -94,6 +96,8 @@ def do(step: Step, bench: Bench) -> None:
 
 
 def _sample(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    if step.what.response:
+        return generator_work.sample(step, folder)
     from ..runs.config import RunConfig
     from ..runs.simulate import simulate_detailed
 
@@ -122,6 +126,9 @@ def _search(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
 
 
 def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    if isinstance(step.what, TwinGenerator):
+        command = f"{bench.command}, {step.name} {step.key[:16]}"
+        return generator_work.train(step.what, _arrays(step, bench), folder, command)
     from ..training.fits import fit_stage
     from ..training.sample import read_sample
     from ..training.train import write_model
@@ -182,6 +189,20 @@ def _fidelity(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     report = run(config, single=[str(bench.model(step.input("train")[0]))])
     report.write(folder)
     return {"auc": max(one.auc.value for tests in report.stages.values() for one in tests)}
+
+
+def _compare(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    one, thresholds = step.what
+    trained, _ = step.inputs
+    learnt, test = _arrays(trained, bench), _arrays(step, bench)
+    return generator_work.compare(one, bench.model(trained), learnt, test, folder, thresholds)
+
+
+def _arrays(step: Step, bench: Bench) -> AnySample:
+    """The sample of arrays that a step takes from."""
+    (source,) = samples_of(step)
+    (path,) = bench.data([source])
+    return generator_work.read(path, source.what)
 
 
 def _validate(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
@@ -250,8 +271,12 @@ def _approve(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
         raise TwinError(f"{bench.registry}: {step.subject} is not there, or is another one")
     if entry.life != "candidate":
         return {"status": Status.passed.value, "life": entry.life}
-    names = {"fidelity": "fidelity.json", "validate": "report/report.json"}
-    paths = [bench.store.place(s) / names[s.kind] for s in step.inputs if s.kind in names]
+    paths = [
+        path
+        for one in step.inputs
+        if one.kind in _FIGURES
+        for path in sorted(bench.store.place(one).glob(_FIGURES[one.kind]))
+    ]
     found = pass_gate(
         bench.registry,
         entry.name,
@@ -300,11 +325,19 @@ def _drift(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     return {"status": verdict.status.value, "told": [told]}
 
 
+_FIGURES = {
+    "fidelity": "fidelity.json",
+    "validate": "report/report.json",
+    "compare": "*/report.json",
+}
+"""Figures by the kind of step that makes them."""
+
 KINDS: Mapping[str, Callable[[Step, Bench, Path], dict[str, Any]]] = {
     "sample": _sample,
     "search": _search,
     "train": _train,
     "fidelity": _fidelity,
+    "compare": _compare,
     "validate": _validate,
     "publish": _publish,
     "approve": _approve,

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from lamarr_like.nets.families import FAMILIES
+from lamarr_like.responses.families import RESPONSE_FAMILIES
 from lamarr_like.stages import MODEL_STAGES
 from lamarr_like.twin import code
 
@@ -77,6 +78,17 @@ def test_families_and_samples_depend_on_what_is_declared():
         path for path in closure("detailed/simulate.py") if "responses" not in path.parts
     }  # of other generators of showers, which a twin does not choose
     assert detailed <= declared(*code.SAMPLE, *every, "engine/translator/*")
+
+
+def test_responses_depend_on_what_is_declared():
+    others = declared("nets/translator/config.py", "nets/families.py")  # settings of other families
+    for family in RESPONSE_FAMILIES.values():
+        start = family.path.partition(":")[0].replace(".", "/").removeprefix("lamarr_like/") + ".py"
+        assert closure(start) - others <= declared(*code.RESPONSE, *code.GENERATOR), family.name
+    made = closure("responses/making.py", "responses/declared.py")
+    assert made <= declared(*code.RESPONSE)
+    compared = closure("validation/responses/compute.py", "responses/drawing.py")
+    assert compared - others <= declared(*code.RESPONSE, *code.COMPARE)
 
 
 def test_only_what_is_meant_counts(tmp_path, monkeypatch):

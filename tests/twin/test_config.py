@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
 from places import TOP
@@ -133,3 +134,20 @@ def test_the_twin_that_ships_is_one():
     found = load_twin(TOP / "pipelines" / "reference-twin.yaml")
     shipped = {path.parent.name for path in (TOP / "models").glob("*-pp13-1/SHA256SUMS")}
     assert {one.name for one in found.models} == shipped
+
+
+def test_the_twin_of_the_responses_is_one():
+    found = load_twin(TOP / "pipelines" / "responses-twin.yaml")
+    kinds = {"response", "devices"}
+    shipped = {
+        path.parent.name
+        for path in (TOP / "models").glob("*-1/config.json")
+        if json.loads(path.read_text())["kind"] in kinds
+    }
+    assert {one.name for one in found.models} == shipped
+
+
+def test_the_search_of_the_tutorial_is_one():
+    found = load_twin(TOP / "tutorials" / "search-twin.yaml")
+    assert [one.name for one in found.models] == ["rich-found-1", "rich-recipe-1"]
+    assert found.models[0].search.trials == 10 and found.models[1].search is None

@@ -89,6 +89,17 @@ def test_the_same_seed_gives_the_same_trials_also_after_a_kill(toys, done, tmp_p
         trials_of(one)
 
 
+def test_no_trial_is_begun_when_the_time_is_over(toys, done, tmp_path):
+    assert done[0].seconds > 0.0
+    one = search(toys, tmp_path, minutes=1e-6)
+    begin(one, resume=False)
+    run_trials(one)
+    assert plain(trials_of(one)) == plain(done)[:1]
+    begin(one, resume=True)  # what was spent is remembered
+    run_trials(one)
+    assert len(trials_of(one)) == 1
+
+
 def test_another_seed_gives_others_and_workers_share_them(toys, done, tmp_path):
     one = search(toys, tmp_path, seed=4)
     begin(one, resume=False)

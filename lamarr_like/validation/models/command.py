@@ -156,7 +156,7 @@ def approve(
     figures: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
-            help="report.json of validate or fidelity.json of the candidate; may be given more "
+            help="report.json of validate or response compare, or fidelity.json; may be given more "
             "than once, and is kept beside it."
         ),
     ] = None,

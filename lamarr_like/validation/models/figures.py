@@ -1,4 +1,7 @@
-"""Figures of a model as numbers with errors, from the JSON that `validate` and `fidelity` write."""
+"""Figures of a model as numbers with errors, from the JSON of the commands that measure.
+
+Those are `validate`, `fidelity` and `response compare`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import ArtefactError
-from ...files.forms import Entries, Form, Items, Number, Record, Row, Text, check
+from ...files.forms import Anything, Entries, Form, Items, Number, Record, Row, Text, check
 from ...files.yaml_json import parse_json
 from ...statistics.judgement import Status
 from ..tracks import PULLS
@@ -115,6 +118,30 @@ _FIDELITY = Record(
     ("samples", "stages"),
     open=True,
 )
+_COMPARED = Record(
+    {
+        **dict.fromkeys(("response", "sample"), _WORD),
+        "records": Record(
+            {
+                "drawn": Record(
+                    {"model": _WORD, "digest": Text(pattern="([0-9a-f]{64})?")},
+                    ("model",),
+                    open=True,
+                )
+            },
+            ("drawn",),
+            open=True,
+        ),
+        "verdict": Record({"status": Text(tuple(s.value for s in Status))}, ("status",), open=True),
+        "drawn": Record(
+            {"c2st_features": _AUC_FORM, "c2st_arrays": Anything()},
+            ("c2st_features", "c2st_arrays"),
+            open=True,
+        ),
+    },
+    ("response", "sample", "records", "verdict", "drawn"),
+    open=True,
+)
 _USED = re.compile(r"([\w.+-]+) \(([0-9a-f]{8})\)")
 
 
@@ -159,11 +186,11 @@ class FigureSet:
     """Figures of one file.
 
     Args:
-        kind: ``"validate"`` or ``"fidelity"``.
+        kind: ``"validate"``, ``"fidelity"`` or ``"compare"``.
         samples: names of the detailed samples.
         digests: digest of each model, or its first digits, by name.
         figures: all of them that have an error.
-        status: verdict of `validate`; None for `fidelity`, which has none.
+        status: verdict of `validate` or `response compare`; None for `fidelity`, which has none.
     """
 
     kind: str
@@ -174,7 +201,7 @@ class FigureSet:
 
 
 def read_figures(content: bytes, where: str, model: str = "") -> FigureSet:
-    """Figures from the JSON of `validate` (``report.json``) or `fidelity` (``fidelity.json``).
+    """Figures from the JSON of `validate` or `response compare` (``report.json``) or `fidelity`.
 
     Args:
         content: the file.
@@ -182,11 +209,15 @@ def read_figures(content: bytes, where: str, model: str = "") -> FigureSet:
         model: name of the model that is asked about; those of other stages alone are left out.
 
     Raises:
-        ArtefactError: if it is neither.
+        ArtefactError: if it is none of them.
     """
     found = parse_json(content, where, ArtefactError, finite=True)
-    if not isinstance(found, dict) or not {"comparison", "stages"} & found.keys():
-        raise ArtefactError(f"{where}: neither report.json of validate nor fidelity.json")
+    if not isinstance(found, dict) or not {"comparison", "stages", "response"} & found.keys():
+        raise ArtefactError(
+            f"{where}: no report.json of validate or response compare and no fidelity.json"
+        )
+    if "response" in found:
+        return _of_response(found, where)
     if "comparison" in found:
         report = check(found, _REPORT, where, ArtefactError)
         told = report["provenance"]
@@ -200,6 +231,28 @@ def read_figures(content: bytes, where: str, model: str = "") -> FigureSet:
     tests = check(found, _FIDELITY, where, ArtefactError)
     figures = tuple(one for one in _of_tests(tests, model) if np.isfinite(one.error))
     return FigureSet("fidelity", tuple(tests["samples"]), tests.get("digests", {}), figures)
+
+
+def _of_response(found: Mapping[str, Any], where: str) -> FigureSet:
+    """Figures of a generator of a response."""
+    report = check(found, _COMPARED, where, ArtefactError)
+    drawn, of = report["records"]["drawn"], report["response"]
+    aucs = {"trees on features": report["drawn"]["c2st_features"]}
+    if report["drawn"]["c2st_arrays"] is not None:
+        place = f"{where}: drawn.c2st_arrays"
+        net = check(report["drawn"]["c2st_arrays"], _AUC_FORM, place, ArtefactError)
+        aucs["network on arrays"] = net
+    figures = tuple(
+        _auc(STAGES, of, label, auc["value"], auc["error"], auc["rows"])
+        for label, auc in aucs.items()
+    )
+    return FigureSet(
+        "compare",
+        (f"{of} of {report['sample']}",),
+        {drawn["model"]: drawn["digest"]} if drawn.get("digest") else {},
+        figures,
+        Status(report["verdict"]["status"]),
+    )
 
 
 def of_config(config: Mapping[str, Any], where: str) -> FigureSet | None:

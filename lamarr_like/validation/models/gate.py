@@ -148,7 +148,7 @@ def gate(
         old: figures of that one.
         config: thresholds of what is worse, the shipped ones where None.
         limits: thresholds of `validate` for single stages by themselves, the shipped ones where
-            None; a report of `validate` has its own verdict.
+            None; reports of `validate` and of `response compare` have their own verdict.
 
     Raises:
         ArtefactError: if there are no figures.
@@ -233,7 +233,7 @@ def _one_sided(figure: Figure, group: str, *numbers: float) -> Measurement:
 def _own(one: FigureSet, limits: VerdictConfig) -> tuple[Status, str]:
     """Whether figures are good by themselves."""
     if one.status is not None:
-        return one.status, f"validate on {', '.join(one.samples)}"
+        return one.status, f"{one.kind} on {', '.join(one.samples)}"
     classifier = (limits if "classifier" in limits.checks else load_thresholds()).checks[
         "classifier"
     ]

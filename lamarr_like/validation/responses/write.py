@@ -67,6 +67,7 @@ def contents(
         "schema_version": SCHEMA,
         "command": command,
         "response": comparison.response.name,
+        "sample": Path(detailed.where.removesuffix(f": {comparison.response.name}")).name,
         "n": comparison.n,
         "records": {"detailed": dict(detailed.record), "drawn": dict(drawn.record)},
         "verdict": comparison.verdict.numbers,

@@ -199,7 +199,9 @@ def _one_stage(
 
 
 def told_apart(stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig) -> Auc:
-    """The plain test of one stage, without a floor.
+    """The sharpest test of one stage, without a floor.
+
+    That is the plain one, or the one with equality flags and differences where it has that.
 
     Args:
         stage: the stage, with its model.
@@ -211,6 +213,8 @@ def told_apart(stage: AbstractModelStage, batch: EventBatch, sample: SampleConfi
         *(stage.compared(batch, used), drawn, stage.conditions(batch, used)),
         weights=row_weights(batch, stage.table, used),
         groups=batch[stage.table].event_index[used],
+        equalities=stage.equalities,
+        differences=stage.equalities,
         seed=sample.seed,
     )
 

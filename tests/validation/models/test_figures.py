@@ -64,6 +64,37 @@ def test_figures_of_single_stages():
     assert read_figures(content, "fidelity.json", "other-1").figures == ()
 
 
+def response_report(**changes):
+    auc = {"value": 0.55, "error": 0.01, "rows": 500}
+    return {
+        "response": "blobs",
+        "sample": "apart.npz",
+        "records": {"drawn": {"model": "blobs-gan-1", "digest": A, "seed": 1}},
+        "verdict": {"status": "pass", "lines": []},
+        "drawn": {"c2st_features": auc, "c2st_arrays": None, "features": []},
+        **changes,
+    }
+
+
+def test_figures_of_a_response():
+    found = read(response_report())
+    assert (found.kind, found.samples, found.digests) == (
+        "compare",
+        ("blobs of apart.npz",),
+        {"blobs-gan-1": A},
+    )
+    (one,) = found.figures
+    assert found.status is Status.passed and one.key == ("stages", "blobs", "trees on features")
+    assert one.loss == pytest.approx(0.05) and one.error == pytest.approx(0.015)
+    net = {"value": 0.5, "error": 0.02, "rows": 500}
+    both = read(response_report(drawn={"c2st_features": net, "c2st_arrays": net}))
+    assert [one.label for one in both.figures] == ["trees on features", "network on arrays"]
+    # Of reports of before, which do not tell the digest, no model is approved.
+    assert read(response_report(records={"drawn": {"model": "x-1"}})).digests == {}
+    with pytest.raises(ArtefactError, match=r"drawn\.c2st_arrays: error is missing"):
+        read(response_report(drawn={"c2st_features": net, "c2st_arrays": {"value": 1, "rows": 2}}))
+
+
 def test_figures_in_a_card():
     tests = [{"test": "plain", "rows": 10, "auc": [0.49, 0.01], "floor": [0.5, 0.01]}]
     config = {"stage": "rich", "tested": {"samples": ["a"], "tests": tests, "events": 3}}
@@ -78,7 +109,7 @@ def test_figures_in_a_card():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.pop("comparison"), "neither report.json"),
+        (lambda d: d.pop("comparison"), "no report.json"),
         (lambda d: d["verdict"].update(status="fine"), "verdict.status: 'fine' is unknown"),
         (lambda d: d["comparison"]["widths"][0].update(ratio="1"), r"widths\[0\].ratio"),
         (lambda d: d["classifier"][0]["auc"].pop("error"), r"classifier\[0\].auc.error is missing"),

@@ -40,6 +40,7 @@ def blunt():
         ({"too_good": 1.05}, {"resolution", "pulls"}),
         ({"dll_shift": 1.0}, {"identification", "distributions"}),
     ],
+    ids=["resolution 5 % worse", "shifted DLL"],
 )
 def test_planted_regressions_are_refused(defects, groups):
     old, new = report("m-1", A), report("m-2", B, 2002, **defects)

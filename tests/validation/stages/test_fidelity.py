@@ -21,6 +21,7 @@ from lamarr_like.stages import (
 )
 from lamarr_like.stages.identification.prob_nn import PROB_NN
 from lamarr_like.stages.tracking.residual_frames import CARTESIAN
+from lamarr_like.validation.stages import fidelity
 from lamarr_like.validation.stages.calibration import calibration, can_be_binned
 from lamarr_like.validation.stages.fidelity import _at_most, _uniforms
 
@@ -44,6 +45,15 @@ def test_answers_are_what_is_compared(name, simulated):
             assert values.shape == (rows.sum(),) and np.isfinite(values).all()
     again = stage.answers(simulated, rows, uniforms)
     assert all(np.array_equal(drawn[k], again[k]) for k in drawn)
+
+
+@pytest.mark.parametrize("name", ["rich", "muon_id"])
+def test_a_search_is_judged_by_the_sharpest_test(name, simulated, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(fidelity, "c2st", lambda *tables, **options: asked.update(options))
+    stage = fake_stage(name)
+    fidelity.told_apart(stage, simulated, fidelity.SampleConfig(()))
+    assert asked["equalities"] is asked["differences"] is stage.equalities is (name == "rich")
 
 
 def test_variables_are_those_that_a_reader_sees(simulated):
