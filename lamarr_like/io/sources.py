@@ -305,6 +305,7 @@ def _kind(path: Location) -> str:
         kinds = (*BUILT_IN, *plugins.installed(plugins.SOURCE_GROUP))
         listing = ", ".join(f"{kind}:..." for kind in kinds)
         raise SourceError(f"{path}: no such file (nor {listing})")
+    from .hepmc.root_tree import is_hepmc_tree
     from .hepmc.text import sniff
     from .tables.source import is_table
 
@@ -313,7 +314,7 @@ def _kind(path: Location) -> str:
             if not file.read(1):
                 raise SourceError(f"{path}: the file is empty")
         if is_table(path):
-            return "table"
+            return "hepmc" if is_hepmc_tree(path) else "table"
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file") from None
     except OSError as error:
