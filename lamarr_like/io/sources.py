@@ -3,10 +3,12 @@
 =====================================  ============================================================
 ``pythia:minbias|bbbar|ccbar``         Pythia 8 at 13 TeV; options in `pythia.OPTIONS`
 ``pythia:FILE.cmnd``                   Pythia 8 with the user's settings
+``pythia:FILE.lhe``                    hard processes of a Les Houches event file, showered
 ``gun:pi+``, ``gun:K-?p=3-100&n=2``    particle gun; options in `gun.OPTIONS`
 ``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, see `lamarr_like.decays.source`
 ``PATH``, ``DIR``, ``*.hepmc``, ``A,B``  files, told apart by content: HepMC2 and HepMC3 text, plain
-                                       or compressed (options in `hepmc.OPTIONS`); ROOT or Parquet;
+                                       or compressed, and HepMC3's ROOT trees (options in
+                                       `hepmc.OPTIONS`); ROOT or Parquet;
                                        URLs (``root://``, ``https://``, ...) with wildcards, too
 ``SOURCE+gun:mu-,mu+?p=3-100``         any of these with a gun's particles added to each event, from
                                        its primary vertices; more than one ``+gun:`` may follow;
@@ -321,4 +323,6 @@ def _kind(path: Location) -> str:
         raise SourceError(f"{path}: cannot be read ({error})") from None
     if sniff(path):
         return "hepmc"
+    if str(path).endswith(".lhe"):
+        raise SourceError(f"{path}: partons of a hard process; Pythia showers them: pythia:{path}")
     raise SourceError(f"{path}: neither HepMC text nor a ROOT or Parquet table")
