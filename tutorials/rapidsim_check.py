@@ -2,10 +2,10 @@
 
     python tutorials/rapidsim_check.py FOLDER -o PAGE --smear RAPIDSIM/rootfiles/smear [--decays N]
 
-Each decay is generated once, through `lamarr-like rapidsim`'s source without collisions.  RapidSim's
-masses are those of the generated particles after its smearing `LHCbGeneric`, written out below from
-its source with its file `smear12.root`, and its acceptance is `AllIn` of its geometry `LHCb`; ours
-are those of the candidates.  PAGE/check.md gets the table and PAGE/masses.png the spectra.
+Each decay is generated once, through the source of `lamarr-like rapidsim`, without collisions.
+RapidSim's masses are those of the generated particles after its smearing `LHCbGeneric`, written out
+below from its source with its file `smear12.root`, and its acceptance is `AllIn` of its geometry
+`LHCb`; ours are those of the candidates.  PAGE/check.md gets the table, PAGE/masses.png the spectra.
 """
 
 from __future__ import annotations
@@ -141,9 +141,11 @@ def run(name: str, rapid: Rapid, args: argparse.Namespace) -> Found:
 
 def row(name: str, one: Found) -> list[str]:
     """Row of the table."""
-    widths = [(core_width(m), 1.5 / math.sqrt(len(m))) for m in (one.rapid, one.common, one.ours)]
+    sets = (one.rapid, one.common, one.ours)
+    widths = [(core_width(m), 1.5 / math.sqrt(max(len(m), 1))) for m in sets]
     cells = [f"{w:.2f} +- {w * e:.2f}" for w, e in widths]
-    ratio, error = widths[2][0] / widths[1][0], math.hypot(widths[1][1], widths[2][1])
+    ratio = widths[2][0] / widths[1][0] if widths[1][0] else math.nan
+    error = math.hypot(widths[1][1], widths[2][1])
     means = [np.median(m) - one.pdg for m in (one.common, one.ours)]
     shares = [f"{100 * s:.1f}" for s in (one.all_in, one.tracks)]
     text = f"`{DECAYS[name]}`"

@@ -108,7 +108,9 @@ def test_coffea_vectors(ntuple, candidates):
     )
     pairs = ak.cartesian({"kaon": kaon, "pion": pion})
     masses = ak.flatten((pairs.kaon + pairs.pion).mass).to_numpy()
-    assert set(np.round(candidates[1]["D0_M"].to_numpy(), 1)) <= set(np.round(masses, 1))
+    # The fit of a vertex moves a mass by less than its resolution of 8 MeV.
+    away = np.abs(candidates[1]["D0_M"].to_numpy()[:, None] - masses).min(axis=1)
+    assert len(away) > 5 and away.max() < 8.0
     photons = events.Cluster.as_photons(z=100.0)
     assert ak.flatten(photons.E).to_list() == pytest.approx(ak.flatten(events.Cluster.energy))
 

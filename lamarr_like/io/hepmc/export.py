@@ -66,7 +66,8 @@ def write_hepmc(
         for batch in source:
             if not done:
                 known = _weight_ids(batch, 0)
-                names = [source.weight_names[k] for k in known]
+                named = source.weight_names or [str(k) for k in range(max(known, default=-1) + 1)]
+                names = [named[k] for k in known]
                 numbered = names == [str(k) for k in range(len(names))]
                 file.write(listing_head([] if numbered else names, about))
             for k, event in enumerate(gen_events(batch)):

@@ -6,12 +6,13 @@ import gzip
 
 import numpy as np
 import pytest
+import typer
 from hepmc_samples import write_sample
 from typer.testing import CliRunner
 
-from lamarr_like.cli import app
 from lamarr_like.errors import OutputError, SourceError
 from lamarr_like.events import Table, concatenate
+from lamarr_like.io.hepmc.command import truth
 from lamarr_like.io.hepmc.export import BEAM, SYSTEM, gen_events, write_hepmc
 from lamarr_like.io.hepmc.writing import event_text, listing_head
 from lamarr_like.io.sources import open_source
@@ -21,7 +22,7 @@ BUSY = "gun:K+,K-?n=4+decay:B+ -> (J/psi(1S) -> mu+ mu-) K+?n=2"
 
 
 def opened(text, n=12):
-    return open_source(text, n_events=n, seed=3)
+    return open_source(str(text), n_events=n, seed=3)
 
 
 def read(text):
@@ -162,8 +163,11 @@ def test_a_particle_made_elsewhere_has_a_vertex_of_its_own():
 
 
 def test_command(tmp_path):
+    app = typer.Typer()
+    app.command()(truth)
+
     def run(*words):
-        return CliRunner().invoke(app, ["truth", *map(str, words)])
+        return CliRunner().invoke(app, [*map(str, words)])
 
     path = tmp_path / "a.hepmc.gz"
     done = run("gun:mu-?n=2", "-n", 5, "-o", path)
