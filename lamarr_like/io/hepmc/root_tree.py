@@ -57,25 +57,40 @@ def tree_texts(path: Location) -> Iterator[EventText]:
         SourceError: for a tree that is not one of HepMC3 or is damaged.
         MalformedTextError: for an entry that no event can be, after those before it.
     """
+    broken = None
+    with open_root(path) as file:
+        for found in _entries(path, file[TREE]):
+            if isinstance(found, MalformedTextError):
+                broken = found
+                break
+            yield found
+    if broken is not None:  # outside of where all that goes wrong is damage of the file
+        raise broken
+
+
+def _entries(path: Location, tree: Any) -> Iterator[EventText | MalformedTextError]:
+    """The texts, and why there is none where an entry is no event."""
     names = [*(f"{_EVENT}/{n}" for n in (*_HEADS, *_LISTS))]
     names += [f"{_EVENT}/event_pos/event_pos.{axis}" for axis in _AXES]
     names += [f"{_EVENT}/particles/particles.{n}" for n in _PARTICLE]
     names += [f"{_EVENT}/vertices/vertices.position.{axis}" for axis in _AXES]
-    with open_root(path) as file:
-        tree = file[TREE]
-        known = set(tree.keys())
-        missing = [name for name in names if name not in known]
-        if missing:
-            raise SourceError(f"{path}: its tree {TREE} has no branch {missing[0]}")
-        named = _NAMES in known
-        for start, stop in entry_steps(path, tree, [*names, *[_NAMES] * named], STEP):
-            arrays = read_arrays(tree, names, start, stop)
-            weight_names = _weight_names(tree, start, stop) if named else [()] * (stop - start)
-            flat = _Flat({name.rpartition("/")[2]: array for name, array in arrays.items()})
-            for k in range(stop - start):
+    known = set(tree.keys())
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise SourceError(f"{path}: its tree {TREE} has no branch {missing[0]}")
+    named = _NAMES in known
+    for start, stop in entry_steps(path, tree, [*names, *[_NAMES] * named], STEP):
+        arrays = read_arrays(tree, names, start, stop)
+        weight_names = _weight_names(tree, start, stop) if named else [()] * (stop - start)
+        flat = _Flat({name.rpartition("/")[2]: array for name, array in arrays.items()})
+        for k in range(stop - start):
+            try:
                 text = EventText(event_text(flat.event(k)).encode())
-                text.weight_names = weight_names[k]
-                yield text
+            except MalformedTextError as error:
+                yield error
+                continue
+            text.weight_names = weight_names[k]
+            yield text
 
 
 def _weight_names(tree: Any, start: int, stop: int) -> list[tuple[str, ...]]:

@@ -10,7 +10,7 @@ import pytest
 import uproot
 from places import TESTS
 
-from lamarr_like.errors import SourceError
+from lamarr_like.errors import BadEventError, SourceError
 from lamarr_like.events import concatenate
 from lamarr_like.io.hepmc import root_tree
 from lamarr_like.io.hepmc.root_tree import is_hepmc_tree, tree_texts
@@ -59,6 +59,26 @@ def test_a_tree_without_its_branches(tmp_path):
         file["hepmc3_tree"] = {"x": np.arange(3)}
     with pytest.raises(SourceError, match="its tree hepmc3_tree has no branch hepmc3_event/event"):
         read(tmp_path / "a.root")
+
+
+def test_a_broken_entry_is_named(monkeypatch):
+    whole, links = read(TREE)[1], root_tree._links
+    calls = []
+
+    def second(*parts):
+        calls.append(parts)
+        if len(calls) == 2:
+            raise MalformedTextError("a link of 9 and 9, which are not there")
+        return links(*parts)
+
+    monkeypatch.setattr(root_tree, "_links", second)
+    with pytest.raises(BadEventError, match="hepmc_tree.root, GenEvent 1.*a link of 9 and 9"):
+        read(TREE)
+    calls.clear()
+    source = open_source(str(TREE), n_events=None, seed=1, skip_bad=True)
+    found = concatenate(list(source))
+    assert len(found) == 1 and "a link of 9" in source.skipped[0][1]
+    assert found.particle["mc_px"].tolist() == whole.events(0, 1).particle["mc_px"].tolist()
 
 
 def test_damage_is_told(tmp_path):
