@@ -190,7 +190,7 @@ def test_unknown_particles(pair):
 
 
 def test_its_smearing_and_acceptance():
-    """Written out for the tutorial: dp/p by its graph, which goes on as a line; slopes are moved."""
+    """As written out for the tutorial: dp/p goes on as a line, slopes are moved."""
     tutorial = runpy.run_path(str(TOP / "tutorials" / "rapidsim_check.py"))
     for text in tutorial["DECAYS"].values():
         assert "->" in text and text.count("{") == text.count("}")
