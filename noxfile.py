@@ -23,6 +23,17 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def friends(session: nox.Session) -> None:
+    """Our files in coffea, ROOT and Snakemake, which are large and no part of the others."""
+    session.install("-e", ".[test,friends]")
+    session.run(
+        *("pytest", "-q", "tests/io/test_friends.py", "tests/distributed/test_workflow.py"),
+        *session.posargs,
+        env=ENVIRONMENT,
+    )
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, and which room may import which."""
     session.install("-e", ".[dev]")

@@ -14,6 +14,7 @@ from .decays.trigger.command import trigger
 from .distributed.command import batch
 from .engine.command import inspect
 from .errors import DecayError, LamarrLikeError
+from .io.hepmc.command import truth
 from .responses.command import draw, list_responses, sample
 from .responses.command import train as train_response
 from .responses.translate.command import apply
@@ -42,7 +43,7 @@ app = typer.Typer(
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
     *(decays, sweights, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
-    *(rapidsim, trigger, columns, twin, refine),
+    *(rapidsim, trigger, columns, twin, refine, truth),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

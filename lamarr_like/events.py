@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,6 +168,35 @@ class EventBatch:
     def events(self, start: int, stop: int) -> EventBatch:
         """Events ``start:stop``."""
         return EventBatch({k: t.events(start, stop) for k, t in self.tables.items()})
+
+    def mirrored(self, chosen: Mask) -> EventBatch:
+        """The same batch with x of all things in some events of the other sign.
+
+        Columns that `schema` does not declare stay as they are.
+
+        Args:
+            chosen: whether each event is one of them, shape ``(n_events,)``.
+        """
+        batch = self
+        for name, columns in schema.MIRRORED.items():
+            if name not in self.tables:
+                continue
+            table = self[name]
+            rows = np.repeat(chosen, table.counts)
+            there = {c: table[c] for c in columns if c in table}
+            batch = batch.with_columns(name, **{c: np.where(rows, -v, v) for c, v in there.items()})
+        return batch
+
+    def at_polarity(self, convert: Callable[[EventBatch], EventBatch]) -> EventBatch:
+        """Events converted by something made for magnet down (``polarity`` -1).
+
+        The mirror image, across the plane of y and z, of a world with one polarity is one with the
+        other, the same laws and the mirror image of the detector: events with ``polarity`` 1 are
+        mirrored, converted, and mirrored back.
+        """
+        if "polarity" not in self.event or not (up := self.event["polarity"] > 0).any():
+            return convert(self)
+        return convert(self.mirrored(up)).mirrored(up)
 
     def event_ids(self, name: str) -> Ints:
         """``event_id`` of each row of a table."""

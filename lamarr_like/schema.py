@@ -79,6 +79,7 @@ class Column:
 _DECLARED = """
 event event_id - int64 eventNumber | number of the event in the production, unique and stable
 event run_number - int32 runNumber | run number, 0 where the source has none
+event polarity - int16 Polarity | sign of the field along y, where it was chosen; -1 is magnet down
 event group_id - int64 groupNumber | generated event that several draws of the detector share
 event generator_event - int64 generatorEventNumber | number of the event in its input
 event mc_weight - float64 genWeight | generator weight of the event, the first of all of them
@@ -229,6 +230,18 @@ COLUMNS: dict[tuple[str, str], Column] = {
 
 COVARIANCE_NAMES = tuple(c.name for c in _covariance_columns())
 """Names of the 15 covariance columns, lower triangle row by row."""
+
+MIRRORED: dict[str, tuple[str, ...]] = {
+    "vertex": ("mc_x",),
+    "particle": ("mc_px", "mc_vx", "mc_ctb_x", "mc_ecal_x", "mc_t3_x"),
+    "track": (
+        *("x", "tx", "px"),
+        *(f"cov{j}{i}" for i in range(5) for j in range(i + 1) if (i in (0, 2)) != (j in (0, 2))),
+    ),
+    "cluster": ("x",),
+    "reco_vertex": ("x",),
+}
+"""Columns that change their sign in a mirror across the plane of y and z, by table."""
 
 RICH_DLL_NAMES = ("rich_dll_e", "rich_dll_mu", "rich_dll_k", "rich_dll_p", "rich_dll_bt")
 """The five RICH variables in their published order."""

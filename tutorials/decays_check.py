@@ -1,4 +1,4 @@
-"""Detailed beside fast for eight decays: masses, pulls, decay times and efficiencies.
+"""Detailed beside fast for nine decays: masses, pulls, decay times, efficiencies and fits.
 
     python tutorials/decays_check.py FOLDER -o PAGE [--decays N] [--decay NAME ...]
 
@@ -19,9 +19,15 @@ from typing import NamedTuple
 
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.decays.request import DecayRequest
+from lamarr_like.decays.rows import BY
 from lamarr_like.runs.simulate import RunConfig, simulate_detailed
 from lamarr_like.statistics.distances import halves
-from lamarr_like.validation.report.decays import DecayComparison, compare_decay, decay_measurements
+from lamarr_like.validation.report.decays import (
+    DecayComparison,
+    compare_decay,
+    decay_measurements,
+    decay_title,
+)
 from lamarr_like.validation.report.draw_decays import decay_summary
 from lamarr_like.validation.report.gather import read_samples
 from lamarr_like.files.sheets import write_sheet
@@ -37,8 +43,14 @@ DECAYS = {
     "KS": ("K(S)0 -> pi+ pi-", ""),
     "pi0": ("pi0 -> gamma gamma", "&pt=0.5-20"),
     "B0_Kstgamma": ("B0 -> (K*(892)0 -> K+ pi-) gamma", ""),
+    "Lb_Lcpi": ("Lambda(b)0 -> (Lambda(c)+ -> p K- pi+) pi-", ""),
 }
 """Name, descriptor and further options of the source."""
+FITS = {
+    "Bplus_JpsiK": ("J/psi(1S)=mass,PV", "loose: PV"),
+    "Lb_Lcpi": ("Lambda(c)+=mass,PV", "loose: PV"),
+}
+"""Fits of the whole tree."""
 
 YIELDS = (
     *("decay", "generated", "candidates detailed / fast", "ratio of candidates an event"),
@@ -51,6 +63,10 @@ MASSES = (
 PULLS = (
     *("decay", "pull of x", "pull of y", "pull of z", "pull of the decay time"),
     *("decay time [ps]", "its ratio"),
+)
+GAINS = (
+    *("decay", "residual", "width detailed / fast", "ratio", "floor"),
+    *("narrower by, detailed / fast", "ratio", "pull detailed / fast", "its ratio"),
 )
 DISTANCES = {
     **{"M": "M", "IP": "IP", "log_ip_chi2": "IPCHI2", "log_fd_chi2": "FDCHI2"},
@@ -83,7 +99,7 @@ def sample(name: str, args: argparse.Namespace) -> Path:
 
 def compared(name: str, chain: Pipeline, args: argparse.Namespace) -> Compared:
     """Compare a decay and draw it."""
-    request = DecayRequest.parse(f"{name}: {DECAYS[name][0]}")
+    request = DecayRequest.parse(f"{name}: {DECAYS[name][0]}", fits=FITS.get(name, ()))
     detailed, fast = read_samples([sample(name, args)], chain, seed=args.seed, decays=[request])
     whole = compare_decay(detailed.decays[0], fast.decays[0])
     first = halves(int(detailed.event["unit"].max()) + 1, args.seed)
@@ -130,7 +146,7 @@ def masses(found: Compared) -> Iterator[list[str]]:
     """Rows of the table of masses: the head and what decays below it."""
     for width in found.whole.widths:
         particle, _, name = width.variable.rpartition(":")
-        if name != "dM" or math.isnan(width.ratio[0]):
+        if name != "dM" or math.isnan(width.ratio[0]) or BY in particle:
             continue
         floor = found.floor.width(width.variable)
         yield [
@@ -149,6 +165,28 @@ def pulls(found: Compared) -> list[str]:
     width = found.whole.width("dTAU")
     last = "-" if width is None else ratio(width.ratio[0], width.ratio_error[0])
     return [descriptor(found.whole), *cells, last]
+
+
+def gains(found: Compared) -> Iterator[list[str]]:
+    """Rows of the table of fits: masses and decay times of what the fit does not hold."""
+    for gain in found.whole.gains:
+        of, _, name = gain.variable.rpartition(":")
+        width, pull = (
+            found.whole.width(f"{of}:{kind}") for kind in (name, name.replace("d", "pull_"))
+        )
+        floor = found.floor.width(gain.variable)
+        if width is None or pull is None:
+            continue
+        yield [
+            *(descriptor(found.whole), decay_title(gain.variable)),
+            pair(found.whole, gain.variable, ".2f" if name == "dM" else ".4f"),
+            ratio(width.ratio[0], width.ratio_error[0]),
+            "-" if floor is None else ratio(floor.ratio[0], floor.ratio_error[0]),
+            f"{gain.detailed:.3f} / {gain.fast:.3f}",
+            ratio(gain.ratio, gain.ratio_error),
+            pair(found.whole, pull.variable, ".3f"),
+            ratio(pull.ratio[0], pull.ratio_error[0]),
+        ]
 
 
 def distances(found: Compared) -> list[str]:
@@ -201,6 +239,14 @@ def page(found: dict[str, Compared], chain: Pipeline, args: argparse.Namespace) 
         *("", "## Distributions", "", "Kolmogorov distance, (floor), and its p-value."),
         *table(("decay", *DISTANCES.values()), map(distances, found.values())),
     ]
+    if any(one.whole.gains for one in found.values()):
+        lines += ["", "## Fits of the whole tree", ""]
+        lines += [
+            "Fits: " + "; ".join(f"`{f}` of {n}" for n in found for f in FITS.get(n, ())) + ". "
+            "Residuals after the fit; narrower by: their width over that before the fit, of the "
+            "same candidates."
+        ]
+        lines += table(GAINS, (row for one in found.values() for row in gains(one)))
     for name, one in found.items():
         sizes = f"{one.whole.candidates[0]} detailed (grey), {one.whole.candidates[1]} fast (blue)"
         lines += ["", f"## {name}", "", f"{descriptor(one.whole)}: {sizes}.", ""]

@@ -31,7 +31,10 @@ TRUTH = frozenset(
     for key, column in schema.COLUMNS.items()
     if key[0] in ("vertex", "weight", "particle") and column.name.startswith("mc")
     if not column.name.startswith(("mc_ctb", "mc_ecal", "mc_t3"))
-) | {("event", name) for name in ("event_id", "run_number", "generator_event", "mc_weight")}
+) | {
+    ("event", name)
+    for name in ("event_id", "run_number", "polarity", "generator_event", "mc_weight")
+}
 """Columns of generated events, as (table, name): what a source fills."""
 
 
@@ -115,6 +118,9 @@ class Pipeline:
             seed: equal seeds give equal results, event by event, however they are batched.
             is_gun: whether the events come from a particle gun.
 
+        Events whose ``polarity`` is 1 (magnet up) go through as mirror images, see
+        `EventBatch.at_polarity`.
+
         Raises:
             SchemaError: if a column is missing or not finite.
         """
@@ -135,6 +141,9 @@ class Pipeline:
             names = [n for t, n in needed if t == table]
             schema.require(table, batch[table].columns, names, f"pipeline {self.name!r}")
         check_finite(batch, needed, "input")
+        return batch.at_polarity(lambda events: self._staged(events, seed, is_gun))
+
+    def _staged(self, batch: EventBatch, seed: int, is_gun: bool) -> EventBatch:
         for stage in self.stages:
             start = time.perf_counter()
             batch = stage(batch, seed, is_gun)

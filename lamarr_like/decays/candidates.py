@@ -43,7 +43,7 @@ def make_candidates(
         batch: events with the tables ``particle``, ``track`` and ``reco_vertex``, and ``cluster``
             and ``cluster_link`` where photons or pi0 are asked for; detailed or fast.
         requests: the decays; their names differ.
-        polarity: sign of the field, kept in the branch of this name.
+        polarity: sign of the field of events that do not note it, kept in the branch of this name.
         truth: the generated particles, where they are at hand.
 
     Returns:
@@ -58,10 +58,11 @@ def make_candidates(
     for request in requests:
         check_columns(batch, request)
     truth = truth or Truth(batch)
+    signs = _signs(batch, polarity)
     # What fires does not depend on the decay.
     fired = {menu: menu.fire(batch) for menu in {r.menu for r in requests} if menu is not None}
     return {
-        r.decay.name: _candidates(batch, truth, r, polarity, fired[r.menu] if r.menu else None)
+        r.decay.name: _candidates(batch, truth, r, signs, fired[r.menu] if r.menu else None)
         for r in requests
     }
 
@@ -78,7 +79,7 @@ def make_generated(
         batch: events with the table ``particle``; with ``track`` and, where photons or pi0 are
             asked for, ``cluster`` and ``cluster_link``, to tell what was reconstructed.
         requests: the decays; their names differ.
-        polarity: sign of the field, kept in the branch of this name.
+        polarity: sign of the field of events that do not note it, kept in the branch of this name.
         truth: the generated particles, where they are at hand.
 
     Returns:
@@ -94,7 +95,15 @@ def make_generated(
     for request in requests:
         check_columns(batch, request)
     truth = truth or Truth(batch)
-    return {r.decay.name: _denominator(batch, truth, r, polarity) for r in requests}
+    signs = _signs(batch, polarity)
+    return {r.decay.name: _denominator(batch, truth, r, signs) for r in requests}
+
+
+def _signs(batch: EventBatch, polarity: int) -> Ints:
+    """Sign of the field of each event: the one that it notes, or else that of all."""
+    if "polarity" in batch.event:
+        return batch.event["polarity"].astype(np.int64)
+    return np.full(len(batch), polarity)
 
 
 def check_names(requests: Iterable[DecayRequest]) -> None:
@@ -147,7 +156,7 @@ def _candidates(
     batch: EventBatch,
     truth: Truth,
     request: DecayRequest,
-    polarity: int,
+    polarity: Ints,
     fired: dict[str, Fired] | None,
 ) -> Table:
     generated = find_generated(truth, request.decay)
@@ -166,12 +175,12 @@ def _candidates(
     return _numbered(batch, event, columns, polarity)
 
 
-def _numbered(batch: EventBatch, event: Ints, columns: Columns, polarity: int) -> Table:
+def _numbered(batch: EventBatch, event: Ints, columns: Columns, polarity: Ints) -> Table:
     """The table of candidates with the branches of their events in front."""
     counts = np.bincount(event, minlength=len(batch))
     first = np.cumsum(counts) - counts
     numbers = {"candidate": np.arange(len(event)) - first[event], "candidates": counts[event]}
-    numbers["polarity"] = np.full(len(event), polarity)
+    numbers["polarity"] = polarity[event]
     head: Columns = {}
     for b in branches.of_kind("event"):
         if b.quantity in numbers:
@@ -181,7 +190,7 @@ def _numbered(batch: EventBatch, event: Ints, columns: Columns, polarity: int) -
     return Table.from_counts({**head, **columns}, counts)
 
 
-def _denominator(batch: EventBatch, truth: Truth, request: DecayRequest, polarity: int) -> Table:
+def _denominator(batch: EventBatch, truth: Truth, request: DecayRequest, polarity: Ints) -> Table:
     decay, generated = request.decay, find_generated(truth, request.decay)
     leaves = {leaf.branch: generated.leaves[:, k] for k, leaf in enumerate(decay.leaves)}
     rows, whole = object_rows(batch, request, truth, generated)
@@ -222,17 +231,17 @@ def _block(
     request: DecayRequest,
     generated: Generated,
     combos: Combinations,
-    polarity: int,
+    polarity: Ints,
     fired: dict[str, Fired] | None,
 ) -> tuple[Ints, Columns]:
     """Fit some candidates and fill their branches; those that fail are left out."""
-    fitted = reconstruct(batch, request, combos, polarity)
+    fitted = reconstruct(batch, request, combos, polarity[combos.event])
     good = fitted.good
     if request.combinatorial:
         good = good & _passes(request, fitted)
     if not good.all():
         combos = combos.take(good)
-        fitted = reconstruct(batch, request, combos, polarity)
+        fitted = reconstruct(batch, request, combos, polarity[combos.event])
     rows = true_rows(batch, truth, request.decay, combos)
     filler = Filler(batch, truth, request, combos, fitted, rows, fired)
     code = categories(truth, request.decay, generated, rows, combos.conjugated)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
-from ..arrays import Floats, Mask
+from ..arrays import Floats, Ints, Mask
 from ..physics.particles import MASSES
 from ..physics.passage import HIGHLAND, HIGHLAND_PATH
 from ..stages.geometry import (
@@ -50,7 +50,7 @@ _PION_MASS = MASSES[211]
 _NORM = 1.0 / np.sqrt(2.0 * np.pi)
 
 
-def at_vertex(line: Prongs, charge: Floats, z: Floats, polarity: int) -> Prongs:
+def at_vertex(line: Prongs, charge: Floats, z: Floats, polarity: int | Ints) -> Prongs:
     """Lines of downstream tracks at a vertex: their tangent there, in the plane of its z.
 
     Args:
@@ -58,7 +58,7 @@ def at_vertex(line: Prongs, charge: Floats, z: Floats, polarity: int) -> Prongs:
         charge: of the tracks, shape ``(n,)``.
         z: of the vertices [mm], shape ``(n,)``; before the field and behind the start of the TT
             the line is that at the border, NaN gives NaN.
-        polarity: sign of the field along y.
+        polarity: sign of the field along y, of all or of each track, shape ``(n,)``.
     """
     at = np.clip(z, FIELD_START, TT_START)
     dz = at - line.z
@@ -73,7 +73,7 @@ def at_vertex(line: Prongs, charge: Floats, z: Floats, polarity: int) -> Prongs:
     return Prongs(state, at, _with_own_matter(line, z, at, covariance))
 
 
-def _bend(state: Floats, charge: Floats, z: Floats, polarity: int) -> Floats:
+def _bend(state: Floats, charge: Floats, z: Floats, polarity: int | Ints) -> Floats:
     """Changes of x, y, tx, ty by the field between its start and z, to first order."""
     tx, ty, y = state[:, 2], state[:, 3], state[:, 1]
     way = z - FIELD_START

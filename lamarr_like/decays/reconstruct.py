@@ -55,7 +55,7 @@ class _Members(NamedTuple):
 
 
 def reconstruct(
-    batch: EventBatch, request: DecayRequest, combos: Combinations, polarity: int = POLARITY
+    batch: EventBatch, request: DecayRequest, combos: Combinations, polarity: int | Ints = POLARITY
 ) -> Reconstructed:
     """Fit candidates.
 
@@ -63,17 +63,17 @@ def reconstruct(
         batch: the events they come from.
         request: the decay.
         combos: their tracks and clusters.
-        polarity: sign of the field along y.
+        polarity: sign of the field along y, of all or of each candidate, shape ``(n,)``.
     """
     return _Fitter(batch, request, combos, polarity).run()
 
 
 class _Fitter:
     def __init__(
-        self, batch: EventBatch, request: DecayRequest, combos: Combinations, polarity: int
+        self, batch: EventBatch, request: DecayRequest, combos: Combinations, polarity: int | Ints
     ) -> None:
         self.batch = batch
-        self.polarity = polarity
+        self.polarity = np.broadcast_to(polarity, len(combos.event))
         self.request = request
         self.event = combos.event
         leaves = request.decay.leaves
@@ -175,7 +175,7 @@ class _Fitter:
     def bent(self, name: str, line: Prongs, down: Mask, rows: Ints, z: Floats) -> Prongs:
         """Lines of which some are those of downstream tracks, at z."""
         charge = self.batch.track["charge"][self.rows[name][rows, 0]].astype(np.float64)
-        moved = at_vertex(line, charge, z, self.polarity)
+        moved = at_vertex(line, charge, z, self.polarity[rows])
         return Prongs(
             np.where(down[:, None], moved.state, line.state),
             np.where(down, moved.z, line.z),

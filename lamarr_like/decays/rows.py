@@ -10,16 +10,20 @@ import numpy as np
 from ..arrays import Columns
 from ..errors import DecayError
 from ..events import EventBatch, Table
+from ..physics.particles import SPEED_OF_LIGHT
 from .candidates import make_candidates
 from .combine import object_rows
 from .descriptor import Decay, Node
 from .finder import find_generated
 from .request import DecayRequest
+from .treefit_request import TreeFit
 from .truth import Truth
 
 PS = 1e3
 """Picoseconds in a nanosecond."""
 GROUPS = ("event", "generated", "candidate")
+BY = " by "
+"""Between the particle and the fit of the whole tree, in names of columns of candidates."""
 _TINY = 1e-9
 
 
@@ -67,7 +71,7 @@ def decay_rows(batch: EventBatch, requests: Sequence[DecayRequest]) -> list[Deca
     for request in requests:
         table = tables[request.decay.name]
         event = {"unit": np.arange(len(batch)), "candidates": table.counts.astype(np.float64)}
-        candidate = candidate_columns(table, request.decay)
+        candidate = candidate_columns(table, request.decay, request.fits)
         generated = _generated(batch, truth, request)
         found.append(DecayRows(request.decay, event, generated, candidate))
     return found
@@ -89,7 +93,7 @@ def _generated(batch: EventBatch, truth: Truth, request: DecayRequest) -> Column
     }
 
 
-def candidate_columns(table: Table, decay: Decay) -> Columns:
+def candidate_columns(table: Table, decay: Decay, fits: Sequence[TreeFit] = ()) -> Columns:
     """Quantities of candidates that are compared.
 
     ``p`` [MeV] is the true momentum of the visible particles.  For the head and every particle
@@ -99,11 +103,14 @@ def candidate_columns(table: Table, decay: Decay) -> Columns:
     [ps], ``IP`` [mm], ``chi2`` of the vertex per degree of freedom, and the common logarithms
     ``log_ip_chi2``, ``log_fd_chi2`` and ``log_angle`` (of IPCHI2, FDCHI2 and 1 - DIRA).  All of
     these are NaN without a vertex.  ``log_least_ip_chi2`` is that of the track closest to its
-    primary vertex.
+    primary vertex.  Fits of the whole tree have ``dM`` and ``pull_M`` of what they do not hold, and
+    ``dTAU`` and ``pull_TAU`` of what flies, with the name of the particle, ``by`` and that of the
+    fit in front (``Bplus by DTF:dM``); NaN where they did not converge.
 
     Args:
         table: candidates with the branches of a ``DecayTree``.
         decay: what they are taken for.
+        fits: fits of the whole tree.
     """
     head = decay.head.branch
     out: Columns = {"unit": table.event_index, "p": _true_momentum(table, decay.head.leaves())[1]}
@@ -127,6 +134,23 @@ def candidate_columns(table: Table, decay: Decay) -> Columns:
         tracks = [table[f"{n.branch}_IPCHI2_OWNPV"] for n in decay.leaves if n.is_track]
         if tracks:
             out["log_least_ip_chi2"] = _log(np.min(tracks, axis=0))
+        for fit in fits:
+            out |= _fitted(table, decay, fit)
+    return out
+
+
+def _fitted(table: Table, decay: Decay, fit: TreeFit) -> Columns:
+    """Masses and decay times of a fit of the whole tree."""
+    out: Columns = {}
+    for node in decay.head.composites():
+        name, of = f"{node.branch}_{fit.name}", f"{node.branch}{BY}{fit.name}"
+        if node.branch not in fit.masses:
+            residual = table[f"{name}_M"] - _true_momentum(table, node.leaves())[0]
+            out[f"{of}:dM"], out[f"{of}:pull_M"] = residual, residual / table[f"{name}_MERR"]
+        if f"{name}_CTAU" in table.columns:
+            late = table[f"{name}_CTAU"] / SPEED_OF_LIGHT - table[f"{node.branch}_TRUETAU"]
+            error = table[f"{name}_CTAUERR"] / SPEED_OF_LIGHT
+            out[f"{of}:dTAU"], out[f"{of}:pull_TAU"] = PS * late, late / error
     return out
 
 

@@ -11,7 +11,7 @@ masses are held by Lagrange multipliers.  Gauss-Newton steps, all candidates tog
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -20,21 +20,22 @@ from ..arrays import Floats, Ints, Mask
 from ..events import EventBatch
 from .combine import Combinations
 from .descriptor import Node
-from .names import PHOTON, properties
-from .pointing import Origins, best_vertex, inverse
-from .prongs import Prongs, four_momenta
+from .names import properties
+from .pointing import inverse
+from .prongs import four_momenta
 from .reconstruct import Reconstructed
 from .request import DecayRequest
+from .treefit_measured import Measured, flying, from_vertex, measured_of, mother
 from .treefit_request import TreeFit
 
-QUICK_STEPS, MOST_STEPS = 7, 40
-"""Steps of all candidates together, and of those that are not done by then."""
+MOST_STEPS = 40
+"""Steps of a candidate; most are done after three or four."""
+BLOCK = 1000
+"""Candidates whose matrices are in the processor's caches together."""
 TOLERANCE = 1e-4
 """A fit is done when a step changes chi2 by less than this and masses hold."""
 MASS_TOLERANCE = 1e-4
 """Largest distance of a held mass from its value [MeV]."""
-_NO_ENERGY = 1e-3
-"""Error [MeV] of the energy of a cluster that is not there: the second of a merged pi0."""
 
 
 class Fitted(NamedTuple):
@@ -78,114 +79,13 @@ def fit_tree(
         combos: their tracks and clusters.
         found: the same after the vertex fits one by one, from which the fit starts.
     """
-    tree = _Tree(request, fit, _measured(batch, request, fit, combos, found))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        state = tree.minimised(QUICK_STEPS)
-        late = np.flatnonzero(~state.converged)
-        if len(late):
-            again = _Tree(request, fit, tree.measured.take(late)).minimised(MOST_STEPS)
-            for whole, part in zip(state, again, strict=True):
-                whole[late] = part
-        return tree.finished(state)
-
-
-# --- what is measured
-
-
-class _Cluster(NamedTuple):
-    """Clusters of photons: x, y [mm], E [MeV], errors, z, mass of what they are taken for."""
-
-    value: Floats
-    error: Floats
-    z: Floats
-    mass: Floats
-
-
-class _Measured(NamedTuple):
-    """What a fit is given, by branch name, and where it starts."""
-
-    lines: dict[str, Prongs]
-    clusters: dict[str, list[_Cluster]]
-    momenta: dict[str, Floats]
-    places: dict[str, Floats]
-    origin: Origins | None
-    n: int
-
-    def take(self, rows: Ints) -> _Measured:
-        """Some of the candidates."""
-        return _Measured(
-            {k: v.take(rows) for k, v in self.lines.items()},
-            {k: [_Cluster._make(a[rows] for a in c) for c in v] for k, v in self.clusters.items()},
-            {k: v[rows] for k, v in self.momenta.items()},
-            {k: v[rows] for k, v in self.places.items()},
-            None if self.origin is None else Origins._make(a[rows] for a in self.origin),
-            len(rows),
-        )
-
-
-def _measured(
-    batch: EventBatch,
-    request: DecayRequest,
-    fit: TreeFit,
-    combos: Combinations,
-    found: Reconstructed,
-) -> _Measured:
-    leaves, head = request.decay.leaves, request.decay.head
-    clusters = {
-        leaf.branch: _clusters(batch, leaf, combos.rows[:, k])
-        for k, leaf in enumerate(leaves)
-        if leaf.is_neutral
-    }
-    composites = {node.branch: found.composites[node.branch] for node in _flying(head)}
-    origin = None
-    if fit.primary:
-        origin = best_vertex(composites[head.branch].as_prongs(), found.vertices)
-    momenta = dict(found.momenta) | {k: c.momentum for k, c in composites.items()}
-    places = {k: c.position for k, c in composites.items()}
-    return _Measured(found.bent, clusters, momenta, places, origin, len(combos.event))
-
-
-def _clusters(batch: EventBatch, leaf: Node, rows: Ints) -> list[_Cluster]:
-    """One cluster of a photon, two of a pi0; a merged pi0 has a second one of no energy."""
-    table, merged, found = batch["cluster"], rows[:, 1] < 0, []
-    photon = leaf.pdg_id == PHOTON
-    for k in range(1 if photon else 2):
-        row = np.where(rows[:, k] < 0, rows[:, 0], rows[:, k])
-        x, y, z, energy, place, error = (
-            table[c][row].astype(np.float64)
-            for c in ("x", "y", "z", "energy", "sigma_x", "sigma_energy")
-        )
-        mass = np.zeros(len(row))
-        if not photon and k == 0:
-            mass = np.where(merged, properties(leaf.pdg_id).mass, 0.0)
-        if k:
-            energy, error = np.where(merged, 0.0, energy), np.where(merged, _NO_ENERGY, error)
-        value, errors = np.stack([x, y, energy], axis=1), np.stack([place, place, error], axis=1)
-        found.append(_Cluster(value, errors, z, mass))
-    return found
-
-
-def _flying(head: Node) -> list[Node]:
-    """The head and what has a vertex of its own, mothers first."""
-    return [c for c in head.composites() if c is head or c.has_own_vertex]
-
-
-def _from_vertex(node: Node) -> Iterator[Node]:
-    """Leaves that come from the vertex of a particle, those of resonances among them."""
-    for daughter in node.daughters:
-        if daughter.is_leaf and not daughter.is_invisible:
-            yield daughter
-        elif not daughter.is_leaf and not daughter.has_own_vertex:
-            yield from _from_vertex(daughter)
-
-
-def _mother(head: Node, wanted: Node) -> Node:
-    """The particle from whose vertex another one flies."""
-    above = [c for c in _flying(head) if c is not wanted and wanted in c.walk()]
-    return above[-1]
-
-
-# --- the fit
+        measured = measured_of(batch, request, fit, combos, found)
+        starts = range(0, max(measured.n, 1), BLOCK)
+        blocks = [np.arange(k, min(k + BLOCK, measured.n)) for k in starts]
+        parts = [_Tree(request, fit, measured.take(rows)).minimised() for rows in blocks]
+        tree = _Tree(request, fit, measured)
+        return tree.finished(_State._make(map(np.concatenate, zip(*parts, strict=True))))
 
 
 class _Linear(NamedTuple):
@@ -200,6 +100,7 @@ class _State(NamedTuple):
 
     theta: Floats
     covariance: Floats
+    places: Floats
     chi2: Floats
     converged: Mask
 
@@ -207,9 +108,9 @@ class _State(NamedTuple):
 class _Tree:
     """One fit of all candidates; `at` tells where the parameters of each particle begin."""
 
-    def __init__(self, request: DecayRequest, fit: TreeFit, measured: _Measured) -> None:
+    def __init__(self, request: DecayRequest, fit: TreeFit, measured: Measured) -> None:
         self.request, self.fit, self.measured = request, fit, measured
-        self.head, self.flying = request.decay.head, _flying(request.decay.head)
+        self.head, self.flying = request.decay.head, flying(request.decay.head)
         self.leaves = request.decay.leaves
         self.at, self.size = {"vertex": 0}, 3
         for node in self.flying:
@@ -243,54 +144,64 @@ class _Tree:
             if node.branch in self.at:
                 from_there = begin
                 if node is not self.head:
-                    from_there = measured.places[_mother(self.head, node).branch]
+                    from_there = measured.places[mother(self.head, node).branch]
                 p = measured.momenta[node.branch][:, :3]
                 way = measured.places[node.branch] - from_there
                 theta[:, self.at[node.branch]] = (way * p).sum(axis=1) / (p * p).sum(axis=1)
         return theta
 
-    def minimised(self, steps: int) -> _State:
-        """Steps until no candidate moves, at most so many."""
+    def taken(self, rows: Ints) -> _Tree:
+        """The fit of some of the candidates, from where it stands."""
+        part = copy.copy(self)
+        part.measured, part.theta = self.measured.take(rows), self.theta[rows]
+        part.places = {name: place[rows] for name, place in self.places.items()}
+        return part
+
+    def minimised(self) -> _State:
+        """Steps of each candidate until it does not move, at most `MOST_STEPS`."""
         n, size = self.theta.shape
-        state = _State(self.theta, np.full((n, size, size), np.nan), np.full(n, np.inf),
-                       np.zeros(n, np.bool_))  # fmt: skip
-        for _ in range(steps):
-            step, covariance, chi2, off = self._step()
-            still = (np.abs(chi2 - state.chi2) < TOLERANCE) & (off < MASS_TOLERANCE)
-            new = still & ~state.converged
-            state.covariance[new] = covariance[new]
-            state.chi2[~state.converged] = chi2[~state.converged]
-            state.converged[new] = True
-            moving = ~state.converged & np.isfinite(step).all(axis=1)
-            if not moving.any():
+        unknown = np.full((n, size, size), np.nan), np.full((n, len(self.flying), 3), np.nan)
+        state = _State(self.theta.copy(), *unknown, np.full(n, np.inf), np.zeros(n, np.bool_))
+        left, part = np.arange(n), self
+        for _ in range(MOST_STEPS):
+            system, right, chi2, off = part._equations()
+            still = (np.abs(chi2 - state.chi2[left]) < TOLERANCE) & (off < MASS_TOLERANCE)
+            done = left[still]
+            state.theta[done], state.converged[done] = part.theta[still], True
+            state.places[done] = np.stack([part.places[c.branch] for c in self.flying], 1)[still]
+            state.covariance[done] = _solved(system[still], size)[:, :size, :size]
+            state.chi2[left] = chi2
+            moving = np.flatnonzero(~still)
+            step = _solved(system[moving], size, right[moving])[:, :size]
+            sound = np.isfinite(step).all(axis=1)
+            moving = moving[sound]
+            if not len(moving):
                 break
-            self.theta[moving] += step[moving]
+            left, part = left[moving], part if len(moving) == len(left) else part.taken(moving)
+            part.theta = part.theta + step[sound]
         return state
 
-    def _step(self) -> tuple[Floats, Floats, Floats, Floats]:
-        """The next step, covariance of the parameters, chi2, and how far masses are off [MeV]."""
+    def _equations(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Matrix and right side of the next step, chi2, and how far masses are off [MeV]."""
         sums = self._momenta()
         vertices = self._vertices(sums)
         n, size = self.theta.shape
-        hessian, gradient = np.zeros((n, size, size)), np.zeros((n, size))
-        chi2 = np.zeros(n)
+        held = self._held()
+        k = size + len(held)
+        system, right, chi2 = np.zeros((n, k, k)), np.zeros((n, k)), np.zeros(n)
+        hessian, gradient = system[:, :size, :size], right[:, :size]
         for node in self.flying:
-            for leaf in _from_vertex(node):
+            for leaf in from_vertex(node):
                 if leaf.is_track:
                     chi2 += self._track(leaf, vertices[node.branch], hessian, gradient)
         chi2 += self._priors(hessian, gradient)
         by, misses = self._masses(sums)
-        k = by.shape[1]
-        system = np.zeros((n, size + k, size + k))
-        system[:, :size, :size] = hessian
         system[:, size:, :size], system[:, :size, size:] = by, by.swapaxes(1, 2)
-        inverted = _inverse(system, hessian)
-        right = np.concatenate([gradient, misses], axis=1)
-        step = np.einsum("nij,nj->ni", inverted[:, :size], right)
+        right[:, size:] = misses
         off = np.zeros(n)
-        for j, node in enumerate(self._held()):
+        for j, node in enumerate(held):
             off = np.maximum(off, np.abs(misses[:, j]) / (2.0 * properties(node.pdg_id).mass))
-        return step, inverted[:, :size, :size], chi2, off
+        return system, right, chi2, off
 
     def _held(self) -> list[Node]:
         return [c for c in self.head.composites() if c.branch in self.fit.masses]
@@ -299,7 +210,7 @@ class _Tree:
         """Four-momenta of all particles."""
         found: dict[str, _Linear] = {}
         for node in self.flying:
-            for leaf in _from_vertex(node):
+            for leaf in from_vertex(node):
                 found[leaf.branch] = self._leaf(leaf, self.places[node.branch])
         for node in reversed(self.head.composites()):
             parts = [found[d.branch] for d in node.daughters if d.branch in found]
@@ -332,7 +243,7 @@ class _Tree:
         begin = _Linear(self.theta[:, :3], first)
         found: dict[str, _Linear] = {}
         for node in self.flying:
-            start = begin if node is self.head else found[_mother(self.head, node).branch]
+            start = begin if node is self.head else found[mother(self.head, node).branch]
             if node.branch not in self.at:
                 found[node.branch] = start
                 continue
@@ -354,7 +265,7 @@ class _Tree:
         by[:, :2] = vertex.by[:, :2] - slopes[:, :2, None] * vertex.by[:, 2:3]
         by[:, [0, 1], [part.start, part.start + 1]] += dz[:, None]
         by[:, [2, 3, 4], [part.start, part.start + 1, part.start + 2]] = 1.0
-        weight = inverse(line.covariance[:, :5, :5])
+        weight = self.measured.weights[leaf.branch]
         return _added(line.state[:, :5] - expected, by, weight, hessian, gradient)
 
     def _priors(self, hessian: Floats, gradient: Floats) -> Floats:
@@ -387,6 +298,7 @@ class _Tree:
     def finished(self, state: _State) -> Fitted:
         """What the parameters mean."""
         self.theta = np.where(state.converged[:, None], state.theta, np.nan)
+        self.places = {c.branch: state.places[:, j] for j, c in enumerate(self.flying)}
         sums = self._momenta()
         vertices = self._vertices(sums)
         errors, flight = {}, {}
@@ -461,25 +373,34 @@ def _prior(
     return chi2
 
 
-def _inverse(system: Floats, hessian: Floats) -> Floats:
-    """Inverse of the matrices of the steps, NaN where there is none.
+def _solved(system: Floats, size: int, right: Floats | None = None) -> Floats:
+    """Solutions ``(n, k)`` of the equations of steps of `size` parameters, NaN where there is none.
 
-    Parameters differ by many powers of ten; they are put into units of their errors first.
+    Without `right` the inverse matrices.  Parameters differ by many powers of ten; they are put
+    into units of their errors first.
     """
-    size = hessian.shape[1]
     scale = np.ones(system.shape[:2])
-    scale[:, :size] = np.diagonal(hessian, axis1=1, axis2=2) ** -0.5
+    scale[:, :size] = np.diagonal(system, axis1=1, axis2=2)[:, :size] ** -0.5
     held = system[:, size:, :size] * scale[:, None, :size]
     scale[:, size:] = np.maximum(np.linalg.norm(held, axis=2), 1e-300) ** -1.0
     scaled = system * scale[:, :, None] * scale[:, None, :]
     sound = np.isfinite(scaled).all(axis=(1, 2))
     scaled[~sound] = np.eye(scaled.shape[1])
-    sound &= np.abs(np.linalg.det(scaled)) > 0.0
-    scaled[~sound] = np.eye(scaled.shape[1])
-    inverted = np.linalg.inv(scaled)
-    inverted[~sound] = np.nan
-    result: Floats = inverted * scale[:, :, None] * scale[:, None, :]
-    return result
+    try:
+        found = _linear(scaled, scale, right)
+    except np.linalg.LinAlgError:
+        sound &= np.abs(np.linalg.det(scaled)) > 0.0
+        scaled[~sound] = np.eye(scaled.shape[1])
+        found = _linear(scaled, scale, right)
+    found[~sound] = np.nan
+    return found
+
+
+def _linear(scaled: Floats, scale: Floats, right: Floats | None) -> Floats:
+    """Solutions or inverse matrices in the units of the parameters."""
+    if right is None:
+        return np.asarray(np.linalg.inv(scaled)) * scale[:, :, None] * scale[:, None, :]
+    return np.asarray(np.linalg.solve(scaled, (right * scale)[:, :, None]))[:, :, 0] * scale
 
 
 def _error(lever: Floats, covariance: Floats) -> Floats:

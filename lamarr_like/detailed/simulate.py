@@ -49,6 +49,8 @@ def simulate_detailed(
 ) -> EventBatch:
     """Simulate and reconstruct a batch of generated events.
 
+    Events whose ``polarity`` is 1 are simulated as mirror images, see `EventBatch.at_polarity`.
+
     Args:
         batch: events with the tables ``event``, ``vertex`` and ``particle``.
         seed: seed of the run; the result of an event depends on it and on the event alone.
@@ -64,6 +66,10 @@ def simulate_detailed(
         SchemaError: if a column is missing.
     """
     schema.require("particle", batch.particle.columns, REQUIRED, "detailed simulation")
+    return batch.at_polarity(lambda events: _simulated(events, seed, par, showers))
+
+
+def _simulated(batch: EventBatch, seed: int, par: Parameters, showers: Showers) -> EventBatch:
     planes = geometry.build_planes(par)
     rows, initial = _visible(batch, par)
     sim = _followed(batch, rows, initial, seed, planes, par)

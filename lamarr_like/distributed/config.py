@@ -19,9 +19,10 @@
 Optional: ``models``, ``retries`` (2), ``chunk_size`` (1000), ``skip_bad`` (false), ``root_format``
 (ttree), ``merge`` (file name in the output folder), ``oversample`` (1, draws of the detector for
 each generated event), ``preset``, ``keep`` and ``drop`` (which branches are written, as of
-``simulate``), ``cluster``.  Paths count from the folder of the production file.  A file is
-checked in two steps, first its structure and then its meaning; every message starts with the file
-and the path of the item, as ``minbias.yaml: sources[1].gun``.
+``simulate``), ``polarity`` (up or down) and ``run`` (its number), ``cluster``.  Paths count from
+the folder of the production file.  A file is checked in two steps, first its structure and then its
+meaning; every message starts with the file and the path of the item, as
+``minbias.yaml: sources[1].gun``.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from ..io.kept import Kept
 from ..io.ntuple import ROOT_FORMATS
 from ..io.sources import BUILT_IN, split_additions, traits
 from ..io.truth import TruthSource
+from ..runs.conditions import Conditions
 from ..runs.oversampling import check_draws
 
 PRODUCTION_SCHEMA = 1
@@ -82,8 +84,8 @@ _FORM = Record(
         **dict.fromkeys(("unit_events", "retries", "chunk_size"), _WHOLE),
         "skip_bad": Flag(),
         **dict.fromkeys(("root_format", "merge"), _TEXT),
-        "oversample": _WHOLE,
-        "preset": _TEXT,
+        **dict.fromkeys(("oversample", "run"), _WHOLE),
+        **dict.fromkeys(("preset", "polarity"), _TEXT),
         **dict.fromkeys(("keep", "drop"), Items(_TEXT, most=1000)),
         "sources": Items(_SOURCE, least=1),
         "cluster": _CLUSTER,
@@ -160,6 +162,7 @@ class ProductionConfig:
     merge: str = ""
     oversample: int = 1
     kept: Kept = field(default_factory=Kept)
+    conditions: Conditions = field(default_factory=Conditions)
     cluster: ClusterConfig | None = None
 
 
@@ -197,6 +200,7 @@ def parse_production(document: object, where: str, folder: Path) -> ProductionCo
         output=folder / top["output"],
         sources=tuple(sources),
         kept=_kept(top, prefix),
+        conditions=_conditions(top, prefix),
         models=folder / top["models"] if "models" in top else None,
         cluster=_cluster(top["cluster"], f"{prefix}cluster") if "cluster" in top else None,
         **options,
@@ -210,6 +214,15 @@ def _kept(top: Mapping[str, Any], prefix: str) -> Kept:
     except OutputError as error:
         raise ProductionError(f"{prefix}preset, keep, drop: {error}") from None
     return kept
+
+
+def _conditions(top: Mapping[str, Any], prefix: str) -> Conditions:
+    conditions = Conditions(top.get("polarity"), top.get("run"))
+    try:
+        conditions.check()
+    except SchemaError as error:
+        raise ProductionError(f"{prefix}polarity, run: {error}") from None
+    return conditions
 
 
 def _check_top(top: Mapping[str, Any], prefix: str) -> None:

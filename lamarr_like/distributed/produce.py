@@ -261,6 +261,7 @@ def _planned(
     metadata |= {"production": config.name, "seed": config.seed}
     if config.oversample > 1:
         metadata["oversample"] = config.oversample
+    metadata |= config.conditions.noted()
     if config.kept != Kept():
         metadata["kept"] = asdict(config.kept)
     job = Job(
@@ -276,6 +277,7 @@ def _planned(
         plan=plan.digest,
         oversample=config.oversample,
         kept=config.kept,
+        conditions=config.conditions,
     )
     return plan, job
 

@@ -291,6 +291,7 @@ def _identity(
     if config.kept != Kept():
         kept = asdict(config.kept)
         draws["kept"] = {k: v if isinstance(v, str) else list(v) for k, v in kept.items()}
+    draws |= config.conditions.noted()
     packages = sorted({p for source in config.sources for p in traits_of(source).packages})
     return {
         **draws,

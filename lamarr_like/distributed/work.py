@@ -21,6 +21,7 @@ from ..io.kept import Kept
 from ..io.ntuple import EventWriter, content_digest
 from ..io.sources import inputs_of, open_source
 from ..io.truth import TruthSource
+from ..runs.conditions import Conditions
 from ..runs.recipe import Recipe
 from ..system.processes import peak_memory
 from .inputs import check_inputs, sha256
@@ -48,6 +49,7 @@ class Job:
         plan: digest of the plan.
         oversample: draws of the detector for each generated event.
         kept: which branches are written.
+        conditions: polarity of the magnet and run number.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class Job:
     plan: str
     oversample: int = 1
     kept: Kept = field(default_factory=Kept)
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,8 @@ def _write(job: Job, unit: Unit, source: TruthSource, path: Path, written: Conte
         root_format=job.root_format,
         weight_names=source.weight_names,
     ) as writer:
-        for batch in map(recipe, itertools.chain([first], chunks)):
+        noted = map(job.conditions.of, itertools.chain([first], chunks))
+        for batch in map(recipe, noted):
             thinned = job.kept.of(batch)
             writer.write(thinned)
             written.update(thinned)

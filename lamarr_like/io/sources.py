@@ -3,10 +3,12 @@
 =====================================  ============================================================
 ``pythia:minbias|bbbar|ccbar``         Pythia 8 at 13 TeV; options in `pythia.OPTIONS`
 ``pythia:FILE.cmnd``                   Pythia 8 with the user's settings
+``pythia:FILE.lhe``                    hard processes of a Les Houches event file, showered
 ``gun:pi+``, ``gun:K-?p=3-100&n=2``    particle gun; options in `gun.OPTIONS`
 ``decay:B0 -> K+ pi-?OPTIONS``         signal decays alone, see `lamarr_like.decays.source`
 ``PATH``, ``DIR``, ``*.hepmc``, ``A,B``  files, told apart by content: HepMC2 and HepMC3 text, plain
-                                       or compressed (options in `hepmc.OPTIONS`); ROOT or Parquet;
+                                       or compressed, and HepMC3's ROOT trees (options in
+                                       `hepmc.OPTIONS`); ROOT or Parquet;
                                        URLs (``root://``, ``https://``, ...) with wildcards, too
 ``SOURCE+gun:mu-,mu+?p=3-100``         any of these with a gun's particles added to each event, from
                                        its primary vertices; more than one ``+gun:`` may follow;
@@ -305,6 +307,7 @@ def _kind(path: Location) -> str:
         kinds = (*BUILT_IN, *plugins.installed(plugins.SOURCE_GROUP))
         listing = ", ".join(f"{kind}:..." for kind in kinds)
         raise SourceError(f"{path}: no such file (nor {listing})")
+    from .hepmc.root_tree import is_hepmc_tree
     from .hepmc.text import sniff
     from .tables.source import is_table
 
@@ -313,11 +316,13 @@ def _kind(path: Location) -> str:
             if not file.read(1):
                 raise SourceError(f"{path}: the file is empty")
         if is_table(path):
-            return "table"
+            return "hepmc" if is_hepmc_tree(path) else "table"
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error})") from None
     if sniff(path):
         return "hepmc"
+    if str(path).endswith(".lhe"):
+        raise SourceError(f"{path}: partons of a hard process; Pythia showers them: pythia:{path}")
     raise SourceError(f"{path}: neither HepMC text nor a ROOT or Parquet table")

@@ -38,6 +38,7 @@ from ..system.command_line import (
     tell_shorter,
 )
 from ..system.progress import progress
+from .conditions import Conditions, Polarity
 
 if TYPE_CHECKING:
     from ..decays.request import DecayRequest
@@ -78,6 +79,14 @@ Drop = Annotated[
 Preset = Annotated[
     str, typer.Option(help="full, analysis (less of the truth) or thin (no truth, no covariances).")
 ]
+Magnet = Annotated[
+    Optional[Polarity],  # noqa: UP045
+    typer.Option("--polarity", help="Of the magnet, up or down; down, and not noted, without it."),
+]
+Run = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--run", min=0, max=(1 << 31) - 1, help="Number of the run, kept as runNumber."),
+]
 Format = Annotated[RootFormat, typer.Option("--format", help="Container in the ROOT file.")]
 
 
@@ -104,6 +113,8 @@ def simulate(
     preset: Preset = "full",
     keep: Keep = None,
     drop: Drop = None,
+    polarity: Magnet = None,
+    run_number: Run = None,
     workers: Workers = 1,
     split_events: Annotated[
         int, typer.Option(min=0, help="Events in each of several numbered files; 0 for one file.")
@@ -138,6 +149,7 @@ def simulate(
         command=command_line(),
         decays=_requests(decay, combinatorial, swap, mass, fit, branch, isolation, trigger),
         kept=Kept(preset, tuple(keep or ()), tuple(drop or ())),
+        conditions=Conditions(polarity and polarity.value, run_number),
         split_events=split_events,
         oversample=oversample,
         force=force,
@@ -186,6 +198,8 @@ def detailed(
     preset: Preset = "full",
     keep: Keep = None,
     drop: Drop = None,
+    polarity: Magnet = None,
+    run_number: Run = None,
     force: Force = False,
     quiet: Quiet = False,
     dry_run: DryRun = False,
@@ -208,6 +222,7 @@ def detailed(
         command=command_line(),
         decays=_requests(decay, combinatorial, swap, mass, fit, branch, isolation, trigger),
         kept=Kept(preset, tuple(keep or ()), tuple(drop or ())),
+        conditions=Conditions(polarity and polarity.value, run_number),
         force=force,
     )
     rules = _rules(showers, showers_by)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..io.kept import Kept
+from .conditions import Conditions
 
 if TYPE_CHECKING:
     from ..decays.request import DecayRequest
@@ -42,6 +43,7 @@ class RunConfig:
         oversample: draws of the detector for each generated event (`oversampling.oversampled`).
         force: replace an output that is there; an input is never replaced.
         kept: which branches of the events are written.
+        conditions: polarity of the magnet and run number.
     """
 
     source: str
@@ -58,6 +60,7 @@ class RunConfig:
     oversample: int = 1
     force: bool = False
     kept: Kept = field(default_factory=Kept)
+    conditions: Conditions = field(default_factory=Conditions)
 
     @property
     def generated_chunk(self) -> int:

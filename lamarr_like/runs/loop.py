@@ -112,7 +112,8 @@ class Loop:
 
     def _chunks(self) -> Iterator[EventBatch]:
         read = timed(self.source, self.seconds, "reading")
-        return rebatch(read, self.config.generated_chunk, self.config.generated_particles)
+        chunks = rebatch(read, self.config.generated_chunk, self.config.generated_particles)
+        return map(self.config.conditions.of, chunks)
 
     def _pieces(self) -> Iterator[_Range | EventBatch]:
         """Work for one call of a worker each."""
@@ -171,7 +172,8 @@ def _make(config: RunConfig, convert: Conversion, piece: _Range | EventBatch) ->
     source = _source(config)
     given = timed(source.events_between(*piece), seconds, "reading")
     chunks = rebatch(given, piece.stop - piece.first)
-    batches = [_converted(convert, chunk, seconds, counts) for chunk in chunks]
+    noted = map(config.conditions.of, chunks)
+    batches = [_converted(convert, chunk, seconds, counts) for chunk in noted]
     return _Made(
         batches,
         skipped=list(source.skipped),

@@ -139,6 +139,7 @@ def _provenance(config: RunConfig, source: TruthSource) -> dict[str, Any]:
         out["oversample"] = config.oversample
     if config.kept != Kept():
         out["kept"] = asdict(config.kept)
+    out |= config.conditions.noted()
     if config.decays:
         out["decays"] = {r.decay.name: r.decay.text for r in config.decays}
     return {**out, "command": config.command}

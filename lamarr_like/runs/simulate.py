@@ -172,6 +172,7 @@ def open_run(
         raise OutputError(f"a chunk of {config.chunk_size} events; ask for at least 1")
     check_draws(config.oversample)
     config.kept.check()
+    config.conditions.check()
     source = opened(config)
     check = check_numbered if config.split_events else check_output
     check(Path(config.output), _inputs(config, source, pipeline, models), force=config.force)

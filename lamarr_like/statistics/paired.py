@@ -120,6 +120,33 @@ def width_ratio(
     return (*sizes, *alone, ratio, error)
 
 
+def gain_ratio(
+    values: Sequence[tuple[Floats, Floats]], weights: Sequence[Floats], units: tuple[Ints, Ints]
+) -> tuple[float, float, float, float]:
+    """How much narrower a second residual of the same rows is, in two samples.
+
+    Args:
+        values: first and second residual of both samples, of shapes ``(n,)`` and ``(m,)``.
+        weights, units: of these shapes, as in `compare_laws`.
+
+    Returns:
+        Width of the second residual over that of the first in each sample; that of the second
+        sample over that of the first and its error, which knows of common rows and events; NaN
+        where a width is 0.
+    """
+    gains, terms = [], []
+    for (first, second), w in zip(values, weights, strict=True):
+        (before, one), (after, two) = _width(first, w), _width(second, w)
+        if not (before > 0.0 and after > 0.0):
+            return (float("nan"),) * 4
+        gains.append(after / before)
+        terms.append(two / after - one / before)
+    *numbers, n = common_units(*units)
+    detailed, fast = (np.bincount(u, t, n) for u, t in zip(numbers, terms, strict=True))
+    ratio = gains[1] / gains[0]
+    return gains[0], gains[1], ratio, ratio * float(np.sqrt(((fast - detailed) ** 2).sum()))
+
+
 def _step(size: float) -> float:
     """Distance of the quantiles between which the density is taken."""
     result: float = min(0.1, size**-0.35)

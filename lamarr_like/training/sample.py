@@ -47,7 +47,7 @@ def read_sample(
         if columns is not None:
             whole = _with_occupancy(read_foreign(path, columns))
         else:
-            pieces = [piece for piece in read_events(path) if len(piece)]
+            pieces = [_down(piece) for piece in read_events(path) if len(piece)]
             if not pieces:
                 continue
             whole = concatenate(pieces)
@@ -60,6 +60,15 @@ def read_sample(
     event = dict(batch.event.columns) | {"event_id": np.arange(n, dtype=np.int64)}
     batch = batch.with_table("event", Table(event, np.arange(n + 1)))
     return Propagation()(batch, seed=0)
+
+
+def _down(batch: EventBatch) -> EventBatch:
+    """Events as of magnet down, which models learn: those of magnet up are mirror images."""
+    if "polarity" not in batch.event:
+        return batch
+    down = batch.mirrored(batch.event["polarity"] > 0)
+    event = {k: v for k, v in down.event.columns.items() if k != "polarity"}
+    return down.with_table("event", Table(event, down.event.offsets))
 
 
 def _with_occupancy(batch: EventBatch) -> EventBatch:

@@ -1,7 +1,10 @@
 """RapidSim's files: what they ask for, what has no counterpart, and what is refused."""
 
+import runpy
+
 import numpy as np
 import pytest
+from places import TOP
 
 from lamarr_like.decays.names import properties
 from lamarr_like.decays.plan import RapidSimDecay, is_file, plan_of
@@ -184,3 +187,23 @@ def test_unknown_particles(pair):
         RapidSim.read(pair().with_name("absent.config"))
     assert members("D0 -> K- pi+", pair()).name == "D0"
     assert lines_of("seed : 1\n", pair())[0] == [(1, "seed", "1")]
+
+
+def test_its_smearing_and_acceptance():
+    """As written out for the tutorial: dp/p goes on as a line, slopes are moved."""
+    tutorial = runpy.run_path(str(TOP / "tutorials" / "rapidsim_check.py"))
+    for text in tutorial["DECAYS"].values():
+        assert "->" in text and text.count("{") == text.count("}")
+    rapid = tutorial["Rapid"](np.array([1e4, 1e5]), np.array([0.005, 0.008]))
+    rng = np.random.default_rng(1)
+    for size, relative in ((1e4, 0.005), (5.5e4, 0.0065), (1.9e5, 0.011)):
+        p = np.tile([0.1, -0.05, 1.0], (20_000, 1))
+        p *= size / np.linalg.norm(p[0])
+        found = rapid.smeared(p, rng)
+        pull = (np.linalg.norm(found, axis=1) / size - 1.0) / relative
+        assert np.std(pull) == pytest.approx(1.0, abs=0.02) and abs(pull.mean()) < 0.03
+        shift = np.hypot(6.2e-5, 2.1 / size)
+        assert found[:, 0] / found[:, 2] == pytest.approx(0.1 + shift)
+        assert found[:, 1] / found[:, 2] == pytest.approx(-0.05 + shift)
+    p = 1e4 * np.array([[0.1, 0.1, 1], [0.31, 0, 1], [0, 0.26, 1], [0.005, 0, 1], [0.1, 0, -1]])
+    assert tutorial["inside"](p).tolist() == [True, False, False, False, False]

@@ -7,10 +7,12 @@ import pytest
 from decay_samples import decay_events
 from scipy import optimize, stats
 
+from lamarr_like.decays import treefit
 from lamarr_like.decays.candidates import make_candidates
 from lamarr_like.decays.names import properties
 from lamarr_like.decays.request import DecayRequest
 from lamarr_like.decays.treefit import MASS_TOLERANCE
+from lamarr_like.decays.treefit_measured import flying, from_vertex, mother
 from lamarr_like.decays.treefit_request import TreeFit
 from lamarr_like.errors import DecayError
 from lamarr_like.events import Table
@@ -192,6 +194,41 @@ def test_one_candidate_is_fitted_as_among_others(events, table):
     alone = fitted(events.events(0, 3))
     for name in (n for n in alone.columns if "_DTF_" in n):
         assert alone[name] == pytest.approx(table[name][: len(alone)], rel=1e-6, abs=1e-6), name
+
+
+def test_blocks_and_none_at_all(events, table, monkeypatch):
+    monkeypatch.setattr(treefit, "BLOCK", 7)
+    few = fitted(events.events(0, 30))
+    assert len(few) > 3 * 7
+    for name in (n for n in few.columns if "_DTF_" in n or "_loose_" in n):
+        assert few[name] == pytest.approx(table[name][: len(few)], rel=1e-6, abs=1e-6), name
+    assert len(fitted(events.events(0, 30), "D0 -> K- pi+", ["PV"])) == 0
+
+
+def test_what_has_no_solution_is_told(events):
+    """Singular equations are those of one candidate and leave the others as they are."""
+    few = events.events(0, 30)
+    broken = {f"cov{i}{j}": few.track[f"cov{i}{j}"].copy() for j in range(5) for i in range(j + 1)}
+    muon = np.flatnonzero(np.abs(events.linked("mc_pdg_id", np.arange(len(few.track)))) == 13)[0]
+    for values in broken.values():
+        values[muon] = 0.0
+    table, sound = fitted(few.with_columns("track", **broken)), fitted(few)
+    event = few.track.event_index[muon]
+    hit = table.event_index == event
+    assert not table["Bplus_DTF_CONVERGED"][hit].any() and np.isnan(table["Bplus_DTF_M"][hit]).all()
+    others = sound.event_index != event
+    assert (table["Bplus_DTF_M"][~hit] == sound["Bplus_DTF_M"][others]).all()
+
+
+def test_vertices_of_a_tree():
+    """Resonances decay where they are made, the rest where its mother's flight ends."""
+    head = DecayRequest.parse("B0 -> (D*(2010)- -> (D~0 -> K+ pi-) pi-) mu+ nu_mu").decay.head
+    dst = head.daughters[0]
+    d0 = dst.daughters[0]
+    assert flying(head) == [head, d0]
+    assert [n.branch for n in from_vertex(head)] == ["piminus0", "muplus"]
+    assert [n.branch for n in from_vertex(d0)] == ["Kplus", "piminus"]
+    assert mother(head, d0) is head
 
 
 def test_words_of_a_fit():

@@ -383,6 +383,7 @@ READERS = {
     "hepmc3 bzip2": _truth("a.hepmc.bz2"),
     "hepmc3 xz": _truth("a.hepmc.xz"),
     "hepmc3 zstd": _truth("a.hepmc.zst"),
+    "hepmc3 tree": _truth("a.root"),
     "root table": _truth("a.root"),
     "rntuple table": _truth("a.root"),
     "root ntuple": _ntuple,
@@ -433,6 +434,7 @@ def samples(folder: Path) -> dict[str, bytes]:
     text = found["hepmc3"]
     found["hepmc3 bzip2"], found["hepmc3 xz"] = bz2.compress(text), lzma.compress(text)
     found["hepmc3 zstd"] = pa.compress(text, "zstd", asbytes=True)
+    found["hepmc3 tree"] = (Path(__file__).parents[1] / "data" / "hepmc_tree.root").read_bytes()
     events = next(iter(open_source(str(folder / "3.hepmc"), n_events=None, seed=1)))
     for name, kind in (("root table", "ttree"), ("rntuple table", "rntuple")):
         with EventWriter(folder / "a.root", metadata={}, root_format=kind, force=True) as writer:

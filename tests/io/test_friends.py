@@ -93,6 +93,28 @@ def test_coffea(ntuple, batch):
     assert (ak.flatten(events.GenPart.pdgId)[ak.flatten(long.genPartIdxG)] == local).to_list()
 
 
+def test_coffea_vectors(ntuple, candidates):
+    """Masses of pairs of tracks, and of photons from where they come."""
+    nanoevents = pytest.importorskip("coffea.nanoevents")
+    from lamarr_like.io.nanoevents import LamarrSchema
+
+    events = nanoevents.NanoEventsFactory.from_root(
+        {str(ntuple): "Events"}, schemaclass=LamarrSchema, mode="eager"
+    ).events()
+    track = events.Track[events.Track.genPartIdx >= 0]
+    kaon, pion = (
+        track[abs(events.GenPart[track.genPartIdx].pdgId) == code].taken_for(code)
+        for code in (321, 211)
+    )
+    pairs = ak.cartesian({"kaon": kaon, "pion": pion})
+    masses = ak.flatten((pairs.kaon + pairs.pion).mass).to_numpy()
+    # The fit of a vertex moves a mass by less than its resolution of 8 MeV.
+    away = np.abs(candidates[1]["D0_M"].to_numpy()[:, None] - masses).min(axis=1)
+    assert len(away) > 5 and away.max() < 8.0
+    photons = events.Cluster.as_photons(z=100.0)
+    assert ak.flatten(photons.E).to_list() == pytest.approx(ak.flatten(events.Cluster.energy))
+
+
 def test_coffea_with_the_schema_of_cms(ntuple):
     """It opens with NanoAODSchema once the numbers of the event are not asked for."""
     nanoevents = pytest.importorskip("coffea.nanoevents")

@@ -8,6 +8,7 @@ import pytest
 from lamarr_like.statistics.paired import (
     compare_laws,
     correlation_difference,
+    gain_ratio,
     normal_scores,
     width_freedom,
     width_ratio,
@@ -51,6 +52,28 @@ def test_a_shift_is_found(shared):
 def test_without_a_width_there_is_no_ratio():
     assert np.isnan(width_ratio(*sides(ONE, ONE, True))).all()
     assert (np.diff(width_freedom(np.array([0.0, 1e2, 1e4]))) > 0.0).all()
+
+
+def test_gains_of_the_same_rows():
+    """Errors of what both residuals share cancel; the scatter of draws is what is told."""
+    rng = np.random.default_rng(5)
+    units = np.arange(N), np.arange(N) + N
+    pulls = []
+    for k in range(40):
+        core, rest = rng.normal(size=(2, 2, N))
+        # The second sample gains less: 1 / sqrt(2) for 0.5 / sqrt(1.25).
+        values = [(c + r, c * s) for c, r, s in zip(core, rest, (1.0, 1.1), strict=True)]
+        one, two, ratio, error = gain_ratio(values, [ONE, ONE], units)
+        assert one == pytest.approx(2**-0.5, rel=0.1) and ratio == two / one
+        pulls.append((ratio - 1.1) / error)
+        if not k:
+            widths = [width_ratio(*sides(*pair, False)) for pair in zip(*values, strict=True)]
+            assert ratio == pytest.approx(widths[1][4] / widths[0][4], rel=1e-12)
+            assert error < np.hypot(widths[0][5], widths[1][5])
+    assert 0.7 < np.std(pulls) < 1.35 and abs(np.mean(pulls)) < 0.6
+    same = gain_ratio([values[0], values[0]], [ONE, ONE], (units[0], units[0]))
+    assert same[2:] == (1.0, 0.0)
+    assert np.isnan(gain_ratio([(ONE, ONE), values[0]], [ONE, ONE], units)).all()
 
 
 def test_correlations_are_of_ranks():

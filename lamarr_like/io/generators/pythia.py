@@ -89,8 +89,8 @@ class PythiaSource(TruthSource):
 
     Args:
         name: the source as its user wrote it.
-        process: a key of `PROCESSES`, or the path of a file of Pythia settings (``.cmnd``); seeds
-            and vertex spread in it are overruled.
+        process: a key of `PROCESSES`, or the path of a file of Pythia settings (``.cmnd``), whose
+            seeds and vertex spread are overruled, or of a Les Houches event file (``.lhe``).
         n_events: how many events to give.
         seed: seed of the run.
         pileup: mean number of interactions mu, or None for exactly one.

@@ -41,11 +41,16 @@ def new_pythia() -> Any:
     return pythia8mc.Pythia("", False)
 
 
+LHE = ".lhe"
+"""Ending of Les Houches event files."""
+
+
 def read_card(path: Path) -> tuple[Any, tuple[Path, ...], list[str]]:
     """A generator with the settings of a card, not started.
 
     Args:
-        path: the card.
+        path: the card, or a Les Houches event file (``.lhe``) whose events are showered with
+            Pythia's own settings.
 
     Returns:
         The generator, all files that it will read, and remarks on settings that are not followed.
@@ -56,6 +61,8 @@ def read_card(path: Path) -> tuple[Any, tuple[Path, ...], list[str]]:
     pythia = new_pythia()
     for line in BEAMS:
         pythia.readString(line)
+    if path.suffix == LHE:
+        return _showered(pythia, path)
     cards = tuple(_cards(path, Path(pythia.word("xmlPath")), ()))  # before Pythia goes in circles
     decaying = _decaying(pythia)
     if not pythia.readFile(str(path), False):
@@ -66,6 +73,15 @@ def read_card(path: Path) -> tuple[Any, tuple[Path, ...], list[str]]:
             f"{path}: particles that decay are to decay, so it is read without {', '.join(changed)}"
         )
     return pythia, tuple(dict.fromkeys((*cards, *_named(pythia)))), remarks
+
+
+def _showered(pythia: Any, path: Path) -> tuple[Any, tuple[Path, ...], list[str]]:
+    """A generator that takes its hard processes from a file, as `read_card` gives it."""
+    if len(str(path).split()) != 1:
+        raise SourceError(f"{path}: Pythia takes no path with a space in it; rename the file")
+    for line in ("Beams:frameType = 4", f"Beams:LHEF = {path}"):
+        pythia.readString(line)
+    return pythia, tuple(dict.fromkeys(_named(pythia))), _tame(pythia)
 
 
 def data_folders() -> tuple[Path, ...]:

@@ -44,6 +44,7 @@ class GenEvents:
             position is x, y, z, t of the production vertex, shape ``(n, 4)``.
         mother: row of the first mother, -1 for none.
         decayed: whether the particle has an end vertex.
+        made: whether it comes from a vertex; beams do not.
     """
 
     number: Ints
@@ -58,6 +59,7 @@ class GenEvents:
     position: Floats
     mother: Ints
     decayed: Mask
+    made: Mask
 
     @property
     def weight(self) -> Floats:
@@ -103,7 +105,7 @@ def parse(
         length=length,
         offsets=offsets,
         vertex=vertex,
-        **{k: v for k, v in parsed.items() if k != "from_vertex"},
+        **parsed,
     )
 
 
@@ -210,7 +212,7 @@ def _parse2(lines: Lines, heads: list[list[bytes]]) -> dict[str, np.ndarray]:
         "position": np.where(from_vertex[:, None], xyzt[owner], 0.0),
         "mother": np.where(from_vertex, first[owner], -1),
         "decayed": decayed,
-        "from_vertex": from_vertex,
+        "made": from_vertex,
     }
 
 
@@ -313,7 +315,7 @@ def _parse3(lines: Lines, heads: list[list[bytes]]) -> dict[str, np.ndarray]:
         "position": _inherited(mother, made_at, vertex, default[event]),
         "mother": mother,
         "decayed": decayed,
-        "from_vertex": in_vertex | by_mother,
+        "made": in_vertex | by_mother,
     }
 
 
@@ -362,7 +364,7 @@ def _inherited(
 
 def _collisions(parsed: dict[str, np.ndarray], offsets: Ints, event: Ints) -> Floats:
     """Where the beams met: where the first particle was made whose mother was not itself made."""
-    mother, made = parsed["mother"], parsed["from_vertex"]
+    mother, made = parsed["mother"], parsed["made"]
     primary = made & ((mother < 0) | ~made[mother])
     point = np.zeros((len(offsets) - 1, 4))
     for rows in (np.flatnonzero(made), np.flatnonzero(primary)):

@@ -1,4 +1,4 @@
-"""Truth from HepMC2 and HepMC3 files, standard or as LHCb's simulation writes them.
+"""Truth from HepMC2 and HepMC3 text and HepMC3's ROOT trees, standard or as LHCb writes it.
 
 Statuses.  A particle is stable if it has no end vertex and status 1, or, in an LHCb file, 999 or
 one of the codes below.  LHCb's codes say who dealt with the particle: 777 decayed by the decay
@@ -12,6 +12,8 @@ K_S vertex 788.7 mm behind its collision carries t = 2.634: the flight in ns, no
 Collisions.  ``?collisions=event``: each GenEvent is an event.  ``?collisions=file``: all GenEvents
 of a file are the collisions of one event.  ``?collisions=auto``, the default, takes the second for
 an LHCb file of at most 30 GenEvents numbered 1, 2, ... N, and the first for all others.
+``?collisions=places``: each GenEvent is an event, with a collision wherever beams met, as `export`
+writes events with pile-up.
 
 Places.  Generators put their collisions at the origin.  ``?smear=1`` moves each, with all that
 comes from it, by a place drawn in the luminous region (`generators.beam`).
@@ -21,23 +23,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Ints
+from ...arrays import Floats, Ints
 from ...errors import BadEventError, SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
 from ...physics.particles import SPEED_OF_LIGHT
 from ..generators.beam import collision_points
 from ..options import check_options, parse_choice
-from ..selection import RawTruth, select_particles, unphysical
+from ..selection import RawTruth, nearest, select_particles, unphysical
 from ..truth import TruthSource, drop_bad, make_batch
 from ..unstable import Lost, decayed
 from ..weights import bad_weights, numbered_names
 from .ascii import GenEvents, parse
+from .root_tree import is_hepmc_tree, tree_texts
 from .text import MAX_EVENT, EventText, MalformedTextError, event_texts, sniff
 
 LHCB_STATUSES = (777, 888, 889, 999)
@@ -58,7 +61,8 @@ MAX_JOINED = 10_000
 _EMPTY = "it has no particles"
 
 OPTIONS = {
-    "collisions": "auto, event (each GenEvent is one event) or file (a file is one event)",
+    "collisions": "auto, event (each GenEvent is one event), file (a file is one event) or places "
+    "(each GenEvent is one event, with a collision wherever beams met)",
     "smear": "1 moves each collision to a place of its own in the luminous region",
     "units": "for files that state none: MEV-MM, MEV-CM, GEV-MM or GEV-CM",
     "weights": "all (with their names), or first for the nominal weight alone",
@@ -112,7 +116,10 @@ class HepmcSource(TruthSource):
         self.seed = seed
         self.n_given = 0
         self.collisions = parse_choice(
-            name, "collisions", options.get("collisions", "auto"), ("auto", "event", "file")
+            name,
+            "collisions",
+            options.get("collisions", "auto"),
+            ("auto", "event", "file", "places"),
         )
         smear = parse_choice(name, "smear", options.get("smear", "0"), ("0", "1"))
         self.smear = smear == "1"
@@ -148,9 +155,13 @@ class _File:
     def __init__(self, path: Location, source: HepmcSource) -> None:
         self.path = path
         self.source = source
-        self.version = sniff(path)
+        self.is_tree = is_hepmc_tree(path)
+        self.version = 3 if self.is_tree else sniff(path)
         if not self.version:
-            raise SourceError(f"{path}: not a HepMC2 (IO_GenEvent) or HepMC3 (Asciiv3) text file")
+            raise SourceError(
+                f"{path}: not a HepMC2 (IO_GenEvent) or HepMC3 (Asciiv3) text file, nor a ROOT "
+                "tree of HepMC3"
+            )
 
     def events(self, first_id: int, limit: int | None) -> Iterator[tuple[EventBatch, int]]:
         """Batches and the number of events, sound or not, that went into each."""
@@ -178,7 +189,7 @@ class _File:
             block = None if block.last or position == limit else next(blocks, None)
 
     def _blocks(self) -> Iterator[_Block]:
-        texts = event_texts(self.path)
+        texts = tree_texts(self.path) if self.is_tree else event_texts(self.path)
         last = False
         while not last:
             held: list[EventText] = []
@@ -318,24 +329,30 @@ class _File:
             event_of: position of the event that each GenEvent belongs to.
             ids: ``event_id`` of the events.
         """
-        n_collisions = np.bincount(event_of, minlength=len(ids))
         first = np.searchsorted(event_of, np.arange(len(ids) + 1))
         pv_id = np.arange(len(event_of)) - first[event_of]
-        sizes = np.diff(found.offsets)
         if self.source.smear:
+            sizes = np.diff(found.offsets)
             found = self._smeared(found, ids[event_of], pv_id, sizes)
-        raw = _raw(found, found.offsets[first], np.repeat(pv_id, sizes), self.lhcb)
+        if self.source.collisions == "places":
+            met = _places(found)
+        else:
+            whose = np.repeat(pv_id, np.diff(found.offsets))
+            counts = np.bincount(event_of, minlength=len(ids))
+            met = _Met(whose, counts, np.arange(len(event_of)), found.vertex)
+        raw = _raw(found, found.offsets[first], met.whose, self.lhcb)
         weight = self._weights(found, first[:-1])
         bad = bad_weights(weight, self.source.weight_names) | unphysical(raw)
         raw, lost = decayed(raw, self.source.seed, ids, bad)
         particle, unsound = select_particles(raw)
         bad = {**unsound, **bad}
-        for k in np.flatnonzero(np.bincount(event_of, sizes, len(ids)) == 0):
+        for k in np.flatnonzero(np.diff(found.offsets[first]) == 0):
             bad[int(k)] = _EMPTY
-        x, y, z, t = found.vertex.T
-        columns = {"mc_pv_id": pv_id, "mc_x": x, "mc_y": y, "mc_z": z}
-        columns["mc_t"] = t / found.length if self.lhcb else t / SPEED_OF_LIGHT
-        vertex = Table.from_counts(columns, n_collisions)
+        x, y, z, t = met.place.T
+        of_event = np.arange(len(x)) - np.repeat(np.cumsum(met.counts) - met.counts, met.counts)
+        columns = {"mc_pv_id": of_event, "mc_x": x, "mc_y": y, "mc_z": z}
+        columns["mc_t"] = t / (found.length[met.genevent] if self.lhcb else SPEED_OF_LIGHT)
+        vertex = Table.from_counts(columns, met.counts)
         number = found.number[first[:-1]]
         return make_batch(ids, weight, vertex, particle, number), bad, lost
 
@@ -376,6 +393,37 @@ def _joined(block: _Block, blocks: Iterator[_Block]) -> tuple[list[EventText], s
         if len(texts) > MAX_JOINED:
             return texts[:1], f"it has more than {MAX_JOINED} GenEvents, too many for collisions"
     return texts, broken
+
+
+class _Met(NamedTuple):
+    """Collision of each particle, counted within its event; how many each event has.
+
+    And of each collision its GenEvent and x, y, z, t.
+    """
+
+    whose: Ints
+    counts: Ints
+    genevent: Ints
+    place: Floats
+
+
+def _places(found: GenEvents) -> _Met:
+    """A collision wherever beams met, in order of appearance.
+
+    Beams, which come from no vertex themselves, count to the first collision of their event.
+    """
+    event = np.repeat(np.arange(len(found.number)), np.diff(found.offsets))
+    primary = found.made & ((found.mother < 0) | ~found.made[found.mother])
+    top, _ = nearest(found.mother, primary)
+    below = top >= 0
+    keys = np.column_stack([event, found.position[top]])[below]
+    _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    rows = np.flatnonzero(below)[np.sort(first)]
+    counts = np.bincount(event[rows], minlength=len(found.number))
+    whose = np.zeros(len(event), np.int64)
+    whose[below] = rank[which.ravel()] - (np.cumsum(counts) - counts)[event[below]]
+    return _Met(whose, counts, event[rows], found.position[top[rows]])
 
 
 def _raw(found: GenEvents, offsets: Ints, pv_id: Ints, lhcb: bool) -> RawTruth:

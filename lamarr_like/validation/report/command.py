@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ...decays.command import Fits
 from ...errors import SchemaError
 from ...system.command_line import Again, Events, Force, Models, tell_shorter
 from ...system.command_line import Pipeline as PipelineName
@@ -63,6 +64,7 @@ def validate(
     verdict: Thresholds = None,
     pidcalib: Calibration = None,
     decay: Decays = None,
+    fit: Fits = None,
     events: Events = None,
     seed: Annotated[int, typer.Option(help="Seed of the chain, of halves and of folds.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the classifier.")] = 1,
@@ -100,7 +102,7 @@ def validate(
         again=again or (),
         thresholds=verdict,
         pidcalib=pidcalib,
-        decays=_decays(decay),
+        decays=_decays(decay, fit),
         events=events,
         every=all_plots,
         pdf=pdf,
@@ -227,11 +229,14 @@ def _species(names: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(names or SPECIES)
 
 
-def _decays(texts: Sequence[str] | None) -> list[DecayRequest]:
+def _decays(texts: list[str] | None, fits: list[str] | None) -> list[DecayRequest]:
     from ...decays.candidates import check_names
-    from ...decays.request import DecayRequest
+    from ...decays.command import make_requests
+    from ...decays.request import Selection
 
-    found = [DecayRequest.parse(text) for text in texts or ()]
+    if fits and not texts:
+        raise SchemaError("--fit needs a --decay that it fits")
+    found = make_requests(texts or [], False, [], Selection(), fits)
     check_names(found)
     return found
 

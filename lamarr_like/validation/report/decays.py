@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...arrays import Columns
-from ...decays.rows import DecayRows
+from ...decays.descriptor import Decay
+from ...decays.rows import BY, DecayRows
 from ...statistics.binned_shares import Binned, Binner
 from ...statistics.influence import Shares
 from ...statistics.judgement import Measurement
 from ...statistics.matching import where
-from .distributions import Distance, Width, distance, width_by
+from ...statistics.paired import gain_ratio
+from .distributions import MIN_WIDTH, Distance, Width, distance, width_by
 from .efficiency import MIN_PARTICLES
 from .measure import of_width
 from .sample import effective
@@ -45,6 +47,27 @@ SHAPES = (
 
 
 @dataclass(frozen=True)
+class Gain:
+    """How much narrower a fit of the whole tree makes a residual.
+
+    Args:
+        species: name of the decay.
+        variable: residual after the fit.
+        n: effective number of detailed candidates.
+        detailed, fast: its width over that before the fit, of the same candidates.
+        ratio, ratio_error: fast over detailed.
+    """
+
+    species: str
+    variable: str
+    n: float
+    detailed: float
+    fast: float
+    ratio: float
+    ratio_error: float
+
+
+@dataclass(frozen=True)
 class DecayComparison:
     """One decay in two samples.
 
@@ -60,6 +83,7 @@ class DecayComparison:
         by_tau: the latter in bins of the true decay time [ps], None for prompt decays.
         widths: of residuals and pulls.
         distances: distributions.
+        gains: what fits of the whole tree gain.
     """
 
     name: str
@@ -73,6 +97,7 @@ class DecayComparison:
     by_tau: Binned | None
     widths: tuple[Width, ...]
     distances: tuple[Distance, ...]
+    gains: tuple[Gain, ...] = ()
 
     def width(self, variable: str) -> Width | None:
         """Width of a residual or pull of the head, None where there is none."""
@@ -104,6 +129,7 @@ def compare_decay(one: DecayRows, two: DecayRows) -> DecayComparison:
         distances=tuple(
             distance(one.decay.name, v, *pair) for v, pair in _common(*candidates, SHAPES)
         ),
+        gains=tuple(_gains(one.decay, *candidates)),
     )
 
 
@@ -149,6 +175,25 @@ def _widths(name: str, one: Columns, two: Columns) -> Iterator[Width]:
         # Only the mass is looked at in bins of the momentum.
         least = 500.0 if plain(variable) == "dM" else float("inf")
         yield width_by(name, variable, *pair, "p", least)
+
+
+def _gains(decay: Decay, one: Columns, two: Columns) -> Iterator[Gain]:
+    """Masses and decay times after fits of the whole tree and before."""
+    for variable, _ in _common(one, two, ("dM", "dTAU")):
+        fitted, _, quantity = variable.rpartition(":")
+        particle, by, _ = fitted.partition(BY)
+        before = f"{particle}:{quantity}"
+        if quantity == "dTAU" and particle == decay.head.branch:
+            before = quantity
+        if not by or before not in one:
+            continue
+        sides = [where(c, np.isfinite(c[variable] + c[before])) for c in (one, two)]
+        n = effective(sides[0])
+        if min(n, effective(sides[1])) >= MIN_WIDTH:
+            values = [(c[before], c[variable]) for c in sides]
+            units = sides[0]["unit"], sides[1]["unit"]
+            found = gain_ratio(values, [c["weight"] for c in sides], units)
+            yield Gain(decay.name, variable, n, *found)
 
 
 # --- what the verdict sees

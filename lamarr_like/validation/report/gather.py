@@ -36,7 +36,7 @@ _REQUIRED = {
     "track": ("mcparticle_id", "track_type", "origin", "charge", "x", "y", "z", "tx", "ty", "p"),
 }
 _OPTIONAL = {
-    "event": ("mc_weight", "n_tracks", "n_pvs"),
+    "event": ("mc_weight", "n_tracks", "n_pvs", "polarity"),
     "track": (
         *("weight", "out_of_range", *(v for names in GROUPS.values() for v in names)),
         *(f"cov{i}{i}" for i in range(5)),

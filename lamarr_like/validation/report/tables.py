@@ -65,6 +65,11 @@ WIDTHS = (
     *("fast = {0.fast[0]:.4g}", "+- = {0.fast_error[0]:.3g}", "ratio = {0.ratio[0]:.4g}"),
     *("+- = {0.ratio_error[0]:.3g}", "floor = {1.ratio[0]:.4g}"),
 )
+GAINS = (
+    *("decay = {0.species}", "quantity = {name}", "n detailed = {0.n:.0f}"),
+    *("after / before, detailed = {0.detailed:.4f}", "fast = {0.fast:.4f}"),
+    *("ratio = {0.ratio:.4f}", "+- = {0.ratio_error:.2g}", "floor = {1.ratio:.4f}"),
+)
 SHAPES = ("decay = {0.species}", "quantity = {name}", *_DISTANCE)
 
 
@@ -140,6 +145,7 @@ def decay_tables(report: Report) -> list[Table]:
     yields: list[Row] = []
     widths: list[Row] = []
     shapes: list[Row] = []
+    gains: list[Row] = []
     for one, floor in beside(report.whole.decays, _floor(report, "decays"), "name"):
         for what, name in (
             ("candidates an event", "per_event"),
@@ -148,13 +154,14 @@ def decay_tables(report: Report) -> list[Table]:
         ):
             names = {"decay": one.name, "what": what}
             yields.append((getattr(one, name), getattr(floor, name, None), names))
-        for rows, kind in ((widths, "widths"), (shapes, "distances")):
+        for rows, kind in ((widths, "widths"), (shapes, "distances"), (gains, "gains")):
             both = beside(getattr(one, kind), getattr(floor, kind, ()), "variable")
             rows += [(w, other, {"name": decay_title(w.variable)}) for w, other in both]
     return [
         table_of("Yields", YIELDS, yields, 2),
         table_of("Widths of residuals and pulls", WIDTHS, widths, 2),
         table_of("Distributions of candidates", SHAPES, shapes, 2),
+        table_of("Widths after a fit of the whole tree", GAINS, gains, 2),
     ]
 
 

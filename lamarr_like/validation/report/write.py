@@ -151,6 +151,7 @@ def _decay(one: DecayComparison) -> dict[str, Any]:
         **{k: getattr(one, k) for k in ("name", "text", "head", "generated", "candidates")},
         **{k: _shares(getattr(one, k)) for k in ("per_event", "of_all", "of_accepted")},
         **{"by_tau": by_tau, "widths": one.widths, "distances": one.distances},
+        "gains": one.gains,
     }
 
 

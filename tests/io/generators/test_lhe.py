@@ -77,6 +77,21 @@ def test_events_that_are_not_finished_leave_a_gap(card):
     assert "event 7" in skipped[0][1] and "z.lhe was not finished" in skipped[0][1]
 
 
+def test_a_file_without_a_card(card, tmp_path):
+    """The same as a card that names the file and says no more."""
+    lhe = card.parent / "z.lhe"
+    plain = tmp_path / "plain.cmnd"
+    plain.write_text(f"Beams:frameType = 4\nBeams:LHEF = {lhe}\n")
+    source, found = all_of(lhe, 8)
+    assert same(found, all_of(plain, 8)[1]) and source.length == N
+    assert lhe in source.inputs() and numbers_of(found).tolist() == list(range(8))
+    with pytest.raises(SourceError, match=f"partons of a hard process; .*: pythia:{lhe}"):
+        open_source(str(lhe), n_events=None, seed=1)
+    spaced = lhe.rename(tmp_path / "a z.lhe")
+    with pytest.raises(SourceError, match="no path with a space in it"):
+        open_source(f"pythia:{spaced}", n_events=1, seed=1)
+
+
 def test_events_that_cannot_be_read(card):
     """Pythia takes a number that is none for the end of the file."""
     edit_event(card.parent / "z.lhe", 60, " 13 1 3 3 0 0 3", " 13 1 3 3 0 0 nan3")
