@@ -42,12 +42,15 @@ class LabelledRows:
         labels: position of the class of each row, shape ``(n,)``.
         classes: names of the classes.
         weights: shape ``(n,)``, possibly negative; None for ones.
+        target: conditions of rows of another domain, whose classes nobody tells, arrays of shape
+            ``(m,)``; for families that become blind to the domain.
     """
 
     conditions: Columns
     labels: np.ndarray
     classes: Sequence[str]
     weights: np.ndarray | None = None
+    target: Columns | None = None
 
 
 class Number(Protocol):
