@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +97,7 @@ def shares(tracks: Tracks, names: tuple[str, ...]) -> Shares:
 
 def of_truth(batch: EventBatch, drawn: EventBatch, cut: tuple) -> tuple[Tracks, Tracks]:
     """Long tracks of a species in a detailed sample, with its own columns and with drawn ones."""
-    species, pdg, column, above, _ = cut
+    _, pdg, column, above, _ = cut
     track = batch.track
     start = batch.particle.offsets[track.event_index]
     own = np.abs(batch.particle["mc_pdg_id"][start + np.maximum(track["mcparticle_id"], 0)])
@@ -112,9 +111,7 @@ def of_truth(batch: EventBatch, drawn: EventBatch, cut: tuple) -> tuple[Tracks, 
         "n_tracks": batch.event["n_tracks"][track.event_index[used]].astype(np.float64),
     }
     ones = np.ones(int(used.sum()))
-    return tuple(
-        Tracks(columns, one.track[column][used] > above, ones) for one in (batch, drawn)
-    )  # type: ignore[return-value]
+    return tuple(Tracks(columns, one.track[column][used] > above, ones) for one in (batch, drawn))  # type: ignore[return-value]
 
 
 def of_data(paths: list[str], cut: tuple) -> Tracks:
@@ -203,7 +200,9 @@ def _efficiencies(axes, name: str, rows: list[tuple[tuple, tuple[Tracks, ...]]])
     middle = 0.5 * (EDGES[name][1:] + EDGES[name][:-1])
     middle[-1] = min(middle[-1], 1.3 * EDGES[name][-2])
     for color, (cut, sides) in enumerate(rows):
-        for k, (kind, side) in enumerate(zip(("truth", "drawn", "weighted data"), sides, strict=True)):
+        for k, (kind, side) in enumerate(
+            zip(("truth", "drawn", "weighted data"), sides, strict=True)
+        ):
             found = shares(side, (name,))
             axes.errorbar(
                 *(middle * (1.0 + 0.02 * k), found.share, np.sqrt(found.variance)),
@@ -230,7 +229,9 @@ def main(words: list[str] | None = None, say: Callable[[str], None] = print) -> 
     args = parser.parse_args(words)
     args.output.mkdir(parents=True, exist_ok=True)
     rows = list(compared(args))
-    head = "| species | cut | truth | drawn | weighted data | cells | within | without the error of "
+    head = (
+        "| species | cut | truth | drawn | weighted data | cells | within | without the error of "
+    )
     lines = [f"{head}the data | mean difference |", "|" + "---|" * 9]
     total = np.zeros(3, int)
     for cut, sides in rows:

@@ -262,6 +262,10 @@ class DomainConfig(MlpConfig):
 
     family: ClassVar[str] = "domain"
 
+    hidden: int = 48
+    depth: int = 2
+    steps: int = 3000
+    batch: int = 256
     evaluations: int = 1
     features: int = 6
     head_hidden: int = 32
@@ -271,6 +275,10 @@ class DomainConfig(MlpConfig):
     critic_steps: int = 3
     critic_rate: float = 2e-3
     penalty: float = 0.01
+
+    def for_rows(self, n_rows: int) -> DomainConfig:
+        """No more steps than `MAX_EPOCHS` passes."""
+        return replace(self, steps=max(1, min(self.steps, MAX_EPOCHS * n_rows // self.batch)))
 
 
 @dataclass(frozen=True)

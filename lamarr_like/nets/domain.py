@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from ..arrays import Floats, Floats32, Mask
+from ..arrays import Floats, Floats32
 from ..engine.normal_scores import ConditionTransform
 from ..engine.onnx_session import Network
 from ..errors import TrainingError

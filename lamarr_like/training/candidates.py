@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +32,14 @@ class Candidates:
     signal: tuple[str, float, float]
     tree: str | None = None
 
-    def labelled(self, paths: Sequence[Path]) -> tuple[Columns, Ints]:
+    def labelled(
+        self, paths: Sequence[Path], part: tuple[float, float] = (0.0, 1.0)
+    ) -> tuple[Columns, Ints]:
         """Features and classes (1 for signal), all of shape ``(n,)``.
+
+        Args:
+            paths: files of one domain.
+            part: share of the candidates of each file, from and to.
 
         Raises:
             SourceError: if a file cannot be read or holds no such tree.
@@ -40,7 +47,7 @@ class Candidates:
             TrainingError: if a class has no candidate.
         """
         name, low, high = self.signal
-        columns = self._read(paths, (*self.features, name))
+        columns = self._read(paths, (*self.features, name), part)
         told = columns[name] if name in self.features else columns.pop(name)
         labels = ((told >= low) & (told <= high)).astype(np.int64)
         for label, title in enumerate(CLASSES):
@@ -52,27 +59,61 @@ class Candidates:
                 )
         return columns, labels
 
-    def unlabelled(self, paths: Sequence[Path]) -> Columns:
+    def unlabelled(self, paths: Sequence[Path], part: tuple[float, float] = (0.0, 1.0)) -> Columns:
         """Features alone, of shape ``(n,)``; the branch that tells the signal is not looked at.
+
+        Args:
+            paths, part: as of `labelled`.
 
         Raises:
             SourceError, SchemaError: as `labelled`.
         """
-        return self._read(paths, self.features)
+        return self._read(paths, self.features, part)
 
-    def _read(self, paths: Sequence[Path], names: Sequence[str]) -> Columns:
+    def are_known(self, paths: Sequence[Path]) -> bool:
+        """Whether all files tell the signal.
+
+        Raises:
+            SourceError: as `labelled`.
+        """
+        for path in paths:
+            with open_root(path) as file:
+                if self.signal[0] not in set(file[_tree(path, file, self.tree)].keys()):
+                    return False
+        return True
+
+    def _read(
+        self, paths: Sequence[Path], names: Sequence[str], part: tuple[float, float]
+    ) -> Columns:
         if not self.features:
             raise TrainingError("a classifier needs at least one feature; name some by --feature")
-        parts = [_branches(path, self.tree, list(dict.fromkeys(names))) for path in paths]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        found = [_branches(path, self.tree, list(dict.fromkeys(names))) for path in paths]
+        some = []
+        for columns in found:
+            n = len(next(iter(columns.values())))
+            some.append(slice(*(round(share * n) for share in part)))
+        return {
+            name: np.concatenate([one[name][mine] for one, mine in zip(found, some, strict=True)])
+            for name in found[0]
+        }
+
+
+def _tree(path: Path, file: Any, wanted: str | None) -> str:
+    """Path of the tree of candidates in a file.
+
+    Raises:
+        SourceError: if there is none, or several and none is wanted.
+    """
+    found = wanted or only_tree(path, file)
+    if found not in file:
+        raise SourceError(f"{path} holds no tree {found!r}")
+    return found
 
 
 def _branches(path: Path, wanted: str | None, names: list[str]) -> Columns:
     """Branches of one file as finite numbers."""
     with open_root(path) as file:
-        where = wanted or only_tree(path, file)
-        if where not in file:
-            raise SourceError(f"{path} holds no tree {where!r}")
+        where = _tree(path, file, wanted)
         tree = file[where]
         if tree.num_entries > MOST_CANDIDATES:
             raise SourceError(

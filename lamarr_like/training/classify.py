@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import Columns, Floats, Ints
+from ..arrays import Columns, Floats32, Ints, Mask
 from ..engine.artefact import artefact_name
+from ..engine.model_tables import read_arrays, read_transform
 from ..engine.onnx_session import Network
 from ..errors import TrainingError
 from ..nets.config import DomainConfig
@@ -39,8 +40,9 @@ class ClassifyRequest:
         sample: name of the sample, part of the artefact's name.
         version: version of the artefact.
         seed: seed of the training.
-        steps: training steps; 0 for the default.
+        steps: training steps; 0 for the default, fewer for a small sample.
         strength: of the adversary, in units of the default.
+        judged: share of the candidates of each file, its last ones, that are kept to judge by.
         settings: further settings of `lamarr_like.nets.config.DomainConfig`.
     """
 
@@ -51,6 +53,7 @@ class ClassifyRequest:
     seed: int = 1
     steps: int = 0
     strength: float = 1.0
+    judged: float = 0.4
     settings: Mapping[str, Any] | None = None
 
     @property
@@ -68,31 +71,32 @@ class ClassifyRequest:
         if self.adversary not in ("domain", "none"):
             raise TrainingError(f"no adversary {self.adversary!r}; there are domain and none")
         family = find_family("domain", "classifier")
-        config = family.configured(**{"seed": self.seed, "holdout": 0.3, **(self.settings or {})})
+        config = family.configured(**{"seed": self.seed, **(self.settings or {})})
         assert isinstance(config, DomainConfig)
         strength = self.strength if self.adversary == "domain" else 0.0
         config = replace(config, adversary=strength * config.adversary, laws=strength * config.laws)
-        return replace(config, steps=self.steps) if self.steps else config
+        return config
 
 
 class Held(NamedTuple):
     """How well a classifier does on candidates that it has not learnt from.
 
     Attributes:
-        source, target: area under the ROC curve of signal and background in each domain.
         domains: how well fresh trees tell the domains by the features.
+        source: area under the ROC curve of signal and background.
+        target: the same there, None where nothing tells what its candidates are.
     """
 
-    source: Auc
-    target: Auc
     domains: Auc
+    source: Auc
+    target: Auc | None
 
     def __str__(self) -> str:
         """One line."""
-        one, two, three = (f"{auc.value:.4f} +- {auc.error:.4f}" for auc in self)
+        target = "" if self.target is None else f", {_told(self.target)} in the target"
         return (
-            f"signal told from background by AUC {one} in the source, {two} in the target; domains "
-            f"told apart by the features {three}"
+            f"signal told from background by AUC {_told(self.source)} in the source{target}; "
+            f"domains told apart by the features {_told(self.domains)}"
         )
 
 
@@ -102,7 +106,6 @@ def classify(
     *,
     output: Path,
     request: ClassifyRequest,
-    tests: tuple[Sequence[Path], Sequence[Path]] = ((), ()),
     command: str = "",
     say: Say = lambda line: None,
     progress: bool = True,
@@ -112,10 +115,10 @@ def classify(
 
     Args:
         source: trees of candidates that are known to be signal or background.
-        target: trees of the domain in which it has to hold; of what they are nothing is read.
+        target: trees of the domain in which it has to hold; what its candidates are is not read but
+            to judge by, where the files tell it.
         output: folder of the artefacts, made if absent.
         request: features, names and seed.
-        tests: trees of other candidates of both domains, known in both, to judge by.
         command: command line, kept in the artefact.
         say: called with a line of text for each figure.
         progress: show a progress bar.
@@ -130,92 +133,90 @@ def classify(
         SourceError, SchemaError: if a file cannot be read or lacks a branch.
     """
     need("train")
-    config = request.config
-    if bool(tests[0]) != bool(tests[1]):
-        raise TrainingError("to judge by candidates of one domain alone says nothing of the other")
+    config, reader = request.config, request.candidates
+    if not 0.0 < request.judged < 1.0:
+        raise TrainingError(f"a share of {request.judged:g} of the candidates to judge by is none")
     check_free_model(output / artefact_name(**request.names), [*source, *target], force)
-    columns, labels = request.candidates.labelled(source)
-    other = request.candidates.unlabelled(target)
-    rows = LabelledRows(columns, labels, CLASSES, target=other)
-    shares = {
-        "source": [int((labels == label).sum()) for label in range(len(CLASSES))],
-        "target": len(next(iter(other.values()))),
-    }
+    learnt, kept = (0.0, 1.0 - request.judged), (1.0 - request.judged, 1.0)
+    columns, labels = reader.labelled(source, learnt)
+    other = reader.unlabelled(target, learnt)
+    n = len(next(iter(other.values())))
     say(
-        f"{shares['source'][1]} signal and {shares['source'][0]} background of the source, "
-        f"{shares['target']} candidates of the target"
+        f"learns from {labels.sum()} signal and {(labels == 0).sum()} background of the source, "
+        f"{n} candidates of the target"
     )
+    rows = LabelledRows(columns, labels, CLASSES, target=other)
+    config = config.for_rows(len(labels))
+    if request.steps:
+        config = replace(config, steps=request.steps)
     model = find_family("domain", "classifier").fit(rows, config, progress=progress)
-    told = f"rows held out: domains told apart by the features {_apart(model)}"
-    say(told)
-    lines = [told]
-    if tests[0]:
-        held = judged(model, *(request.candidates.labelled(one) for one in tests))
-        lines.append(f"other candidates: {held}")
-        say(lines[-1])
-    names = [[path.name for path in paths] for paths in (source, target, *tests)]
+    theirs = reader.labelled(target, kept) if reader.are_known(target) else None
+    held = judged(
+        model, reader.labelled(source, kept), theirs or (reader.unlabelled(target, kept), None)
+    )
+    say(str(held))
+    names = [[path.name for path in paths] for paths in (source, target)]
     provenance: dict[str, Any] = {
         "data": names[0],
         "target": names[1],
-        "tests": names[2:],
-        "signal": list(request.candidates.signal),
+        "signal": list(reader.signal),
+        "counts": [int((labels == 1).sum()), int((labels == 0).sum()), n],
         "command": command,
     }
+    model.figures.update(
+        {f"judged_{name}": auc.value for name, auc in held._asdict().items() if auc is not None}
+    )
     return model.save(
         output,
         **request.names,
-        card=_card(request, model, provenance, shares, lines),
+        card=_card(request, model, provenance, held),
         provenance=provenance,
         overwrite=force,
     )
 
 
-def judged(model: TrainedModel, source: tuple[Columns, Ints], target: tuple[Columns, Ints]) -> Held:
+def judged(
+    model: TrainedModel, source: tuple[Columns, Ints], target: tuple[Columns, Ints | None]
+) -> Held:
     """Figures of a classifier on candidates of both domains.
 
     Args:
         model: the classifier.
-        source, target: features and classes, of shape ``(n,)`` and ``(m,)``.
+        source, target: features and classes, of shape ``(n,)`` and ``(m,)``; None for classes that
+            nobody knows.
     """
-    from ..engine.model_tables import read_arrays, read_transform
     from ..nets.domain import domains_told, features
 
-    classifier = model.classifier()
     arrays = read_arrays(model.files, "trained model")
     transform = read_transform(arrays, model.config["condition_flags"], "trained model")
-    network = Network(model.files["model.onnx"])
-    aucs, made = [], []
-    for columns, labels in (source, target):
-        p = classifier.predict(columns)[:, 1]
-        aucs.append(_auc(p, labels == 1))
-        made.append(features(network, transform([columns[c] for c in classifier.conditions])))
-    return Held(aucs[0], aucs[1], domains_told(made[0], made[1]))
+    network, names = Network(model.files["model.onnx"]), model.config["conditions"]
+    prepared = [transform([columns[c] for c in names]) for columns, _ in (source, target)]
+    aucs = [
+        None if labels is None else _auc(network(conditions=x)[0][:, 1], labels == 1)
+        for x, (_, labels) in zip(prepared, (source, target), strict=True)
+    ]
+    assert aucs[0] is not None
+    return Held(domains_told(*(features(network, x) for x in prepared)), aucs[0], aucs[1])
 
 
-def _auc(scores: Floats, is_signal: np.ndarray) -> Auc:
-    sides = scores[is_signal], scores[~is_signal]
+def _auc(scores: Floats32, is_signal: Mask) -> Auc:
+    sides = [side.astype(np.float64) for side in (scores[is_signal], scores[~is_signal])]
     value, error = weighted_auc(*sides, *(np.ones(len(side)) for side in sides))
     return Auc(value, error, min(map(len, sides)))
 
 
-def _apart(model: TrainedModel) -> str:
-    figures = model.figures
-    return f"{figures['domains_told_apart']:.4f} +- {figures['domains_told_apart_error']:.4f}"
+def _told(auc: Auc) -> str:
+    return f"{auc.value:.4f} +- {auc.error:.4f}"
 
 
 def _card(
-    request: ClassifyRequest,
-    model: TrainedModel,
-    provenance: Mapping[str, Any],
-    shares: Mapping[str, Any],
-    told: Sequence[str],
+    request: ClassifyRequest, model: TrainedModel, provenance: Mapping[str, Any], held: Held
 ) -> str:
     """Text of ``card.md``."""
     training = model.config["training"]
     name, low, high = request.candidates.signal
-    background, signal = shares["source"]
+    signal, background, n = provenance["counts"]
     how = "blind to the domain" if request.adversary == "domain" else "without an adversary"
-    lines = "\n".join(f"- {line}" for line in told)
     return f"""# Classifier of candidates, sample {request.sample}
 
 Gives the probability that a candidate is signal; {how}.
@@ -223,12 +224,12 @@ Gives the probability that a candidate is signal; {how}.
 ## Trained on
 Source: {", ".join(provenance["data"])}, {signal} signal ({name} from {low:g} to {high:g}) and
 {background} background.  Target, of which no class was read: {", ".join(provenance["target"])},
-{shares["target"]} candidates.
+{n} candidates.
 Seed {request.seed}; {training["minutes"]} minutes on one thread.
 Command: `{provenance["command"] or "lamarr_like.training.classify"}`
 
-## How well
-{lines}
+## How well, on the last {request.judged:.0%} of the candidates, which it has not learnt from
+{held}.
 
 ## Do not use it
 - where signal and background have other shares in the target than in the source: their laws cannot

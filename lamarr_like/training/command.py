@@ -106,14 +106,9 @@ def classify(
     strength: Annotated[
         float, typer.Option(min=0.0, help="Of the adversary, 1 for the recipe's.")
     ] = 1.0,
-    test_source: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(help="Other candidates of the source to judge by; may be repeated."),
-    ] = None,
-    test_target: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(help="Other candidates of the target, known to be signal or not."),
-    ] = None,
+    judged: Annotated[
+        float, typer.Option(help="Share of the candidates of each file to judge by, its last ones.")
+    ] = 0.4,
     force: Force = False,
 ) -> None:
     """Learn to tell signal from background in one domain so that it holds in another."""
@@ -131,13 +126,13 @@ def classify(
         seed=seed,
         steps=steps,
         strength=strength,
+        judged=judged,
     )
     folder = run(
         source,
         target,
         output=output,
         request=request,
-        tests=(test_source or [], test_target or []),
         command=command_line(),
         say=typer.echo,
         force=force,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import numpy as np
@@ -42,16 +41,21 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classify")
     for seed, (name, shift) in enumerate((("here", 0.0), ("there", 8.0)), 1):
         written(folder / f"{name}.root", seed, shift)
-        written(folder / f"other-{name}.root", seed + 10, shift)
     return folder
 
 
 def test_candidates_are_read_with_and_without_what_they_are(files):
-    columns, labels = WANTED.labelled([files / "here.root", files / "other-here.root"])
+    here = files / "here.root"
+    columns, labels = WANTED.labelled([here, here])
     assert list(columns) == ["D0_PT", "Kminus_PIDK"] and len(labels) == 3000
+    first, last = (WANTED.labelled([here, here], part) for part in ((0.0, 0.4), (0.4, 1.0)))
+    assert (len(first[1]), len(last[1])) == (1200, 1800)
+    assert np.array_equal(columns["D0_PT"][600:1500], last[0]["D0_PT"][:900])
     assert all(values.dtype == np.float64 for values in columns.values())
     assert columns["D0_PT"][labels == 1].mean() > columns["D0_PT"][labels == 0].mean() + 1500.0
     assert list(WANTED.unlabelled([files / "there.root"])) == list(columns)
+    assert WANTED.are_known([here])
+    assert not Candidates(("D0_PT",), ("B_BKGCAT", 0, 10)).are_known([here])
 
 
 def test_trees_that_cannot_be_used(files, tmp_path):
@@ -78,8 +82,8 @@ def test_requests_that_cannot_be_met(files, tmp_path):
     ):
         with pytest.raises(TrainingError, match=message):
             classify(one, one, output=tmp_path, request=request)
-    with pytest.raises(TrainingError, match="of one domain alone"):
-        classify(one, one, output=tmp_path, request=ClassifyRequest(WANTED), tests=(one, ()))
+    with pytest.raises(TrainingError, match="a share of 1 of the candidates"):
+        classify(one, one, output=tmp_path, request=ClassifyRequest(WANTED, judged=1.0))
     off = ClassifyRequest(WANTED, adversary="none", strength=3.0).config
     assert off.adversary == off.laws == 0.0
     assert ClassifyRequest(WANTED, strength=3.0).config.adversary > 0.0
@@ -90,23 +94,22 @@ def test_the_verb_writes_a_classifier(files, monkeypatch, capsys):
     assert verb.__doc__
     words = ["classify", files / "here.root", "--target", files / "there.root"]
     words += ["--feature", "D0_PT", "--feature", "Kminus_PIDK", "--signal", "D0_BKGCAT:0-10"]
-    words += ["--test-source", files / "other-here.root", "--steps", "150", "--sample", "toy"]
-    words += ["--test-target", files / "other-there.root", "-o", files / "models"]
+    words += ["--steps", "150", "--sample", "toy", "-o", files / "models"]
     monkeypatch.setattr(sys, "argv", ["lamarr-like", *map(str, words)])
     with pytest.raises(SystemExit) as stop:
         cli.main()
     told = capsys.readouterr().out
-    assert not stop.value.code and "1500 candidates of the target" in told
+    assert not stop.value.code and "900 candidates of the target" in told
     folder = files / "models" / "classifier-toy-1"
     artefact = read_artefact(folder)
     assert artefact.config["family"] == "domain" and artefact.config["kind"] == "classifier"
     card = artefact.files["card.md"].decode()
-    (line,) = (one for one in told.splitlines() if one.startswith("other candidates: "))
-    assert line in card and "AUC 0." in line and "blind to the domain" in card
-    columns, labels = WANTED.labelled([files / "other-here.root"])
+    (line,) = (one for one in told.splitlines() if one.startswith("signal told from"))
+    assert line in card and "in the target" in line and "blind to the domain" in card
+    columns, labels = WANTED.labelled([files / "here.root"], (0.6, 1.0))
     p = load_model(folder).predict(columns)[:, 1]
     assert p[labels == 1].mean() > p[labels == 0].mean() + 0.2
-    assert json.loads((folder / "config.json").read_text())["provenance"]["signal"][0] == "D0_BKGCAT"
+    assert artefact.config["provenance"]["signal"] == ["D0_BKGCAT", 0, 10]
     with pytest.raises(OutputError, match="is there already; replace it with --force"):
         classify(
             *([files / "here.root"], [files / "there.root"]),
