@@ -5,8 +5,8 @@
 
 Each model draws its columns anew for the long tracks of detailed samples, everything else left as
 it is; what differs are the efficiencies of cuts on identification.  They are compared in bins of
-momentum, eta and nTracks (cells of all three, 50 tracks at the least), for the species that the
-calibration sample has, within its reach.  An efficiency is within if it is off by less than 2 % (of
+momentum, eta and nTracks (bins of each, and cells of all three, of 50 tracks at the least), for the
+species that the calibration sample has, within its reach.  An efficiency is within if it is off by less than 2 % (of
 all tracks) or by two standard deviations: those of both shares, and that of a share measured with
 the weighted tracks of the calibration sample in the same cell.  FOLDER/from_data.md has the table,
 FOLDER/from_data.png the fits and the efficiencies.  Needs the extras ``fit`` and ``plot``.
@@ -135,34 +135,42 @@ def of_data(paths: list[str], cut: tuple) -> Tracks:
 
 def compared(args: argparse.Namespace) -> Iterator[tuple[tuple, tuple[Tracks, Tracks, Tracks]]]:
     """For each cut: tracks with true, drawn and measured answers."""
-    batch = read_sample(args.truth)
+    batch = read_sample(args.truth, part=(0.0, args.share))
     batch = batch.with_table("track", batch.track.select(from_truth(batch)))
-    drawn = batch
+    drawn: EventBatch = batch
+    made: set[str] = set()
     for model in args.model:
-        drawn = load_stage(model)[0](drawn, seed=1)
+        stage, _ = load_stage(model)
+        drawn = stage(drawn, seed=1)
+        made |= {name for _, name in stage.provides}
     files = [words[0] for words in args.fit]
     for cut in CUTS:
+        if cut[2] not in made:
+            continue
         yield cut, (*of_truth(batch, drawn, cut), of_data(files, cut))
 
 
 def line(cut: tuple, sides: tuple[Tracks, Tracks, Tracks]) -> tuple[str, NDArray[np.int64]]:
-    """A line of the table, and cells within and cells looked at."""
-    true, drawn, data = (shares(side, tuple(EDGES)) for side in sides)
-    used = true.n >= LEAST
-    off = np.abs(drawn.share - true.share)
-    both = true.variance + drawn.variance
-    known = both + data.variance
-    within = (off < 0.02) | (off < 2.0 * np.sqrt(known))
-    strict = (off < 0.02) | (off < 2.0 * np.sqrt(both))
-    counts = np.array([within[used].sum(), strict[used].sum(), used.sum()])
+    """A line of the table, and cells within, without the error of the data, and looked at.
+
+    Counts are those in bins of one variable, then those in cells of all three.
+    """
+    counts = np.zeros((2, 3), int)
+    for names in (*((name,) for name in EDGES), tuple(EDGES)):
+        true, drawn, data = (shares(side, names) for side in sides)
+        used = true.n >= LEAST
+        off = np.abs(drawn.share - true.share)
+        both = true.variance + drawn.variance
+        within = (off < 0.02) | (off < 2.0 * np.sqrt(both + data.variance))
+        strict = (off < 0.02) | (off < 2.0 * np.sqrt(both))
+        counts[int(len(names) > 1)] += within[used].sum(), strict[used].sum(), used.sum()
     whole = [f"{side.passed.mean():.4f}" for side in sides[:2]]
     w, passed = sides[2].weights, sides[2].passed
     measured = float((w * passed).sum() / w.sum())
     species, _, _, _, title = cut
-    cells = f"{counts[2]} | {counts[0] / counts[2]:.3f} | {counts[1] / counts[2]:.3f}"
-    mean = np.average((drawn.share - true.share)[used], weights=true.n[used])
-    text = f"| {species} | {title} | {whole[0]} | {whole[1]} | {measured:.4f} | {cells} |"
-    return f"{text} {mean:+.4f} |", counts
+    told = " | ".join(f"{a}, {b} of {n}" for a, b, n in counts)
+    text = f"| {species} | {title} | {whole[0]} | {whole[1]} | {measured:.4f} | {told} |"
+    return text, counts
 
 
 def picture(rows: list[tuple[tuple, tuple[Tracks, Tracks, Tracks]]], args) -> None:
@@ -170,7 +178,7 @@ def picture(rows: list[tuple[tuple, tuple[Tracks, Tracks, Tracks]]], args) -> No
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(2, 3, figsize=(14, 8))
-    for axes, (path, low, high, background) in zip(panels[0], args.fit, strict=False):
+    for axes, (path, low, high, background) in zip(panels[0, :2], args.fit, strict=False):
         with uproot.open(path) as file:
             found = file["Tracks"].arrays(["candidate", "mass"], library="np")
         mass = found["mass"][np.unique(found["candidate"], return_index=True)[1]]
@@ -225,20 +233,20 @@ def main(words: list[str] | None = None, say: Callable[[str], None] = print) -> 
     parser.add_argument("--model", nargs="+", required=True)
     parser.add_argument("--truth", type=Path, nargs="+", required=True)
     parser.add_argument("--fit", nargs=4, action="append", required=True)
+    parser.add_argument("--share", type=float, default=1.0, help="of the events of each sample")
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args(words)
     args.output.mkdir(parents=True, exist_ok=True)
     rows = list(compared(args))
-    head = (
-        "| species | cut | truth | drawn | weighted data | cells | within | without the error of "
-    )
-    lines = [f"{head}the data | mean difference |", "|" + "---|" * 9]
-    total = np.zeros(3, int)
+    head = "| species | cut | truth | drawn | weighted data | bins within | cells within |"
+    lines = [head, "|" + "---|" * 7]
+    total = np.zeros((2, 3), int)
     for cut, sides in rows:
         text, counts = line(cut, sides)
         total += counts
         lines.append(text)
-    lines.append(f"\nAll: {total[0]} of {total[2]} cells within; {total[1]} without that error.")
+    for what, (within, strict, n) in zip(("bins", "cells"), total, strict=True):
+        lines.append(f"\n{within} of {n} {what} within; {strict} without the error of the data.")
     (args.output / "from_data.md").write_text("\n".join(lines) + "\n")
     say("\n".join(lines))
     picture(rows, args)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +23,7 @@ from ..engine.onnx_session import Network
 from ..errors import TrainingError
 from ..statistics.two_sample import Auc, c2st
 from .classifier import checked_rows, cross_entropy, finished
-from .config import DomainConfig
+from .config import DomainConfig, MlpConfig
 from .layers import Mlp, adam, training_step
 from .loop import Exact, Files, Judge, row_batches, run
 from .mlp import LARGEST_LOSS, MlpTrainer, dense_layers, halves
@@ -133,16 +134,21 @@ def domains_told(
         weights: of the rows of the source, shape ``(n,)``; None for ones.
         options: of `lamarr_like.statistics.two_sample.c2st`.
     """
-    sides = ({f"f{k}": c for k, c in enumerate(side.T)} for side in (source, target))
-    return c2st(*sides, {}, {}, weights=weights, **{"trees": 100, "depth": 4, **options})
+    one, two = ({f"f{k}": c for k, c in enumerate(side.T)} for side in (source, target))
+    size: dict[str, Any] = {"trees": 100, "depth": 4, **options}
+    return c2st(one, two, {}, {}, weights=weights, **size)
 
 
-class _Joined:
+class _Joined(Mlp):
     """Two networks, one behind the other."""
 
     def __init__(self, first: Mlp, second: Mlp) -> None:
         self.first, self.second = first, second
-        self.variables = [*first.variables, *second.variables]
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """Those of the first, then those of the second."""
+        return [*self.first.variables, *self.second.variables]
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """Map ``(rows, in)`` to ``(rows, out)``."""
@@ -151,8 +157,6 @@ class _Joined:
 
 class DomainTrainer(MlpTrainer):
     """Trains features and classes against a critic of the domain; see `MlpTrainer`."""
-
-    config: DomainConfig
 
     def __init__(self, n_inputs: int, n_classes: int, config: DomainConfig) -> None:
         self.config = config
@@ -165,8 +169,9 @@ class DomainTrainer(MlpTrainer):
         )
         self.critic_optimizer.build(self.critic.variables)
 
-    def network(self, rng: np.random.Generator, config: DomainConfig) -> _Joined:
+    def network(self, rng: np.random.Generator, config: MlpConfig) -> _Joined:
         """All layers from the conditions to the classes, the features among them."""
+        assert isinstance(config, DomainConfig)
         hidden = [config.hidden] * config.depth
         self.maker = Mlp(rng, [self.n_inputs, *hidden, config.features])
         self.head = Mlp(rng, [config.features, config.head_hidden, self.n_classes], out_scale=0.1)

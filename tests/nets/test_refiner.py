@@ -81,7 +81,8 @@ def test_it_stays_the_identity_where_nothing_is_gained():
     assert figures["identity"]
     assert figures["held_out_quick_c2st"] == figures["unrefined_quick_c2st"]
     found = model.model().refine(conditions, again, np.random.default_rng(1).random((3000, 4)))
-    np.testing.assert_allclose(found["a"], again["a"], atol=2.0)  # of a spread of 200
+    inside = np.clip(again["a"], real["a"].min(), real["a"].max())
+    np.testing.assert_allclose(found["a"], inside, atol=0.5)  # of a spread of 200
     wrong = PairToy().sample(3000)
     moved = fit_refiner(wrong, replace(TINY, steps=150), progress=False)
     assert not moved.figures["identity"]
