@@ -4,7 +4,8 @@
         --signal D0_BKGCAT:0-10 -o figure.png
 
 Models are those that ``lamarr-like classify`` writes; candidates of both trees are known to be
-signal or background.  Needs the extra ``plot``.
+signal or background, and the last ones of each are looked at, which no model learnt from.  Needs the
+extra ``plot``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def main(words: list[str] | None = None) -> Path:
     parser.add_argument("--source", type=Path, required=True)
     parser.add_argument("--target", type=Path, required=True)
     parser.add_argument("--signal", required=True)
+    parser.add_argument("--judged", type=float, default=0.4, help="share of the candidates, the last")
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args(words)
     ((name, (low, high)),) = parse_masses([args.signal]).items()
@@ -46,7 +48,7 @@ def main(words: list[str] | None = None) -> Path:
         reader = Candidates(tuple(model.conditions), (name, low, high))
         sides = {}
         for domain, tree in (("source", args.source), ("target", args.target)):
-            columns, labels = reader.labelled([tree])
+            columns, labels = reader.labelled([tree], (1.0 - args.judged, 1.0))
             sides[domain] = model.predict(columns)[:, 1], labels == 1
         among = sides["source"][0]
         for domain, (scores, is_signal) in sides.items():
