@@ -24,7 +24,7 @@ from .runs.rapidsim import rapidsim
 from .system.extras import extra_of, missing
 from .system.quick_start import put_off
 from .system.signals import interrupted, stoppable
-from .training.command import refine
+from .training.command import classify, refine
 from .twin.command import train, twin
 from .validation.detector.command import detailed_check
 from .validation.look.command import columns, display, plot
@@ -43,7 +43,7 @@ app = typer.Typer(
 for _verb in (
     *(simulate, detailed, identify, train, fidelity, objects, inspect),
     *(decays, sweights, detailed_check, validate, batch, new_stage, tpc, doctor, plot, display),
-    *(rapidsim, trigger, columns, twin, refine, truth),
+    *(rapidsim, trigger, columns, twin, refine, truth, classify),
 ):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

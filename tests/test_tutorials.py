@@ -1,6 +1,7 @@
 import re
 import runpy
 
+import numpy as np
 import pytest
 from places import TOP
 from plugin_fakes import install
@@ -179,3 +180,47 @@ def test_stability(tmp_path, capsys, eager):
     assert shipped and abs(float(shipped[2]) - 1.0) < 5 * float(shipped[3])
     assert (path.parent / "stability.png").stat().st_size > 5000
     assert capsys.readouterr().out.startswith("| sample |")
+
+
+def weighted_tracks(path, numbers, least):
+    """Tracks as ``lamarr-like sweights`` writes them, some columns only."""
+    import uproot
+
+    rng = np.random.default_rng(3)
+    n = 3000
+    mass = np.where(rng.random(n) < 0.5, rng.normal(145.4, 0.8, n), rng.uniform(140, 159, n))
+    ids = np.repeat(numbers, n)
+    columns = {"ID": ids, "candidate": np.tile(np.arange(n), len(numbers))}
+    columns["mass"] = np.tile(mass, len(numbers))
+    size = len(ids)
+    columns |= {"P": rng.uniform(4e3, 9e4, size), "ETA": rng.uniform(2.1, 4.4, size)}
+    columns |= {"nTracks": rng.integers(20, 250, size), "PT": least + rng.exponential(900, size)}
+    columns |= {"sweight": rng.normal(0.5, 0.2, size), "isMuon": rng.integers(0, 2, size)}
+    columns["RichDLLk"] = rng.normal(0.0, 20.0, size)
+    with uproot.recreate(path) as file:
+        file.mktree("Tracks", {k: v.dtype for k, v in columns.items()}).extend(columns)
+
+
+def test_from_data_check(tmp_path, capsys):
+    """The script on a small sample and on weights without meaning: what it says."""
+    pytest.importorskip("iminuit")
+    import matplotlib
+
+    from lamarr_like.runs.simulate import RunConfig, simulate_detailed
+
+    matplotlib.use("agg")
+    sample = tmp_path / "gun.root"
+    source = "pythia:minbias+gun:K-,K+,pi-,pi+,mu-,mu+?n=24&p=4-80&eta=2.2-4.3"
+    simulate_detailed(RunConfig(source, sample, 80), prob_nn=None)
+    weighted_tracks(tmp_path / "kpi.root", (-321, 211), 600.0)
+    weighted_tracks(tmp_path / "mu.root", (13, -13), 700.0)
+    main = runpy.run_path(str(TUTORIALS / "from_data_check.py"))["main"]
+    words = ["--model", "rich-pp13-1", "muon_id-pp13-1", "--truth", str(sample)]
+    for name in ("kpi", "mu"):
+        words += ["--fit", str(tmp_path / f"{name}.root"), "139.5", "159.5", "exponential"]
+    main([*words, "-o", str(tmp_path / "out")])
+    told = capsys.readouterr().out
+    kaons = re.search(r"\| K \| PIDK > 0 \| (\S+) \| (\S+) \| ", told)
+    assert kaons and abs(float(kaons[1]) - float(kaons[2])) < 0.05 and float(kaons[1]) > 0.7
+    assert (tmp_path / "out" / "from_data.md").read_text() == told
+    assert (tmp_path / "out" / "from_data.png").stat().st_size > 5000

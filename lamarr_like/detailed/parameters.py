@@ -8,9 +8,12 @@ figure comes out; those are the numbers to tune.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from ..errors import PipelineError
 
 
 @dataclass(frozen=True)
@@ -359,3 +362,30 @@ class Parameters:
 
 DEFAULT = Parameters()
 """The reference detector as shipped."""
+
+
+def changed(words: Sequence[str]) -> Parameters:
+    """The reference detector with some other numbers.
+
+    Args:
+        words: ``velo_resolution=0.4``, or ``rich_yield=12,9`` where there are several.
+
+    Raises:
+        PipelineError: if there is no such number, or it cannot be what is said.
+    """
+    found: dict[str, int | float | tuple[int | float, ...]] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        now = getattr(DEFAULT, name, None) if name in Parameters.__dataclass_fields__ else None
+        several = now if isinstance(now, tuple) else (now,)
+        if not all(isinstance(one, int | float) for one in several):
+            raise PipelineError(f"--set {word}: the detector has no plain number {name!r}")
+        kind = int if all(isinstance(one, int) for one in several) else float
+        try:
+            values = tuple(kind(one) for one in text.split(","))
+        except ValueError:
+            values = ()
+        if len(values) != len(several) or not np.isfinite(values).all():
+            raise PipelineError(f"--set {word}: must be like {name}={','.join(map(str, several))}")
+        found[name] = values if isinstance(now, tuple) else values[0]
+    return replace(DEFAULT, **found)  # type: ignore[arg-type]

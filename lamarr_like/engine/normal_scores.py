@@ -228,9 +228,10 @@ class ConditionTransform:
     ) -> ConditionTransform:
         """Fit on training columns, all of shape ``(n,)``.
 
-        A few hundred knots are plenty: a condition needs a smooth map, not an exact density.
+        A few hundred knots are plenty: a condition needs a smooth map, not an exact density.  What
+        is constant is no flag: nothing was learnt of its other value, which must have no effect.
         """
-        flags = [is_flag(c) for c in columns]
+        flags = [is_flag(c) and bool(np.ptp(c) > 0) for c in columns]
         free = [c for c, flag in zip(columns, flags, strict=True) if not flag]
         return cls(flags, NormalScores.fit(free, [weights] * len(free), n_knots))
 

@@ -246,6 +246,42 @@ class OneVsRestConfig(MlpConfig):
 
 
 @dataclass(frozen=True)
+class DomainConfig(MlpConfig):
+    """Settings of a softmax network whose features are blind to the domain.
+
+    Args:
+        features: numbers that it makes of a row, of which the classes are told.
+        head_hidden: width of the hidden layer between these and the classes.
+        adversary: strength with which the features move against the critic; 0 for none.
+        laws: weight of the distance of the laws of the features (MMD) beside it.
+        critic_hidden: width of the critic's two hidden layers.
+        critic_steps: updates of the critic a step.
+        critic_rate: its learning rate.
+        penalty: strength of the penalty on its slope.
+    """
+
+    family: ClassVar[str] = "domain"
+
+    hidden: int = 48
+    depth: int = 2
+    steps: int = 3000
+    batch: int = 256
+    evaluations: int = 1
+    features: int = 6
+    head_hidden: int = 32
+    adversary: float = 3.0
+    laws: float = 10.0
+    critic_hidden: int = 64
+    critic_steps: int = 3
+    critic_rate: float = 2e-3
+    penalty: float = 0.01
+
+    def for_rows(self, n_rows: int) -> DomainConfig:
+        """No more steps than `MAX_EPOCHS` passes."""
+        return replace(self, steps=max(1, min(self.steps, MAX_EPOCHS * n_rows // self.batch)))
+
+
+@dataclass(frozen=True)
 class BoosterConfig(AbstractConfig):
     """Settings of gradient-boosted trees.
 
@@ -300,7 +336,7 @@ class RefinerConfig(NetConfig):
     learning_rate: float = 1e-3
     warm_up: int = 200
     ema: float = 0.995
-    evaluations: int = 2
+    evaluations: int = 4
     knots: int = 1000
     partitions: int = 8
     cells: int = 128

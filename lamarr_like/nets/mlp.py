@@ -137,9 +137,8 @@ class MlpTrainer:
     def files(self) -> dict[str, bytes]:
         """The graph with the averaged weights."""
         graph, arrays = Graph(), self.average.numpy()
-        layers = len(arrays) // 2
         x = graph.input("conditions", self.n_inputs)
-        found = self.probabilities(graph, x, arrays[:layers], arrays[layers:])
+        found = self.probabilities(graph, x, *halves(arrays))
         graph.output("probabilities", found, self.n_classes)
         return {"model.onnx": graph.build()}
 
@@ -154,6 +153,12 @@ class MlpTrainer:
             kernels, biases: of the layers, as the network has them.
         """
         return graph.op("Softmax", dense_layers(graph, x, kernels, biases), axis=1)
+
+
+def halves(arrays: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Kernels and biases of a network, as `lamarr_like.nets.layers.Mlp` lists its variables."""
+    layers = len(arrays) // 2
+    return arrays[:layers], arrays[layers:]
 
 
 def dense_layers(graph: Graph, x: str, kernels: list[np.ndarray], biases: list[np.ndarray]) -> str:

@@ -26,6 +26,20 @@ def distance(one: tf.Tensor, w: tf.Tensor, two: tf.Tensor, v: tf.Tensor) -> tf.T
     return tf.reduce_mean(same - 2.0 * cross)
 
 
+def whole_distance(one: tf.Tensor, w: tf.Tensor, two: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+    """MMD of two samples of which both move.
+
+    Args:
+        one, two: rows, shapes ``(n, k)`` and ``(m, k)``.
+        w, v: their weights, shapes ``(n,)`` and ``(m,)``.
+    """
+    one, two, w, v = (values[None] for values in (one, two, w, v))
+    other = 1.0 - tf.eye(tf.shape(two)[1])
+    within = v[:, :, None] * v[:, None, :] * other
+    same = tf.reduce_sum(within * _kernel(two, two), (1, 2)) / _sum(within)
+    return distance(one, w, two, v) + tf.reduce_mean(same)
+
+
 def _sum(weights: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(weights, (1, 2)) + 1e-6
 

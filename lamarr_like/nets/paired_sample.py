@@ -25,7 +25,7 @@ from .sample import (
     stream,
 )
 
-_HELD_OUT = 10_000
+_HELD_OUT = 30_000
 
 
 class RefinerSample:

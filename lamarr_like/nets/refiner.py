@@ -3,7 +3,8 @@
 As CMS refines variables of its fast simulation (Bein, Connor, Pedro, Schleper and Wolf, EPJ Web
 Conf. 295 (2024) 09032, arXiv:2309.12919): a residual network that begins as the identity, trained
 by a distance of the laws (MMD, Gretton et al., JMLR 13 (2012) 723) and a distance of each row to
-its partner.
+its partner.  Where no state of it is better than the sample as it was, by more than the error of
+the judge, it stays the identity.
 
 What has to agree is the law of the outputs for given conditions.  A kernel over fifty conditions
 sees no pair of rows as near, so that over the conditions is that of random trees: 1 where two rows
@@ -24,7 +25,7 @@ from ..engine.refiner import N_CHOICES
 from .config import RefinerConfig
 from .layers import Mlp, MovingAverage, adam, training_step, use_threads
 from .loop import Judge, run
-from .mlp import dense_layers
+from .mlp import dense_layers, halves
 from .mmd import distance
 from .onnx_graph import Graph
 from .paired_sample import HeldOutPairs, RefinerSample
@@ -66,8 +67,12 @@ def fit_refiner(rows: PairedRows, config: RefinerConfig, *, progress: bool = Tru
         {**sample.transform.scores.to_arrays("conditions"), **sample.scores.to_arrays("outputs")}
     )
     measure = HeldOutPairs(spec, tables, rows, sample)
-    judge = Judge(measure)
+    judge, before = Judge(measure), measure.unrefined
+    files = trainer.files()
     history = run(trainer, sample.batches(config), config, judge, progress=progress)
+    moves = judge.figure < before.value - before.error
+    if moves:
+        files = judge.kept
     spec |= training_record(
         config,
         rows=int((~sample.held).sum()),
@@ -78,10 +83,11 @@ def fit_refiner(rows: PairedRows, config: RefinerConfig, *, progress: bool = Tru
     )
     spec["figures"] = {
         "held_out_rows": int(sample.held.sum()),
-        "held_out_quick_c2st": judge.figure,
-        "unrefined_quick_c2st": measure.unrefined.value,
+        "held_out_quick_c2st": judge.figure if moves else before.value,
+        "unrefined_quick_c2st": before.value,
+        "identity": not moves,
     }
-    return TrainedModel(spec, {**judge.kept, "transforms.npz": tables})
+    return TrainedModel(spec, {**files, "transforms.npz": tables})
 
 
 class RefinerTrainer:
@@ -102,7 +108,7 @@ class RefinerTrainer:
         widths = [n_in, *[config.hidden] * config.depth, self.n_outputs]
         self.net = Mlp(rng, widths, out_scale=0.0)
         self.classes = Mlp(
-            rng, [self.n_conditions, *_CLASS_WIDTHS, 2 * self.n_atoms + 1], out_scale=0.1
+            rng, [self.n_conditions, *_CLASS_WIDTHS, 2 * self.n_atoms + 1], out_scale=0.0
         )
         known = self.classes.variables if self.n_atoms > 1 else []
         self.variables = [*self.net.variables, *known]
@@ -228,7 +234,7 @@ class RefinerTrainer:
         elif not self.free.all():
             start = graph.op("Mul", y, graph.constant(self.free))
             given, free = [x, start], graph.constant(self.free)
-        change = dense_layers(graph, graph.concat(*given), *_halves(arrays[:own]))
+        change = dense_layers(graph, graph.concat(*given), *halves(arrays[:own]))
         change = graph.op("Mul", free, change) if free else change
         if not index:  # an input that is declared must be used
             change = graph.op("Add", change, graph.op("Mul", z, graph.constant(0.0)))
@@ -243,7 +249,7 @@ class RefinerTrainer:
         self, graph: Graph, x: str, atom: str, u: str, arrays: list[np.ndarray]
     ) -> str:
         """`_new_class` in a graph, one-hot of shape ``(rows, n_atoms)``."""
-        logits = dense_layers(graph, x, *_halves(arrays))
+        logits = dense_layers(graph, x, *halves(arrays))
         n = self.n_atoms
         wanted = graph.op("Softmax", graph.slice(logits, 0, n), axis=1)
         have = graph.op("Softmax", graph.slice(logits, n, 2 * n + 1), axis=1)
@@ -255,12 +261,6 @@ class RefinerTrainer:
         short = graph.op("Log", graph.op("Add", short, graph.constant(1e-9)))
         other = graph.one_hot(graph.choose(short, graph.slice(u, 1, 2), n), n)
         return graph.op("Where", keeps, own, other)
-
-
-def _halves(arrays: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Kernels and biases."""
-    layers = len(arrays) // 2
-    return arrays[:layers], arrays[layers:]
 
 
 def _flat(net: Mlp, x: tf.Tensor) -> tf.Tensor:

@@ -17,6 +17,9 @@ from ..errors import TrainingError
 from ..rng import stage_key
 from ..statistics.two_sample import Auc, c2st
 
+_ROUNDING = 1e-12
+"""Relative spread up to which a column is constant: a model must not learn from its digits."""
+
 Columns = Mapping[str, np.ndarray]
 Metric = Callable[[Columns, Columns, Columns, np.ndarray], Auc]
 """Real outputs, drawn outputs, conditions, weights of held-out rows to a figure with its error;
@@ -42,12 +45,15 @@ class LabelledRows:
         labels: position of the class of each row, shape ``(n,)``.
         classes: names of the classes.
         weights: shape ``(n,)``, possibly negative; None for ones.
+        target: conditions of rows of another domain, whose classes nobody tells, arrays of shape
+            ``(m,)``; for families that become blind to the domain.
     """
 
     conditions: Columns
     labels: np.ndarray
     classes: Sequence[str]
     weights: np.ndarray | None = None
+    target: Columns | None = None
 
 
 class Number(Protocol):
@@ -152,7 +158,7 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
 
 
 def checked_columns(columns: Mapping[str, np.ndarray], n: int, what: str) -> dict[str, Floats]:
-    """Float64 copies of training columns, shape ``(n,)``.
+    """Float64 copies of training columns, shape ``(n,)``; what differs by rounding alone is equal.
 
     Raises:
         TrainingError: for another length than ``n`` or values that are not finite.
@@ -165,6 +171,8 @@ def checked_columns(columns: Mapping[str, np.ndarray], n: int, what: str) -> dic
         bad = np.flatnonzero(~np.isfinite(array))
         if len(bad):
             raise TrainingError(f"{what} {name!r} is {array[bad[0]]} in row {bad[0]}")
+        if n and np.ptp(array) <= _ROUNDING * max(float(np.abs(array).max()), 1.0):
+            array = np.full(n, array[0])
         result[name] = array
     return result
 

@@ -186,6 +186,12 @@ def detailed(
         typer.Option(help="YAML that says which particles' showers are made by what."),
     ] = None,
     models: Models = None,
+    changes: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--set", help="Another number of the detector: velo_resolution=0.4; may be repeated."
+        ),
+    ] = None,
     decay: Decays = None,
     combinatorial: Combinatorial = False,
     swap: Swaps = None,
@@ -226,13 +232,13 @@ def detailed(
         force=force,
     )
     rules = _rules(showers, showers_by)
-    chosen = None if prob_nn == "none" else prob_nn
+    chosen, changed = None if prob_nn == "none" else prob_nn, tuple(changes or ())
     if dry_run:
-        recipe = DetailedRecipe(seed, chosen, rules, models)
+        recipe = DetailedRecipe(seed, chosen, rules, models, changed)
         typer.echo("\n".join(planned(config, models=models, detailed=recipe)))
         return
     with progress(events, _begin(source), shown=not quiet) as bar:
-        summary = simulate_detailed(config, workers, bar.advance, chosen, rules, models)
+        summary = simulate_detailed(config, workers, bar.advance, chosen, rules, models, changed)
     if not quiet:
         show(config, summary)
 

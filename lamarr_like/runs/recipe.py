@@ -143,18 +143,23 @@ class DetailedRecipe:
         rules: what makes showers of photons and electrons in place of the parametrisation
             (`lamarr_like.detailed.calorimeter.showers.Rule`).
         models: folder of the user's own models, searched first for those of the rules.
+        changes: numbers of the detector other than the reference's
+            (`lamarr_like.detailed.parameters.changed`).
     """
 
     seed: int
     prob_nn: str | None
     rules: tuple[Rule, ...] = ()
     models: Path | None = None
+    changes: tuple[str, ...] = ()
 
     def __call__(self, batch: EventBatch) -> EventBatch:
         """Reconstructed events of generated ones."""
+        from ..detailed.parameters import changed
         from ..detailed.simulate import simulate_detailed
 
-        batch = simulate_detailed(batch, seed=self.seed, showers=self.showers)
+        par = changed(self.changes)
+        batch = simulate_detailed(batch, seed=self.seed, par=par, showers=self.showers)
         return batch if self.prob_nn is None else classifier(self.prob_nn)[0](batch, seed=self.seed)
 
     def seconds(self) -> Mapping[str, float]:
@@ -174,6 +179,8 @@ class DetailedRecipe:
         """What identifies it."""
         models = {} if self.prob_nn is None else classifier(self.prob_nn)[1]
         found: dict[str, Any] = {"models": models} if models else {}
+        if self.changes:
+            found["detector"] = list(self.changes)
         if self.rules:
             found["showers"] = [rule._asdict() for rule in self.rules]
             names = {rule.by for rule in self.rules} - {"parametrisation", "geant4"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +76,7 @@ def simulate_detailed(
     prob_nn: str | None = PROB_NN,
     rules: tuple[Rule, ...] = (),
     models: Path | str | None = None,
+    changes: Sequence[str] = (),
 ) -> RunSummary:
     """Run the detailed reference simulation on a source.
 
@@ -88,17 +89,24 @@ def simulate_detailed(
         rules: what makes showers of photons and electrons in place of the parametrisation, see
             `lamarr_like.detailed.calorimeter.showers`.
         models: folder of the user's own models, searched first for those of the rules.
+        changes: numbers of the detector other than the reference's, such as
+            ``velo_resolution=0.4`` (`lamarr_like.detailed.parameters`).
 
     Raises:
+        PipelineError: if the detector has no such number.
         ProductionError: if a worker was killed.
         LamarrLikeError: naming the file, event and column; nothing is left under the output name.
     """
     need("detailed")
+    from ..detailed.parameters import changed
+
+    changed(changes)
     source = open_run(config)
     if workers > 1:
         # Finds a place for compiled code that the workers share.
         importlib.import_module("lamarr_like.detailed.simulate")
-    recipe = DetailedRecipe(config.seed, prob_nn, rules, None if models is None else Path(models))
+    own = None if models is None else Path(models)
+    recipe = DetailedRecipe(config.seed, prob_nn, rules, own, tuple(changes))
     recipe.showers.check()
     return _run(config, source, recipe, progress, workers)
 

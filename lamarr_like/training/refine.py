@@ -121,6 +121,8 @@ def refine(
     figures = model.figures
     before, after = figures["unrefined_quick_c2st"], figures["held_out_quick_c2st"]
     say(f"rows held out, each with its own conditions: AUC {before:.4f} before, {after:.4f} after")
+    if figures["identity"]:
+        say("no state was better than the sample as it is: the model is the identity")
     told: list[str] = []
     for pair in tests:
         names = " and ".join(path.name for path in pair)
@@ -169,6 +171,8 @@ def _card(
     training, figures = model.config["training"], model.config["figures"]
     before, after = figures["unrefined_quick_c2st"], figures["held_out_quick_c2st"]
     fast, detailed = provenance["data"]
+    same = "\nNo state was better than the sample as it is: the model is the identity."
+    same = same if figures["identity"] else ""
     tested = "\n".join(f"- {line}" for line in told) or "Not judged on other events."
     return f"""# {PREFIX}{request.stage}, sample {request.sample}
 
@@ -182,7 +186,7 @@ Command: `{provenance["command"] or "lamarr_like.training.refine"}`
 
 ## How well, on rows held out of the training (they also chose the state kept)
 Area under the ROC curve of trees that tell the sample from the detailed one, each row with its own
-conditions, {figures["held_out_rows"]} rows a side: {before:.4f} before, {after:.4f} after.
+conditions, {figures["held_out_rows"]} rows a side: {before:.4f} before, {after:.4f} after.{same}
 
 ## How well, on other events
 Tracks of the same particles, of which trees are told the truth.

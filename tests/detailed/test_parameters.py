@@ -1,10 +1,12 @@
 """The reference detector as numbers: planes, radiators and cells, without a kernel compiled."""
 
 import numpy as np
+import pytest
 
 from lamarr_like.detailed import geometry, radiator
 from lamarr_like.detailed.calorimeter import cells
-from lamarr_like.detailed.parameters import DEFAULT
+from lamarr_like.detailed.parameters import DEFAULT, changed
+from lamarr_like.errors import PipelineError
 
 
 def test_planes_are_in_order_and_measure_everything_once():
@@ -40,3 +42,19 @@ def test_cells_fill_the_face_without_overlap():
         assert 0.9 * 4 * half_x * half_y < area < 4 * half_x * half_y
         points = np.stack([layout.x[real], layout.y[real]], axis=1)
         assert len(np.unique(points, axis=0)) == len(real)
+
+
+def test_numbers_can_be_changed_by_name():
+    par = changed(["velo_resolution=0.4", "rich_yield=12,9.5", "pv_min_tracks=4"])
+    assert (par.velo_resolution, par.rich_yield, par.pv_min_tracks) == (0.4, (12.0, 9.5), 4)
+    assert changed([]) == DEFAULT != par
+    for word, message in (
+        ("velo_width=1", "the detector has no plain number 'velo_width'"),
+        ("muon_field_x=1", "no plain number 'muon_field_x'"),
+        ("rich_yield=12", "--set rich_yield=12: must be like rich_yield=24.5,17.6"),
+        ("velo_resolution=wide", "must be like velo_resolution=0.28"),
+        ("velo_resolution=nan", "must be like"),
+        ("velo_resolution", "must be like"),
+    ):
+        with pytest.raises(PipelineError, match=message):
+            changed([word])

@@ -130,3 +130,12 @@ def test_all_columns_at_once_as_one_by_one():
         np.testing.assert_array_equal(scores.forward(columns), one_by_one)
     none = NormalScores(np.zeros((0, 2)), np.zeros(0))
     assert none.forward(np.zeros((0, 5))).shape == (0, 5)
+
+
+def test_what_is_constant_has_no_effect_later():
+    """A flag that was 0 for all, or a number: another value tells nothing that was learnt."""
+    columns = [np.zeros(500), np.full(500, 7.0), np.arange(500) % 2.0]
+    transform = ConditionTransform.fit(columns)
+    assert transform.flags == [False, False, True]
+    found = transform([np.array([0.0, 1.0, 12.0]), np.array([-3.0, 7.0, 50.0]), np.ones(3)])
+    assert (found[:, :2] == 0.0).all() and (found[:, 2] == 1.0).all()

@@ -118,7 +118,7 @@ def test_every_family_makes_a_kind_that_can_be_run(family):
 
 
 def test_unknown_families_are_named_with_those_that_exist():
-    known = "armdn, gan, library, mlp, one-vs-rest, booster"
+    known = "armdn, gan, library, mlp, one-vs-rest, domain, booster"
     with pytest.raises(TrainingError, match=f"no family 'flow'; there are {known}"):
         find_family("flow")
     known = "armdn, gan, library$"

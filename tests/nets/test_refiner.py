@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from family_toys import PairToy, paired_law
@@ -17,7 +19,7 @@ from lamarr_like.nets.sample import PairedRows, archive
 tf = pytest.importorskip("tensorflow")
 
 from lamarr_like.nets.mmd import distance  # noqa: E402
-from lamarr_like.nets.refiner import RefinerTrainer  # noqa: E402
+from lamarr_like.nets.refiner import RefinerTrainer, fit_refiner  # noqa: E402
 
 TINY = RefinerConfig(hidden=8, depth=2, steps=20, partitions=2, cells=8, groups=4, rows=8, knots=80)
 
@@ -62,13 +64,29 @@ def test_it_begins_as_the_identity():
     conditions, _, real = paired_law(2000, 1)
     sample, _, model = untrained(PairedRows(conditions, real, conditions, real))
     uniforms = np.random.default_rng(1).random((2000, model.n_uniforms))
-    uniforms[:, 0] = 1e-9  # every row keeps its class
     found = model.refine(conditions, real, uniforms)
     for name, values in found.items():
         zero = real[name] == 0
         assert zero.any() and (values[zero] == 0).all()
         np.testing.assert_allclose(values, real[name], atol=0.5)  # of a spread of 200
     assert sample.n_atoms > 1 and model.ranges["a"][0] == real["a"].min()
+
+
+def test_it_stays_the_identity_where_nothing_is_gained():
+    conditions, _, real = paired_law(3000, 1)
+    again = paired_law(3000, 7, wrong=False)[1]
+    config = replace(TINY, learning_rate=0.3, holdout=0.3)  # which spoils what it moves
+    model = fit_refiner(PairedRows(conditions, again, conditions, real), config, progress=False)
+    figures = model.figures
+    assert figures["identity"]
+    assert figures["held_out_quick_c2st"] == figures["unrefined_quick_c2st"]
+    found = model.model().refine(conditions, again, np.random.default_rng(1).random((3000, 4)))
+    inside = np.clip(again["a"], real["a"].min(), real["a"].max())
+    np.testing.assert_allclose(found["a"], inside, atol=0.5)  # of a spread of 200
+    wrong = PairToy().sample(3000)
+    moved = fit_refiner(wrong, replace(TINY, steps=150), progress=False)
+    assert not moved.figures["identity"]
+    assert moved.figures["held_out_quick_c2st"] < moved.figures["unrefined_quick_c2st"]
 
 
 def test_graph_and_training_move_rows_alike():

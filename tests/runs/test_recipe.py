@@ -64,6 +64,8 @@ def test_other_models_are_refused(tiny, tmp_path):
 
 def test_the_detailed_one():
     assert DetailedRecipe(1, None).metadata() == {"pipeline": "detailed"}
+    other = DetailedRecipe(1, None, changes=("velo_resolution=0.4",))
+    assert other.metadata() == {"pipeline": "detailed", "detector": ["velo_resolution=0.4"]}
     told = DetailedRecipe(1, "prob_nn-pp13-1").metadata()
     assert told["models"]["prob_nn"]["model"] == "prob_nn-pp13-1"
     assert DetailedRecipe(1, None).seconds() == {} == DetailedRecipe(1, None).counts()

@@ -119,7 +119,8 @@ class ClassToy:
 
     def sample(self, n=10_000, seed=1):
         conditions, label, _ = class_law(n, seed)
-        return LabelledRows(conditions, label, ("a", "b", "c"))
+        other, _, _ = class_law(n, seed + 50)
+        return LabelledRows(conditions, label, ("a", "b", "c"), target=other)
 
     def broken(self):
         sample = self.sample(500)
