@@ -1,5 +1,6 @@
 """Occupancy beside PIDCalib's, and curves of tracks: laws on toy samples."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from pid_samples import pid_sample
 
 from lamarr_like.validation.detector import maps, tracking
-from lamarr_like.validation.detector.occupancy import calibration_shares
+from lamarr_like.validation.detector.occupancy import calibration_shares, occupancy_section
+from lamarr_like.validation.detector.results import SampleInfo
+from lamarr_like.validation.detector.sample import Sample
 
 
 def test_events_like_the_map_have_its_shares():
@@ -28,6 +31,24 @@ def test_events_like_the_map_have_its_shares():
 def test_no_events_have_no_shares():
     _, ours, error, _ = calibration_shares(np.zeros(0))
     assert (ours == 0).all() and np.isfinite(error).all()
+
+
+@pytest.mark.parametrize(
+    ("source", "judged", "rows"),
+    [
+        ("pythia:bbbar", {"nTracks, mean", "nSPDHits, median", "nTracks, median"}, 5),
+        ("pythia:ccbar", {"nTracks, mean", "nTracks, median"}, 5),
+        ("pythia:minbias", set(), 5),
+        ("pythia:bbbar+gun:K-?n=14", set(), 0),
+        ("pythia:minbias+decay:B+ -> K+ pi0?n=1", set(), 0),
+    ],
+)
+def test_events_like_triggered_ones_are_judged(source, judged, rows):
+    batch = pid_sample(200, seed=1)
+    section = occupancy_section([Sample(SampleInfo("a.root", len(batch), source), batch)])
+    assert len(section.rows) == rows and section.series
+    asked = {r.quantity.removeprefix("a.root: ") for r in section.rows if math.isfinite(r.low)}
+    assert asked == judged
 
 
 def test_shares_of_ghosts_are_counted():
