@@ -108,7 +108,7 @@ class _Helper:
         """Stop it, should it still run: all that was wanted is compiled, or given up."""
         self._asked = True
         if self._process is not None:
-            self._process.terminate()
+            self._process.kill()  # deaf to all else
             self._process.wait()
         self._held.close()
 

@@ -13,7 +13,7 @@ from places import TOP
 
 pytest.importorskip("numba")
 
-from lamarr_like.detailed import muon, muon_hits, vertexing
+from lamarr_like.detailed import arrivals, muon, muon_hits, vertexing
 from lamarr_like.detailed.behind import run_behind
 from lamarr_like.detailed.calorimeter import shape, simulate
 from lamarr_like.detailed.compiled import _cores
@@ -215,13 +215,15 @@ except KeyError:
 
 
 def test_what_a_helper_calls_has_the_types_of_a_simulation():
-    """Each kernel is compiled once, for both; all that come late are called."""
-    simulate_detailed(muons(2, p=1e4), seed=1)
+    """Each kernel is compiled once, for few and many; all that come late are called."""
+    for n in (1, 4):
+        simulate_detailed(muons(n, p=1e4), seed=1)
     late = (simulate._kernel, shape._mean_cells, vertexing._find, muon_hits._fill, muon._match_all)
     before = [list(kernel.signatures) for kernel in late]
     run_behind()
     assert [list(kernel.signatures) for kernel in late] == before
     assert all(len(signatures) == 1 for signatures in before)
+    assert len(arrivals._carried.signatures) == 1
 
 
 def test_changed_sources_are_compiled_anew(monkeypatch):
