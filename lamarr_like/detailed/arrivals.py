@@ -120,7 +120,7 @@ def pointing(
     g = rng.normals(seed, "detailed/pointing", event_id, number, 4)
     place, slope = par.t_segment_error
     errors = np.array([*place, *slope])
-    qop = tracks.fit.state[:, 5]
+    qop = np.ascontiguousarray(tracks.fit.state[:, 5])  # of one type, however many there are
     magnet = geometry.magnet(par)
     x, y, tx, ty = _carried(t2 + errors * g, qop, _t2_layer(par), par.spd_z, magnet).T
     return Pointing(

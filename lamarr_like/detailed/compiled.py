@@ -9,7 +9,8 @@ the compiler may not change a sum.
 Machine code is kept where numba keeps it (``NUMBA_CACHE_DIR``, beside the package, in the user's
 cache).  Where none of these can be written it is kept in a temporary folder until this process
 ends, for itself and its workers.  Processes that want the same kernel wait for the one that makes
-it.  The message goes through the logger of this module, as a warning: raise its level for silence.
+it, so that another process can make a part of them meanwhile (`shared`).  The message goes through
+the logger of this module, as a warning: raise its level for silence.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import hashlib
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,8 +38,10 @@ from numba.core.compiler import Compiler
 from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
 
+from ..system.signals import deferred
+
 _LOG = logging.getLogger(__name__)
-_MESSAGE = "compiling the detailed simulation, once for this version; takes about a minute"
+_MESSAGE = "compiling the detailed simulation, once for this version; takes up to a minute"
 _OPTIONS = {"nopython": True, "boundscheck": None, "no_cfunc_wrapper": True}
 
 
@@ -53,6 +58,69 @@ def inner(function: Callable[..., Any]) -> Any:
     return _Inner(function, targetoptions=options, pipeline_class=_InnerCompiler)
 
 
+@contextmanager
+def shared(module: str) -> Iterator[None]:
+    """Where something has to be compiled inside, have another process compile a part of it.
+
+    It starts with the first compilation, if this process may use more than one core and no other
+    one has such a help, and ends with the block at the latest.  What it makes is found where
+    compiled code is kept; without such a place there is no help.
+
+    Args:
+        module: calls its kernels when run by ``python -m``, those first that come last here.
+    """
+    helper = _Helper(module)
+    before, _KernelCompiler.helper = _KernelCompiler.helper, helper
+    try:
+        yield
+    finally:
+        _KernelCompiler.helper = before
+        helper.end()
+
+
+class _Helper:
+    """A process that compiles beside this one, once it is started."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._process: subprocess.Popen[bytes] | None = None
+        self._asked = False
+        self._held = ExitStack()
+
+    def start(self, folder: str | None) -> None:
+        """Start it, if another core and a folder for compiled code are there."""
+        if self._asked or _cores() < 2 or not sys.executable:
+            return
+        self._asked = True
+        if not self._held.enter_context(_alone(folder, self._module, wait=False)):
+            return
+        paths = os.pathsep.join(path for path in sys.path if path)
+        with suppress(OSError), deferred():
+            self._process = subprocess.Popen(
+                (sys.executable, "-m", self._module),
+                env={**os.environ, "PYTHONPATH": paths},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def end(self) -> None:
+        """Stop it, should it still run: all that was wanted is compiled, or given up."""
+        self._asked = True
+        if self._process is not None:
+            self._process.kill()  # deaf to all else
+            self._process.wait()
+        self._held.close()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system tells
+        return os.cpu_count() or 1
+
+
 # --- what Python calls
 
 
@@ -60,11 +128,14 @@ class _KernelCompiler(Compiler):
     """The usual way, with a word before the first of them and no collection of garbage."""
 
     announced = False
+    helper: _Helper | None = None
 
     def compile_extra(self, func: Any) -> Any:
         if not _KernelCompiler.announced:
             _KernelCompiler.announced = True
             _LOG.warning(_MESSAGE)
+        if _KernelCompiler.helper is not None:
+            _KernelCompiler.helper.start(_Kernel.folder)
         collects = gc.isenabled()
         gc.disable()  # a fifth of the time otherwise: there is hardly any
         try:
@@ -85,13 +156,17 @@ class _Kernel(CPUDispatcher):
                 config.CACHE_DIR = _temporary_folder()  # type: ignore[attr-defined]
                 self._cache = _Cache(self.py_func)
 
+    folder: str | None = None  # of what is being compiled
     _depth = 0
 
     def compile(self, sig: Any) -> Any:
-        outer = _Kernel._depth == 0
+        folder = None
+        if _Kernel._depth == 0:
+            _Kernel.folder = folder = self._cache.cache_path
         _Kernel._depth += 1
         try:
-            with _alone(self._cache.cache_path if outer else None):
+            # One lock a kernel: a helper compiles others of the same folder meanwhile.
+            with _alone(folder, f"{self.py_func.__module__}.{self.py_func.__qualname__}"):
                 return super().compile(sig)
         finally:
             _Kernel._depth -= 1
@@ -143,22 +218,30 @@ def _remove(folder: str, owner: int) -> None:
 
 
 @contextmanager
-def _alone(folder: str | None) -> Iterator[None]:
-    """Wait for other processes that compile into the same folder, where the system can."""
+def _alone(folder: str | None, name: str, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock in a folder, where the system can; gives whether it is held.
+
+    Args:
+        folder: of compiled code, None for none.
+        name: of the lock.
+        wait: for another process that holds it.
+    """
     try:
         import fcntl
 
         if folder is None:
             raise OSError
         Path(folder).mkdir(parents=True, exist_ok=True)
-        lock = os.open(Path(folder) / "lamarr_like.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(Path(folder) / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except (ImportError, OSError):
-        yield
+        yield False
         return
+    held = False
     try:
         with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            held = True
+        yield held
     finally:
         os.close(lock)
 

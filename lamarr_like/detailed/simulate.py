@@ -28,6 +28,7 @@ from . import (
 )
 from .calorimeter.showers import NONE, Showers
 from .calorimeter.simulate import CaloResult, simulate_calorimeter
+from .compiled import shared
 from .parameters import DEFAULT, Parameters
 from .reconstruction import Tracks
 
@@ -44,6 +45,7 @@ REQUIRED = (
 """Particle columns that the detailed simulation needs."""
 
 
+@shared("lamarr_like.detailed.behind")
 def simulate_detailed(
     batch: EventBatch, seed: int, par: Parameters = DEFAULT, showers: Showers = NONE
 ) -> EventBatch:

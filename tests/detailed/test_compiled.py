@@ -8,9 +8,16 @@ import subprocess
 import sys
 
 import pytest
+from detector_samples import muons
 from places import TOP
 
 pytest.importorskip("numba")
+
+from lamarr_like.detailed import arrivals, muon, muon_hits, vertexing
+from lamarr_like.detailed.behind import run_behind
+from lamarr_like.detailed.calorimeter import shape, simulate
+from lamarr_like.detailed.compiled import _cores
+from lamarr_like.detailed.simulate import simulate_detailed
 
 SOURCE = """
 import math
@@ -73,6 +80,23 @@ def run(folder, code=RUN, **environment):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines(), done.stderr
+
+
+SHARED = """
+import os
+import time
+import numpy as np
+import toy
+from lamarr_like.detailed.compiled import _KernelCompiler, shared
+with shared("helper"):
+    print(toy.both(3.0))
+    process = _KernelCompiler.helper._process
+    print(process is not None)
+    while process is not None and process.poll() is None:
+        time.sleep(0.1)
+    print(toy.total(np.arange(4.0)))
+print(toy.total.stats.cache_hits.total(), toy.total.stats.cache_misses.total())
+"""
 
 
 @pytest.fixture
@@ -154,6 +178,52 @@ def test_processes_wait_for_the_one_that_compiles(toy, tmp_path):
     lines = [process.communicate()[0].splitlines() for process in pair]
     assert sorted(line[1] for line in lines) == ["0 1", "1 0"]
     assert {line[0].rsplit(" ", 1)[0] for line in lines} == {"26.0 15.0"}
+
+
+@pytest.mark.skipif(_cores() < 2, reason="one core")
+def test_another_process_compiles_a_part(toy, tmp_path):
+    (toy / "helper.py").write_text("import numpy as np\nimport toy\ntoy.total(np.arange(4.0))\n")
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    lines, said = run(toy, SHARED, **cache)
+    assert lines == ["15.0", "True", "26.0", "1 0"] and said.count("compiling") == 1
+    lines, said = run(toy, SHARED, **cache)  # nothing to compile
+    assert lines == ["15.0", "False", "26.0", "1 0"] and not said
+
+
+def test_one_core_compiles_alone(toy, tmp_path):
+    (toy / "helper.py").write_text("")
+    alone = "from lamarr_like.detailed import compiled\ncompiled._cores = lambda: 1\n"
+    lines, _ = run(toy, alone + SHARED, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert lines == ["15.0", "False", "26.0", "0 1"]
+
+
+def test_a_helper_ends_with_what_it_helps(toy, tmp_path):
+    (toy / "helper.py").write_text("import time\ntime.sleep(600)\n")
+    code = """
+import toy
+from lamarr_like.detailed.compiled import _KernelCompiler, shared
+try:
+    with shared("helper"):
+        toy.both(3.0)
+        process = _KernelCompiler.helper._process
+        raise KeyError
+except KeyError:
+    print(process is None or process.returncode < 0, _KernelCompiler.helper)
+"""
+    lines, _ = run(toy, code, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert lines == ["True None"]
+
+
+def test_what_a_helper_calls_has_the_types_of_a_simulation():
+    """Each kernel is compiled once, for few and many; all that come late are called."""
+    for n in (1, 4):
+        simulate_detailed(muons(n, p=1e4), seed=1)
+    late = (simulate._kernel, shape._mean_cells, vertexing._find, muon_hits._fill, muon._match_all)
+    before = [list(kernel.signatures) for kernel in late]
+    run_behind()
+    assert [list(kernel.signatures) for kernel in late] == before
+    assert all(len(signatures) == 1 for signatures in before)
+    assert len(arrivals._carried.signatures) == 1
 
 
 def test_changed_sources_are_compiled_anew(monkeypatch):

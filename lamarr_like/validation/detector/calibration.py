@@ -6,20 +6,19 @@ Efficiencies of many bins are added with the population of the map.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ...arrays import Columns, Floats, Ints, Mask
-from ...events import EventBatch
 from ...statistics.binned import bins_of, share_error
 from ...statistics.matching import where
 from ..bins import SPECIES, Cut, picked
 from ..series import Series, series
 from .maps import CUTS, SOURCE, Map, calibration_weights, load_map, spectrum_weights
 from .results import NAN, Row, Section, at_most, relative, worst
-from .sample import long_tracks
+from .sample import Sample, identified_tracks
 
 P_RANGE = (3e3, 1e5)
 """Momenta that are judged [MeV]."""
@@ -163,9 +162,9 @@ def occupancy_slope(cells: Cells, measured: Map) -> Slope:
     )
 
 
-def calibration_section(batch: EventBatch) -> Section:
+def calibration_section(samples: Sequence[Sample]) -> Section:
     """All maps, and isMuon of kaons from the ratio of two of them."""
-    tracks = long_tracks(batch, *COLUMNS)
+    tracks = identified_tracks(samples, *COLUMNS)
     rows: list[Row] = []
     views: list[Series] = []
     for cut in CUTS:

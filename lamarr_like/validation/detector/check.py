@@ -75,7 +75,7 @@ def check_detector(config: CheckConfig, say: Say | None = None) -> tuple[CheckRe
     tell("published figures")
     sections = [published_section(samples, config.photons, config.parameters)]
     tell("calibration samples")
-    sections.append(calibration_section(batch))
+    sections.append(calibration_section(samples))
     sections += _foreign_sections(config, batch, tell)
     sections.append(occupancy_section(samples))
     return CheckReport(tuple(s.info for s in samples), tuple(sections)), samples

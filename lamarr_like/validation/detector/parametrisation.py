@@ -42,23 +42,29 @@ _AXES = {
 WIDTHS = ("dp/p", "dx", "dy", "dtx", "dty")
 VARIANCES = ("var x", "var y", "var tx", "var ty", "var qop")
 QUALITIES = ("chi2/ndf", "ndf", "ghostProb", "corr x tx", "corr y ty", "corr tx qop")
-"""Of these the ghost probability comes of a network of its own, and the last goes through zero."""
+"""Of these the ghost probability comes of a network of its own; the last goes through zero, so that
+differences are compared."""
 MEASURED: tuple[tuple[tuple[str, ...], str, Statistic, float | None], ...] = (
     (WIDTHS, "core width", weighted_width, 0.15),
     (VARIANCES, "median", weighted_median, 0.25),
     (QUALITIES[:1], "median", weighted_median, 0.25),
     (QUALITIES[1:2], "median", weighted_median, 0.10),
     (QUALITIES[3:5], "median", weighted_median, 0.10),
-    (QUALITIES[2:3] + QUALITIES[5:], "median", weighted_median, None),
+    (QUALITIES[2:3], "median", weighted_median, 0.25),
+    (QUALITIES[5:], "median", weighted_median, None),
 )
-"""Columns, what is measured of them, how, and the share by which it may differ."""
+"""Columns, what is measured of them, how, and the share by which it may differ; None: by
+`CORRELATION_LIMIT`."""
 
+CORRELATION_LIMIT = 0.1
+"""By how much a correlation that is about zero may differ: as much as those near one may."""
 _TAIL = 5.0  # core widths beyond which a residual is in the tail
+TAIL_BAND = 0.25
+"""Share by which a tail may differ from the published one: that of the variances."""
 _HADRONS = ("mu", "pi", "K", "p")
 _LOSSES = (-0.02, -0.1, -0.3)
 _LOSS_BAND = 0.05  # in the share of electrons that lost more
 _HISTOGRAM_P = (5e3, 2e4)  # MeV, of the distributions that are drawn
-_NO_TARGET = "no target was set"
 
 
 # --- acceptance and efficiency
@@ -148,7 +154,7 @@ def residual_section(ours: Columns, published: Columns) -> Section:
     for names, word, statistic, band in MEASURED:
         for name in names:
             views.append(_view(pooled, name, f"{name}, {word}", statistic))
-            rows.append(_ratio(pooled, f"{name}: {word} over published", views[-1], band))
+            rows.append(_against(pooled, f"{name}: {word}", views[-1], band))
         if names is VARIANCES:
             rows += [_tail(pooled, name) for name in WIDTHS]
     for species, matched in zip(_HADRONS, alone, strict=True):
@@ -176,21 +182,28 @@ def _view(matched: Matched, name: str, panel: str, statistic: Statistic) -> Seri
     return series((panel, "p [GeV]", panel), P_EDGES / 1e3, *values, log_x=True)
 
 
-def _ratio(matched: Matched, words: str, view: Series, band: float | None) -> Row:
-    """The worst ratio over slices of momentum, judged where there is a band."""
-    ratio = view.ours / view.reference
-    error = np.abs(ratio) * np.hypot(view.error / view.ours, view.reference_error / view.reference)
-    n, i = matched.n, worst(ratio - 1.0, error)
-    if i < 0:
+def _against(matched: Matched, words: str, view: Series, band: float | None) -> Row:
+    """The ratio furthest from 1 over slices of momentum, without a band the largest difference."""
+    errors, n = (view.error, view.reference_error), matched.n
+    if band is None:
+        words = f"{words}, largest |difference| over slices of p"
+        far, error = view.ours - view.reference, np.hypot(*errors)
+    else:
+        words, ratio = f"{words} over published", view.ours / view.reference
+        far = ratio - 1.0
+        error = np.abs(ratio) * np.hypot(errors[0] / view.ours, errors[1] / view.reference)
+    if (i := worst(far, error)) < 0:
         return Row(words, NAN, n=n, source=SOURCE)
     note = (
         f"{view.low[i]:g}-{view.high[i]:g} GeV: {view.ours[i]:.4g}, published "
-        f"{view.reference[i]:.4g}; mean ratio {np.nanmean(ratio):.3f}"
+        f"{view.reference[i]:.4g}"
     )
-    value = (float(ratio[i]), float(error[i]), 1.0)
     if band is None:
-        return Row(words, *value, n=n, source=SOURCE, note=note)
-    return relative(words, *value, band, n=n, source=SOURCE, note=note)
+        value = (abs(float(far[i])), float(error[i]))
+        return at_most(words, *value, CORRELATION_LIMIT, n=n, source=SOURCE, note=note)
+    note += f"; mean ratio {1.0 + np.nanmean(far):.3f}"
+    value = (1.0 + float(far[i]), float(error[i]))
+    return relative(words, *value, 1.0, band, n=n, source=SOURCE, note=note)
 
 
 def _tail(matched: Matched, name: str) -> Row:
@@ -202,10 +215,11 @@ def _tail(matched: Matched, name: str) -> Row:
         scale = np.where(slices >= 0, width[np.maximum(slices, 0)], np.nan)
         kept = (w > 0.0) & np.isfinite(scale)
         far = np.abs(columns[name][kept]) > _TAIL * scale[kept]
-        share = float((w[kept] * far).sum() / max(w[kept].sum(), 1e-12))
-        found.append((share, float(wald_error(share, float(kept.sum())))))
-    words, value = f"{name}: beyond {_TAIL:g} published core widths", (*found[0], found[1][0])
-    return Row(words, *value, n=matched.n, source=SOURCE, note=_NO_TARGET)
+        found.append(weighted_share(far.astype(np.float64), w[kept]))
+    (ours, error), (published, its_error) = found
+    words = f"{name}: beyond {_TAIL:g} published core widths"
+    value = (ours, float(np.hypot(error, its_error)), published)
+    return relative(words, *value, TAIL_BAND, n=matched.n, source=SOURCE)
 
 
 def _losses(electrons: Matched) -> Iterator[Row]:

@@ -177,8 +177,14 @@ TARGETS = (
     ("tracks", ("core width",), "dp/p, dx, dy, dtx, dty core widths against p", "within 15 %"),
     ("tracks", ("var ",), "covariance diagonal medians against p", "within 25 %"),
     (
-        *("tracks", ("ndf:", "corr "), "quality of the fit and correlations, medians against p"),
-        "chi2/ndf within 25 %, ndf and correlations of place and slope within 10 %",
+        *("tracks", ("beyond",), "tails of dp/p, dx, dy, dtx, dty"),
+        "share beyond 5 published core widths within 25 %",
+    ),
+    (
+        *("tracks", ("ndf:", "ghostProb", "corr ")),
+        "quality of the fit and correlations, medians against p",
+        "chi2/ndf and ghostProb within 25 %, ndf and correlations of place and slope within 10 %, "
+        "corr tx qop within 0.1",
     ),
     ("tracks", ("e, long",), "momentum lost by electrons", "shares within 0.05"),
     ("published", ("",), "published figures", "within 10 % or the quoted spread"),

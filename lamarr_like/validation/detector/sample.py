@@ -15,6 +15,8 @@ from ...events import EventBatch, Table, concatenate
 from ...io.ntuple import read_events
 from ...io.ntuple_reader import read_provenance
 from ...stages.features import from_truth
+from ...statistics.matching import where
+from ..bins import SPECIES
 from .curves import NEEDED as CURVES
 from .results import SampleInfo
 
@@ -34,6 +36,7 @@ PROB_NN = ("prob_nn_k", "prob_nn_p")
 """Columns of tracks that are compared where all samples have them."""
 
 LONG = schema.TRACK_TYPES["long"]
+_MUONS = frozenset({"mu-", "mu+"})
 
 
 @dataclass(frozen=True)
@@ -109,3 +112,31 @@ def long_tracks(batch: EventBatch, *columns: str) -> Columns:
         if c in batch.event:
             out[c] = batch.event_column("track", c)[real].astype(np.float64)
     return out
+
+
+def adds_muons(source: str) -> bool:
+    """Whether a source adds muons of a gun, and nothing else, to its collisions.
+
+    Where there are many muons, hadrons have hits of theirs in the muon system.
+    """
+    guns = [text.partition("?")[0].split(",") for text in source.split("+gun:")[1:]]
+    return any({*species} <= _MUONS for species in guns)
+
+
+def identified_tracks(samples: Sequence[Sample], *columns: str) -> Columns:
+    """Tracks of all samples for what is asked of identification, see `long_tracks`.
+
+    Of events that muons were added to (`adds_muons`) muons count alone.
+
+    Args:
+        samples: detailed samples.
+        columns: names of columns to take.
+    """
+    parts, first = [], 0
+    for sample in samples:
+        found = long_tracks(sample.batch, *columns)
+        found["event"] = found["event"] + first
+        first += len(sample.batch)
+        only = adds_muons(sample.info.source)
+        parts.append(where(found, found["species"] == SPECIES["mu"]) if only else found)
+    return {c: np.concatenate([part[c] for part in parts]) for c in parts[0]}

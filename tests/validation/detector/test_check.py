@@ -90,7 +90,7 @@ def test_targets_are_judged_by_their_rows():
     )
     judged = results.judgements(results.CheckReport((), sections))
     found = {j.comparison.split()[0]: j for j in judged}
-    assert len(judged) == 10
+    assert len(judged) == 11
     assert [found["dp/p,"].verdict, found["covariance"].verdict] == [PASS, MISSED]
     assert found["ECAL"].verdict == NOT_JUDGED
     assert found["covariance"].worst is bad
@@ -239,26 +239,34 @@ def _tracks(n, width, seed=1):
     truth = _truth(n, 1.0, seed)
     names = (*parametrisation.WIDTHS, *parametrisation.VARIANCES, *parametrisation.QUALITIES)
     values = {name: width * rng.normal(size=n) for name in names}
+    for name in parametrisation.WIDTHS:  # a tenth is in tails
+        values[name][::10] *= 3.0
     positive = (*parametrisation.VARIANCES, *parametrisation.QUALITIES)
     values |= {name: width * np.exp(0.1 * rng.normal(size=n)) for name in positive}
     return {**{c: truth[c] for c in ("pdg", "p", "eta")}, **values}
 
 
 def _judged(section):
-    """Ratios that are judged; electrons have shares."""
-    judged = [r for r in section.rows if math.isfinite(r.low)]
-    return [r for r in judged if not r.quantity.startswith("e, long")]
+    """Ratios that are judged; electrons and tails have shares, one correlation a difference."""
+    return [r for r in section.rows if r.quantity.endswith("over published")]
 
 
 def test_residuals_of_equal_and_other_widths():
     section = parametrisation.residual_section(_tracks(60_000, 1.0), _tracks(60_000, 1.0, seed=2))
-    judged = _judged(section)
-    assert len(judged) == 14
-    assert {r.verdict for r in section.rows if math.isfinite(r.low)} == {PASS}
+    assert len(_judged(section)) == 15 and len(section.rows) == 24
+    assert {r.verdict for r in section.rows} == {PASS}
     section = parametrisation.residual_section(_tracks(60_000, 1.4), _tracks(60_000, 1.0, seed=2))
-    judged = _judged(section)
-    assert {r.verdict for r in judged} == {MISSED}
-    assert all(r.ours == pytest.approx(1.4, abs=0.08) for r in judged)
+    losses = {r.quantity for r in section.rows if r.quantity.startswith("e, long")}
+    assert {r.verdict for r in section.rows if r.quantity not in losses} == {MISSED}
+    assert all(r.ours == pytest.approx(1.4, abs=0.08) for r in _judged(section))
+    (correlation,) = (r for r in section.rows if "corr tx qop" in r.quantity)
+    assert correlation.ours == pytest.approx(0.4, abs=0.02)
+    # P(|x| > 5 w / 3) of a tenth, with their core width w = 1.06, and 1.4 times as wide.
+    tails = [r for r in section.rows if "beyond" in r.quantity]
+    assert len(tails) == 5
+    for tail in tails:
+        assert tail.target == pytest.approx(0.0077, rel=0.25)
+        assert tail.ours / tail.target == pytest.approx(2.7, rel=0.25)
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="no published parametrisation here")
@@ -270,7 +278,7 @@ def test_the_published_sample_agrees_with_itself():
     assert (sum(found) <= accepted + 1e-5).all()
     section = parametrisation.residual_section(tracks, tracks)
     judged = [r for r in _judged(section) if math.isfinite(r.ours)]
-    assert len(judged) == 14
+    assert len(judged) == 15
     assert all(r.ours == pytest.approx(1.0, abs=1e-6) for r in judged)
     # The impact parameter follows the published law.
     pt = tracks["p"] / np.cosh(tracks["eta"])

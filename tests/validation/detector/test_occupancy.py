@@ -1,13 +1,17 @@
 """Occupancy beside PIDCalib's, and curves of tracks: laws on toy samples."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from pid_samples import pid_sample
 
+from lamarr_like.validation.bins import SPECIES
 from lamarr_like.validation.detector import maps, tracking
-from lamarr_like.validation.detector.occupancy import calibration_shares
+from lamarr_like.validation.detector.occupancy import calibration_shares, occupancy_section
+from lamarr_like.validation.detector.results import SampleInfo
+from lamarr_like.validation.detector.sample import Sample, adds_muons, identified_tracks
 
 
 def test_events_like_the_map_have_its_shares():
@@ -28,6 +32,39 @@ def test_events_like_the_map_have_its_shares():
 def test_no_events_have_no_shares():
     _, ours, error, _ = calibration_shares(np.zeros(0))
     assert (ours == 0).all() and np.isfinite(error).all()
+
+
+@pytest.mark.parametrize(
+    ("source", "judged", "rows"),
+    [
+        ("pythia:bbbar", {"nTracks, mean", "nSPDHits, median", "nTracks, median"}, 5),
+        ("pythia:ccbar", {"nTracks, mean", "nTracks, median"}, 5),
+        ("pythia:minbias", set(), 5),
+        ("pythia:bbbar+gun:K-?n=14", set(), 0),
+        ("pythia:minbias+decay:B+ -> K+ pi0?n=1", set(), 0),
+    ],
+)
+def test_events_like_triggered_ones_are_judged(source, judged, rows):
+    batch = pid_sample(200, seed=1)
+    section = occupancy_section([Sample(SampleInfo("a.root", len(batch), source), batch)])
+    assert len(section.rows) == rows and section.series
+    asked = {r.quantity.removeprefix("a.root: ") for r in section.rows if math.isfinite(r.low)}
+    assert asked == judged
+
+
+def test_hadrons_beside_added_muons_do_not_count():
+    assert not any(map(adds_muons, ("pythia:bbbar", "pythia:minbias+gun:mu-,K-?n=6", "gun:mu-")))
+    batch = pid_sample(200, seed=1)
+    source = "pythia:bbbar+gun:mu-,mu+?p=3-240&n=12"
+    plain, muons = (Sample(SampleInfo("a", len(batch), s), batch) for s in ("pythia:bbbar", source))
+    assert adds_muons(source)
+    alone = identified_tracks([plain], "is_muon")
+    both = identified_tracks([plain, muons], "is_muon")
+    n = {k: (alone["species"] == code).sum() for k, code in SPECIES.items()}
+    assert n["mu"] > 0 and n["pi"] > 0
+    for name, code in SPECIES.items():
+        assert (both["species"] == code).sum() == n[name] * (2 if name == "mu" else 1)
+    assert both["event"].max() >= len(batch) > alone["event"].max()
 
 
 def test_shares_of_ghosts_are_counted():

@@ -326,6 +326,22 @@ def test_page_of_the_tutorial(truth, tmp_path, capsys):
     assert yields[6] in {"pass", "fail", "cannot tell"}
 
 
+def test_decay_times_of_the_tutorial(truth, tmp_path):
+    tutorial = runpy.run_path(str(TOP / "tutorials" / "decay_times.py"))
+    for text, _ in tutorial["DECAYS"].values():
+        DecayRequest.parse(text)
+    assert tutorial["DECAYS"]["Bp"][0] == BPLUS
+    written(tmp_path / "Bp.root", toy(truth.events(0, 120), 11))
+    cells = tutorial["row"]("Bp", tmp_path / "Bp.root")
+    assert len(cells) == len(tutorial["HEAD"]) and cells[0] == f"`{BPLUS}`"
+    assert int(cells[1]) > 60
+    pull, error = map(float, cells[2].split(" +- "))
+    assert pull == pytest.approx(1.0, abs=0.1 + 4.0 * error) and 0.0 < error < 0.3
+    # What the parts give adds up to the whole.
+    late, *parts = (float(c.split(" +- ")[0]) for c in (cells[7], *cells[8].split("; ")))
+    assert np.linalg.norm(parts) == pytest.approx(late, rel=0.5)
+
+
 def test_report_without_decays_has_no_section(truth):
     pair = [gathered("detailed", toy(truth.events(0, 60), s)) for s in (11, 12)]
     quick = ReportConfig(variables=(), schemes=(("p",),), classify=False, species=("K",))
