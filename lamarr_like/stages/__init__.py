@@ -70,14 +70,13 @@ def find_stage(name: str) -> type[AbstractStage]:
     Raises:
         PipelineError: if there is none, or the plug-in cannot be imported or is no stage.
     """
-    if name in STAGES:
-        return STAGES[name]
-    if name not in TRAINED_STAGES:
-        found = plugins.load(plugins.STAGE_GROUP, name, PipelineError)
-        if found is not None:
-            return _checked(name, found)
-        if name.startswith(PREFIX):
-            return refinement(find_stage(name.removeprefix(PREFIX)))
+    if ours := STAGES.get(name) or TRAINED_STAGES.get(name):
+        return ours
+    found = plugins.load(plugins.STAGE_GROUP, name, PipelineError)
+    if found is not None:
+        return _checked(name, found)
+    if name.startswith(PREFIX):
+        return refinement(find_stage(name.removeprefix(PREFIX)))
     known = (*STAGES, *(n for n in plugins.installed(plugins.STAGE_GROUP) if n not in STAGES))
     raise PipelineError(f"no stage {name!r}; there are {', '.join(known)}")
 
@@ -88,7 +87,7 @@ def find_trained(name: str) -> type[AbstractModelStage]:
     Raises:
         PipelineError: as `find_stage` does, and if the stage has no model.
     """
-    stage = TRAINED_STAGES.get(name) or find_stage(name)
+    stage = find_stage(name)
     if not issubclass(stage, AbstractModelStage):
         raise PipelineError(f"stage {name!r} has no model")
     return stage

@@ -22,9 +22,6 @@ def train(
         "models"
     ),
     family: Annotated[str, typer.Option(help="uvcgan or cyclegan.")] = "uvcgan",
-    minutes: Annotated[
-        float, typer.Option(min=0.0, help="About so long, instead of the steps of the recipe.")
-    ] = 0.0,
     steps: Annotated[int, typer.Option(min=0, help="Training steps; 0 for the recipe's.")] = 0,
     part: Annotated[tuple[float, float], typer.Option(help="Share of the arrays, from and to.")] = (
         0.0,
@@ -50,7 +47,7 @@ def train(
     words = [*(settings or ()), *(["paired=true"] if paired else ())]
     folder = fit(
         TwoSamples(read_sample(first), read_sample(second)),
-        Request(family, minutes, steps, part, seed, model_version, words),
+        Request(family, 0.0, steps, part, seed, model_version, words),
         output,
         command=command_line(without=("-o", "--output")),
         force=force,

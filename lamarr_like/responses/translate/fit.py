@@ -89,7 +89,7 @@ def fit(
     if folder.exists() and not force:
         raise ArtefactError(f"{folder} exists; replace it with --force, or name another version")
     part = TwoSamples(request.part_of(samples.first), request.part_of(samples.second))
-    trained = family.fit(part, settings_of(family, part, request), progress=progress)
+    trained = family.fit(part, settings_of(family, request), progress=progress)
     return trained.save(
         output,
         stage=stage,

@@ -26,7 +26,7 @@ from ...files.forms import Entries, Items, Number, Record, Text, check
 from ...files.yaml_json import parse_json
 from ...io.ntuple_reader import read_events
 from ...runs.redraw import first_events
-from ...stages import STAGES
+from ...stages import STAGES, TRAINED_STAGES
 
 SHIPPED = Path(__file__).with_name("columns.json")
 EVENTS = 2000
@@ -202,7 +202,8 @@ def _measured(ours: Floats, theirs: Floats) -> Measured:
 def made_by(table: str, name: str) -> tuple[str, ...]:
     """Stages that provide a column; ``source`` in front for what a generated event brings."""
     key = table, name
-    found = [stage.name for stage in STAGES.values() if key in stage.provides | stage.at_times]
+    every = {**STAGES, **TRAINED_STAGES}.values()
+    found = [stage.name for stage in every if key in stage.provides | stage.at_times]
     return tuple((["source"] if key in TRUTH else []) + found)
 
 

@@ -150,6 +150,13 @@ def test_chains_run_the_classifier_on_drawn_energies():
         Pipeline([*before, stages["calo_pid"], classifier, *behind])
 
 
+@pytest.mark.parametrize("name", ["reference", "reference-gan"])
+def test_shipped_chains_draw_energies(name):
+    stages = {stage.name: stage for stage in Pipeline.load(name).stages}
+    assert isinstance(stages["prob_nn"], ProbNn) and "global_pid" not in stages
+    assert stages["calo_pid"].law == "energies"
+
+
 def test_cells_of_the_hcal_as_seen_at_the_ecal():
     found = hcal_cell_size(
         np.array([0.0, 1900.0, 2100.0, 0.0]), np.array([400.0, 0.0, 0.0, 1900.0])

@@ -16,7 +16,7 @@ from lamarr_like.chain.pipeline import TRUTH
 from lamarr_like.chain.pipeline_file import load_config
 from lamarr_like.errors import LamarrLikeError, OutputError, SchemaError
 from lamarr_like.io.ntuple import EventWriter
-from lamarr_like.stages import STAGES
+from lamarr_like.stages import STAGES, TRAINED_STAGES
 from lamarr_like.validation.look import columns as look
 from lamarr_like.validation.look.command import columns
 
@@ -41,7 +41,7 @@ def test_what_the_chain_draws_ships_with_range_and_distance():
     """A column that a stage is given, or a stage that is new, asks for new figures."""
     shipped = look.Dictionary.shipped()
     names = [entry.stage for entry in load_config("reference").stages]
-    for stage in (STAGES[name] for name in names):
+    for stage in ((STAGES | TRAINED_STAGES)[name] for name in names):
         for table, name in stage.provides - TRUTH:
             column = schema.column(table, name)
             assert column.branch in shipped.columns, f"{column.branch}: {_AGAIN}"
