@@ -60,10 +60,9 @@ app.add_typer(response, name="response")
 translate = typer.Typer(
     no_args_is_help=True, help="Arrays of one simulation to those of another, learnt without pairs."
 )
-for _name, _part in (
-    *(("train", train_translation), ("apply", apply), ("compare", compare_translated)),
-):
-    translate.command(_name)(_part)
+translate.command("train")(train_translation)
+translate.command("apply")(apply)
+translate.command("compare")(compare_translated)
 app.add_typer(translate, name="translate")
 
 models = typer.Typer(
