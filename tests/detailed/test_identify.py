@@ -5,18 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamarr_like.detailed.calorimeter import identify
 from lamarr_like.detailed.calorimeter.identify import (
     FEATURES,
     LIKENESS,
-    P_KNOTS,
-    Likelihood,
     cluster_features,
     cluster_likeness,
-    track_likelihoods,
 )
+from lamarr_like.physics import calo_likelihoods
+from lamarr_like.physics.calo_likelihoods import P_KNOTS, Likelihood, track_likelihoods
 
-TABLES = {n: t for n, t in vars(identify).items() if isinstance(t, Likelihood)}
+TABLES = {n: t for n, t in vars(calo_likelihoods).items() if isinstance(t, Likelihood)}
 N = 400
 
 
