@@ -112,7 +112,7 @@ def test_differences_are_bounded_and_nothing_outside():
     inside = rng.random(N) < 0.5
     told = track_likelihoods(tracks(in_ecal=inside, **energy), 10.0 ** rng.uniform(2, 6, N))
     for values in told.values():
-        assert np.isfinite(values).all() and np.abs(values).max() <= identify._LIMIT
+        assert np.isfinite(values).all() and np.abs(values).max() <= calo_likelihoods._LIMIT
         assert (values[~inside] == 0.0).all() and (values[inside] != 0.0).mean() > 0.99
 
 
