@@ -88,8 +88,7 @@ class Losses:
 
     Args:
         names: of the losses that a step returns.
-        every: only those of each so-manieth step count, and of the first and the last one, so that short
-            trainings have some.
+        every: only those of each so-manieth step count, and of the first and the last one.
         window: over how many the mean is taken; None for all since it was last told.
         digits: to which it is rounded; None for not at all.
     """
