@@ -24,7 +24,7 @@ from lamarr_like.decays.rapidsim import RapidSim
 from lamarr_like.decays.request import DecayRequest
 from lamarr_like.runs.simulate import RunConfig, simulate
 from lamarr_like.statistics.distances import core_width
-from lamarr_like.validation.sheets import sheet_of, write_sheet
+from lamarr_like.files.sheets import sheet_of, write_sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

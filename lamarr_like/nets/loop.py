@@ -88,7 +88,7 @@ class Losses:
 
     Args:
         names: of the losses that a step returns.
-        every: only those of each so-manieth step count (and of the last one).
+        every: only those of each so-manieth step count, and of the first and the last one.
         window: over how many the mean is taken; None for all since it was last told.
         digits: to which it is rounded; None for not at all.
     """
@@ -105,7 +105,7 @@ class Losses:
 
     def add(self, step: int, losses: Any, last: bool) -> None:
         """Remember what a step returned."""
-        if step % self.every == 0 or last:
+        if step % self.every == 0 or last or not self._seen:
             self._seen.append(losses if len(self.names) > 1 else (losses,))
 
     def told(self, step: int) -> dict[str, float]:

@@ -156,7 +156,7 @@ class MlpTrainer:
 
 
 def halves(arrays: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Kernels and biases of a network, as `lamarr_like.nets.layers.Mlp` lists its variables."""
+    """Kernels, of shape ``(in, out)``, and biases, as `lamarr_like.nets.layers.Mlp` lists them."""
     layers = len(arrays) // 2
     return arrays[:layers], arrays[layers:]
 

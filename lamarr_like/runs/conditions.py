@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import SchemaError
-from ..events import EventBatch
-from ..schema import as_declared
+
+if TYPE_CHECKING:
+    from ..events import EventBatch
 
 
 class Polarity(str, Enum):
@@ -47,6 +46,10 @@ class Conditions(NamedTuple):
 
     def of(self, batch: EventBatch) -> EventBatch:
         """Events that note these conditions."""
+        import numpy as np
+
+        from ..schema import as_declared
+
         noted: dict[str, int] = {}
         if self.polarity is not None:
             noted["polarity"] = SIGNS[self.polarity]

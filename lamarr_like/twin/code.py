@@ -54,7 +54,7 @@ VALIDATE = (
 """The report on a whole pipeline."""
 RESPONSE = (*BASE, *_RUN, "responses/*", "responses/detectors/*", "responses/geant4/*")
 """Arrays of a response, made in detail or drawn."""
-GENERATOR = ("nets/*", "responses/training/*", "statistics/*")
+GENERATOR = ("nets/*", "responses/training/*", "stages/metrics.py", "statistics/*")
 """The training of a generator of them, beside `RESPONSE`."""
 COMPARE = (
     *("nets/layers.py", "responses/training/*", "statistics/*"),

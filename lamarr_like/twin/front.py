@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
+from ..files.numbers import number, table
 from ..system.extras import missing
-from ..validation.numbers import number, table
 from .config import SearchConfig
 from .search import Trial, chosen, front
 

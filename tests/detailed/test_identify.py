@@ -5,18 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamarr_like.detailed.calorimeter import identify
 from lamarr_like.detailed.calorimeter.identify import (
     FEATURES,
     LIKENESS,
-    P_KNOTS,
-    Likelihood,
     cluster_features,
     cluster_likeness,
-    track_likelihoods,
 )
+from lamarr_like.physics import calo_likelihoods
+from lamarr_like.physics.calo_likelihoods import P_KNOTS, Likelihood, track_likelihoods
 
-TABLES = {n: t for n, t in vars(identify).items() if isinstance(t, Likelihood)}
+TABLES = {n: t for n, t in vars(calo_likelihoods).items() if isinstance(t, Likelihood)}
 N = 400
 
 
@@ -114,7 +112,7 @@ def test_differences_are_bounded_and_nothing_outside():
     inside = rng.random(N) < 0.5
     told = track_likelihoods(tracks(in_ecal=inside, **energy), 10.0 ** rng.uniform(2, 6, N))
     for values in told.values():
-        assert np.isfinite(values).all() and np.abs(values).max() <= identify._LIMIT
+        assert np.isfinite(values).all() and np.abs(values).max() <= calo_likelihoods._LIMIT
         assert (values[~inside] == 0.0).all() and (values[inside] != 0.0).mean() > 0.99
 
 

@@ -80,7 +80,7 @@ def test_a_kind_of_a_plugin_is_loaded_from_its_artefact(glow, tmp_path):
         (
             {"kind": "oracle"},
             "'oracle'; known are classifier, generator, translator, event_library, refiner, "
-            "response, devices, list, rack",
+            "response, devices, array_translator, list, rack",
         ),
     ],
 )

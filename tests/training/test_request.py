@@ -86,7 +86,7 @@ def test_other_families_of_the_kind_can_be_chosen():
         (
             "acceptance",
             "gan",
-            "no family 'gan' of classifiers; there are mlp, one-vs-rest, booster$",
+            "no family 'gan' of classifiers; there are mlp, one-vs-rest, domain, booster$",
         ),
         ("ecal", "armdn", "no family 'armdn' of translators; there are translator, k-to-k$"),
         ("propagation", None, "no stage 'propagation' to train"),
@@ -112,7 +112,8 @@ def test_options_go_to_the_stages_that_have_them():
     told = {(one.stage, one.family): one.chosen() for one in wanted}
     assert told["resolution", None] == told["resolution", "gan"] == {"frame": "cartesian"}
     assert told["rich", None] == told["rich", "gan"] == {"law": "gains"}
-    assert sum(bool(options) for options in told.values()) == 4
+    assert told["calo_pid", None] == {"calo_law": "likelihoods"}
+    assert sum(bool(options) for options in told.values()) == 5
     assert len(told) == len(MODEL_STAGES) + 3
     assert Request("resolution").chosen() == {"frame": "perigee"}
     with pytest.raises(TrainingError, match="frame cannot be 'polar'; it can be perigee, cart"):

@@ -78,7 +78,7 @@ class TranslationTrainer:
         return [one for weights in networks for one in weights.values()]
 
     def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """One of each sample for each step: in pairs, or each in an order of its own."""
+        """Arrays of both samples for each step, of shape ``(batch, ...)``: in pairs, or not."""
         config, both = self.config, self.sample.arrays
         if config.paired:
             for a, b in row_batches(both, config.batch, config.steps, config.seed):

@@ -9,11 +9,11 @@ import numpy as np
 
 from ...arrays import Floats
 from ...errors import SchemaError
+from ...files.tables import Table, table_of
 from ...responses.features import features
 from ...responses.samples import ResponseSample
 from ...statistics.distances import weighted_ks
 from ...statistics.two_sample import Auc, c2st
-from ..tables import Table, table_of
 from .compute import TREES, check_pairs
 
 
