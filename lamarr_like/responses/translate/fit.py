@@ -121,7 +121,7 @@ def fit_translation(
 
     from ...nets.layers import use_threads
     from ...nets.loop import Judge, Losses, run
-    from .trainer import TranslationTrainer
+    from ..training.translation import TranslationTrainer
 
     started = time.perf_counter()
     _check(samples, config)
@@ -219,7 +219,7 @@ def _units(learnt: Sequence[ResponseSample]) -> list[float]:
 
 
 def _roots(learnt: Sequence[ResponseSample], units: Sequence[float]) -> Any:
-    from .trainer import Roots
+    from ..training.translation import Roots
 
     found = [to_roots(one.arrays, unit) for one, unit in zip(learnt, units, strict=True)]
     least = [

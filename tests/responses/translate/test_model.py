@@ -17,7 +17,10 @@ from lamarr_like.responses.translate.model import from_roots, load, to_roots
 def toy():
     """An untrained network: nothing is as simple as it looks."""
     pytest.importorskip("tensorflow")
-    from lamarr_like.responses.translate.networks import generator_file, initial_generator
+    from lamarr_like.responses.training.translation_networks import (
+        generator_file,
+        initial_generator,
+    )
 
     config = UvcGanConfig(width=4, tokens=8, heads=2, layers=1)
     spec, files = scaling_model()

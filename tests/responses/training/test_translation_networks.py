@@ -14,7 +14,7 @@ SHAPE = (8, 12)
 @pytest.fixture(scope="module")
 def networks():
     pytest.importorskip("tensorflow")
-    from lamarr_like.responses.translate import networks
+    from lamarr_like.responses.training import translation_networks as networks
 
     return networks
 

@@ -10,7 +10,7 @@ from lamarr_like.responses.translate.model import to_roots
 
 def trainer(config):
     pytest.importorskip("tensorflow")
-    from lamarr_like.responses.translate.trainer import Roots, TranslationTrainer
+    from lamarr_like.responses.training.translation import Roots, TranslationTrainer
 
     one, two = to_roots(sharp_sample(64).arrays, 20.0), to_roots(spread_sample(64).arrays, 10.0)
     means = (float(one.mean()), float(two.mean()))

@@ -19,9 +19,15 @@ from ...arrays import Floats32
 from ...nets.layers import MovingAverage, adam, training_step
 from ...nets.loop import row_batches
 from ...nets.sample import stream
-from .config import TranslationConfig, UvcGanConfig
-from .model import FILES, SIDE
-from .networks import Shape, generator_file, in_tensorflow, initial_critic, initial_generator
+from ..translate.config import TranslationConfig, UvcGanConfig
+from ..translate.model import FILES, SIDE
+from .translation_networks import (
+    Shape,
+    generator_file,
+    in_tensorflow,
+    initial_critic,
+    initial_generator,
+)
 
 _CLIP = 2.0
 """Largest norm of a gradient."""

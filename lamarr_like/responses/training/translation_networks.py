@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from ...nets.onnx_graph import Graph
 from ...nets.translator.ops import OnnxOps, Ops, TensorFlowOps
-from .config import CycleGanConfig, TranslationConfig, UvcGanConfig
+from ..translate.config import CycleGanConfig, TranslationConfig, UvcGanConfig
 
 Shape = tuple[int, int]
 """Sides of an array."""
