@@ -49,11 +49,14 @@ class VerdictConfig:
         false_alarm: probability that the verdict fails for two samples of one law.
         checks: thresholds by kind of checks, in the order in which they are shown; kinds not in it
             are not judged.
+        least_data: share of the training data of the model approved last that a candidate has to
+            have; 0 where that is not asked.
     """
 
     name: str
     false_alarm: float
     checks: Mapping[str, Threshold]
+    least_data: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ def load_thresholds(
             "schema_version": Number(whole=True),
             "false_alarm": Number(1e-9, 1.0 - 1e-9),
             "checks": Entries(_THRESHOLD, tuple(kinds), least=1),
+            "least_data": Number(0.0, 1.0),
         },
         ("schema_version", "false_alarm", "checks"),
     )
@@ -145,7 +149,8 @@ def load_thresholds(
         )
         for kind, one in asked.items()
     }
-    return VerdictConfig(file.name, found["false_alarm"], checks)
+    least_data = float(found.get("least_data", 0.0))
+    return VerdictConfig(file.name, found["false_alarm"], checks, least_data)
 
 
 def judge(measurements: Iterable[Measurement], config: VerdictConfig) -> Verdict:

@@ -88,7 +88,8 @@ def judged(
     new = kept(registry, entry)
     if before is None:
         return gate(entry.name, new, config=config, limits=limits)
-    return gate(entry.name, new, before.name, kept(registry, before), config, limits)
+    old, lineage = kept(registry, before), (before.lineage, entry.lineage)
+    return gate(entry.name, new, before.name, old, config, limits, lineage)
 
 
 def pass_gate(

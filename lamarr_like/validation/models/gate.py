@@ -4,6 +4,9 @@ A figure is worse by how much further it is from its ideal, beyond the errors of
 tolerance; how many figures are looked at is allowed for, as in the verdict of `validate`, whose
 machinery judges.  Both models are measured on the same detailed samples, so the error of the
 difference is rather smaller than the sum in squares that is taken: who is refused is worse.
+
+A model that learnt from much less is not always seen to be worse, by samples of the size that there
+are: what it learnt from is asked for by itself.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +65,7 @@ class Gate:
         changes: figures of both, the most significantly worse first.
         lost: figures that the approved model has and the candidate lacks.
         notes: what else is to be known.
+        data: whether it learnt from enough, and from how much.
     """
 
     candidate: str
@@ -70,15 +75,16 @@ class Gate:
     changes: tuple[Change, ...] = ()
     lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    data: tuple[Status, str] = (Status.passed, "")
 
     @property
     def status(self) -> Status:
         """Of all together."""
         found = [status for status, _ in self.own.values()]
-        found += [] if self.verdict is None else [self.verdict.status]
+        found += [self.data[0], *([] if self.verdict is None else [self.verdict.status])]
         if Status.failed in found:
             return Status.failed
-        unknown = self.lost or Status.unknown in found or not found
+        unknown = self.lost or Status.unknown in found or not self.own
         return Status.unknown if unknown else Status.passed
 
     @property
@@ -92,6 +98,8 @@ class Gate:
         against = f"beside {self.approved}" if self.approved else "the first of its line"
         told = [f"{words[self.status]}: {self.candidate}, {against}."]
         told += [f"{label}: {status.value}, {text}" for label, (status, text) in self.own.items()]
+        if self.data[1]:
+            told.append(f"Training data: {self.data[0].value}, {self.data[1]}")
         if self.verdict is not None:
             good, bad, unknown = (self.verdict.of(status) for status in Status)
             told.append(
@@ -138,6 +146,7 @@ def gate(
     old: Mapping[str, FigureSet] | None = None,
     config: VerdictConfig | None = None,
     limits: VerdictConfig | None = None,
+    lineage: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
 ) -> Gate:
     """Judge a candidate.
 
@@ -149,6 +158,7 @@ def gate(
         config: thresholds of what is worse, the shipped ones where None.
         limits: thresholds of `validate` for single stages by themselves, the shipped ones where
             None; reports of `validate` and of `response compare` have their own verdict.
+        lineage: of the model approved last and of the candidate, as in the registry.
 
     Raises:
         ArtefactError: if there are no figures.
@@ -158,7 +168,7 @@ def gate(
     own = {label: _own(one, limits or load_thresholds()) for label, one in new.items()}
     if not approved:
         return Gate(candidate, "", own, None)
-    old = old or {}
+    old, config = old or {}, config or thresholds()
     found = {label: compared(old[label], new[label]) for label in old if label in new}
     changes = [change for pair in found.values() for change in pair[0]]
     lost = [f"{label}, {one}" for label, pair in found.items() for one in pair[1]]
@@ -169,11 +179,33 @@ def gate(
         candidate,
         approved,
         own,
-        verdict_of(changes, config or thresholds()),
+        verdict_of(changes, config),
         tuple(sorted(changes, key=lambda c: -(c.worse / c.sigma if c.sigma > 0.0 else 0.0))),
         tuple(lost),
         tuple(_notes(old, new, {candidate, approved})),
+        learnt_from(*lineage, config.least_data) if lineage else (Status.passed, ""),
     )
+
+
+def learnt_from(old: Mapping[str, Any], new: Mapping[str, Any], least: float) -> tuple[Status, str]:
+    """Whether a candidate learnt from enough, and from how much.
+
+    Args:
+        old, new: lineage of the model approved last and of the candidate: events and rows.
+        least: share of the old one's that it has to have; 0 where that is not asked.
+    """
+    status, told = Status.passed, []
+    for what in ("events", "rows"):
+        if not least or not old.get(what):
+            continue
+        if new.get(what) is None:
+            told.append(f"{what} are not told")
+            status = Status.unknown if status is Status.passed else status
+            continue
+        told.append(f"{new[what]} of {old[what]} {what}")
+        if new[what] < least * old[what]:
+            status = Status.failed
+    return status, ", ".join(told)
 
 
 def compared(old: FigureSet, new: FigureSet) -> tuple[list[Change], list[str]]:

@@ -114,6 +114,23 @@ def test_a_life(run, registry, tmp_path, whole_chain, source):
     assert status == 0 and read_index(registry).approved("resolution-tiny").version == "1"
 
 
+def test_half_of_the_training_data_is_refused(run, registry, tmp_path, source):
+    whole = {"training": {"rows": 8000}, "provenance": {"events": 600, "data": ["a.root"]}}
+    for version, share in (("7", 1.0), ("8", 0.5), ("9", 0.9)):
+        parts = {
+            key: {k: int(v * share) if type(v) is int else v for k, v in part.items()}
+            for key, part in whole.items()
+        }
+        model = restamped(source, tmp_path / "made", version=version, **parts)
+        assert run("publish", model, "--registry", registry)[0] == 0
+        given = figures(tmp_path, registry, version, 0.52)
+        words = ("approve", NAME.format(version), "--registry", registry, "--figures", given)
+        status, out, _ = run(*words)
+        assert status == (1 if share == 0.5 else 0)
+        told = f"{int(600 * share)} of 600 events, {int(8000 * share)} of 8000 rows"
+        assert (told in out) is (share < 1.0)
+
+
 def test_figures_must_be_about_the_candidate(run, registry, tmp_path):
     path = figures(tmp_path, registry, 1, 0.5)
     words = ("approve", NAME.format(2), "--registry", registry, "--figures", path)

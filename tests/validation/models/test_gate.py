@@ -12,7 +12,13 @@ from model_figures import fidelity_json, neighbour_auc, validate_json
 from lamarr_like.errors import ArtefactError
 from lamarr_like.statistics.judgement import Status
 from lamarr_like.validation.models.figures import Figure, FigureSet, read_figures
-from lamarr_like.validation.models.gate import Change, gate, thresholds, verdict_of
+from lamarr_like.validation.models.gate import (
+    Change,
+    gate,
+    learnt_from,
+    thresholds,
+    verdict_of,
+)
 
 A, B = "ab" * 32, "cd" * 32
 REPORT = "validate-toy"
@@ -71,6 +77,39 @@ def test_half_of_the_training_data_is_refused():
     old, half, same = (fidelity("m-1", A, *pair) for pair in (*numbers, (again.value, again.error)))
     assert gate("m-2", {"f": half}, "m-1", {"f": old}).verdict.status is Status.failed
     assert gate("m-2", {"f": same}, "m-1", {"f": old}).verdict.status is Status.passed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status", "words"),
+    [
+        ({"events": 100, "rows": 10}, {"events": 80, "rows": 8}, Status.passed, "80 of 100 events"),
+        ({"events": 100}, {"events": 79}, Status.failed, "79 of 100 events"),
+        # Samples of other events may hold fewer rows each, and the other way round.
+        ({"events": 50, "rows": 99}, {"events": 100, "rows": 49}, Status.failed, "49 of 99 rows"),
+        ({"events": 50, "rows": 99}, {"events": 100}, Status.unknown, "rows are not told"),
+        ({"events": 50, "rows": 99}, {"events": 10}, Status.failed, "rows are not told"),
+        ({}, {"events": 1}, Status.passed, ""),
+    ],
+)
+def test_lineage_tells_how_much_was_learnt_from(old, new, status, words):
+    found, told = learnt_from(old, new, 0.8)
+    assert found is status and words in told
+    assert learnt_from(old, new, 0.0) == (Status.passed, "")
+
+
+def test_as_good_from_half_of_the_data_is_refused():
+    old, same = fidelity("m-1", A, 0.51), fidelity("m-2", B, 0.51)
+    lineage = {"events": 1000, "rows": 9000}, {"events": 500, "rows": 4500}
+    found = gate("m-2", {"f": same}, "m-1", {"f": old}, lineage=lineage)
+    assert found.verdict.status is Status.passed and found.status is Status.failed
+    told = "Training data: fail, 500 of 1000 events, 4500 of 9000 rows"
+    assert told in found.lines and f"- {told}" in found.markdown
+    # Where thresholds do not ask for it, it is not looked at; more data than before is no fault.
+    config = replace(thresholds(), least_data=0.0)
+    lax = gate("m-2", {"f": same}, "m-1", {"f": old}, config, lineage=lineage)
+    assert lax.status is Status.passed and not any("Training" in line for line in lax.lines)
+    more = gate("m-2", {"f": same}, "m-1", {"f": old}, lineage=lineage[::-1])
+    assert more.status is Status.passed
 
 
 def test_the_first_of_a_line_has_to_be_good_itself():
