@@ -72,6 +72,8 @@ def main() -> int:
                 f"steps made at the kills: {made}",
                 flush=True,
             )
+            if not same:
+                print(f"whole: {state(whole)}\nkilled: {state(killed)}")
             alike &= same and not left
             kills, twins = kills + len(made), twins + 1
         print(f"{kills} kills of {twins} twins, {took:.0f} s for one that is not killed")
