@@ -2,7 +2,7 @@
 
     python tests/benchmarks/twin_kills.py tutorials/small-twin.yaml --kills 20 --seed 1
 
-Each life lasts as long as a start and a random part of the time that the whole takes; SIGKILL ends
+Each life lasts as long as a start and up to half of the time that the whole takes; SIGKILL ends
 it, ``--resume`` begins the next; a twin that is made before the kills are is followed by another.
 Compared are digests, stages of life and figures of all models.
 Told is how many steps were made at each kill.
@@ -57,7 +57,7 @@ def main() -> int:
             while len(made) < asked.kills - kills:
                 life = command(asked.twin, killed, "--resume")
                 try:
-                    life.wait(timeout=begun + rng.uniform(0.0, 2.0 * took / asked.kills))
+                    life.wait(timeout=begun + rng.uniform(0.0, 0.5 * took))
                     break
                 except subprocess.TimeoutExpired:
                     life.kill()
