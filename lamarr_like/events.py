@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +32,7 @@ class Table:
     def __init__(self, columns: Mapping[str, np.ndarray], offsets: Ints) -> None:
         self.columns: dict[str, np.ndarray] = dict(columns)
         self.offsets: Ints = np.asarray(offsets, dtype=np.int64)
+        self._cut = _Cut(self.offsets)
         for name, values in self.columns.items():
             if len(values) != self.offsets[-1]:
                 raise SchemaError(
@@ -64,13 +67,13 @@ class Table:
 
     @property
     def counts(self) -> Ints:
-        """Rows of each event, shape ``(n_events,)``."""
-        return np.diff(self.offsets)
+        """Rows of each event, shape ``(n_events,)``; read only."""
+        return self._cut.counts
 
     @property
     def event_index(self) -> Ints:
-        """Position of the event of each row, shape ``(n,)``."""
-        return np.repeat(np.arange(self.n_events), self.counts)
+        """Position of the event of each row, shape ``(n,)``; read only."""
+        return self._cut.event_index
 
     def select(self, mask: Mask) -> Table:
         """Rows where `mask` is true, shape ``(n,)``; all events are kept."""
@@ -80,7 +83,10 @@ class Table:
 
     def with_columns(self, **columns: np.ndarray) -> Table:
         """The same table with columns added or replaced."""
-        return Table({**self.columns, **columns}, self.offsets)
+        table = Table(columns, self.offsets)
+        table.columns = {**self.columns, **table.columns}
+        table._cut = self._cut
+        return table
 
     def events(self, start: int, stop: int) -> Table:
         """Events ``start:stop``."""
@@ -92,6 +98,26 @@ class Table:
     def global_rows(self, local: Integers) -> Ints:
         """Rows of this table for event-local indices; needs one index a row of this table."""
         return self.offsets[self.event_index] + local
+
+
+class _Cut:
+    """How rows are cut into events: what follows from the offsets, worked out once."""
+
+    def __init__(self, offsets: Ints) -> None:
+        self._offsets = offsets
+
+    @cached_property
+    def counts(self) -> Ints:
+        return _read_only(np.diff(self._offsets))
+
+    @cached_property
+    def event_index(self) -> Ints:
+        return _read_only(np.repeat(np.arange(len(self.counts)), self.counts))
+
+
+def _read_only(values: Ints) -> Ints:
+    values.flags.writeable = False
+    return values
 
 
 class EventBatch:
@@ -109,9 +135,10 @@ class EventBatch:
         self.tables: dict[str, Table] = dict(tables)
         if "event" not in self.tables:
             raise SchemaError("a batch needs an 'event' table with one row an event")
-        self._check(self.tables)
+        self._check(self.tables, {})
 
-    def _check(self, tables: Mapping[str, Table]) -> None:
+    def _check(self, tables: Mapping[str, Table], known: Mapping[str, np.ndarray]) -> None:
+        """Look at tables, but for columns that are known to be good."""
         n = len(self.event)
         for name, table in tables.items():
             if name not in schema.TABLES:
@@ -119,6 +146,8 @@ class EventBatch:
             if table.n_events != n:
                 raise SchemaError(f"table {name!r} has {table.n_events} events, 'event' has {n}")
             for column, values in table.columns.items():
+                if values is known.get(column):
+                    continue
                 declared = schema.COLUMNS.get((name, column))
                 if declared is not None and values.shape[1:] != declared.shape:
                     schema.check_shape(declared, values)
@@ -156,9 +185,10 @@ class EventBatch:
         """The same batch with one table added or replaced."""
         if name == "event":
             return EventBatch({**self.tables, name: table})
-        batch = EventBatch({"event": self.event})
+        batch = copy(self)
         batch.tables = {**self.tables, name: table}
-        batch._check({name: table})  # the others have been looked at
+        known = self.tables[name].columns if name in self.tables else {}
+        batch._check({name: table}, known)  # the others have been looked at
         return batch
 
     def with_columns(self, name: str, **columns: np.ndarray) -> EventBatch:

@@ -243,7 +243,7 @@ class Translator:
             normals=ndtri(numbers[:, n:]).astype(np.float32),
         )
         values = self._scores.inverse(drawn[0])
-        if len(self._atoms) > 1 or not self._atoms.free.all():
+        if self._atoms.binds:
             atom = drawn[1][:, 0] if len(drawn) > 1 else np.zeros(len(values))
             self._atoms.impose(values, atom.astype(np.int64))
         return {name: values[:, k] for k, name in enumerate(self.outputs)}
