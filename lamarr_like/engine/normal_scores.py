@@ -190,11 +190,11 @@ class _Search(NamedTuple):
         k, n = columns.shape
         v = np.clip(columns, *self.ends)
         at = np.repeat((np.arange(k) * self.width)[:, None], n, axis=1)
-        half = self.width >> 1
+        values, half = self.table[0], self.width >> 1
         while half:
-            at += half * (self.table[0].take(at + half) <= v)
+            at += half * (values[half:].take(at) <= v)
             half >>= 1
-        x, y, dx, dy = (values.take(at) for values in self.table)
+        x, y, dx, dy = self.table.take(at, axis=1)
         result: Floats = y + dy * ((v - x) / dx)
         return result
 

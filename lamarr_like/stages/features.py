@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from .. import schema
@@ -28,6 +30,8 @@ TRUTH_COLUMNS: ColumnKeys = keys(
     "particle", "mcparticle_id", "mc_pdg_id", "mc_charge", *MOMENTUM, *VERTEX, *CLOSEST
 ) | keys("particle", "mc_t3_x", "mc_ecal_x")
 """Columns that `truth` reads."""
+
+_TRUTH_ORDER = sorted(TRUTH_COLUMNS)
 
 _TINY = 1e-3
 
@@ -106,6 +110,35 @@ def truth(particle: Table, rows: Rows) -> Columns:
     out["tt_y"] = vy + out["ty"] * (TT_Z - vz)
     out["t3_y"] = vy + out["ty"] * (T3_Z - vz)
     return out | behind_magnet(particle, rows)
+
+
+_linked: WeakKeyDictionary[Table, tuple[tuple[np.ndarray, ...], Ints, Columns]] = (
+    WeakKeyDictionary()
+)
+"""`truth` of the tracks of a batch by its table of particles, with the columns and rows that it was
+worked out from: each stage of tracks asks for it."""
+
+
+def linked_truth(batch: EventBatch, rows: Mask) -> Columns:
+    """`truth` of the particles behind some tracks; arrays are read only, shapes ``(rows.sum(),)``.
+
+    Args:
+        batch: events with tracks.
+        rows: tracks of generated particles, a mask of shape ``(n_tracks,)``.
+    """
+    particle, linked = batch.particle, linked_rows(batch, rows)
+    columns = tuple(particle[name] for _, name in _TRUTH_ORDER)
+    known = _linked.get(particle)
+    if known is not None and all(a is b for a, b in zip(known[0], columns, strict=True)):
+        if np.array_equal(known[1], linked):
+            return dict(known[2])
+        if len(known[1]) > len(linked):
+            return truth(particle, linked)
+    found = truth(particle, linked)
+    for values in found.values():
+        values.flags.writeable = False
+    _linked[particle] = columns, linked, found
+    return dict(found)
 
 
 def behind_magnet(particle: Table, rows: Rows) -> Columns:

@@ -94,7 +94,7 @@ class RichPid(AbstractGeneratorStage):
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """Reconstructed track, true species, occupancy, and what Cherenkov's law expects."""
         track = batch.track
-        linked = features.truth(batch.particle, features.linked_rows(batch, rows))
+        linked = features.linked_truth(batch, rows)
         p = track["p"][rows]
         out = features.direction(*momentum_components(p, track["tx"][rows], track["ty"][rows]))
         out |= {name: linked[name] for name in linked if name.startswith("is_")}
@@ -164,7 +164,7 @@ class RichPid(AbstractGeneratorStage):
 
 
 def _expected(batch: EventBatch, rows: Mask) -> rich_photons.Expected:
-    truth = features.truth(batch.particle, features.linked_rows(batch, rows))
+    truth = features.linked_truth(batch, rows)
     return rich_photons.expected(batch, rows, truth)
 
 
