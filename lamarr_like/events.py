@@ -135,10 +135,9 @@ class EventBatch:
         self.tables: dict[str, Table] = dict(tables)
         if "event" not in self.tables:
             raise SchemaError("a batch needs an 'event' table with one row an event")
-        self._check(self.tables, {})
+        self._check(self.tables)
 
-    def _check(self, tables: Mapping[str, Table], known: Mapping[str, np.ndarray]) -> None:
-        """Look at tables, but for columns that are known to be good."""
+    def _check(self, tables: Mapping[str, Table]) -> None:
         n = len(self.event)
         for name, table in tables.items():
             if name not in schema.TABLES:
@@ -146,8 +145,6 @@ class EventBatch:
             if table.n_events != n:
                 raise SchemaError(f"table {name!r} has {table.n_events} events, 'event' has {n}")
             for column, values in table.columns.items():
-                if values is known.get(column):
-                    continue
                 declared = schema.COLUMNS.get((name, column))
                 if declared is not None and values.shape[1:] != declared.shape:
                     schema.check_shape(declared, values)
@@ -185,15 +182,19 @@ class EventBatch:
         """The same batch with one table added or replaced."""
         if name == "event":
             return EventBatch({**self.tables, name: table})
-        batch = copy(self)
-        batch.tables = {**self.tables, name: table}
-        known = self.tables[name].columns if name in self.tables else {}
-        batch._check({name: table}, known)  # the others have been looked at
-        return batch
+        return self._replaced(name, table, table)
 
     def with_columns(self, name: str, **columns: np.ndarray) -> EventBatch:
         """The same batch with columns of one table added or replaced."""
-        return self.with_table(name, self[name].with_columns(**columns))
+        table = self[name].with_columns(**columns)
+        return self._replaced(name, table, Table(columns, table.offsets))
+
+    def _replaced(self, name: str, table: Table, new: Table) -> EventBatch:
+        """The same batch with one table of as many events, of which some columns are new."""
+        self._check({name: new})
+        batch = copy(self)
+        batch.tables = {**self.tables, name: table}
+        return batch
 
     def events(self, start: int, stop: int) -> EventBatch:
         """Events ``start:stop``."""

@@ -19,6 +19,11 @@ ColumnKeys: TypeAlias = frozenset[tuple[str, str]]
 """Columns as (table, name)."""
 
 
+_SINGLE = frozenset(
+    column for column in schema.COLUMNS.values() if column.dtype == "float32" and not column.shape
+)
+_LARGEST = float(np.finfo(np.float32).max)
+
 ATTEMPTS = 8
 """How often a draw that the detector could not give is made again at the most."""
 
@@ -55,7 +60,21 @@ def keys(table: str, *names: str) -> ColumnKeys:
 
 def typed(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
     """Columns cast to their declared types; shapes stay."""
-    return {name: schema.as_declared(table, name, values) for name, values in columns.items()}
+    single = {
+        name: values
+        for name, values in columns.items()
+        if values.dtype == np.float64 and schema.column(table, name) in _SINGLE
+    }
+    done: Columns = {}
+    if len({values.shape for values in single.values()}) == 1:
+        # Many small columns are looked at and cast at once, if all fit.
+        stack = np.stack([*single.values()])
+        if not stack.size or (np.abs(stack) <= _LARGEST).all():
+            done = dict(zip(single, stack.astype(np.float32), strict=True))
+    return {
+        name: done[name] if name in done else schema.as_declared(table, name, values)
+        for name, values in columns.items()
+    }
 
 
 def as_stored(table: str, columns: Mapping[str, np.ndarray]) -> Columns:

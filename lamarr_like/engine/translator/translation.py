@@ -145,7 +145,9 @@ class Translator:
                 if not len(rows):
                     break
                 # Elsewhere nothing changes.
-                looked_at = np.flatnonzero(np.isin(event, event[rows]))
+                drawn_again = np.zeros(len(offsets), dtype=bool)
+                drawn_again[event[rows]] = True
+                looked_at = np.flatnonzero(drawn_again[event])
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
             chance[rows] = numbers[:, -1]
             self._measure(rows, clusters, given, numbers[:, :-1], values)

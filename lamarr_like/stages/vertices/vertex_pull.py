@@ -22,7 +22,7 @@ import math
 import numpy as np
 
 from ... import schema
-from ...arrays import Floats, Ints, Mask
+from ...arrays import Floats, Integers, Ints, Mask
 from ...events import EventBatch
 from .. import features
 from ..stage import keys
@@ -56,8 +56,14 @@ _SPREAD = ("cov00", "cov02", "cov22", "cov11", "cov13", "cov33")
 NEEDED = keys("track", "mcparticle_id", "track_type", *_AXES, "z", *_SPREAD)
 """Columns of tracks that this takes."""
 
-_VELO_TRACKS = (schema.TRACK_TYPES["long"], schema.TRACK_TYPES["upstream"])
+_LONG, _UPSTREAM = (schema.TRACK_TYPES[name] for name in ("long", "upstream"))
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+
+
+def in_velo(track_type: Integers) -> Mask:
+    """Whether tracks of a type have hits in the VELO, shape ``(n,)``."""
+    found: Mask = (track_type == _LONG) | (track_type == _UPSTREAM)
+    return found
 
 
 def velo_weight(radius: Floats) -> Floats:
@@ -129,9 +135,7 @@ def _fit(
 def _tracks(batch: EventBatch) -> tuple[Ints, Ints]:
     """Rows of VELO tracks of particles from collisions, and rows of those particles."""
     track, particle = batch.track, batch.particle
-    rows = np.flatnonzero(
-        np.isin(track["track_type"], _VELO_TRACKS) & (track["mcparticle_id"] >= 0)
-    )
+    rows = np.flatnonzero(in_velo(track["track_type"]) & (track["mcparticle_id"] >= 0))
     owner = particle.offsets[track.event_index[rows]] + track["mcparticle_id"][rows]
     have = (particle["mc_pv_id"][owner] >= 0) & (particle["mc_pz"][owner] > 0.0)
     return rows[have], owner[have].astype(np.int64)

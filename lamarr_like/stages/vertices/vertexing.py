@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import schema
 from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch, Table
 from .. import features
@@ -25,7 +24,6 @@ _CONDITION_COLUMNS = (
     | keys("particle", "mc_pv_id", "mc_stable", "mc_charge", "track_type")
     | keys("particle", *features.MOMENTUM, *features.VERTEX, *features.CLOSEST)
 )
-_VELO_TRACKS = (schema.TRACK_TYPES["long"], schema.TRACK_TYPES["upstream"])
 
 
 class VertexFinding(AbstractClassifierStage):
@@ -211,7 +209,7 @@ def _own_sums(batch: EventBatch) -> Columns:
     weight = able * vertex_pull.velo_weight(velo["velo_first_r"])
     sums = {
         "n_velo": able,
-        "n_velo_tracks": np.isin(code, _VELO_TRACKS),
+        "n_velo_tracks": vertex_pull.in_velo(code),
         "sum_pt": pt * able,
         "weight_d": weight,
         "weight_z": weight * (pt / np.maximum(pz, 1.0)) ** 2,
@@ -219,8 +217,8 @@ def _own_sums(batch: EventBatch) -> Columns:
     }
     out = {k: np.bincount(place, v, minlength=len(vertex)) for k, v in sums.items()}
     row, place, _, able, _ = _own(batch, MAX_DISTANCE, _FAR)
-    able &= ~np.isin(particle["track_type"][row], _VELO_TRACKS)
-    return out | {"n_displaced": np.bincount(place, able, minlength=len(vertex))}
+    lost = able & ~vertex_pull.in_velo(particle["track_type"][row])
+    return out | {"n_displaced": np.bincount(place, lost, minlength=len(vertex))}
 
 
 def _collision_features(batch: EventBatch) -> Columns:
