@@ -31,6 +31,8 @@ _SIZES: dict[str, Any] = {
     **{"lines.linewidth": 1.2, "lines.markersize": 4.0, "lines.markeredgewidth": 1.0},
     # The exponent of small numbers stands beside the axis: in many small panels they would overlap.
     "axes.formatter.limits": (-3, 4),
+    # Else all numbers of an axis are laid out once more to see whether the title is above them.
+    "axes.titley": 1.0,
     **{f"{axis}tick.{key}": value for axis in "xy" for key, value in (
         *(("labelsize", 8.5), ("major.size", 4.0), ("minor.size", 2.0)),
         *(("major.width", 0.7), ("minor.width", 0.5)),
@@ -114,6 +116,19 @@ def settle(sheet: Figure) -> None:
         )
 
 
+def _clear_exponents(sheet: Figure) -> None:
+    """Let titles of panels whose vertical axis has an exponent above it move out of its way."""
+    import matplotlib
+
+    for ax in sheet.axes:
+        formatter = ax.yaxis.get_major_formatter()
+        formatter.set_locs(ax.yaxis.get_majorticklocs())
+        if ax.get_title() and formatter.get_offset():
+            font = ax.title.get_fontproperties()
+            with matplotlib.rc_context({"axes.titley": None}):
+                ax.set_title(ax.get_title(), fontproperties=font)
+
+
 def sheet_of(
     items: Sequence[Item],
     draw: Callable[[Axes, Item], object],
@@ -156,6 +171,7 @@ def write_sheet(draw: Callable[[], Figure], *paths: Path, dpi: float = DPI) -> F
     """
     with style():
         sheet = draw()
+        _clear_exponents(sheet)
         if sheet.get_layout_engine() is None:
             settle(sheet)
         else:
