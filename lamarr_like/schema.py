@@ -353,7 +353,8 @@ def misfits(values: np.ndarray, dtype: str) -> Mask | None:
         return flags & np.isfinite(values) if flags.any() else flags
     if values.dtype.kind != "f":
         # Comparisons of NumPy with Python integers are exact, whatever the types.
-        return (values < low) | (values > high)
+        out: Mask = (values < low) | (values > high)
+        return out
     # The largest integers are no floats; the power of two behind them is.
     with np.errstate(invalid="ignore"):
         inside = (values > float(low) - 1.0) | (values == float(low))

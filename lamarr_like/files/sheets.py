@@ -122,7 +122,7 @@ def _clear_exponents(sheet: Figure) -> None:
 
     for ax in sheet.axes:
         formatter = ax.yaxis.get_major_formatter()
-        formatter.set_locs(ax.yaxis.get_majorticklocs())
+        formatter.set_locs(ax.yaxis.get_majorticklocs().tolist())
         if ax.get_title() and formatter.get_offset():
             font = ax.title.get_fontproperties()
             with matplotlib.rc_context({"axes.titley": None}):

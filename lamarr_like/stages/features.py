@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
 
 from .. import schema
@@ -20,6 +18,7 @@ from .geometry import (
     VELO_OUTER,
     VELO_STATIONS,
 )
+from .kept import Kept
 from .stage import ColumnKeys, keys
 
 MOMENTUM = ("mc_px", "mc_py", "mc_pz")
@@ -112,11 +111,13 @@ def truth(particle: Table, rows: Rows) -> Columns:
     return out | behind_magnet(particle, rows)
 
 
-_linked: WeakKeyDictionary[Table, tuple[tuple[np.ndarray, ...], Ints, Columns]] = (
-    WeakKeyDictionary()
-)
-"""`truth` of the tracks of a batch by its table of particles, with the columns and rows that it was
-worked out from: each stage of tracks asks for it."""
+_linked: Kept[tuple[Ints, Columns]] = Kept()
+"""`truth` of the tracks of a batch and the rows of their particles."""
+
+
+def truth_columns(particle: Table) -> list[np.ndarray]:
+    """What `truth` is worked out from, shapes ``(n,)``, and how it is cut into events."""
+    return [particle.offsets, *(particle[name] for _, name in _TRUTH_ORDER)]
 
 
 def linked_truth(batch: EventBatch, rows: Mask) -> Columns:
@@ -127,17 +128,15 @@ def linked_truth(batch: EventBatch, rows: Mask) -> Columns:
         rows: tracks of generated particles, a mask of shape ``(n_tracks,)``.
     """
     particle, linked = batch.particle, linked_rows(batch, rows)
-    columns = tuple(particle[name] for _, name in _TRUTH_ORDER)
-    known = _linked.get(particle)
-    if known is not None and all(a is b for a, b in zip(known[0], columns, strict=True)):
-        if np.array_equal(known[1], linked):
-            return dict(known[2])
-        if len(known[1]) > len(linked):
-            return truth(particle, linked)
+    columns = truth_columns(particle)
+    known = _linked.get(particle, columns)
+    if known is not None and np.array_equal(known[0], linked):
+        return dict(known[1])
     found = truth(particle, linked)
     for values in found.values():
         values.flags.writeable = False
-    _linked[particle] = columns, linked, found
+    if known is None or len(known[0]) <= len(linked):  # not of few of the tracks
+        _linked.put(particle, columns, (linked, found))
     return dict(found)
 
 

@@ -51,7 +51,7 @@ class Rows(NamedTuple):
     weight: Floats
 
 
-_last: tuple[ref[Ints], ref[Ints], tuple[Ints, Ints, int]] | None = None
+_last: list[tuple[ref[Ints], ref[Ints], tuple[Ints, Ints, int]]] = []
 
 
 def common_units(one: Ints, two: Ints) -> tuple[Ints, Ints, int]:
@@ -60,13 +60,13 @@ def common_units(one: Ints, two: Ints) -> tuple[Ints, Ints, int]:
     Args:
         one, two: unit of each row, of shapes ``(n,)`` and ``(m,)``.
     """
-    global _last  # the same rows are compared in one variable after the other
-    if _last is not None and _last[0]() is one and _last[1]() is two:
-        return _last[2]
+    for known in _last:  # the same rows are compared in one variable after the other
+        if known[0]() is one and known[1]() is two:
+            return known[2]
     number = np.unique(np.concatenate([one, two]), return_inverse=True)[1].ravel()
     n = int(number.max()) + 1 if len(number) else 0
     found = number[: len(one)], number[len(one) :], n
-    _last = ref(one), ref(two), found
+    _last[:] = [(ref(one), ref(two), found)]
     return found
 
 

@@ -72,7 +72,7 @@ def conditions(batch: EventBatch, rows: Mask) -> Columns:
         "hcal": (x, y, 0.5 * behind + _HCAL_BOX),
     }
     asked = (np.concatenate(part) for part in zip(*boxes.values(), strict=True))
-    tracks = (np.tile(part, len(boxes)) for part in (event, own))
+    tracks = np.tile(event, len(boxes)), np.tile(own, len(boxes))
     near = np.log1p(neighbours.near_energy(there, *tracks, *asked))
     for name, each in zip(boxes, np.split(near, len(boxes)), strict=True):
         for k, kind in enumerate(neighbours.KINDS[:2]):

@@ -93,9 +93,9 @@ def to_vine(matrix: Floats) -> tuple[Floats, Floats]:
     # What remains of each row's norm beyond column j; summed from the right: no cancellation.
     rest = np.abs(np.einsum("nii->ni", factor))
     for step in range(1, k):
-        i = np.arange(step, k)
-        part = factor[:, i, i - step]
-        z[:, i * (i - 1) // 2 + i - step] = np.arcsinh(part / rest[:, step:])
+        row = np.arange(step, k)
+        part = factor[:, row, row - step]
+        z[:, row * (row - 1) // 2 + row - step] = np.arcsinh(part / rest[:, step:])
         rest[:, step:] = np.hypot(rest[:, step:], part)
     return log_sigma, z
 
@@ -116,8 +116,8 @@ def from_vine(log_sigma: Floats, z: Floats) -> Floats:
     sine, rest = tanh(partial), np.ones((n, k))
     cosine = np.cosh(partial)
     for j in range(k):
-        i = np.arange(j + 1, k)
-        at = i * (i - 1) // 2 + j
+        below = np.arange(j + 1, k)
+        at = below * (below - 1) // 2 + j
         factor[:, j, j] = rest[:, j]
         factor[:, j + 1 :, j] = rest[:, j + 1 :] * sine[:, at]
         rest[:, j + 1 :] /= cosine[:, at]

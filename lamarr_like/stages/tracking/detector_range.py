@@ -108,5 +108,5 @@ def within(
             low[k] = np.minimum(low[k], allowed[name][0])
             high[k] = np.maximum(high[k], allowed[name][1])
     values = np.stack([*figures.values()])
-    inside: Mask = ((values >= low) & (values <= high)).all(axis=0)
+    inside: Mask = np.all((values >= low) & (values <= high), axis=0)
     return inside
