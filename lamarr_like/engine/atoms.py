@@ -110,8 +110,9 @@ class Atoms:
 
     def impose(self, outputs: np.ndarray, classes: Integers) -> None:
         """Write copies and fixed values into ``outputs``, shape ``(n, k)``, in place."""
+        there = np.bincount(classes, minlength=len(self))
         for c, bound in self._bound:
-            rows = np.flatnonzero(classes == c)
+            rows = np.flatnonzero(classes == c) if there[c] else ()
             for k, code in bound if len(rows) else ():
                 copied = code < FREE
                 outputs[rows, k] = outputs[rows, -2 - code] if copied else self.values[k][code]

@@ -20,8 +20,9 @@ ColumnKeys: TypeAlias = frozenset[tuple[str, str]]
 
 
 _SINGLE = frozenset(
-    column for column in schema.COLUMNS.values() if column.dtype == "float32" and not column.shape
+    key for key, c in schema.COLUMNS.items() if c.dtype == "float32" and not c.shape
 )
+"""Columns of single numbers in single precision."""
 _LARGEST = float(np.finfo(np.float32).max)
 
 ATTEMPTS = 8
@@ -63,7 +64,7 @@ def typed(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
     single = {
         name: values
         for name, values in columns.items()
-        if values.dtype == np.float64 and schema.column(table, name) in _SINGLE
+        if values.dtype == np.float64 and (table, name) in _SINGLE
     }
     done: Columns = {}
     if len({values.shape for values in single.values()}) == 1:

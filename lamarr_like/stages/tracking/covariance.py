@@ -129,7 +129,9 @@ class Covariance(AbstractGeneratorStage):
 
         conditions = self._conditions(batch, rows, ideal)
         _, left = self._draw_within(batch, rows, "mcparticle_id", seed, conditions, inside)
-        matrix[left] *= self._factors(matrix[left], truth.some(left), reco.some(left), kind[left])
+        if len(left):
+            factors = self._factors(matrix[left], truth.some(left), reco.some(left), kind[left])
+            matrix[left] *= factors
         columns = {name: matrix[:, i, j] for name, i, j in _elements()}
         return batch.with_columns("track", **typed("track", columns))
 

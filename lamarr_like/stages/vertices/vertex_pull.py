@@ -58,6 +58,7 @@ NEEDED = keys("track", "mcparticle_id", "track_type", *_AXES, "z", *_SPREAD)
 
 _LONG, _UPSTREAM = (schema.TRACK_TYPES[name] for name in ("long", "upstream"))
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+_SQUARE = [_PAIRS.index((min(i, j), max(i, j))) for i in range(3) for j in range(3)]
 
 
 def in_velo(track_type: Integers) -> Mask:
@@ -121,14 +122,15 @@ def _fit(
     n = len(others)
     error = np.zeros((n, 3))
     pull = weight * np.stack([*residual.T, -(slope * residual).sum(axis=1)])
+    terms = np.concatenate([tracks, pull])
     for cut in CUTS:
         at = error[place]
         distance = residual - at[:, :2] + slope * at[:, 2:]
         chi2 = weight * (distance**2).sum(axis=1)
         tukey = np.clip(1.0 - chi2 / cut, 0.0, None) ** 2
-        matrix = _summed(place, tracks * tukey, n) + derivative(cut) * others + _SOMEWHERE
-        sums = [np.bincount(place, each * tukey, minlength=n) for each in pull]
-        error = solve(cholesky(matrix), np.stack(sums, axis=1))
+        sums = _sums(place, terms * tukey, n)
+        matrix = _matrices(sums[: len(_PAIRS)]) + derivative(cut) * others + _SOMEWHERE
+        error = solve(cholesky(matrix), sums[len(_PAIRS) :].T)
     return error, tukey > 0.0
 
 
@@ -175,7 +177,16 @@ def _normal(weight: Floats, slope: Floats) -> Floats:
 
 def _summed(place: Ints, terms: Floats, n: int) -> Floats:
     """Symmetric matrices summed by collision, shape ``(n, 3, 3)``."""
-    out = np.empty((n, 3, 3))
-    for (i, j), values in zip(_PAIRS, terms, strict=True):
-        out[:, i, j] = out[:, j, i] = np.bincount(place, values, minlength=n)
-    return out
+    return _matrices(_sums(place, terms, n))
+
+
+def _sums(place: Ints, terms: Floats, n: int) -> Floats:
+    """Terms of shape ``(k, m)`` summed by collision, shape ``(k, n)``."""
+    slot = place + np.arange(len(terms))[:, None] * n
+    sums = np.bincount(slot.ravel(), terms.ravel(), minlength=len(terms) * n)
+    return sums.astype(np.float64, copy=False).reshape(len(terms), n)
+
+
+def _matrices(sums: Floats) -> Floats:
+    """Symmetric matrices from their elements in the order of `_PAIRS`, shape ``(n, 3, 3)``."""
+    return sums[_SQUARE].T.reshape(-1, 3, 3)
