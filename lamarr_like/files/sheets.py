@@ -31,8 +31,6 @@ _SIZES: dict[str, Any] = {
     **{"lines.linewidth": 1.2, "lines.markersize": 4.0, "lines.markeredgewidth": 1.0},
     # The exponent of small numbers stands beside the axis: in many small panels they would overlap.
     "axes.formatter.limits": (-3, 4),
-    # Else all numbers of an axis are laid out once more to see whether the title is above them.
-    "axes.titley": 1.0,
     **{f"{axis}tick.{key}": value for axis in "xy" for key, value in (
         *(("labelsize", 8.5), ("major.size", 4.0), ("minor.size", 2.0)),
         *(("major.width", 0.7), ("minor.width", 0.5)),
@@ -116,17 +114,17 @@ def settle(sheet: Figure) -> None:
         )
 
 
-def _clear_exponents(sheet: Figure) -> None:
-    """Let titles of panels whose vertical axis has an exponent above it move out of its way."""
-    import matplotlib
+def _fix_titles(sheet: Figure) -> None:
+    """Fix the titles of panels but where the vertical axis has an exponent above it.
 
+    Else all numbers of an axis are laid out once more to see whether the title is in the way.
+    """
     for ax in sheet.axes:
         formatter = ax.yaxis.get_major_formatter()
         formatter.set_locs(ax.yaxis.get_majorticklocs().tolist())
-        if ax.get_title() and formatter.get_offset():
-            font = ax.title.get_fontproperties()
-            with matplotlib.rc_context({"axes.titley": None}):
-                ax.set_title(ax.get_title(), fontproperties=font)
+        if ax.get_title() and not formatter.get_offset():
+            look: Any = {"fontproperties": ax.title.get_fontproperties()}
+            ax.set_title(ax.get_title(), y=1.0, color=ax.title.get_color(), **look)
 
 
 def sheet_of(
@@ -171,7 +169,7 @@ def write_sheet(draw: Callable[[], Figure], *paths: Path, dpi: float = DPI) -> F
     """
     with style():
         sheet = draw()
-        _clear_exponents(sheet)
+        _fix_titles(sheet)
         if sheet.get_layout_engine() is None:
             settle(sheet)
         else:

@@ -32,7 +32,7 @@ documentation when it is imported.  Of awkward, these are the functions of texts
 Together this takes 0.4 s of processor time.
 """
 
-GARBAGE = 20_000
+GARBAGE = 200_000
 """New objects after which Python looks for garbage, in place of 700: a tenth of the start."""
 
 
