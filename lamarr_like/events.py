@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +32,7 @@ class Table:
     def __init__(self, columns: Mapping[str, np.ndarray], offsets: Ints) -> None:
         self.columns: dict[str, np.ndarray] = dict(columns)
         self.offsets: Ints = np.asarray(offsets, dtype=np.int64)
+        self._cut = _Cut(self.offsets)
         for name, values in self.columns.items():
             if len(values) != self.offsets[-1]:
                 raise SchemaError(
@@ -64,13 +67,13 @@ class Table:
 
     @property
     def counts(self) -> Ints:
-        """Rows of each event, shape ``(n_events,)``."""
-        return np.diff(self.offsets)
+        """Rows of each event, shape ``(n_events,)``; read only."""
+        return self._cut.counts
 
     @property
     def event_index(self) -> Ints:
-        """Position of the event of each row, shape ``(n,)``."""
-        return np.repeat(np.arange(self.n_events), self.counts)
+        """Position of the event of each row, shape ``(n,)``; read only."""
+        return self._cut.event_index
 
     def select(self, mask: Mask) -> Table:
         """Rows where `mask` is true, shape ``(n,)``; all events are kept."""
@@ -80,7 +83,10 @@ class Table:
 
     def with_columns(self, **columns: np.ndarray) -> Table:
         """The same table with columns added or replaced."""
-        return Table({**self.columns, **columns}, self.offsets)
+        table = Table(columns, self.offsets)
+        table.columns = {**self.columns, **table.columns}
+        table._cut = self._cut
+        return table
 
     def events(self, start: int, stop: int) -> Table:
         """Events ``start:stop``."""
@@ -92,6 +98,26 @@ class Table:
     def global_rows(self, local: Integers) -> Ints:
         """Rows of this table for event-local indices; needs one index a row of this table."""
         return self.offsets[self.event_index] + local
+
+
+class _Cut:
+    """How rows are cut into events: what follows from the offsets, worked out once."""
+
+    def __init__(self, offsets: Ints) -> None:
+        self._offsets = offsets
+
+    @cached_property
+    def counts(self) -> Ints:
+        return _read_only(np.diff(self._offsets))
+
+    @cached_property
+    def event_index(self) -> Ints:
+        return _read_only(np.repeat(np.arange(len(self.counts)), self.counts))
+
+
+def _read_only(values: Ints) -> Ints:
+    values.flags.writeable = False
+    return values
 
 
 class EventBatch:
@@ -156,14 +182,19 @@ class EventBatch:
         """The same batch with one table added or replaced."""
         if name == "event":
             return EventBatch({**self.tables, name: table})
-        batch = EventBatch({"event": self.event})
-        batch.tables = {**self.tables, name: table}
-        batch._check({name: table})  # the others have been looked at
-        return batch
+        return self._replaced(name, table, table)
 
     def with_columns(self, name: str, **columns: np.ndarray) -> EventBatch:
         """The same batch with columns of one table added or replaced."""
-        return self.with_table(name, self[name].with_columns(**columns))
+        table = self[name].with_columns(**columns)
+        return self._replaced(name, table, Table(columns, table.offsets))
+
+    def _replaced(self, name: str, table: Table, new: Table) -> EventBatch:
+        """The same batch with one table of as many events, of which some columns are new."""
+        self._check({name: new})
+        batch = copy(self)
+        batch.tables = {**self.tables, name: table}
+        return batch
 
     def events(self, start: int, stop: int) -> EventBatch:
         """Events ``start:stop``."""

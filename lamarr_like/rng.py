@@ -9,6 +9,7 @@ applied once for each coordinate.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtri
@@ -33,6 +34,7 @@ def mix(z: Keys) -> Keys:
     return z
 
 
+@lru_cache(maxsize=1024, typed=True)
 def stage_key(seed: int, stage: str) -> np.uint64:
     """Hash a seed and a stage name into the 64-bit key of that stage's stream.
 
@@ -56,9 +58,8 @@ def stream_keys(seed: int, stage: str, event_id: Integers, index: Integers | int
     event = np.atleast_1d(np.asarray(event_id)).astype(np.int64).view(np.uint64)
     row = np.broadcast_to(np.asarray(index).astype(np.int64), event.shape)
     row = np.ascontiguousarray(row).view(np.uint64)
-    with np.errstate(over="ignore"):
-        key = mix(event * GOLDEN + stage_key(seed, stage))
-        return mix(key + (row + np.uint64(1)) * GOLDEN)
+    key = mix(event * GOLDEN + stage_key(seed, stage))  # arrays wrap around without a warning
+    return mix(key + (row + np.uint64(1)) * GOLDEN)
 
 
 def uniforms(
@@ -88,8 +89,7 @@ def key_uniforms(keys: Keys, size: int) -> Floats:
         size: how many numbers each row needs.
     """
     counter = np.arange(1, size + 1, dtype=np.uint64) * GOLDEN
-    with np.errstate(over="ignore"):
-        return unit(mix(keys[:, None] + counter[None, :]))
+    return unit(mix(keys[:, None] + counter[None, :]))
 
 
 def unit(bits: Keys) -> Floats:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -301,6 +303,9 @@ def as_declared(table: str, name: str, values: np.ndarray) -> np.ndarray:
     given = np.asarray(values)
     declared = column(table, name)
     check_shape(declared, given)
+    limits = _limits(given.dtype, declared.dtype)
+    if limits is None or _between(given, *limits):
+        return given.astype(declared.dtype, copy=False)
     misfit = misfits(given, declared.dtype)
     if misfit is not None and misfit.any():
         raise SchemaError(
@@ -339,23 +344,41 @@ def misfits(values: np.ndarray, dtype: str) -> Mask | None:
     Returns:
         Flags of the shape of `values`; None if the types say that all fit.
     """
-    have, want = values.dtype, np.dtype(dtype)
+    limits = _limits(values.dtype, dtype)
+    if limits is None:
+        return None
+    low, high = limits
+    if np.dtype(dtype).kind == "f":
+        flags: Mask = (values < low) | (values > high)
+        return flags & np.isfinite(values) if flags.any() else flags
+    if values.dtype.kind != "f":
+        # Comparisons of NumPy with Python integers are exact, whatever the types.
+        out: Mask = (values < low) | (values > high)
+        return out
+    # The largest integers are no floats; the power of two behind them is.
+    with np.errstate(invalid="ignore"):
+        inside = (values > float(low) - 1.0) | (values == float(low))
+        result: Mask | None = ~(inside & (values < float(high + 1)))
+        return result
+
+
+def _between(values: np.ndarray, low: Any, high: Any) -> bool:
+    """Whether no value is out of a range, nor NaN: two calls of NumPy, which small arrays feel."""
+    return not values.size or bool(values.min() >= low and values.max() <= high)
+
+
+@cache
+def _limits(have: np.dtype[Any], dtype: str) -> tuple[Any, Any] | None:
+    """Smallest and largest value that another type can hold; None if it can hold all of a type."""
+    want = np.dtype(dtype)
     if have.kind not in "iuf" or want.kind not in "iuf" or have == want:
         return None
     if want.kind == "f":
-        if have.kind != "f" or want.itemsize >= have.itemsize:
-            return None
-        flags: Mask = np.abs(values) > np.finfo(want).max
-        return flags & np.isfinite(values) if flags.any() else flags
+        largest = np.finfo(want).max
+        return None if have.kind != "f" or want.itemsize >= have.itemsize else (-largest, largest)
     limits = np.iinfo(want)
     if have.kind != "f":
         own = np.iinfo(have)
         if own.min >= limits.min and own.max <= limits.max:
             return None
-        # Comparisons of NumPy with Python integers are exact, whatever the types.
-        return (values < limits.min) | (values > limits.max)
-    # The largest integers are no floats; the power of two behind them is.
-    with np.errstate(invalid="ignore"):
-        inside = (values > float(limits.min) - 1.0) | (values == float(limits.min))
-        result: Mask | None = ~(inside & (values < float(limits.max + 1)))
-        return result
+    return limits.min, limits.max

@@ -239,10 +239,11 @@ def check_finite(
     Raises:
         SchemaError: naming the event and the column.
     """
-    for table, name in sorted(columns):
-        values = batch[table][name]
-        if values.dtype.kind != "f":
-            continue
+    found = {(table, name): batch[table][name] for table, name in sorted(columns)}
+    floats = {key: values for key, values in found.items() if values.dtype.kind == "f"}
+    if not floats or np.isfinite(np.concatenate([v.ravel() for v in floats.values()])).all():
+        return
+    for (table, name), values in floats.items():
         finite = np.isfinite(values)
         if not finite.all():
             row = int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))

@@ -10,6 +10,7 @@ then only the free outputs, and the rest is imposed exactly.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,20 @@ class Atoms:
 
     def __len__(self) -> int:
         return len(self.patterns)
+
+    @cached_property
+    def _bound(self) -> list[tuple[int, list[tuple[int, int]]]]:
+        """Classes that bind outputs, with these and their codes."""
+        rows = [
+            [(k, code) for k, code in enumerate(row) if code != FREE]
+            for row in self.patterns.tolist()
+        ]
+        return [(c, row) for c, row in enumerate(rows) if row]
+
+    @property
+    def binds(self) -> bool:
+        """Whether any output is bound, or there is a class to be drawn."""
+        return len(self) > 1 or bool(self._bound)
 
     @property
     def free(self) -> Mask:
@@ -95,11 +110,10 @@ class Atoms:
 
     def impose(self, outputs: np.ndarray, classes: Integers) -> None:
         """Write copies and fixed values into ``outputs``, shape ``(n, k)``, in place."""
-        for c in range(len(self)):
-            bound = np.flatnonzero(~self.free[c])
-            rows = np.flatnonzero(classes == c) if len(bound) else bound
-            for k in bound if len(rows) else ():
-                code = int(self.patterns[c, k])
+        there = np.bincount(classes, minlength=len(self))
+        for c, bound in self._bound:
+            rows = np.flatnonzero(classes == c) if there[c] else ()
+            for k, code in bound if len(rows) else ():
                 copied = code < FREE
                 outputs[rows, k] = outputs[rows, -2 - code] if copied else self.values[k][code]
 

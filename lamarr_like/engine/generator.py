@@ -103,7 +103,7 @@ class Generator:
         }
         drawn = self._network(**{name: feed[name] for name in self._network.inputs})
         values = self._scores.inverse(drawn[0])
-        if len(self._atoms) > 1 or not self._atoms.free.all():
+        if self._atoms.binds:
             atom = drawn[1][:, 0] if len(drawn) > 1 else np.zeros(len(values))
             check_atoms(atom, len(self._atoms), self._where)
             self._atoms.impose(values, atom.astype(np.int64))

@@ -102,9 +102,7 @@ def condition_columns(
                 f"{where}: condition {name!r} has shape {values.shape}, "
                 f"{names[0]!r} has {columns[0].shape}; all must be (n,)"
             )
-    table = np.empty((len(columns), len(columns[0])))
-    for row, values in zip(table, columns, strict=True):
-        row[:] = values
+    table = np.concatenate(columns, dtype=np.float64, casting="unsafe").reshape(len(columns), -1)
     finite = np.isfinite(table)
     if not finite.all():
         k, at = (int(found[0]) for found in np.nonzero(~finite))

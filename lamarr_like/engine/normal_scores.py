@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ..arrays import Floats, Floats32
+from ..arrays import Floats, Floats32, Ints
 from ..errors import TrainingError
 
 _MAX_SCORE = 5.0
@@ -70,6 +70,7 @@ class NormalScores:
         self.knots = np.ascontiguousarray(knots, dtype=np.float64)
         self.limits = np.asarray(limits, dtype=np.float64)
         self._flat = self.knots.ravel()
+        self._first = np.arange(len(self.limits)) * self.knots.shape[1]
 
     @cached_property
     def _forward(self) -> list[tuple[Floats, Floats, Floats, Floats]]:
@@ -145,7 +146,7 @@ class NormalScores:
         position = np.clip(0.5 * (position + 1.0), 0.0, 1.0) * (m - 1)
         cell = np.minimum(position.astype(np.int64), m - 2)
         fraction = position - cell
-        cell += np.arange(len(self.limits)) * m
+        cell += self._first
         low, high = self._flat[cell], self._flat[cell + 1]
         result: Floats = np.minimum(low + fraction * (high - low), high)
         return result
@@ -167,11 +168,13 @@ class _Search(NamedTuple):
         ends: first and last value, shape ``(2, k, 1)``.
         table: values, their scores, and the steps of both, column after column, padded; shape
             ``(4, k * width)``.
+        first: where each column begins, shape ``(k, 1)``.
         width: a power of two.
     """
 
     ends: Floats
     table: Floats
+    first: Ints
     width: int
 
     @classmethod
@@ -183,18 +186,19 @@ class _Search(NamedTuple):
         for k, table in enumerate(tables):
             found[:, k, : len(table[0])] = table
         ends = np.array([[table[0][i] for table in tables] for i in (0, -1)])
-        return cls(ends[:, :, None], found.reshape(4, -1), width)
+        first = np.arange(len(tables))[:, None] * width
+        return cls(ends[:, :, None], found.reshape(4, -1), first, width)
 
     def scores(self, columns: Floats) -> Floats:
         """Scores of some rows, both of shape ``(k, n)``."""
-        k, n = columns.shape
+        n = columns.shape[1]
         v = np.clip(columns, *self.ends)
-        at = np.repeat((np.arange(k) * self.width)[:, None], n, axis=1)
-        half = self.width >> 1
+        at = np.repeat(self.first, n, axis=1)
+        values, half = self.table[0], self.width >> 1
         while half:
-            at += half * (self.table[0].take(at + half) <= v)
+            at += half * (values[half:].take(at) <= v)
             half >>= 1
-        x, y, dx, dy = (values.take(at) for values in self.table)
+        x, y, dx, dy = self.table.take(at, axis=1)
         result: Floats = y + dy * ((v - x) / dx)
         return result
 

@@ -114,6 +114,19 @@ def settle(sheet: Figure) -> None:
         )
 
 
+def _fix_titles(sheet: Figure) -> None:
+    """Fix the titles of panels but where the vertical axis has an exponent above it.
+
+    Else all numbers of an axis are laid out once more to see whether the title is in the way.
+    """
+    for ax in sheet.axes:
+        formatter = ax.yaxis.get_major_formatter()
+        formatter.set_locs(ax.yaxis.get_majorticklocs().tolist())
+        if ax.get_title() and not formatter.get_offset():
+            look: Any = {"fontproperties": ax.title.get_fontproperties()}
+            ax.set_title(ax.get_title(), y=1.0, color=ax.title.get_color(), **look)
+
+
 def sheet_of(
     items: Sequence[Item],
     draw: Callable[[Axes, Item], object],
@@ -156,6 +169,7 @@ def write_sheet(draw: Callable[[], Figure], *paths: Path, dpi: float = DPI) -> F
     """
     with style():
         sheet = draw()
+        _fix_titles(sheet)
         if sheet.get_layout_engine() is None:
             settle(sheet)
         else:

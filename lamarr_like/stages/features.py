@@ -18,6 +18,7 @@ from .geometry import (
     VELO_OUTER,
     VELO_STATIONS,
 )
+from .kept import Kept
 from .stage import ColumnKeys, keys
 
 MOMENTUM = ("mc_px", "mc_py", "mc_pz")
@@ -28,6 +29,8 @@ TRUTH_COLUMNS: ColumnKeys = keys(
     "particle", "mcparticle_id", "mc_pdg_id", "mc_charge", *MOMENTUM, *VERTEX, *CLOSEST
 ) | keys("particle", "mc_t3_x", "mc_ecal_x")
 """Columns that `truth` reads."""
+
+_TRUTH_ORDER = sorted(TRUTH_COLUMNS)
 
 _TINY = 1e-3
 
@@ -106,6 +109,35 @@ def truth(particle: Table, rows: Rows) -> Columns:
     out["tt_y"] = vy + out["ty"] * (TT_Z - vz)
     out["t3_y"] = vy + out["ty"] * (T3_Z - vz)
     return out | behind_magnet(particle, rows)
+
+
+_linked: Kept[tuple[Ints, Columns]] = Kept()
+"""`truth` of the tracks of a batch and the rows of their particles."""
+
+
+def truth_columns(particle: Table) -> list[np.ndarray]:
+    """What `truth` is worked out from, shapes ``(n,)``, and how it is cut into events."""
+    return [particle.offsets, *(particle[name] for _, name in _TRUTH_ORDER)]
+
+
+def linked_truth(batch: EventBatch, rows: Mask) -> Columns:
+    """`truth` of the particles behind some tracks; arrays are read only, shapes ``(rows.sum(),)``.
+
+    Args:
+        batch: events with tracks.
+        rows: tracks of generated particles, a mask of shape ``(n_tracks,)``.
+    """
+    particle, linked = batch.particle, linked_rows(batch, rows)
+    columns = truth_columns(particle)
+    known = _linked.get(particle, columns)
+    if known is not None and np.array_equal(known[0], linked):
+        return dict(known[1])
+    found = truth(particle, linked)
+    for values in found.values():
+        values.flags.writeable = False
+    if known is None or len(known[0]) <= len(linked):  # not of few of the tracks
+        _linked.put(particle, columns, (linked, found))
+    return dict(found)
 
 
 def behind_magnet(particle: Table, rows: Rows) -> Columns:

@@ -74,7 +74,10 @@ class Occupancy(AbstractGeneratorStage):
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """Numbers of generated particles by kind, direction, momentum and reach."""
-        particle = batch.particle.select(batch.particle["mc_stable"].astype(bool))
+        particle = batch.particle
+        needed = sorted(name for table, name in cls.requires if table == "particle")
+        particle = Table({name: particle[name] for name in needed}, particle.offsets)
+        particle = particle.select(particle["mc_stable"].astype(bool))
         counts: Columns = {"n_collisions": batch.vertex.counts.astype(np.float64)}
         counts |= _charged_counts(particle) | _calorimeter_counts(particle)
         return {name: values[rows] for name, values in counts.items()}

@@ -19,6 +19,12 @@ ColumnKeys: TypeAlias = frozenset[tuple[str, str]]
 """Columns as (table, name)."""
 
 
+_SINGLE = frozenset(
+    key for key, c in schema.COLUMNS.items() if c.dtype == "float32" and not c.shape
+)
+"""Columns of single numbers in single precision."""
+_LARGEST = float(np.finfo(np.float32).max)
+
 ATTEMPTS = 8
 """How often a draw that the detector could not give is made again at the most."""
 
@@ -55,7 +61,21 @@ def keys(table: str, *names: str) -> ColumnKeys:
 
 def typed(table: str, columns: Mapping[str, np.ndarray]) -> Columns:
     """Columns cast to their declared types; shapes stay."""
-    return {name: schema.as_declared(table, name, values) for name, values in columns.items()}
+    single = {
+        name: values
+        for name, values in columns.items()
+        if values.dtype == np.float64 and (table, name) in _SINGLE
+    }
+    done: Columns = {}
+    if len({values.shape for values in single.values()}) == 1:
+        # Many small columns are looked at and cast at once, if all fit.
+        stack = np.stack([*single.values()])
+        if not stack.size or (np.abs(stack) <= _LARGEST).all():
+            done = dict(zip(single, stack.astype(np.float32), strict=True))
+    return {
+        name: done[name] if name in done else schema.as_declared(table, name, values)
+        for name, values in columns.items()
+    }
 
 
 def as_stored(table: str, columns: Mapping[str, np.ndarray]) -> Columns:

@@ -56,9 +56,11 @@ def outside(conditions: Mapping[str, np.ndarray], ranges: Ranges) -> Mask:
     n = len(next(iter(conditions.values())))
     inside = np.zeros(n, dtype=np.bool_)
     for flag, limits in ranges.items():
-        rows = np.asarray(conditions[flag]) > 0.5
-        for name, (low, high) in limits.items():
-            rows &= conditions[name] <= high
-            rows &= (conditions[name] >= low) | (name in _NO_LOWEST)
-        inside |= rows
+        rows = np.flatnonzero(np.asarray(conditions[flag]) > 0.5)
+        if not len(rows):
+            continue
+        values = np.stack([conditions[name][rows] for name in limits])
+        low, high = np.array([*limits.values()]).T[:, :, None]
+        low = np.where([[name in _NO_LOWEST] for name in limits], -np.inf, low)
+        inside[rows] |= ((values <= high) & (values >= low)).all(axis=0)
     return ~inside

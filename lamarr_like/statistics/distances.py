@@ -117,9 +117,7 @@ def weighted_ks(
     Raises:
         SchemaError: if a sample is empty or its weights do not fit.
     """
-    values, difference = _steps(a, b, a_weights, b_weights)
-    last_of_ties = np.append(np.diff(values) > 0, True)
-    return float(np.abs(difference[last_of_ties]).max())
+    return weighted_distances(a, b, a_weights, b_weights)[0]
 
 
 def weighted_wasserstein(
@@ -139,5 +137,26 @@ def weighted_wasserstein(
     Raises:
         SchemaError: if a sample is empty or its weights do not fit.
     """
+    return weighted_distances(a, b, a_weights, b_weights)[1]
+
+
+def weighted_distances(
+    a: np.ndarray,
+    b: np.ndarray,
+    a_weights: np.ndarray | None = None,
+    b_weights: np.ndarray | None = None,
+) -> tuple[float, float]:
+    """`weighted_ks` and `weighted_wasserstein` of two samples, which are sorted once.
+
+    Args:
+        a, b: samples of shapes ``(n,)`` and ``(m,)``.
+        a_weights, b_weights: weights of the same shapes, None for ones.
+
+    Raises:
+        SchemaError: if a sample is empty or its weights do not fit.
+    """
     values, difference = _steps(a, b, a_weights, b_weights)
-    return float((np.abs(difference[:-1]) * np.diff(values)).sum())
+    steps = np.diff(values)
+    last_of_ties = np.append(steps > 0, True)
+    area = (np.abs(difference[:-1]) * steps).sum()
+    return float(np.abs(difference[last_of_ties]).max()), float(area)

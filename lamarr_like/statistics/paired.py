@@ -13,7 +13,7 @@ from scipy import stats
 
 from ..arrays import Floats, Ints
 from .binned import effective
-from .distances import weighted_ks, weighted_wasserstein
+from .distances import weighted_distances
 from .influence import Chi2, common_units, quadratic_test
 
 CORE = (0.16, 0.84)
@@ -43,11 +43,10 @@ def compare_laws(
         sample, chi2 of the slots, and the means.
     """
     n = effective(weights[0]), effective(weights[1])
-    ks = weighted_ks(*values, *weights)
+    ks, area = weighted_distances(*values, *weights)
     ks = ks if ks > 1e-12 else 0.0  # rounding of the sums of weights
     mean = [float(np.average(v, weights=w)) for v, w in zip(values, weights, strict=True)]
     width = float(np.sqrt(max(np.average((values[0] - mean[0]) ** 2, weights=weights[0]), 0.0)))
-    area = weighted_wasserstein(*values, *weights)
     psi, difference, share = _slots(values, weights, units, slots)
     cumulated = np.cumsum(psi, axis=1)[:, :-1]
     variance = (cumulated**2).sum(axis=0)

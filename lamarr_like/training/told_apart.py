@@ -98,6 +98,6 @@ def _compared(stage: AbstractRefinement, batch: EventBatch, places: Ints) -> Col
 def _truth(batch: EventBatch, places: Ints) -> Columns:
     """What trees are told of the particles, and the type of the track."""
     order = np.argsort(np.argsort(places))
-    known = features.truth(batch.particle, features.linked_rows(batch, _mask(batch, places)))
+    known = features.linked_truth(batch, _mask(batch, places))
     flags = features.track_flags(batch.track["track_type"][_mask(batch, places)])
     return {name: values[order] for name, values in (known | flags).items()}

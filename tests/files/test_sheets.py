@@ -51,3 +51,13 @@ def test_what_cannot_be_drawn_leaves_no_file_and_no_style(tmp_path):
     with pytest.raises(ValueError, match="dimension"):
         write_sheet(broken, tmp_path / "a.png")
     assert not list(tmp_path.iterdir()) and dict(matplotlib.rcParams) == before
+
+
+def test_a_title_gives_way_to_an_exponent_only(tmp_path):
+    def panel(axes, top):
+        axes.plot([0.0, 1.0], [0.0, top])
+        axes.set_title("a title that is as wide as the panel and reaches over its left end")
+
+    sheet = write_sheet(lambda: sheet_of([1.0, 1e9], panel, columns=2), tmp_path / "a.png")
+    plain, powers = (axes.title.get_position()[1] for axes in sheet.axes)
+    assert plain == 1.0 < powers

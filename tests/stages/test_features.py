@@ -257,3 +257,38 @@ def test_mirror_images_fly_as_mirror_images():
     )
     np.testing.assert_array_equal(right["mc_ecal_x"], -table["mc_ecal_x"])
     np.testing.assert_array_equal(right["mc_ecal_y"], table["mc_ecal_y"])
+
+
+def batch_of_tracks(rows, seed=1):
+    """A batch of one event with a track of some of the generated particles."""
+    particle = generated(seed)
+    n = len(rows)
+    track = {"mcparticle_id": np.asarray(rows, np.int32), "origin": np.zeros(n, np.int8)}
+    event = {"event_id": np.zeros(1, np.int64)}
+    tables = {"event": Table(event, np.array([0, 1])), "track": Table(track, np.array([0, n]))}
+    return EventBatch({**tables, "particle": particle})
+
+
+def test_the_truth_of_tracks_is_that_of_their_particles_whoever_asked_before():
+    batch = batch_of_tracks(np.arange(0, N, 3))
+    n = len(batch.track)
+    everything, few = np.ones(n, bool), np.arange(n) % 5 == 0
+    for rows in (everything, few, everything, few[::-1].copy(), everything):
+        wanted = features.truth(batch.particle, features.linked_rows(batch, rows))
+        found = features.linked_truth(batch, rows)
+        assert list(found) == list(wanted)
+        for name, values in wanted.items():
+            np.testing.assert_array_equal(found[name], values)
+        del found["eta"]  # each caller has a dictionary of its own
+
+
+def test_the_truth_of_tracks_follows_its_columns():
+    batch = batch_of_tracks(np.arange(20))
+    rows = np.ones(20, bool)
+    before = features.linked_truth(batch, rows)["log_p"]
+    assert not before.flags.writeable
+    harder = batch.with_columns(
+        "particle", **{c: 10.0 * batch.particle[c] for c in features.MOMENTUM}
+    )
+    np.testing.assert_allclose(features.linked_truth(harder, rows)["log_p"], before + 1.0)
+    np.testing.assert_array_equal(features.linked_truth(batch, rows)["log_p"], before)

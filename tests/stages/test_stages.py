@@ -16,7 +16,7 @@ from chain_fakes import (
 
 from lamarr_like import schema
 from lamarr_like.chain.pipeline import Pipeline
-from lamarr_like.errors import ArtefactError, PipelineError
+from lamarr_like.errors import ArtefactError, PipelineError, SchemaError
 from lamarr_like.events import EventBatch, Table
 from lamarr_like.stages import (
     MODEL_STAGES,
@@ -29,7 +29,7 @@ from lamarr_like.stages import (
     VertexFinding,
 )
 from lamarr_like.stages.identification.rich import cherenkov, saturation
-from lamarr_like.stages.stage import draw_classes
+from lamarr_like.stages.stage import draw_classes, typed
 from lamarr_like.stages.tracking.propagation import FAR, KICK
 from lamarr_like.stages.training_range import outside, training_range
 
@@ -325,3 +325,31 @@ def test_expected_likelihood_prefers_the_truth():
     assert total["bt"][1] < 0
     blind = cherenkov(p, p, mass, {"c4f10": 0 * ones, "cf4": 0 * ones})
     assert all((values == 0).all() for values in blind.values())
+
+
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_columns_cast_together_are_those_cast_one_by_one(n):
+    rng = np.random.default_rng(5)
+    columns = {
+        **{name: rng.normal(size=n) for name in ("px", "py", "eta")},
+        **{
+            "pt": rng.uniform(1e3, 1e5, n),
+            "x": rng.normal(size=n),
+            "n_dof": np.full(n, 30.0),
+            "is_muon": np.ones(n, bool),
+        },
+    }
+    found = typed("track", columns)
+    assert list(found) == list(columns)
+    for name, values in columns.items():
+        wanted = schema.as_declared("track", name, values)
+        assert found[name].dtype == wanted.dtype and found[name].flags.c_contiguous
+        np.testing.assert_array_equal(found[name], wanted)
+
+
+def test_a_number_that_does_not_fit_is_named_among_others_that_do():
+    columns = {"px": np.ones(3), "py": np.array([0.0, 1e39, 0.0]), "pz": np.zeros(3)}
+    with pytest.raises(SchemaError, match=r"track\.py = 1e\+39 does not fit float32"):
+        typed("track", columns)
+    kept = typed("track", {**columns, "py": np.array([np.nan, np.inf, -np.inf])})
+    assert np.isnan(kept["py"][0]) and np.isinf(kept["py"][1:]).all()

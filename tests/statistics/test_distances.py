@@ -5,7 +5,13 @@ import pytest
 from scipy import stats
 
 from lamarr_like.errors import SchemaError
-from lamarr_like.statistics.distances import floor, halves, weighted_ks, weighted_wasserstein
+from lamarr_like.statistics.distances import (
+    floor,
+    halves,
+    weighted_distances,
+    weighted_ks,
+    weighted_wasserstein,
+)
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +24,14 @@ def test_without_weights_they_are_the_classical_distances(samples):
     a, b = samples
     assert weighted_ks(a, b) == pytest.approx(stats.ks_2samp(a, b).statistic)
     assert weighted_wasserstein(a, b) == pytest.approx(stats.wasserstein_distance(a, b))
+
+
+def test_both_distances_at_once_are_the_two(samples):
+    a, b = samples
+    weights = np.random.default_rng(4).uniform(0.5, 2.0, len(a))
+    for w in (None, weights):
+        both = weighted_ks(a, b, w), weighted_wasserstein(a, b, w)
+        assert weighted_distances(a, b, w) == both
 
 
 def test_ties_are_one_step(samples):

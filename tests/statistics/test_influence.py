@@ -106,3 +106,14 @@ def test_trials_of_many():
     p = np.array([trials(x, 20) for x in least])
     assert p.mean() == pytest.approx(0.5, abs=0.03) and p.std() == pytest.approx(0.289, abs=0.02)
     assert trials(0.3, 1) == pytest.approx(0.3) and trials(1.0, 5) == pytest.approx(1.0)
+
+
+def test_common_units_are_found_anew_for_other_rows():
+    one, two = np.array([5, 7, 5]), np.array([7, 9])
+    for _ in range(2):
+        first, second, n = common_units(one, two)
+        assert (first.tolist(), second.tolist(), n) == ([0, 1, 0], [1, 2], 3)
+    first, second, n = common_units(two, one)
+    assert (first.tolist(), second.tolist(), n) == ([1, 2], [0, 1, 0], 3)
+    first, second, n = common_units(one.copy(), np.array([5, 5]))
+    assert (first.tolist(), second.tolist(), n) == ([0, 1, 0], [0, 0], 2)

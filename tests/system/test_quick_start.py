@@ -162,3 +162,20 @@ def test_the_command_ends_with_its_status(tmp_path):
         command = [sys.executable, "-m", "lamarr_like", *words, *("-o", "x.root")[: 2 * status]]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == status and done.stdout + done.stderr
+
+
+def test_garbage_is_looked_for_late_once_and_then_more_often():
+    code = """
+import gc
+from lamarr_like.system.quick_start import FIRST_GARBAGE, GARBAGE, put_off
+rest, before = gc.get_threshold()[1:], len(gc.callbacks)
+put_off()
+put_off()
+assert gc.get_threshold() == (FIRST_GARBAGE, *rest) and len(gc.callbacks) == before + 1
+kept = [[] for _ in range(FIRST_GARBAGE + 10)]
+assert gc.get_threshold() == (GARBAGE, *rest) and len(gc.callbacks) == before
+put_off()
+gc.collect()
+assert gc.get_threshold() == (GARBAGE, *rest) and len(gc.callbacks) == before
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

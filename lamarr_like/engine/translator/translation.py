@@ -145,7 +145,9 @@ class Translator:
                 if not len(rows):
                     break
                 # Elsewhere nothing changes.
-                looked_at = np.flatnonzero(np.isin(event, event[rows]))
+                drawn_again = np.zeros(len(offsets), dtype=bool)
+                drawn_again[event[rows]] = True
+                looked_at = np.flatnonzero(drawn_again[event])
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
             chance[rows] = numbers[:, -1]
             self._measure(rows, clusters, given, numbers[:, :-1], values)
@@ -243,7 +245,7 @@ class Translator:
             normals=ndtri(numbers[:, n:]).astype(np.float32),
         )
         values = self._scores.inverse(drawn[0])
-        if len(self._atoms) > 1 or not self._atoms.free.all():
+        if self._atoms.binds:
             atom = drawn[1][:, 0] if len(drawn) > 1 else np.zeros(len(values))
             self._atoms.impose(values, atom.astype(np.int64))
         return {name: values[:, k] for k, name in enumerate(self.outputs)}

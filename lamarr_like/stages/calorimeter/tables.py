@@ -16,6 +16,7 @@ from ...errors import ArtefactError
 from ...events import Table
 from ...files.forms import Items, Number, Record, check
 from ..geometry import BORDERS, CELL_Z, CELLS, ECAL_Z, HOLE
+from ..stage import typed
 from .links import Links, Placed, largest_shares, own_links, stray_links, sums, with_neighbours
 from .sources import region_of
 from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near
@@ -285,4 +286,4 @@ def _resolutions(
 
 def _table(name: str, columns: Columns, counts: Ints) -> Table:
     declared = [c.name for c in schema.table_columns(name)]
-    return Table.from_counts({c: schema.as_declared(name, c, columns[c]) for c in declared}, counts)
+    return Table.from_counts(typed(name, {c: columns[c] for c in declared}), counts)

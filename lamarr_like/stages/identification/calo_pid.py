@@ -63,18 +63,20 @@ def conditions(batch: EventBatch, rows: Mask) -> Columns:
     straight = [np.clip(track[c][rows] + out[f"t{c}"] * reach, -_FAR, _FAR) for c in ("x", "y")]
     out |= {"ecal_x": x, "ecal_y": y, "brem_gap": np.abs(x - straight[0]), **_face(x, y)}
     there, event = neighbours.arriving(batch), track.event_index[rows]
-    for name, (at_x, at_y) in (("ecal", (x, y)), ("brem", straight)):
-        half = _REACH * neighbours.cell_size(at_x, at_y)
-        near = np.log1p(neighbours.near_energy(there, event, own, at_x, at_y, half))
-        for k, kind in enumerate(neighbours.KINDS[:2]):
-            out[f"{name}_near_{kind}"] = near[:, k]
+    cell, behind = out["ecal_cell"], neighbours.hcal_cell_size(x, y)
     # A hadron showers far and wide in the HCAL; the preshower sees what comes to the cell itself.
-    cell, behind = neighbours.cell_size(x, y), neighbours.hcal_cell_size(x, y)
-    boxes = {"prs": 0.5 * cell + _BOX, "hcal": 0.5 * behind + _HCAL_BOX}
-    for name, half in boxes.items():
-        near = np.log1p(neighbours.near_energy(there, event, own, x, y, half))
+    boxes = {
+        "ecal": (x, y, _REACH * cell),
+        "brem": (*straight, _REACH * neighbours.cell_size(*straight)),
+        "prs": (x, y, 0.5 * cell + _BOX),
+        "hcal": (x, y, 0.5 * behind + _HCAL_BOX),
+    }
+    asked = (np.concatenate(part) for part in zip(*boxes.values(), strict=True))
+    tracks = np.tile(event, len(boxes)), np.tile(own, len(boxes))
+    near = np.log1p(neighbours.near_energy(there, *tracks, *asked))
+    for name, each in zip(boxes, np.split(near, len(boxes)), strict=True):
         for k, kind in enumerate(neighbours.KINDS[:2]):
-            out[f"{name}_near_{kind}"] = near[:, k]
+            out[f"{name}_near_{kind}"] = each[:, k]
     return out
 
 

@@ -39,7 +39,7 @@ def track_and_truth(batch: EventBatch, rows: Mask) -> Columns:
         fit, differences of the RICH, occupancy; shapes ``(rows.sum(),)``.
     """
     track = batch.track
-    true = features.truth(batch.particle, features.linked_rows(batch, rows))
+    true = features.linked_truth(batch, rows)
     reco = (track[c][rows].astype(np.float64) for c in ("p", "tx", "ty"))
     out = features.direction(*momentum_components(*reco))
     out["charge"] = track["charge"][rows].astype(np.float64)

@@ -62,7 +62,7 @@ def arriving(batch: EventBatch, kinds: tuple[str, ...] = KINDS) -> Arriving:
     kind = np.full(len(row), -1)
     for pdg, code in _KIND_OF.items():
         kind[absolute == pdg] = code
-    known = np.isin(kind, [KINDS.index(name) for name in kinds])
+    known = np.array([name in kinds for name in KINDS] + [False])[kind]
     row, kind = row[known], kind[known]
     event = particle.event_index[row]
     x = particle["mc_ecal_x"][row].astype(np.float64)

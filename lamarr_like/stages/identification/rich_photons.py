@@ -103,6 +103,8 @@ def expected(batch: EventBatch, rows: Mask, truth: Columns) -> Expected:
     vx, vy = (batch.particle[f"mc_v{a}"][particle].astype(np.float64) for a in "xy")
     p = track["p"][rows].astype(np.float64)
     flags = features.track_flags(track["track_type"][rows])
+    # Of each radiator and hypothesis: share of the light of a saturated track, and photons seen.
+    yields: dict[tuple[str, str], Floats] = {}
     counts: dict[tuple[str, str], Floats] = {}
     for radiator, light in LIGHT.items():
         y = vy + truth["ty"] * (light.z - truth["vz"])
@@ -111,9 +113,12 @@ def expected(batch: EventBatch, rows: Mask, truth: Columns) -> Expected:
             x = truth["t3_x"] + truth["tx_after"] * (light.z - T3_Z)
         seen = _seen(light, x / light.z, y / light.z) * (1.0 - flags[f"is_{light.blind}"])
         for name, mass in MASSES.items():
-            counts[radiator, name] = light.photons * seen * saturation(p, mass, light.n)
+            yields[radiator, name] = saturation(p, mass, light.n)
+            counts[radiator, name] = light.photons * seen * yields[radiator, name]
     total = {name: counts["c4f10", name] + counts["cf4", name] for name in MASSES}
-    return Expected(total, {name: _overlap(p, name, other, counts) for name, other in NEXT.items()})
+    rings = {key: np.sqrt(share) for key, share in yields.items()}
+    shared = {name: _overlap(name, other, rings, counts) for name, other in NEXT.items()}
+    return Expected(total, shared)
 
 
 def saturation(p: Floats, mass: Floats | float, index: float) -> Floats:
@@ -140,12 +145,17 @@ def _seen(light: Light, x: Floats, y: Floats) -> Floats:
     return share
 
 
-def _overlap(p: Floats, name: str, other: str, counts: dict[tuple[str, str], Floats]) -> Floats:
+def _overlap(
+    name: str,
+    other: str,
+    rings: dict[tuple[str, str], Floats],
+    counts: dict[tuple[str, str], Floats],
+) -> Floats:
     """Of the photons of one hypothesis, the share that lies on the ring of another as well."""
-    shared, whole = np.zeros(len(p)), np.zeros(len(p))
+    shared, whole = (np.zeros(len(next(iter(rings.values())))) for _ in range(2))
     for radiator, light in LIGHT.items():
-        rings = (np.sqrt(saturation(p, MASSES[h], light.n)) for h in (name, other))
-        apart = np.arccos(1.0 / light.n) / light.width * np.subtract(*rings)
+        apart = rings[radiator, name] - rings[radiator, other]
+        apart = np.arccos(1.0 / light.n) / light.width * apart
         lies_on = np.exp(-0.25 * np.minimum(apart**2, 200.0)) * (counts[radiator, name] > 0.0)
         shared += counts[radiator, other] * lies_on
         whole += counts[radiator, other]

@@ -84,7 +84,7 @@ class Covariance(AbstractGeneratorStage):
     def _conditions(cls, batch: EventBatch, rows: Mask, ideal: _Ideal) -> Columns:
         """See `conditions`; `ideal` is that of the tracks."""
         track = batch.track
-        linked = features.truth(batch.particle, features.linked_rows(batch, rows))
+        linked = features.linked_truth(batch, rows)
         for name in ("log_p", "log_pt", "eta", "cos_phi", "sin_phi", "tx", "ty", "charge"):
             del linked[name]
         reco = reconstructed_state(batch, rows)
@@ -129,7 +129,9 @@ class Covariance(AbstractGeneratorStage):
 
         conditions = self._conditions(batch, rows, ideal)
         _, left = self._draw_within(batch, rows, "mcparticle_id", seed, conditions, inside)
-        matrix[left] *= self._factors(matrix[left], truth.some(left), reco.some(left), kind[left])
+        if len(left):
+            factors = self._factors(matrix[left], truth.some(left), reco.some(left), kind[left])
+            matrix[left] *= factors
         columns = {name: matrix[:, i, j] for name, i, j in _elements()}
         return batch.with_columns("track", **typed("track", columns))
 
@@ -210,13 +212,18 @@ def _bounded(z: Floats) -> Floats:
         z: their inverse hyperbolic tangents, shape ``(n, 10)``.
     """
     share = np.ones(len(z))
+    deep = np.arange(len(z))
     for _ in range(6):  # Newton's steps: the depth is convex in the share
-        depth, slope = np.zeros(len(z)), np.full(len(z), 1e-6)
-        for column in z.T:  # one by one: the result of a row is the same in any company
-            part = share * column
-            depth = depth + 2.0 * (np.logaddexp(part, -part) - np.log(2.0))
-            slope = slope + 2.0 * column * tanh(part)
-        share = share - np.maximum(depth - _MOST_DEPTH, 0.0) / slope
+        columns = np.ascontiguousarray(z[deep].T)
+        part = share[deep] * columns
+        # Cumulative sums go one by one: the result of a row is the same in any company.
+        depth = np.cumsum(2.0 * (np.logaddexp(part, -part) - np.log(2.0)), axis=0)[-1]
+        over = depth > _MOST_DEPTH
+        if not over.any():
+            break
+        deep, columns, part = deep[over], columns[:, over], part[:, over]
+        slope = np.cumsum(np.insert(2.0 * columns * tanh(part), 0, 1e-6, axis=0), axis=0)[-1]
+        share[deep] -= (depth[over] - _MOST_DEPTH) / slope
     return share[:, None] * z
 
 

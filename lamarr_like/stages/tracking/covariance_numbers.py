@@ -37,17 +37,15 @@ def cholesky(matrix: Floats) -> Floats:
     factor = np.zeros_like(scaled)
     bad = ~(sigma > 0.0).all(axis=1)
     for j in range(k):
-        pivot = scaled[:, j, j].copy()
+        column = scaled[:, j:, j].copy()
         for m in range(j):
-            pivot -= factor[:, j, m] ** 2
-        bad |= ~(pivot > 0.0)
-        root = np.sqrt(np.where(pivot > 0.0, pivot, 1.0))
+            column -= factor[:, j:, m] * factor[:, j, m, None]
+        pivot = column[:, 0]
+        good = pivot > 0.0
+        bad |= ~good
+        root = np.sqrt(np.where(good, pivot, 1.0))
         factor[:, j, j] = root
-        for i in range(j + 1, k):
-            value = scaled[:, i, j].copy()
-            for m in range(j):
-                value -= factor[:, i, m] * factor[:, j, m]
-            factor[:, i, j] = value / root
+        factor[:, j + 1 :, j] = column[:, 1:] / root[:, None]
     if bad.any():
         raise SchemaError(
             f"{int(bad.sum())} of {len(bad)} covariance matrices are not positive definite, "
@@ -66,10 +64,9 @@ def solve(factor: Floats, vector: Floats) -> Floats:
     """
     k = factor.shape[-1]
     x = np.array(vector, dtype=np.float64)
-    for i in range(k):
-        for j in range(i):
-            x[:, i] -= factor[:, i, j] * x[:, j]
-        x[:, i] /= factor[:, i, i]
+    for j in range(k):
+        x[:, j] /= factor[:, j, j]
+        x[:, j + 1 :] -= factor[:, j + 1 :, j] * x[:, j, None]
     for i in range(k - 1, -1, -1):
         for j in range(i + 1, k):
             x[:, i] -= factor[:, j, i] * x[:, j]
@@ -93,12 +90,13 @@ def to_vine(matrix: Floats) -> tuple[Floats, Floats]:
     k = matrix.shape[-1]
     log_sigma = 0.5 * np.log(np.einsum("nii->ni", matrix))
     z = np.zeros((len(matrix), k * (k - 1) // 2))
-    for i in range(1, k):
-        # What remains of the row's norm beyond column j; summed from the right: no cancellation.
-        rest = np.abs(factor[:, i, i])
-        for j in range(i - 1, -1, -1):
-            z[:, i * (i - 1) // 2 + j] = np.arcsinh(factor[:, i, j] / rest)
-            rest = np.hypot(rest, factor[:, i, j])
+    # What remains of each row's norm beyond column j; summed from the right: no cancellation.
+    rest = np.abs(np.einsum("nii->ni", factor))
+    for step in range(1, k):
+        row = np.arange(step, k)
+        part = factor[:, row, row - step]
+        z[:, row * (row - 1) // 2 + row - step] = np.arcsinh(part / rest[:, step:])
+        rest[:, step:] = np.hypot(rest[:, step:], part)
     return log_sigma, z
 
 
@@ -114,20 +112,20 @@ def from_vine(log_sigma: Floats, z: Floats) -> Floats:
     """
     n, k = log_sigma.shape
     factor = np.zeros((n, k, k))
-    factor[:, 0, 0] = 1.0
-    for i in range(1, k):
-        rest = np.ones(n)
-        for j in range(i):
-            partial = np.clip(z[:, i * (i - 1) // 2 + j], -20.0, 20.0)
-            factor[:, i, j] = rest * tanh(partial)
-            rest = rest / np.cosh(partial)
-        factor[:, i, i] = rest
+    partial = np.clip(z, -20.0, 20.0)
+    sine, rest = tanh(partial), np.ones((n, k))
+    cosine = np.cosh(partial)
+    for j in range(k):
+        below = np.arange(j + 1, k)
+        at = below * (below - 1) // 2 + j
+        factor[:, j, j] = rest[:, j]
+        factor[:, j + 1 :, j] = rest[:, j + 1 :] * sine[:, at]
+        rest[:, j + 1 :] /= cosine[:, at]
     factor *= np.exp(log_sigma)[:, :, None]
     matrix = np.zeros((n, k, k))
+    for m in range(k):
+        column = factor[:, m:, m]
+        matrix[:, m:, m:] += column[:, :, None] * column[:, None, :]
     for i in range(k):
-        for j in range(i + 1):
-            for m in range(j + 1):
-                matrix[:, i, j] += factor[:, i, m] * factor[:, j, m]
-            matrix[:, j, i] = matrix[:, i, j]
         matrix[:, i, i] *= 1.0 + RIDGE
     return matrix

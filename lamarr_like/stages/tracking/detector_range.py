@@ -7,7 +7,8 @@ is far out for another.  The ranges of a sample are stored with the model (``det
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,12 +69,23 @@ def checked(config: Mapping[str, Any], stage: str) -> Ranges:
 
 def limits_of(ranges: Ranges, figure: str, track_type: Integers) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest value of a figure, shapes ``(n,)``; infinite where none is known."""
-    ends = np.full((2, 1 + max(TRACK_TYPES.values())), np.inf)
-    ends[0] = -np.inf
-    for name, limits in ranges.items():
-        if figure in limits:
-            ends[:, TRACK_TYPES[name]] = limits[figure]
-    return ends[0][track_type], ends[1][track_type]
+    low, high = _ends(ranges, (figure,))
+    return low[0][track_type], high[0][track_type]
+
+
+def _ends(ranges: Ranges, figures: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest values by figure and code of the type of track."""
+    nothing = [math.inf] * (1 + max(TRACK_TYPES.values()))
+    low, high = [], []
+    for figure in figures:
+        ends = [-v for v in nothing], nothing.copy()
+        for name, limits in ranges.items():
+            if figure in limits:
+                for side, end in zip(ends, limits[figure], strict=True):
+                    side[TRACK_TYPES[name]] = end
+        low.append(ends[0])
+        high.append(ends[1])
+    return np.array(low), np.array(high)
 
 
 def within(
@@ -90,10 +102,11 @@ def within(
         track_type: codes of `lamarr_like.schema.TRACK_TYPES`, shape ``(n,)``.
         allowed: values from and to which each track may go in any case, by figure.
     """
-    inside = np.ones(len(track_type), dtype=np.bool_)
-    for name, values in figures.items():
-        low, high = limits_of(ranges, name, track_type)
+    low, high = (ends[:, track_type] for ends in _ends(ranges, figures))
+    for k, name in enumerate(figures):
         if allowed and name in allowed:
-            low, high = np.minimum(low, allowed[name][0]), np.maximum(high, allowed[name][1])
-        inside &= (values >= low) & (values <= high)
+            low[k] = np.minimum(low[k], allowed[name][0])
+            high[k] = np.maximum(high[k], allowed[name][1])
+    values = np.stack([*figures.values()])
+    inside: Mask = np.all((values >= low) & (values <= high), axis=0)
     return inside

@@ -12,10 +12,12 @@ as radiation lengths of thin sheets.
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from scipy.special import ndtr
 
-from ...arrays import Columns, Floats, Mask
+from ...arrays import Columns, Floats, Ints, Mask
 from ...physics.particles import MASSES
 from ...physics.passage import CURVATURE, HIGHLAND, HIGHLAND_PATH
 from ...schema import TRACK_TYPES
@@ -75,12 +77,30 @@ _RIDGE = 1e-9
 _BLOCK = 4096
 """Rows at a time: what a filter holds stays in the cache."""
 
+_PAIRS = (*((i, 0) for i in range(5)), *((i, 1) for i in range(5)))
+_PAIRS += tuple((i, j) for j in range(2, 5) for i in range(j, 5))
+"""Elements of a covariance that a filter keeps: the lower triangle, column after column, and the
+covariance of x and y twice.  So ordered, whatever is treated alike can be reached by slices."""
+_COLUMNS = (slice(0, 5), slice(6, 10), slice(10, 13), slice(13, 15), slice(15, 16))
+"""Where the columns of the lower triangle stand among them."""
+_ROW, _COLUMN = (np.array(side) for side in zip(*_PAIRS, strict=True))
+_ROW[5], _COLUMN[5] = 1, 0
+_FEW = 256
+"""Tracks below which fewer calls of NumPy are cheaper than fewer copies."""
+_SQUARE = [_PAIRS.index((max(i, j), min(i, j))) for i in range(5) for j in range(5)]
+"""Where the elements of the matrix stand among them."""
+
 
 class _Filter:
     """Covariances of (x, y, tx, ty, q/p) of many straight lines on their way to the beam.
 
+    For few tracks the calls of NumPy are what costs: many elements are treated at once.
+
     Args:
         track: state and type of the tracks, see `expected_covariance`.
+
+    Attributes:
+        c: elements of the covariances in the order of `_PAIRS`, shape ``(16, n)``.
     """
 
     def __init__(self, track: Columns) -> None:
@@ -97,65 +117,89 @@ class _Filter:
         self.kick = (
             (HIGHLAND * HIGHLAND_PATH / self.p) ** 2 / beta2 * (1.0 + self.slope2) * self.norm
         )
+        self.spread = np.stack([1.0 + self.tx**2, 1.0 + self.ty**2])
         self.open = (self.slope2 > PIPE_SLOPE**2) * 1.0
-        self.c = [[np.zeros(len(self.p)) for _ in range(5)] for _ in range(5)]
+        self.c = np.zeros((len(_PAIRS), len(self.p)))
         self.z: Floats | float = T_STATION_Z[-1]
         self.forget(np.ones(len(self.p), dtype=bool))
 
     def forget(self, rows: Mask) -> None:
         """Start anew with some of the tracks, knowing nothing."""
-        for i in range(5):
-            for j in range(5):
-                self.c[i][j] = np.where(rows, _PRIOR[i] if i == j else 0.0, self.c[i][j])
+        self.c[:, rows] = np.array([_PRIOR[i] if i == j else 0.0 for i, j in _PAIRS])[:, None]
 
     def measure(self, cos: Floats | float, sin: Floats | float, weight: Floats) -> None:
         """Take in cos x + sin y with the information `weight` [1/mm^2], 0 for none."""
         c = self.c
-        ch = [c[i][0] * cos + c[i][1] * sin for i in range(5)]
-        gain = weight / (1.0 + weight * (ch[0] * cos + ch[1] * sin))
-        for i in range(5):
-            g = gain * ch[i]
-            for j in range(i + 1):
-                c[i][j] = c[i][j] - g * ch[j]
-                c[j][i] = c[i][j]
+        ch = c[0:5] * cos + c[5:10] * sin
+        g = weight / (1.0 + weight * (ch[0] * cos + ch[1] * sin)) * ch
+        if c.shape[1] < _FEW:
+            c -= g.take(_ROW, axis=0) * ch.take(_COLUMN, axis=0)
+            return
+        for j, column in enumerate(_COLUMNS):  # no element is copied
+            c[column] -= g[j:] * ch[j]
+        c[5] = c[1]
 
     def drift(self, z: Floats | float) -> None:
         """Go to another plane in a straight line."""
         dz = z - self.z
         c = self.c
-        for a, b in ((0, 2), (1, 3)):
-            for j in range(5):
-                if j != a:
-                    c[a][j] = c[a][j] + dz * c[b][j]
-                    c[j][a] = c[a][j]
-            # Row a already holds the other terms: var += 2 dz cov + dz^2 var of the slope.
-            c[a][a] = c[a][a] + dz * (2.0 * c[a][b] - dz * c[b][b])
+        c[1] += dz * c[7]
+        c[2:5] += dz * c[10:13]
+        c[1] += dz * c[3]
+        c[7] += dz * c[11]
+        c[8:10] += dz * c[13:15]
+        c[5] = c[1]
+        # The covariances already hold the other terms: var += 2 dz cov + dz^2 var of the slope.
+        c[0:7:6] += dz * (2.0 * c[2:9:6] - dz * c[10:14:3])
         self.z = z
 
     def scatter(self, x0: Floats | float) -> None:
         """Cross `x0` radiation lengths."""
-        c, w = self.c, self.kick * x0
-        c[2][2] = c[2][2] + w * (1.0 + self.tx**2)
-        c[3][3] = c[3][3] + w * (1.0 + self.ty**2)
-        c[2][3] = c[2][3] + w * self.tx * self.ty
-        c[3][2] = c[2][3]
+        w = self.kick * x0
+        self.c[10:14:3] += w * self.spread
+        self.c[11] += w * self.tx * self.ty
 
     def bend(self, z: float, share: float) -> None:
         """Cross a thin lens with a share of the field backwards: the slopes change by its kick."""
         self.drift(z)
         c = self.c
         kick = -_KICK * share * self.norm
-        for i, f in ((2, kick * (1.0 + self.tx**2)), (3, kick * self.tx * self.ty)):
-            for j in range(5):
-                if j != i:
-                    c[i][j] = c[i][j] + f * c[4][j]
-                    c[j][i] = c[i][j]
-            c[i][i] = c[i][i] + f * (2.0 * c[i][4] - f * c[4][4])
+        f = kick * self.spread[0]
+        c[2:8:5] += f * c[4:10:5]
+        c[11:13] += f * c[14:16]
+        c[10] += f * (2.0 * c[12] - f * c[15])
+        f = kick * self.tx * self.ty
+        c[3:9:5] += f * c[4:10:5]
+        c[11:15:3] += f * c[12:16:3]
+        c[13] += f * (2.0 * c[14] - f * c[15])
 
-    def at(self, z: float) -> tuple[Floats, Floats]:
+    def ordered(self, rows: Ints) -> _Filter:
+        """The tracks in another order, on their own."""
+        part = copy(self)
+        for name, values in vars(self).items():
+            setattr(part, name, values.take(rows, axis=-1) if np.ndim(values) else values)
+        return part
+
+    def first(self, n: int) -> _Filter:
+        """The first `n` tracks, which share their covariances with the whole."""
+        part = copy(self)
+        part.c, part.spread = self.c[:, :n], self.spread[:, :n]
+        part.kick, part.tx, part.ty = self.kick[:n], self.tx[:n], self.ty[:n]
+        return part
+
+    def radius(self, z: Floats) -> Floats:
+        """Distance of the straight line from the beam."""
+        found: Floats = np.sqrt(self.d**2 + self.slope2 * (z - self.zero_z) ** 2)
+        return found
+
+    def at(self, z: Floats | float) -> tuple[Floats, Floats]:
         """X and y of the straight line before the magnet."""
         dz = z - self.zero_z
         return self.tx * dz - self.d * self.sin, self.ty * dz + self.d * self.cos
+
+    def matrices(self) -> Floats:
+        """The covariances, shape ``(n, 5, 5)``."""
+        return self.c[_SQUARE].T.reshape(-1, 5, 5)
 
 
 def _field_before(z: float) -> float:
@@ -179,22 +223,36 @@ def _t_stations(f: _Filter, track: Columns, seen: Floats) -> None:
 
 def _velo(f: _Filter, born: Floats, seen: Floats) -> None:
     """The VELO stations, each with an R and a phi sensor."""
-    inner, outer = VELO_PITCH
-    for station in VELO_STATIONS[::-1]:
-        dz = station - f.zero_z
-        r = np.sqrt(f.d**2 + f.slope2 * dz**2)
-        there = (r > VELO_INNER) & (r < VELO_OUTER) & (station > born)
-        if not there.any():
-            continue
-        f.drift(np.where(there & (seen > 0.0), station, f.z))
-        pitch = inner + (outer - inner) * (r - VELO_INNER) / (VELO_OUTER - VELO_INNER)
-        weight = seen * there / (_VELO_ERROR * pitch) ** 2
-        # The sensors measure along and across the radius to the crossing, not to the direction.
-        x, y = f.at(float(station))
-        r = np.maximum(r, 1e-3)
-        f.measure(x / r, y / r, weight)
-        f.measure(-y / r, x / r, weight)
-        f.scatter(VELO_X0 * there * seen)
+    stations, (inner, outer) = VELO_STATIONS[::-1], VELO_PITCH
+    r = f.radius(stations[:, None])
+    there = (r > VELO_INNER) & (r < VELO_OUTER) & (stations[:, None] > born) & (seen > 0.0)
+    counts = there.sum(axis=0)
+    # Each track goes through its own stations, those with most of them first: so the k-th step is
+    # one of the first tracks only.
+    tracks = np.argsort(-counts, kind="stable")
+    counts, mine = counts[tracks], f.ordered(tracks)
+    track, station = np.nonzero(there.T[tracks])
+    step = np.arange(len(track)) - np.repeat(np.cumsum(counts) - counts, counts)
+    own = np.zeros((int(counts.max(initial=0)), len(counts)), np.int64)
+    own[step, track] = station
+    z = stations[own]
+    r = mine.radius(z)
+    pitch = inner + (outer - inner) * (r - VELO_INNER) / (VELO_OUTER - VELO_INNER)
+    weight = 1.0 / (_VELO_ERROR * pitch) ** 2
+    # The sensors measure along and across the radius to the crossing, not to the direction.
+    r = np.maximum(r, 1e-3)
+    x, y = (place / r for place in mine.at(z))
+    plane = mine.z + np.zeros(len(counts))
+    for k, n in enumerate(np.searchsorted(-counts, -np.arange(len(own))).tolist()):
+        part = mine.first(n)
+        part.z = plane[:n]
+        part.drift(z[k, :n])
+        part.measure(x[k, :n], y[k, :n], weight[k, :n])
+        part.measure(-y[k, :n], x[k, :n], weight[k, :n])
+        part.scatter(VELO_X0)
+        plane[:n] = z[k, :n]
+    back = np.argsort(tracks)
+    f.c, f.z = mine.c.take(back, axis=1), plane[back]
 
 
 def _filtered(track: Columns) -> Floats:
@@ -228,9 +286,10 @@ def _filtered(track: Columns) -> Floats:
     f.drift(np.where(met, f.zero_z + to_foil, f.z))
     f.scatter(FOIL_X0 / f.norm * met)
     f.drift(f.zero_z)
+    matrix = f.matrices()
     for i in range(5):
-        f.c[i][i] = f.c[i][i] * (1.0 + _RIDGE)
-    return np.stack([np.stack(row, axis=-1) for row in f.c], axis=-2)
+        matrix[:, i, i] *= 1.0 + _RIDGE
+    return matrix
 
 
 def _tt(f: _Filter) -> None:

@@ -236,7 +236,7 @@ def true_state(batch: EventBatch, rows: Mask) -> TrackState:
 
 def _conditions(batch: EventBatch, rows: Mask, scales: Scales) -> Columns:
     """See `Resolution.conditions`; `scales` are those of the tracks."""
-    out = features.truth(batch.particle, features.linked_rows(batch, rows))
+    out = features.linked_truth(batch, rows)
     out |= {f"log_{name}": np.log(getattr(scales, name)) for name in _IDEAL}
     out |= {"lever_rad": scales.lever_rad, "lever_tan": scales.lever_tan}
     out |= features.silicon_stations(out)
@@ -246,6 +246,6 @@ def _conditions(batch: EventBatch, rows: Mask, scales: Scales) -> Columns:
 
 def _scales(batch: EventBatch, rows: Mask, truth: TrackState) -> Scales:
     """Resolutions of ideal fits of the particles behind some tracks."""
-    linked = features.truth(batch.particle, features.linked_rows(batch, rows))
+    linked = features.linked_truth(batch, rows)
     kind = batch.track["track_type"][rows]
     return ideal_scales(truth, expected_covariance(linked | {"track_type": kind}), kind)

@@ -22,7 +22,7 @@ import math
 import numpy as np
 
 from ... import schema
-from ...arrays import Floats, Ints, Mask
+from ...arrays import Floats, Integers, Ints, Mask
 from ...events import EventBatch
 from .. import features
 from ..stage import keys
@@ -56,8 +56,15 @@ _SPREAD = ("cov00", "cov02", "cov22", "cov11", "cov13", "cov33")
 NEEDED = keys("track", "mcparticle_id", "track_type", *_AXES, "z", *_SPREAD)
 """Columns of tracks that this takes."""
 
-_VELO_TRACKS = (schema.TRACK_TYPES["long"], schema.TRACK_TYPES["upstream"])
+_LONG, _UPSTREAM = (schema.TRACK_TYPES[name] for name in ("long", "upstream"))
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+_SQUARE = [_PAIRS.index((min(i, j), max(i, j))) for i in range(3) for j in range(3)]
+
+
+def in_velo(track_type: Integers) -> Mask:
+    """Whether tracks of a type have hits in the VELO, shape ``(n,)``."""
+    found: Mask = (track_type == _LONG) | (track_type == _UPSTREAM)
+    return found
 
 
 def velo_weight(radius: Floats) -> Floats:
@@ -115,23 +122,22 @@ def _fit(
     n = len(others)
     error = np.zeros((n, 3))
     pull = weight * np.stack([*residual.T, -(slope * residual).sum(axis=1)])
+    terms = np.concatenate([tracks, pull])
     for cut in CUTS:
         at = error[place]
         distance = residual - at[:, :2] + slope * at[:, 2:]
         chi2 = weight * (distance**2).sum(axis=1)
         tukey = np.clip(1.0 - chi2 / cut, 0.0, None) ** 2
-        matrix = _summed(place, tracks * tukey, n) + derivative(cut) * others + _SOMEWHERE
-        sums = [np.bincount(place, each * tukey, minlength=n) for each in pull]
-        error = solve(cholesky(matrix), np.stack(sums, axis=1))
+        sums = _sums(place, terms * tukey, n)
+        matrix = _matrices(sums[: len(_PAIRS)]) + derivative(cut) * others + _SOMEWHERE
+        error = solve(cholesky(matrix), sums[len(_PAIRS) :].T)
     return error, tukey > 0.0
 
 
 def _tracks(batch: EventBatch) -> tuple[Ints, Ints]:
     """Rows of VELO tracks of particles from collisions, and rows of those particles."""
     track, particle = batch.track, batch.particle
-    rows = np.flatnonzero(
-        np.isin(track["track_type"], _VELO_TRACKS) & (track["mcparticle_id"] >= 0)
-    )
+    rows = np.flatnonzero(in_velo(track["track_type"]) & (track["mcparticle_id"] >= 0))
     owner = particle.offsets[track.event_index[rows]] + track["mcparticle_id"][rows]
     have = (particle["mc_pv_id"][owner] >= 0) & (particle["mc_pz"][owner] > 0.0)
     return rows[have], owner[have].astype(np.int64)
@@ -171,7 +177,16 @@ def _normal(weight: Floats, slope: Floats) -> Floats:
 
 def _summed(place: Ints, terms: Floats, n: int) -> Floats:
     """Symmetric matrices summed by collision, shape ``(n, 3, 3)``."""
-    out = np.empty((n, 3, 3))
-    for (i, j), values in zip(_PAIRS, terms, strict=True):
-        out[:, i, j] = out[:, j, i] = np.bincount(place, values, minlength=n)
-    return out
+    return _matrices(_sums(place, terms, n))
+
+
+def _sums(place: Ints, terms: Floats, n: int) -> Floats:
+    """Terms of shape ``(k, m)`` summed by collision, shape ``(k, n)``."""
+    slot = place + np.arange(len(terms))[:, None] * n
+    sums = np.bincount(slot.ravel(), terms.ravel(), minlength=len(terms) * n)
+    return sums.astype(np.float64, copy=False).reshape(len(terms), n)
+
+
+def _matrices(sums: Floats) -> Floats:
+    """Symmetric matrices from their elements in the order of `_PAIRS`, shape ``(n, 3, 3)``."""
+    return sums[_SQUARE].T.reshape(-1, 3, 3)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import schema
 from ...arrays import Columns, Floats, Ints, Mask
 from ...events import EventBatch, Table
 from .. import features
+from ..kept import Kept
 from ..recipe import recipe
 from ..stage import AbstractClassifierStage, AbstractGeneratorStage, keys, typed
 from . import vertex_pull
@@ -25,7 +25,6 @@ _CONDITION_COLUMNS = (
     | keys("particle", "mc_pv_id", "mc_stable", "mc_charge", "track_type")
     | keys("particle", *features.MOMENTUM, *features.VERTEX, *features.CLOSEST)
 )
-_VELO_TRACKS = (schema.TRACK_TYPES["long"], schema.TRACK_TYPES["upstream"])
 
 
 class VertexFinding(AbstractClassifierStage):
@@ -136,7 +135,7 @@ def _conditions(batch: EventBatch, place: Ints, known: Floats, unit: Floats) -> 
 
 def _from_tracks(batch: EventBatch, place: Ints) -> tuple[Floats, Floats]:
     """`vertex_pull.explained` of some collisions, shapes ``(n, 3)``."""
-    row, _, _, able, _ = _own(batch)
+    row, _, _, able, _ = _nearest_own(batch)
     near = np.zeros(len(batch.particle), dtype=bool)
     near[row[able]] = True
     error, expected = vertex_pull.explained(batch, near)
@@ -200,18 +199,35 @@ def _own(
     return row, place, velo, (velo["velo_stations"] >= 3) & (pz > 0.0), pt
 
 
+_own_kept: Kept[tuple[Ints, Ints, Columns, Mask, Floats]] = Kept()
+_features_kept: Kept[Columns] = Kept()
+
+
+def _columns_of(batch: EventBatch) -> list[np.ndarray]:
+    """What `_own` and `_collision_features` are worked out from."""
+    offsets = [batch.particle.offsets, batch.vertex.offsets]
+    return offsets + [batch[table][name] for table, name in sorted(_CONDITION_COLUMNS)]
+
+
+def _nearest_own(batch: EventBatch) -> tuple[Ints, Ints, Columns, Mask, Floats]:
+    """`_own` of particles born at their collision."""
+    columns = _columns_of(batch)
+    known = _own_kept.get(batch.particle, columns)
+    return _own_kept.put(batch.particle, columns, _own(batch)) if known is None else known
+
+
 def _own_sums(batch: EventBatch) -> Columns:
     """Sums over the stable charged particles born at each collision, shape ``(n_vertices,)``.
 
     Particles of decays nearby count where they have no track: `vertex_pull` takes the others.
     """
-    row, place, velo, able, pt = _own(batch)
+    row, place, velo, able, pt = _nearest_own(batch)
     particle, vertex = batch.particle, batch.vertex
     pz, code = particle[features.MOMENTUM[2]][row], particle["track_type"][row]
     weight = able * vertex_pull.velo_weight(velo["velo_first_r"])
     sums = {
         "n_velo": able,
-        "n_velo_tracks": np.isin(code, _VELO_TRACKS),
+        "n_velo_tracks": vertex_pull.in_velo(code),
         "sum_pt": pt * able,
         "weight_d": weight,
         "weight_z": weight * (pt / np.maximum(pz, 1.0)) ** 2,
@@ -219,12 +235,20 @@ def _own_sums(batch: EventBatch) -> Columns:
     }
     out = {k: np.bincount(place, v, minlength=len(vertex)) for k, v in sums.items()}
     row, place, _, able, _ = _own(batch, MAX_DISTANCE, _FAR)
-    able &= ~np.isin(particle["track_type"][row], _VELO_TRACKS)
-    return out | {"n_displaced": np.bincount(place, able, minlength=len(vertex))}
+    lost = able & ~vertex_pull.in_velo(particle["track_type"][row])
+    return out | {"n_displaced": np.bincount(place, lost, minlength=len(vertex))}
 
 
 def _collision_features(batch: EventBatch) -> Columns:
     """Conditions for every collision, shape ``(n_vertices,)``."""
+    columns = _columns_of(batch)
+    known = _features_kept.get(batch.particle, columns)
+    if known is None:
+        known = _features_kept.put(batch.particle, columns, _features(batch))
+    return known
+
+
+def _features(batch: EventBatch) -> Columns:
     vertex, out = batch.vertex, _own_sums(batch)
     for name in ("weight_d", "weight_z", "weight_true", "sum_pt"):
         out[name] = np.log1p(out[name])

@@ -137,6 +137,7 @@ def width_by(
     bins = adaptive_bins((axis,), one, one["weight"], least=least)
     places = bins.place(one), bins.place(two)
     found = [_ratio(one, two, variable)]
+    one, two = ({n: c[n] for n in (variable, "weight", "unit")} for c in (one, two))
     for i in range(len(bins)):
         part = where(one, places[0] == i), where(two, places[1] == i)
         found.append(_ratio(*part, variable))

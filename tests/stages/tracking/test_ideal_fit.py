@@ -85,6 +85,34 @@ def test_every_matrix_is_positive_definite(a, b, c, d, kind):
     assert (np.linalg.eigvalsh(correlation) > 0.0).all()
 
 
+def test_a_matrix_does_not_know_of_the_others():
+    rng = np.random.default_rng(3)
+    n = 700  # more and fewer than are treated alike
+    many = tracks(
+        10.0 ** rng.uniform(3.0, 5.5, n), rng.uniform(1.5, 5.5, n), rng.uniform(-3.0, 3.0, n),
+        ctb_d=rng.normal(0.0, 3.0, n), ctb_z=rng.normal(0.0, 80.0, n), vz=rng.normal(0.0, 200.0, n),
+    )  # fmt: skip
+    many["track_type"] = rng.choice([LONG, UPSTREAM, DOWNSTREAM], n)
+    whole = expected_covariance(many)
+    for part in (slice(0, 1), slice(3, 20), slice(100, 500), slice(None, None, -1)):
+        few = expected_covariance({name: values[part] for name, values in many.items()})
+        np.testing.assert_array_equal(few, whole[part])
+
+
+def test_only_the_stations_that_a_track_crosses_hold_it():
+    p, eta = np.full(2, 1e4), np.array([2.5, 4.5])
+    born = tracks(p, eta, vz=np.array([0.0, 0.0]))
+    late = tracks(p, eta, vz=np.array([2e3, 2e3]))  # behind all stations
+    upstream = tracks(p, eta, kind=DOWNSTREAM)
+    for i, factor in ((0, 0.01), (2, 0.5)):
+        seen, blind = (expected_covariance(t)[:, i, i] for t in (born, late))
+        assert (seen < factor * blind).all()
+    np.testing.assert_array_equal(
+        expected_covariance(late | {"track_type": upstream["track_type"]}),
+        expected_covariance(born | {"track_type": upstream["track_type"]}),
+    )
+
+
 def test_no_tracks_give_no_matrices():
     assert expected_covariance(tracks(np.zeros(0))).shape == (0, 5, 5)
 
