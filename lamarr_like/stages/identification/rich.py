@@ -70,7 +70,14 @@ class RichPid(AbstractGeneratorStage):
     outputs = ("rich_dll_bt", "rich_dll_k", "rich_dll_p", "rich_dll_mu", "rich_dll_e")
     rare_species = True
     equalities = True
-    recipes = (recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02), recipe("gan"))
+    recipes = (
+        recipe(
+            "armdn",
+            **{"hidden": 32, "depth": 4, "components": 12},
+            **{"steps": 48_000, "learning_rate": 0.004, "weight_decay": 0.02},
+        ),
+        recipe("gan"),
+    )
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"law": LAWS}
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
