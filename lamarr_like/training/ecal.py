@@ -22,7 +22,7 @@ from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
 from ..stages.calorimeter.spacing import corrected_factors, counted_pairs
-from ..stages.calorimeter.tables import FOLLOWED, OUTPUTS, Rules, cluster_tables
+from ..stages.calorimeter.tables import FOLLOWED, OUTPUTS, PULLS, Rules, cluster_tables
 from ..stages.calorimeter.truth import cluster_values, outcomes
 from ..stages.geometry import CELL_Z, ECAL_Z
 from ..stages.stage import AbstractModelStage
@@ -160,7 +160,9 @@ def fit_ecal(
     if not config.layers:
         extra |= {"least_distance": 0.0, "spacing": []}  # its clusters know nothing of each other
     rules = Rules.of(extra)
-    sample = replace(sample, metric=_EventFigure(rules), again=rules.again)
+    sample = replace(
+        sample, metric=_EventFigure(rules), again=rules.again, pulls=PULLS, widths=rules.widths
+    )
     model = find_family(config.family).fit(sample, config, progress=progress)
     if rules.spacing:
         extra |= {"spacing": _spacing(model, sample, rules, config.seed)}
@@ -181,6 +183,7 @@ def _spacing(model: TrainedModel, sample: TranslatorSample, rules: Rules, seed: 
             rng.random((len(sources.x), 2)),
             lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
             rules.again,
+            rules.widths,
         )
         found = corrected_factors(rules.spacing, real, _pairs_of(sources, drawn, rules))
         rules = rules._replace(spacing=found)

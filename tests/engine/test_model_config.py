@@ -52,6 +52,8 @@ def test_sound_configurations_pass_and_each_item_is_needed(config):
         (GENERATOR, {"atoms": {"values": [[], [2.0**40]], "patterns": [[-1, -1]]}}, "too large"),
         (GENERATOR, {"atoms": {"values": [[float("nan")], []], "patterns": [[-1, -1]]}}, "values"),
         (TRANSLATOR, {"copied": ["q"]}, r"copied\[0\]: 'q' is none of the conditions"),
+        (TRANSLATOR, {"followed": ["q"]}, r"followed\[0\]: 'q' is none of the outputs"),
+        (TRANSLATOR, {"pulls": ["x", "p"]}, r"pulls\[1\]: 'p' is none of the outputs"),
         (TRANSLATOR, {"longest": 2}, "longest"),
         (TRANSLATOR, {"zones": 1}, "zones"),
     ],
@@ -59,6 +61,11 @@ def test_sound_configurations_pass_and_each_item_is_needed(config):
 def test_wrong_items_are_named(config, items, message):
     with pytest.raises(ArtefactError, match="^m: " + ".*" + message):
         check_config({**config, **items}, "m")
+
+
+def test_earlier_translators_have_no_pulls():
+    assert check_config(TRANSLATOR, "m").pulls == ()
+    assert check_config({**TRANSLATOR, "pulls": ["x"]}, "m").pulls == ("x",)
 
 
 def test_boosters_need_no_flags():

@@ -40,6 +40,8 @@ class TranslatorSpec(AbstractSpec):
         zones: whether background zones are among the sources.
         followed: outputs of an owner's first cluster that the head is told for its further ones,
             see `cluster_layout.told_of_first`.
+        pulls: outputs that the head draws in units of their expected resolution; earlier models
+            have none.
     """
 
     kind: ClassVar[str] = "translator"
@@ -52,8 +54,9 @@ class TranslatorSpec(AbstractSpec):
         "longest": Number(3, 96, whole=True),
         "zones": Flag(),
         "followed": Items(Text(), 0, MAX_NAMES, once=True),
+        "pulls": Items(Text(), 0, MAX_NAMES, once=True),
     }
-    optional: ClassVar[frozenset[str]] = frozenset({"followed"})
+    optional: ClassVar[frozenset[str]] = frozenset({"followed", "pulls"})
 
     conditions: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -63,15 +66,17 @@ class TranslatorSpec(AbstractSpec):
     longest: int
     zones: bool
     followed: tuple[str, ...] = ()
+    pulls: tuple[str, ...] = ()
 
     def check(self, at: Place) -> None:
-        """Copied is a condition, followed an output; patterns of atoms have their outputs."""
+        """Copied are conditions, followed and pulls outputs; patterns of atoms have theirs."""
         for i, name in enumerate(self.copied):
             if name not in self.conditions:
                 (at / "copied" / i).refuse(f"{name!r} is none of the conditions")
-        for i, name in enumerate(self.followed):
-            if name not in self.outputs:
-                (at / "followed" / i).refuse(f"{name!r} is none of the outputs")
+        for field, names in (("followed", self.followed), ("pulls", self.pulls)):
+            for i, name in enumerate(names):
+                if name not in self.outputs:
+                    (at / field / i).refuse(f"{name!r} is none of the outputs")
         check_atoms_fit(self.atoms, [False] * len(self.outputs), at / "atoms")
 
     def build(self, files: Mapping[str, bytes], where: str) -> Translator:
@@ -97,8 +102,10 @@ class TranslatorSpec(AbstractSpec):
             longest=self.longest,
             zones=self.zones,
             followed=self.followed,
+            pulls=self.pulls,
         )
-        model.ranges = drawn_ranges(model.outputs, scores, atoms)
+        ranges = drawn_ranges(model.outputs, scores, atoms)
+        model.ranges = {k: v for k, v in ranges.items() if k not in self.pulls}
         return model
 
     def _check_widths(self, encoder: Session, decoder: Session, where: str) -> None:

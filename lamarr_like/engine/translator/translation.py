@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ...arrays import Floats, Floats32, Ints, Mask
+from ...errors import ArtefactError
 from ..atoms import Atoms
 from ..normal_scores import NormalScores
 from .cluster_layout import (
@@ -38,6 +39,8 @@ Noise: TypeAlias = Callable[[Ints, Ints, int, int], Floats]
 """Owner, number of the cluster, attempt, size to uniform numbers ``(m, size)``."""
 Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], Mask]
 """Event, place, values and a uniform number of each cluster to those that are drawn again."""
+Widths: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
+"""Place of each cluster, shape ``(m, 4)``, to expected resolutions of outputs, shapes ``(m,)``."""
 ATTEMPTS = 8
 """How often a cluster is measured again at the most."""
 
@@ -77,6 +80,7 @@ class Translator:
         zones: whether background zones are among the sources.
         followed: outputs of an owner's first cluster that the head is told for its further ones,
             see `cluster_layout.told_of_first`.
+        pulls: outputs that the head draws in units of their expected resolution.
 
     Attributes:
         ranges: smallest and largest value of each output, by name, where they are known.
@@ -97,9 +101,11 @@ class Translator:
         longest: int,
         zones: bool,
         followed: tuple[str, ...] = (),
+        pulls: tuple[str, ...] = (),
     ) -> None:
         self.conditions = conditions
         self.outputs = outputs
+        self.pulls = pulls
         self.zones = zones
         self.longest = longest
         self.n_uniforms = sum(noise)
@@ -115,6 +121,7 @@ class Translator:
         uniforms: Floats,
         noise: Noise,
         again: Again | None = None,
+        widths: Widths | None = None,
     ) -> Drawn:
         """Clusters of each event.
 
@@ -123,6 +130,10 @@ class Translator:
             uniforms: two numbers in (0, 1) for each source, shape ``(n, 2)``.
             noise: uniform numbers for clusters.
             again: tells which clusters are measured again, `ATTEMPTS` times at the most.
+            widths: expected resolutions of the `pulls`; a model without any needs none.
+
+        Raises:
+            ArtefactError: if no resolution is given of one of the `pulls`.
         """
         pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
         places = source_places(sources, pieces)
@@ -130,6 +141,7 @@ class Translator:
         clusters = listed(own, pointer)
         layout = Layout(sources, pieces, clusters, self._copied)
         given = self._decoded(pieces, places, states, layout)
+        units = self._units(layout.place, widths)
         offsets = np.searchsorted(clusters.owner, sources.offsets)
         event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         values = {name: np.zeros(len(event)) for name in self.outputs}
@@ -148,7 +160,7 @@ class Translator:
                 looked_at = np.flatnonzero(np.isin(event, event[rows]))
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
             chance[rows] = numbers[:, -1]
-            self._measure(rows, clusters, given, numbers[:, :-1], values)
+            self._measure(rows, clusters, given, numbers[:, :-1], values, units)
         return Drawn(offsets, clusters, layout.place, values)
 
     def rehearse(self) -> None:
@@ -161,7 +173,16 @@ class Translator:
             sources,
             np.full((n, 2), 1.0 - 1e-9),
             lambda owner, number, attempt, size: np.full((len(owner), size), 0.5),
+            widths=lambda place: dict.fromkeys(self.pulls, np.ones(len(place))),
         )
+
+    def _units(self, place: Floats, widths: Widths | None) -> Mapping[str, Floats]:
+        """Expected resolution of each of the `pulls`, shapes ``(m,)``."""
+        known = widths(place) if self.pulls and widths is not None else {}
+        lacking = [name for name in self.pulls if name not in known]
+        if lacking:
+            raise ArtefactError(f"no expected resolution is known of {', '.join(lacking)}")
+        return {name: known[name] for name in self.pulls}
 
     def _outcomes(
         self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats
@@ -219,6 +240,7 @@ class Translator:
         given: Floats32,
         numbers: Floats,
         values: dict[str, Floats],
+        units: Mapping[str, Floats],
     ) -> None:
         """Draw what some clusters measure, into `values`; first ones before further ones."""
         further = clusters.number[rows] > 0
@@ -231,7 +253,7 @@ class Translator:
                 told = told_of_first(clusters, values, self._followed)[mine]
                 conditions = np.concatenate([conditions, told], axis=1)
             for name, new in self._measured(conditions, numbers[chosen]).items():
-                values[name][mine] = new
+                values[name][mine] = new * units[name][mine] if name in units else new
 
     def _measured(self, given: Floats32, numbers: Floats) -> dict[str, Floats]:
         if not len(numbers):

@@ -26,6 +26,9 @@ LEAST_EVENTS = 20
 """Fewest events to train a translation on."""
 MOST_HELD = 2000
 """Most events that are held out."""
+_TOLERANCE = 2.0
+"""Errors by which a later state may look worse and is kept: each is judged by other clusters, and
+with one error four of five states were thrown away by chance, the head's own steps among them."""
 
 
 def fit_translator(
@@ -59,7 +62,7 @@ def fit_translator(
     trainer = _trainer(prepared, config)
     spec = _spec(sample, prepared, trainer, config)
     tables = archive(prepared.scores.to_arrays("outputs"))
-    judge = Judge(_HeldOut(judged, spec, tables, config.seed))
+    judge = Judge(_HeldOut(judged, spec, tables, config.seed), tolerance=_TOLERANCE)
     history = _train(trainer, prepared, config, judge, progress)
     spec |= training_record(
         config,
@@ -118,6 +121,7 @@ def _spec(
         "longest": config.longest,
         "zones": config.zones,
         "followed": list(prepared.sample.followed),
+        "pulls": list(sample.pulls),
     }
 
 
@@ -142,6 +146,7 @@ class _HeldOut:
             rng.random((len(sources.x), 2)),
             lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
             self.sample.again,
+            self.sample.widths,
         )
         return self.sample.metric(sources, self.real, fake)
 

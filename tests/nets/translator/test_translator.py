@@ -109,6 +109,35 @@ def test_pointers_across_pieces_are_left_out():
     assert len(simple.values["a"]) == simple.own.sum()
 
 
+def widths(place):
+    """A resolution that falls with the energy."""
+    return {"a": np.exp(-0.5 * place[:, 3])}
+
+
+def test_pulls_are_learnt_in_units_of_their_resolution():
+    sample = sequence_law(pulls=("a",), widths=widths)
+    plain, prepared = (Prepared(s.adapted(TINY), TINY) for s in (sequence_law(), sample))
+    pull = sample.values["a"] / widths(prepared.layout.place)["a"]
+    # Scores of pulls are proportional to arsinh; others are what they were.
+    assert prepared.y[:, 0] == pytest.approx(
+        5.0 * np.arcsinh(pull) / np.arcsinh(np.abs(pull).max()), abs=1e-3
+    )
+    assert np.array_equal(prepared.y[:, 1], plain.y[:, 1])
+    trained = fit_translator(sample, TINY, progress=False)
+    assert trained.config["pulls"] == ["a"]
+    assert fit_translator(sequence_law(), TINY, progress=False).config["pulls"] == []
+    model, sources = trained.translator(), sample.sources
+    assert model.pulls == ("a",) and "a" not in model.ranges and "b" in model.ranges
+    rng = np.random.default_rng(4)
+    drawn = model.draw(
+        *(sources, rng.random((len(sources.x), 2))),
+        lambda owner, k, attempt, size: rng.random((len(owner), size)),
+        widths=widths,
+    )
+    drawn_pull = drawn.values["a"] / widths(drawn.place)["a"]
+    assert np.abs(drawn_pull).max() <= np.abs(pull).max() * (1.0 + 1e-9)
+
+
 def test_events_of_a_sample():
     sample = sequence_law()
     kept = np.arange(120) % 3 == 0
@@ -125,6 +154,8 @@ def test_events_of_a_sample():
         ({"own": np.zeros(3, int)}, "outcomes"),
         ({"conditions": ("log_e",)}, "features"),
         ({"values": {"a": np.zeros(4)}}, "values"),
+        ({"pulls": ("a",)}, "no expected resolution is known of a"),
+        ({"pulls": ("c",), "widths": widths}, "no expected resolution is known of c"),
         ({"pointer": None}, "absorbed"),
     ],
 )

@@ -27,6 +27,7 @@ from lamarr_like.stages.calorimeter.sources import (
 )
 from lamarr_like.stages.calorimeter.tables import (
     OUTPUTS,
+    PULLS,
     RESOLUTION,
     Rules,
     cluster_tables,
@@ -313,6 +314,21 @@ def test_stage_refuses_other_models(trained):
     model.outputs = model.outputs[::-1]
     with pytest.raises(PipelineError, match="translator"):
         Ecal(model)
+    model.outputs, model.pulls = OUTPUTS, ("dx", "spread")
+    with pytest.raises(PipelineError, match="no expected resolution of spread"):
+        Ecal(model)
+
+
+def test_hard_photons_are_as_narrow_as_they_should_be(trained, fresh):
+    assert trained.config["pulls"] == list(PULLS)
+    found = ecal_sample(fresh)
+    place, names = found.truth().place, list(found.conditions)
+    widths = Rules.of(trained.config).widths(place)
+    owner = np.repeat(np.arange(len(found.own)), found.own)
+    hard = (found.sources.features[owner][:, names.index("is_photon")] > 0) & (place[:, 3] > 9.0)
+    for name in PULLS:
+        pull = (found.values[name] / widths[name])[hard]
+        assert 0.4 < np.subtract(*np.quantile(pull, [0.84, 0.16])) / 2.0 < 3.0, name
 
 
 def test_cells_fit_into_the_regions():
