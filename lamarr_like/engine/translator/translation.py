@@ -80,7 +80,8 @@ class Translator:
         zones: whether background zones are among the sources.
         followed: outputs of an owner's first cluster that the head is told for its further ones,
             see `cluster_layout.told_of_first`.
-        pulls: outputs that the head draws in units of their expected resolution.
+        pulls: outputs that the head draws in units of their expected resolution, and the values
+            between which they stay: the largest pull of one cluster is none of another's.
 
     Attributes:
         ranges: smallest and largest value of each output, by name, where they are known.
@@ -101,11 +102,11 @@ class Translator:
         longest: int,
         zones: bool,
         followed: tuple[str, ...] = (),
-        pulls: tuple[str, ...] = (),
+        pulls: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self.conditions = conditions
         self.outputs = outputs
-        self.pulls = pulls
+        self.pulls = dict(pulls or {})
         self.zones = zones
         self.longest = longest
         self.n_uniforms = sum(noise)
@@ -252,8 +253,11 @@ class Translator:
             if self._followed:
                 told = told_of_first(clusters, values, self._followed)[mine]
                 conditions = np.concatenate([conditions, told], axis=1)
-            for name, new in self._measured(conditions, numbers[chosen]).items():
-                values[name][mine] = new * units[name][mine] if name in units else new
+            found = self._measured(conditions, numbers[chosen])
+            for name, ends in self.pulls.items():
+                found[name] = np.clip(found[name] * units[name][mine], *ends)
+            for name, new in found.items():
+                values[name][mine] = new
 
     def _measured(self, given: Floats32, numbers: Floats) -> dict[str, Floats]:
         if not len(numbers):

@@ -39,6 +39,10 @@ class Prepared:
         local = self.pieces.local[np.maximum(sample.pointer, 0)]
         self.own = sample.own.astype(np.int32)
         self.pointer = np.where(sample.pointer >= 0, 1 + local, 0).astype(np.int32)
+        self.pulls = {
+            name: [float(np.min(sample.values[name])), float(np.max(sample.values[name]))]
+            for name in sample.pulls
+        }
         units = sample.widths(self.layout.place) if sample.widths else {}
         outputs = np.stack(
             [

@@ -121,7 +121,7 @@ def _spec(
         "longest": config.longest,
         "zones": config.zones,
         "followed": list(prepared.sample.followed),
-        "pulls": list(sample.pulls),
+        "pulls": prepared.pulls,
     }
 
 

@@ -81,7 +81,8 @@ def source_columns(batch: EventBatch, rows: Mask) -> Columns:
     p = np.maximum(momentum(px, py, pz), 1.0)
     out["log_e"] = np.log(p)
     out["log_et"] = np.log(p * np.hypot(x, y) / np.hypot(CELL_Z, np.hypot(x, y)) + 1.0)
-    out["log_shown"] = np.log(shown_part(x, y, out["unit"], p))
+    # Not the energy that is lost: it is nought for nearly all, and the few would be out of bounds.
+    out["log_filled"] = np.log(filled_part(x, y, out["unit"], p))
     out["line_dx"] = np.arcsinh((line - x) / out["unit"])
     out["log_vr"], out["vz"] = np.log10(np.hypot(vx, vy) + 1e-3), vz / 1000.0
     out |= {f"is_{name}": (pdg == code).astype(np.float64) for name, code in _KINDS.items()}
@@ -93,8 +94,8 @@ def source_columns(batch: EventBatch, rows: Mask) -> Columns:
     return out
 
 
-def shown_part(x: Floats, y: Floats, unit: Floats, energy: Floats) -> Floats:
-    """Part of the energy of a mean shower that is left if the cell it falls into saturates.
+def filled_part(x: Floats, y: Floats, unit: Floats, energy: Floats) -> Floats:
+    """Energy of a mean shower in the cell it falls into, over that at which this cell saturates.
 
     The lateral profile is that of Grindhammer and Peters (arXiv:hep-ex/0001020) at the maximum.
 
@@ -109,8 +110,7 @@ def shown_part(x: Floats, y: Floats, unit: Floats, energy: Floats) -> Floats:
         for right, up, sign in ((1, 1, 1.0), (0, 1, -1.0), (1, 0, -1.0), (0, 0, 1.0)):
             share += sign * weight * _corner(left + right * unit, low + up * unit, radius)
     r = np.maximum(np.hypot(x, y), 1.0)
-    most = geometry.CELL_ET * np.hypot(r, CELL_Z) / r
-    return 1.0 - np.maximum(share - most / energy, 0.0)
+    return share * energy * (r / np.hypot(r, CELL_Z)) / geometry.CELL_ET
 
 
 def _corner(x: Floats, y: Floats, radius: float) -> Floats:
@@ -132,6 +132,8 @@ def _zone_columns(batch: EventBatch, names: tuple[str, ...]) -> Columns:
     out = {name: known.get(name, np.zeros(len(x))) for name in names}
     out["log_e"] = np.full(len(x), np.log(ZONE_ENERGY))
     out["log_et"] = out["log_e"]
+    energy = np.full(len(x), ZONE_ENERGY)
+    out["log_filled"] = np.log(filled_part(x, np.zeros(len(x)), known["unit"], energy))
     out["is_zone"] = np.ones(len(x))
     for name in ("n_spd_hits", "n_tracks"):
         out[f"log_{name}"] = np.repeat(np.log1p(batch.event[name]), ZONES)
@@ -156,7 +158,7 @@ def _place(x: Floats, y: Floats) -> Columns:
 COPIED = (
     *("log_e", "log_et", "tx", "ty", "line_dx", "is_photon", "is_e", "is_mu", "is_zone"),
     *("charge", "is_long", "is_downstream", "is_middle", "is_inner", "hole", "edge"),
-    "log_shown",
+    "log_filled",
 )
 """Features that a cluster takes over from its owner."""
 

@@ -192,7 +192,7 @@ def test_pulls_are_drawn_in_units_of_their_resolution():
 
     plain = drawn_in_units()
     assert np.array_equal(drawn_in_units(widths), plain)  # of no use where nothing is a pull
-    scaled = drawn_in_units(widths, pulls=("dx",))
+    scaled = drawn_in_units(widths, pulls={"dx": (-99.0, 99.0)})
     assert scaled == pytest.approx(plain * np.arange(1.0, 21.0))
     # What is drawn again sees values as they are, and is scaled as well.
     found = []
@@ -201,16 +201,22 @@ def test_pulls_are_drawn_in_units_of_their_resolution():
         found.append(values["dx"])
         return np.arange(20) % 2 == 0
 
-    twice = drawn_in_units(widths, again, pulls=("dx",))
+    twice = drawn_in_units(widths, again, pulls={"dx": (-99.0, 99.0)})
     assert np.array_equal(found[0], scaled)
     assert np.array_equal(twice[1::2], scaled[1::2]) and (twice[::2] != scaled[::2]).all()
+
+
+def test_pulls_stay_within_what_was_learnt():
+    plain = drawn_in_units()
+    wide = drawn_in_units(lambda place: {"dx": np.full(len(place), 1e3)}, pulls={"dx": (-2.0, 9.0)})
+    assert np.array_equal(wide, np.where(plain > 0.0, 9.0, -2.0))
 
 
 def test_pulls_without_a_resolution_are_refused():
     for widths in (None, lambda place: {"dy": np.ones(len(place))}):
         with pytest.raises(ArtefactError, match="no expected resolution is known of dx"):
-            drawn_in_units(widths, pulls=("dx",))
-    translator(1, lambda normals, **_: [normals], pulls=("dx",)).rehearse()
+            drawn_in_units(widths, pulls={"dx": (-99.0, 99.0)})
+    translator(1, lambda normals, **_: [normals], pulls={"dx": (-99.0, 99.0)}).rehearse()
 
 
 def test_centre_and_energy_of_merged_sources():

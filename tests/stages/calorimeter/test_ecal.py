@@ -314,13 +314,13 @@ def test_stage_refuses_other_models(trained):
     model.outputs = model.outputs[::-1]
     with pytest.raises(PipelineError, match="translator"):
         Ecal(model)
-    model.outputs, model.pulls = OUTPUTS, ("dx", "spread")
+    model.outputs, model.pulls = OUTPUTS, {"dx": (-9.0, 9.0), "spread": (0.0, 1.0)}
     with pytest.raises(PipelineError, match="no expected resolution of spread"):
         Ecal(model)
 
 
 def test_hard_photons_are_as_narrow_as_they_should_be(trained, fresh):
-    assert trained.config["pulls"] == list(PULLS)
+    assert list(trained.config["pulls"]) == list(PULLS)
     found = ecal_sample(fresh)
     place, names = found.truth().place, list(found.conditions)
     widths = Rules.of(trained.config).widths(place)
