@@ -61,6 +61,7 @@ class Judge:
         measure: weights of a state to its figure.
         words: what the figure is.
         digits: of the figure in the history.
+        tolerance: errors of a figure by which it may be above the best and be no worse.
 
     Attributes:
         figure: that of the state kept.
@@ -68,16 +69,21 @@ class Judge:
     """
 
     def __init__(
-        self, measure: Callable[[Files], Figure], words: str = "held-out C2ST", digits: int = 5
+        self,
+        measure: Callable[[Files], Figure],
+        words: str = "held-out C2ST",
+        digits: int = 5,
+        tolerance: float = 1.0,
     ) -> None:
         self.measure, self.words, self.digits = measure, words, digits
+        self.tolerance = tolerance
         self.best, self.figure = float("inf"), float("inf")
         self.kept: dict[str, bytes] = {}
 
     def __call__(self, files: Files) -> float:
         """Figure of a state, which may be kept."""
         found = self.measure(files)
-        if found.value < self.best + found.error or not self.kept:
+        if found.value < self.best + self.tolerance * found.error or not self.kept:
             self.figure, self.kept = found.value, dict(files)
         self.best = min(self.best, found.value)
         return found.value

@@ -62,6 +62,8 @@ BORDERS = ((3878.4, 3151.2), (1939.2, 1212.0), (969.6, 727.2))
 """Half width and height of these regions."""
 HOLE = (323.2, 242.4)
 """Half width and height of the ECAL's opening for the beam pipe."""
+CELL_ET = 10240.0
+"""Transverse energy [MeV] at which a cell of the ECAL saturates: 12 bits of 2.5 MeV."""
 CELL_Z = 12650.0
 """Plane at which the cells are seen: the mean depth of a shower, 130 mm behind the face."""
 

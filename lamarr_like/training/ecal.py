@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays import Ints
-from ..engine.load import build_model
+from ..engine.artefact import Artefact, read_artefact
+from ..engine.load import build_model, load_model
 from ..engine.translator.cluster_layout import Layout, listed
 from ..engine.translator.sequences import Sources, cut
 from ..engine.translator.translation import Drawn, Translator
@@ -22,7 +23,7 @@ from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
 from ..stages.calorimeter.spacing import corrected_factors, counted_pairs
-from ..stages.calorimeter.tables import FOLLOWED, OUTPUTS, Rules, cluster_tables
+from ..stages.calorimeter.tables import FOLLOWED, OUTPUTS, PULLS, Rules, cluster_tables
 from ..stages.calorimeter.truth import cluster_values, outcomes
 from ..stages.geometry import CELL_Z, ECAL_Z
 from ..stages.stage import AbstractModelStage
@@ -33,13 +34,20 @@ _SPACED, _ROUNDS = 4000, 4
 """Events and rounds in which the distances of drawn clusters are brought to those learnt."""
 
 
-def ecal_sample(batch: EventBatch, zones: bool = True) -> TranslatorSample:
+def ecal_sample(
+    batch: EventBatch,
+    zones: bool = True,
+    names: tuple[str, ...] | None = None,
+    copied: tuple[str, ...] = COPIED,
+) -> TranslatorSample:
     """What the ECAL stage learns from a detailed sample.
 
     Args:
         batch: sample with the tables ``particle``, ``cluster`` and ``cluster_link``, after the
             propagation.
         zones: whether to add background zones.
+        names: features of sources; None for all.
+        copied: those that clusters take over.
 
     Raises:
         TrainingError: if a table or column is missing or there is too little in it.
@@ -50,7 +58,7 @@ def ecal_sample(batch: EventBatch, zones: bool = True) -> TranslatorSample:
         raise TrainingError(
             f"stage 'ecal' cannot be trained: the sample lacks {', '.join(missing)}"
         )
-    names, rows = Ecal.condition_names(), source_rows(batch)
+    names, rows = names or Ecal.condition_names(), source_rows(batch)
     sources = make_sources(batch, rows, names, zones)
     found = outcomes(batch, rows, zones=zones)
     clusters = listed(found.own, found.pointer)
@@ -58,7 +66,7 @@ def ecal_sample(batch: EventBatch, zones: bool = True) -> TranslatorSample:
     layout = Layout(sources, pieces, clusters, [])
     values = cluster_values(batch, found, layout.place)
     assert tuple(values) == OUTPUTS
-    return TranslatorSample(sources, found.own, found.pointer, values, names, COPIED, FOLLOWED)
+    return TranslatorSample(sources, found.own, found.pointer, values, names, copied, FOLLOWED)
 
 
 def event_features(tables: Mapping[str, Table]) -> dict[str, np.ndarray]:
@@ -142,26 +150,39 @@ class _EventFigure:
 
 
 def fit_ecal(
-    batch: EventBatch, config: TranslatorConfig | None = None, *, progress: bool = True
+    batch: EventBatch,
+    config: TranslatorConfig | None = None,
+    *,
+    start: Artefact | None = None,
+    progress: bool = True,
 ) -> TrainedModel:
     """Train the model of the ECAL stage.
 
     Args:
         batch: detailed sample after the propagation.
         config: settings; `KToKConfig` for the baseline.
+        start: model of the stage that gets a new head; None to train everything.
         progress: show a progress bar.
 
     Raises:
         TrainingError: if the sample cannot support the training.
     """
     config = config or TranslatorConfig()
-    sample = ecal_sample(batch, config.zones)
+    if start is None:
+        sample = ecal_sample(batch, config.zones)
+    else:
+        old = start.config
+        config = replace(config, longest=old["longest"], zones=old["zones"])
+        sample = ecal_sample(batch, config.zones, tuple(old["conditions"]), tuple(old["copied"]))
     extra = Ecal.extra_config(batch)
     if not config.layers:
         extra |= {"least_distance": 0.0, "spacing": []}  # its clusters know nothing of each other
     rules = Rules.of(extra)
-    sample = replace(sample, metric=_EventFigure(rules), again=rules.again)
-    model = find_family(config.family).fit(sample, config, progress=progress)
+    sample = replace(
+        sample, metric=_EventFigure(rules), again=rules.again, pulls=PULLS, widths=rules.widths
+    )
+    kept = {"start": start.files} if start else {}
+    model = find_family(config.family).fit(sample, config, **kept, progress=progress)
     if rules.spacing:
         extra |= {"spacing": _spacing(model, sample, rules, config.seed)}
     return replace(model, config={**model.config, **extra})
@@ -181,6 +202,7 @@ def _spacing(model: TrainedModel, sample: TranslatorSample, rules: Rules, seed: 
             rng.random((len(sources.x), 2)),
             lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
             rules.again,
+            rules.widths,
         )
         found = corrected_factors(rules.spacing, real, _pairs_of(sources, drawn, rules))
         rules = rules._replace(spacing=found)
@@ -199,4 +221,11 @@ def fit_ecal_stage(
     """Train the ECAL stage; see `lamarr_like.training.fits.Fit`."""
     config = request.config(0)
     assert isinstance(config, TranslatorConfig)
-    return fit_ecal(batch, config, progress=progress)
+    start = None
+    if request.start is not None:
+        # As a model that the stage can use, before anything is learnt.
+        start = read_artefact(request.start)
+        Ecal(load_model(start), start.config)
+        if request.steps:
+            config = replace(config, head_steps=request.steps)
+    return fit_ecal(batch, config, start=start, progress=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ..errors import TrainingError
@@ -34,6 +35,7 @@ class Request:
         part: share of the events of each file, from and to.
         settings: settings of the family in place of those of the recipe.
         emphasise: name of what is to be right above all (`lamarr_like.stages.metrics`).
+        start: model of a translator whose encoder and decoder are kept: it gets a new head.
     """
 
     stage: str
@@ -47,6 +49,7 @@ class Request:
     part: tuple[float, float] = (0.0, 1.0)
     settings: Mapping[str, Any] = field(default_factory=dict)
     emphasise: str | None = None
+    start: Path | None = None
 
     @property
     def stage_class(self) -> type[AbstractModelStage]:
@@ -141,6 +144,8 @@ def expanded(request: Request) -> list[Request]:
     for one in wanted:
         one.config(1)
         one.chosen()
+        if one.start is not None and one.stage_class.trained_by != "ecal":
+            raise TrainingError(f"stage {one.stage!r} cannot start from a model: it has no head")
         if one.emphasise is not None:
             find_metric(one.emphasise, one.stage)
     return wanted

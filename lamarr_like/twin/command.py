@@ -158,6 +158,10 @@ def train(
         Optional[str],  # noqa: UP045
         typer.Option(help="What is to be right above all, such as pidk of the GAN of rich."),
     ] = None,
+    start: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Model of ecal that is to get a new head; the rest of it is kept."),
+    ] = None,
     test: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(help="Detailed sample to test on; the figures go into the card."),
@@ -179,6 +183,7 @@ def train(
         long_only=long_only,
         part=part,
         emphasise=emphasise,
+        start=start,
     )
     command = command_line()
     told: dict[str, Any] = {}

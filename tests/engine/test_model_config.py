@@ -52,6 +52,11 @@ def test_sound_configurations_pass_and_each_item_is_needed(config):
         (GENERATOR, {"atoms": {"values": [[], [2.0**40]], "patterns": [[-1, -1]]}}, "too large"),
         (GENERATOR, {"atoms": {"values": [[float("nan")], []], "patterns": [[-1, -1]]}}, "values"),
         (TRANSLATOR, {"copied": ["q"]}, r"copied\[0\]: 'q' is none of the conditions"),
+        (TRANSLATOR, {"followed": ["q"]}, r"followed\[0\]: 'q' is none of the outputs"),
+        (TRANSLATOR, {"pulls": {"p": [0.0, 1.0]}}, "pulls.p: 'p' is none of the outputs"),
+        (TRANSLATOR, {"pulls": {"x": [2.0, 1.0]}}, "pulls.x: 2.0 is above 1.0"),
+        (TRANSLATOR, {"pulls": {"x": [2.0]}}, "pulls.x"),
+        (TRANSLATOR, {"pulls": {"x": [0.0, float("inf")]}}, r"pulls.x\[1\]"),
         (TRANSLATOR, {"longest": 2}, "longest"),
         (TRANSLATOR, {"zones": 1}, "zones"),
     ],
@@ -59,6 +64,12 @@ def test_sound_configurations_pass_and_each_item_is_needed(config):
 def test_wrong_items_are_named(config, items, message):
     with pytest.raises(ArtefactError, match="^m: " + ".*" + message):
         check_config({**config, **items}, "m")
+
+
+def test_earlier_translators_have_no_pulls():
+    assert not check_config(TRANSLATOR, "m").pulls
+    found = check_config({**TRANSLATOR, "pulls": {"x": [-1.0, 2.0]}}, "m").pulls
+    assert {name: tuple(ends) for name, ends in found.items()} == {"x": (-1.0, 2.0)}
 
 
 def test_boosters_need_no_flags():

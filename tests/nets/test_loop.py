@@ -24,10 +24,10 @@ class Counter:
         return {"model.onnx": str(self.steps).encode()}
 
 
-def by_value(*values, error=0.0):
+def by_value(*values, error=0.0, tolerance=1.0):
     """A judge that finds these figures, one after the other."""
     left = list(values)
-    return Judge(lambda files: Exact(left.pop(0), error))
+    return Judge(lambda files: Exact(left.pop(0), error), tolerance=tolerance)
 
 
 def test_the_best_state_is_kept():
@@ -55,6 +55,14 @@ def test_chance_does_not_choose_an_early_state():
         (b"4", 0.5085),
     ]
     assert judge.best == 0.499
+
+
+@pytest.mark.parametrize(("tolerance", "kept"), [(1.0, b"0"), (2.0, b"1")])
+def test_a_judge_may_bear_more_than_one_error(tolerance, kept):
+    judge = by_value(0.500, 0.515, 0.525, error=0.01, tolerance=tolerance)
+    for number in range(3):
+        judge({"model.onnx": str(number).encode()})
+    assert judge.kept == {"model.onnx": kept}
 
 
 def test_a_state_is_kept_even_if_no_figure_is_finite():

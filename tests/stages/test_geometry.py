@@ -33,6 +33,7 @@ def borders():
 
 
 EQUAL = {
+    "saturation of a cell of the ECAL": (assumed.CELL_ET, PAR.calo_et_max),
     "VELO radii": ((assumed.VELO_INNER, assumed.VELO_OUTER), (PAR.velo_r_min, PAR.velo_r_max)),
     "VELO stations": (assumed.VELO_STATIONS, PAR.velo_z),
     "VELO pitch": (assumed.VELO_PITCH, (PAR.velo_pitch_inner, PAR.velo_pitch_outer)),

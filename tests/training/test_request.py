@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lamarr_like.errors import TrainingError
@@ -99,6 +101,13 @@ def test_other_families_of_the_kind_can_be_chosen():
 def test_what_cannot_be_trained_is_said_before_anything_is_read(stage, family, message):
     with pytest.raises(TrainingError, match=message):
         expanded(Request(stage, family=family))
+
+
+@pytest.mark.parametrize("stage", ["rich", "acceptance", "all"])
+def test_only_translators_get_a_new_head(stage):
+    with pytest.raises(TrainingError, match="cannot start from a model: it has no head"):
+        expanded(Request(stage, start=Path("models/ecal-pp13-1")))
+    assert expanded(Request("ecal", start=Path("models/ecal-pp13-1")))
 
 
 def test_names_tell_another_family():

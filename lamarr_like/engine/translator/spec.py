@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ...errors import ArtefactError
-from ...files.forms import Flag, Form, Items, Number, Place, Text
+from ...files.forms import Entries, Flag, Form, Items, Number, Place, Row, Text
 from ..atoms import Atoms
 from ..kinds import AbstractSpec
 from ..model_config import ATOMS, MAX_NAMES, NAMES, NOISE, check_atoms_fit
@@ -24,6 +24,8 @@ from ..model_tables import (
 from ..onnx_session import Network, Session
 from .cluster_layout import CLUSTER_FEATURES, MOST_CLUSTERS, MOST_OWN
 from .translation import Translator
+
+_BOUND = Number(-1e6, 1e6)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class TranslatorSpec(AbstractSpec):
         zones: whether background zones are among the sources.
         followed: outputs of an owner's first cluster that the head is told for its further ones,
             see `cluster_layout.told_of_first`.
+        pulls: outputs that the head draws in units of their expected resolution, and the values
+            between which they stay; earlier models have none.
     """
 
     kind: ClassVar[str] = "translator"
@@ -52,8 +56,9 @@ class TranslatorSpec(AbstractSpec):
         "longest": Number(3, 96, whole=True),
         "zones": Flag(),
         "followed": Items(Text(), 0, MAX_NAMES, once=True),
+        "pulls": Entries(Row((_BOUND, _BOUND)), most=MAX_NAMES),
     }
-    optional: ClassVar[frozenset[str]] = frozenset({"followed"})
+    optional: ClassVar[frozenset[str]] = frozenset({"followed", "pulls"})
 
     conditions: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -63,15 +68,21 @@ class TranslatorSpec(AbstractSpec):
     longest: int
     zones: bool
     followed: tuple[str, ...] = ()
+    pulls: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def check(self, at: Place) -> None:
-        """Copied is a condition, followed an output; patterns of atoms have their outputs."""
+        """Copied are conditions, followed and pulls outputs; patterns of atoms have theirs."""
         for i, name in enumerate(self.copied):
             if name not in self.conditions:
                 (at / "copied" / i).refuse(f"{name!r} is none of the conditions")
         for i, name in enumerate(self.followed):
             if name not in self.outputs:
                 (at / "followed" / i).refuse(f"{name!r} is none of the outputs")
+        for name, (low, high) in self.pulls.items():
+            if name not in self.outputs:
+                (at / "pulls" / name).refuse(f"{name!r} is none of the outputs")
+            if low > high:
+                (at / "pulls" / name).refuse(f"{low} is above {high}")
         check_atoms_fit(self.atoms, [False] * len(self.outputs), at / "atoms")
 
     def build(self, files: Mapping[str, bytes], where: str) -> Translator:
@@ -84,6 +95,7 @@ class TranslatorSpec(AbstractSpec):
         scores = read_scores(read_arrays(files, where), "outputs", len(self.outputs), where)
         self._check_widths(encoder, decoder, where)
         atoms = Atoms.from_json(self.atoms)
+        pulls = {name: (low, high) for name, (low, high) in self.pulls.items()}
         model = Translator(
             conditions=self.conditions,
             copied=self.copied,
@@ -97,8 +109,9 @@ class TranslatorSpec(AbstractSpec):
             longest=self.longest,
             zones=self.zones,
             followed=self.followed,
+            pulls=pulls,
         )
-        model.ranges = drawn_ranges(model.outputs, scores, atoms)
+        model.ranges = {**drawn_ranges(model.outputs, scores, atoms), **pulls}
         return model
 
     def _check_widths(self, encoder: Session, decoder: Session, where: str) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ...arrays import Floats, Floats32, Ints, Mask
+from ...errors import ArtefactError
 from ..atoms import Atoms
 from ..normal_scores import NormalScores
 from .cluster_layout import (
@@ -38,6 +39,8 @@ Noise: TypeAlias = Callable[[Ints, Ints, int, int], Floats]
 """Owner, number of the cluster, attempt, size to uniform numbers ``(m, size)``."""
 Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], Mask]
 """Event, place, values and a uniform number of each cluster to those that are drawn again."""
+Widths: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
+"""Place of each cluster, shape ``(m, 4)``, to expected resolutions of outputs, shapes ``(m,)``."""
 ATTEMPTS = 8
 """How often a cluster is measured again at the most."""
 
@@ -77,6 +80,8 @@ class Translator:
         zones: whether background zones are among the sources.
         followed: outputs of an owner's first cluster that the head is told for its further ones,
             see `cluster_layout.told_of_first`.
+        pulls: outputs that the head draws in units of their expected resolution, and the values
+            between which they stay: the largest pull of one cluster is none of another's.
 
     Attributes:
         ranges: smallest and largest value of each output, by name, where they are known.
@@ -97,9 +102,11 @@ class Translator:
         longest: int,
         zones: bool,
         followed: tuple[str, ...] = (),
+        pulls: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self.conditions = conditions
         self.outputs = outputs
+        self.pulls = dict(pulls or {})
         self.zones = zones
         self.longest = longest
         self.n_uniforms = sum(noise)
@@ -115,6 +122,7 @@ class Translator:
         uniforms: Floats,
         noise: Noise,
         again: Again | None = None,
+        widths: Widths | None = None,
     ) -> Drawn:
         """Clusters of each event.
 
@@ -123,6 +131,10 @@ class Translator:
             uniforms: two numbers in (0, 1) for each source, shape ``(n, 2)``.
             noise: uniform numbers for clusters.
             again: tells which clusters are measured again, `ATTEMPTS` times at the most.
+            widths: expected resolutions of the `pulls`; a model without any needs none.
+
+        Raises:
+            ArtefactError: if no resolution is given of one of the `pulls`.
         """
         pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
         places = source_places(sources, pieces)
@@ -130,6 +142,7 @@ class Translator:
         clusters = listed(own, pointer)
         layout = Layout(sources, pieces, clusters, self._copied)
         given = self._decoded(pieces, places, states, layout)
+        units = self._units(layout.place, widths)
         offsets = np.searchsorted(clusters.owner, sources.offsets)
         event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         values = {name: np.zeros(len(event)) for name in self.outputs}
@@ -150,7 +163,7 @@ class Translator:
                 looked_at = np.flatnonzero(drawn_again[event])
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
             chance[rows] = numbers[:, -1]
-            self._measure(rows, clusters, given, numbers[:, :-1], values)
+            self._measure(rows, clusters, given, numbers[:, :-1], values, units)
         return Drawn(offsets, clusters, layout.place, values)
 
     def rehearse(self) -> None:
@@ -163,7 +176,16 @@ class Translator:
             sources,
             np.full((n, 2), 1.0 - 1e-9),
             lambda owner, number, attempt, size: np.full((len(owner), size), 0.5),
+            widths=lambda place: dict.fromkeys(self.pulls, np.ones(len(place))),
         )
+
+    def _units(self, place: Floats, widths: Widths | None) -> Mapping[str, Floats]:
+        """Expected resolution of each of the `pulls`, shapes ``(m,)``."""
+        known = widths(place) if self.pulls and widths is not None else {}
+        lacking = [name for name in self.pulls if name not in known]
+        if lacking:
+            raise ArtefactError(f"no expected resolution is known of {', '.join(lacking)}")
+        return {name: known[name] for name in self.pulls}
 
     def _outcomes(
         self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats
@@ -221,6 +243,7 @@ class Translator:
         given: Floats32,
         numbers: Floats,
         values: dict[str, Floats],
+        units: Mapping[str, Floats],
     ) -> None:
         """Draw what some clusters measure, into `values`; first ones before further ones."""
         further = clusters.number[rows] > 0
@@ -232,7 +255,10 @@ class Translator:
             if self._followed:
                 told = told_of_first(clusters, values, self._followed)[mine]
                 conditions = np.concatenate([conditions, told], axis=1)
-            for name, new in self._measured(conditions, numbers[chosen]).items():
+            found = self._measured(conditions, numbers[chosen])
+            for name, ends in self.pulls.items():
+                found[name] = np.clip(found[name] * units[name][mine], *ends)
+            for name, new in found.items():
                 values[name][mine] = new
 
     def _measured(self, given: Floats32, numbers: Floats) -> dict[str, Floats]:

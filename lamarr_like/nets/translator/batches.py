@@ -39,13 +39,25 @@ class Prepared:
         local = self.pieces.local[np.maximum(sample.pointer, 0)]
         self.own = sample.own.astype(np.int32)
         self.pointer = np.where(sample.pointer >= 0, 1 + local, 0).astype(np.int32)
-        outputs = np.stack([np.asarray(v, np.float64) for v in sample.values.values()], axis=1)
+        self.pulls = {
+            name: [float(np.min(sample.values[name])), float(np.max(sample.values[name]))]
+            for name in sample.pulls
+        }
+        units = sample.widths(self.layout.place) if sample.widths else {}
+        outputs = np.stack(
+            [
+                np.asarray(v, np.float64) / (units[name] if name in sample.pulls else 1.0)
+                for name, v in sample.values.items()
+            ],
+            axis=1,
+        )
         self.scores, self.atoms, atom, self.y = prepare_outputs(
             outputs,
             np.zeros(outputs.shape[1], dtype=bool),
             np.ones(len(outputs)),
             knots=config.knots,
             seed=config.seed,
+            pulls=[k for k, name in enumerate(sample.values) if name in sample.pulls],
         )
         self.atom = atom.astype(np.int32)
         self.told = told_of_first(self.clusters, sample.values, sample.followed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,12 +28,17 @@ LEAST_EVENTS = 20
 """Fewest events to train a translation on."""
 MOST_HELD = 2000
 """Most events that are held out."""
+_KEPT = ("encoder.onnx", "decoder.onnx")
+_TOLERANCE = 2.0
+"""Errors by which a later state may look worse and is kept: each is judged by other clusters, and
+with one error chance threw away the last quarter of a training and the head's own steps."""
 
 
 def fit_translator(
     sample: TranslatorSample,
     config: TranslatorConfig | None = None,
     *,
+    start: Mapping[str, bytes] | None = None,
     progress: bool = True,
 ) -> TrainedModel:
     """Train a translation of sources into clusters.
@@ -40,6 +47,8 @@ def fit_translator(
         sample: the sample.
         config: settings; `KToKConfig` gives the baseline, for which the sample must come without
             background zones.
+        start: files of a model whose encoder and decoder are kept, so that only the head is
+            trained, in a fifth of the time; the sample must have the conditions that they know.
         progress: show a progress bar.
 
     Returns:
@@ -56,11 +65,10 @@ def fit_translator(
     judged, adapted = sample.events(held), sample.adapted(config)
     started = time.perf_counter()
     prepared = Prepared(adapted.events(~held), config)
-    trainer = _trainer(prepared, config)
-    spec = _spec(sample, prepared, trainer, config)
+    spec = _spec(sample, prepared, config)
     tables = archive(prepared.scores.to_arrays("outputs"))
-    judge = Judge(_HeldOut(judged, spec, tables, config.seed))
-    history = _train(trainer, prepared, config, judge, progress)
+    judge = Judge(_HeldOut(judged, spec, tables, config.seed), tolerance=_TOLERANCE)
+    history = _train(prepared, config, judge, start, progress)
     spec |= training_record(
         config,
         rows=len(prepared.sources.x),
@@ -73,11 +81,13 @@ def fit_translator(
         weighted=False,
         history=history,
         started=started,
+        **({"start": {name: sha256(start[name]).hexdigest() for name in _KEPT}} if start else {}),
     )
+    entropies = [entry["entropy"] for entry in history if "entropy" in entry]
     spec["figures"] = {
         "held_out_events": int(held.sum()),
         "held_out_event_c2st": judge.figure,
-        "outcome_cross_entropy": history[config.evaluations - 1]["entropy"],
+        **({"outcome_cross_entropy": entropies[-1]} if entropies else {}),
         "cluster_nll": history[-1]["nll"],
         "clusters_beyond_model": _lost(adapted.own.sum(), sample.own.sum()),
         "pointers_beyond_model": _lost((adapted.pointer >= 0).sum(), (sample.pointer >= 0).sum()),
@@ -99,13 +109,9 @@ def _trainer(prepared: Prepared, config: TranslatorConfig) -> TranslatorTrainer:
     return TranslatorTrainer(prepared, config)
 
 
-def _spec(
-    sample: TranslatorSample,
-    prepared: Prepared,
-    trainer: TranslatorTrainer,
-    config: TranslatorConfig,
-) -> dict[str, Any]:
-    noise = trainer.head.noise
+def _spec(sample: TranslatorSample, prepared: Prepared, config: TranslatorConfig) -> dict[str, Any]:
+    normals = prepared.y.shape[1]
+    uniforms = normals + (len(prepared.atoms) > 1)  # one more chooses the class of atoms
     return {
         "kind": "translator",
         "family": config.family,
@@ -114,10 +120,11 @@ def _spec(
         "cluster_features": list(CLUSTER_FEATURES),
         "outputs": list(sample.values),
         "atoms": prepared.atoms.to_json(),
-        "noise": {"uniforms": int(noise[0]), "normals": int(noise[1])},
+        "noise": {"uniforms": uniforms, "normals": normals},
         "longest": config.longest,
         "zones": config.zones,
         "followed": list(prepared.sample.followed),
+        "pulls": prepared.pulls,
     }
 
 
@@ -142,18 +149,23 @@ class _HeldOut:
             rng.random((len(sources.x), 2)),
             lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
             self.sample.again,
+            self.sample.widths,
         )
         return self.sample.metric(sources, self.real, fake)
 
 
 def _train(
-    trainer: TranslatorTrainer,
     prepared: Prepared,
     config: TranslatorConfig,
     judge: Judge,
+    start: Mapping[str, bytes] | None,
     progress: bool,
 ) -> list[dict[str, float]]:
-    """Train the whole, then a new head on the best encoder and decoder."""
+    """Train the whole, then a new head on the best encoder and decoder; or that alone."""
+    if start is not None:
+        rest = {name: start[name] for name in _KEPT}
+        return [_train_head(prepared, config, judge, rest, progress)]
+    trainer = _trainer(prepared, config)
     batches = batches_of(prepared, buckets_of(prepared, config), config)
     losses = Losses("entropy", "nll", window=None, digits=5)
     told = run(trainer, batches, config, judge, losses=losses, progress=progress)
@@ -161,10 +173,25 @@ def _train(
     history = [{**entry, "step": float(entry["step"])} for entry in told]
     if not config.head_steps:
         return history
+    return [*history, _train_head(prepared, config, judge, judge.kept, progress)]
+
+
+def _train_head(
+    prepared: Prepared,
+    config: TranslatorConfig,
+    judge: Judge,
+    rest: Mapping[str, bytes],
+    progress: bool,
+) -> dict[str, float]:
+    """Train a new head on an encoder and a decoder; what is told of it."""
+    # This module sets TensorFlow up before it starts.
+    from ..layers import use_threads
+
+    use_threads(config.threads)
     from .trainer import HeadTrainer
 
-    head = HeadTrainer(prepared, head_conditions(prepared, judge.kept), config, judge.kept)
+    head = HeadTrainer(prepared, head_conditions(prepared, rest), config, rest)
     losses = Losses("nll", every=50, window=20, digits=5)
     options: dict[str, Any] = {"losses": losses, "label": f"{config.family}, head"}
     (found,) = run(head, head.batches(), head.config, judge, progress=progress, **options)
-    return [*history, {**found, "step": config.steps}]
+    return {**found, "step": config.steps}

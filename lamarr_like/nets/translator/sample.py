@@ -10,7 +10,7 @@ import numpy as np
 from ...arrays import Ints, Mask
 from ...engine.translator.cluster_layout import Layout, listed
 from ...engine.translator.sequences import Sources, cut
-from ...engine.translator.translation import Again, Drawn
+from ...engine.translator.translation import Again, Drawn, Widths
 from ...errors import TrainingError
 from ...statistics.two_sample import Auc, c2st
 from .config import TranslatorConfig
@@ -50,6 +50,8 @@ class TranslatorSample:
             `engine.translator.cluster_layout.told_of_first`.
         metric: figure on held-out events that chooses the state to keep.
         again: which clusters are drawn again, where it is judged.
+        pulls: values that the head learns in units of their expected resolution.
+        widths: these resolutions, by the place of a cluster.
     """
 
     sources: Sources
@@ -61,6 +63,8 @@ class TranslatorSample:
     followed: tuple[str, ...] = ()
     metric: Metric = event_c2st
     again: Again | None = None
+    pulls: tuple[str, ...] = ()
+    widths: Widths | None = None
 
     def __post_init__(self) -> None:
         n, m = len(self.sources.x), int(self.own.sum())
@@ -79,6 +83,8 @@ class TranslatorSample:
                 raise TrainingError(f"{m} clusters have {np.shape(values)} values of {name!r}")
             if not np.isfinite(values).all():
                 raise TrainingError(f"cluster value {name!r} is not finite in some rows")
+        if not set(self.pulls) <= set(self.values) or (self.pulls and self.widths is None):
+            raise TrainingError(f"no expected resolution is known of {', '.join(self.pulls)}")
         if m < 100:
             raise TrainingError(f"{m} clusters are too few to train on; 100 is the least")
 

@@ -16,7 +16,7 @@ from ..recipe import recipe
 from ..stage import AbstractModelStage, Model, keys
 from . import sources as ecal_sources
 from .sources import make_sources, numbered, source_rows
-from .tables import OUTPUTS, PLAIN, Rules, cluster_tables
+from .tables import OUTPUTS, PLAIN, PULLS, Rules, cluster_tables
 
 _FURTHER = 1 << 40
 """Added to the number of a cluster behind the fourth of its source, for its random numbers."""
@@ -52,6 +52,12 @@ class Ecal(AbstractModelStage):
                 f"its model gives ({', '.join(found)})"
             )
         self.model = cast(Translator, model)
+        unknown = [name for name in self.model.pulls if name not in PULLS]
+        if unknown:
+            raise PipelineError(
+                f"stage 'ecal' knows no expected resolution of {', '.join(unknown)}, which its "
+                "model draws in units of it"
+            )
         self.rules = Rules.of(self.config)
 
     @classmethod
@@ -92,7 +98,7 @@ class Ecal(AbstractModelStage):
             return rng.uniforms(seed, f"ecal/cluster/{attempt}", event_id[owner], index, size)
 
         uniforms = rng.uniforms(seed, self.name, event_id, number, 2)
-        drawn = self.model.draw(sources, uniforms, noise, self.rules.again)
+        drawn = self.model.draw(sources, uniforms, noise, self.rules.again, self.rules.widths)
         tables = cluster_tables(sources, drawn, number, self.rules)
         for name, table in tables.items():
             batch = batch.with_table(name, table)

@@ -25,6 +25,9 @@ ZONE_ENERGY = 300.0
 """Energy [MeV] that stands for a cluster of no source."""
 
 
+_WIDTHS, _CORE = (5.5, 26.0), 0.8
+"""Radii [mm] of core and tail of a shower at its maximum, and the share of the core."""
+
 ZONES = 3
 """Background zones: one for each region, about the beam."""
 
@@ -78,6 +81,8 @@ def source_columns(batch: EventBatch, rows: Mask) -> Columns:
     p = np.maximum(momentum(px, py, pz), 1.0)
     out["log_e"] = np.log(p)
     out["log_et"] = np.log(p * np.hypot(x, y) / np.hypot(CELL_Z, np.hypot(x, y)) + 1.0)
+    # Not the energy that is lost: it is nought for nearly all, and the few would be out of bounds.
+    out["log_filled"] = np.log(filled_part(x, y, out["unit"], p))
     out["line_dx"] = np.arcsinh((line - x) / out["unit"])
     out["log_vr"], out["vz"] = np.log10(np.hypot(vx, vy) + 1e-3), vz / 1000.0
     out |= {f"is_{name}": (pdg == code).astype(np.float64) for name, code in _KINDS.items()}
@@ -87,6 +92,33 @@ def source_columns(batch: EventBatch, rows: Mask) -> Columns:
     for name in ("n_spd_hits", "n_tracks"):
         out[f"log_{name}"] = np.log1p(batch.event_column("particle", name)[rows])
     return out
+
+
+def filled_part(x: Floats, y: Floats, unit: Floats, energy: Floats) -> Floats:
+    """Energy of a mean shower in the cell it falls into, over that at which this cell saturates.
+
+    The lateral profile is that of Grindhammer and Peters (arXiv:hep-ex/0001020) at the maximum.
+
+    Args:
+        x, y: places in the plane of the cells [mm], shapes ``(n,)``.
+        unit: sides of the cells there [mm].
+        energy: energies [MeV].
+    """
+    left, low = (unit * (np.floor(v / unit) - v / unit) for v in (x, y))
+    share = np.zeros(len(x))
+    for radius, weight in zip(_WIDTHS, (_CORE, 1.0 - _CORE), strict=True):
+        for right, up, sign in ((1, 1, 1.0), (0, 1, -1.0), (1, 0, -1.0), (0, 0, 1.0)):
+            share += sign * weight * _corner(left + right * unit, low + up * unit, radius)
+    r = np.maximum(np.hypot(x, y), 1.0)
+    return share * energy * (r / np.hypot(r, CELL_Z)) / geometry.CELL_ET
+
+
+def _corner(x: Floats, y: Floats, radius: float) -> Floats:
+    """Integral of the radial density 2 r R^2 / (r^2 + R^2)^2 from the axis to (x, y), signed."""
+    a, b = (v / np.hypot(v, radius) for v in (x, y))
+    with_y = a * np.arctan(y / np.hypot(x, radius))
+    found: Floats = (with_y + b * np.arctan(x / np.hypot(y, radius))) / (2.0 * np.pi)
+    return found
 
 
 def _zone_columns(batch: EventBatch, names: tuple[str, ...]) -> Columns:
@@ -100,6 +132,8 @@ def _zone_columns(batch: EventBatch, names: tuple[str, ...]) -> Columns:
     out = {name: known.get(name, np.zeros(len(x))) for name in names}
     out["log_e"] = np.full(len(x), np.log(ZONE_ENERGY))
     out["log_et"] = out["log_e"]
+    energy = np.full(len(x), ZONE_ENERGY)
+    out["log_filled"] = np.log(filled_part(x, np.zeros(len(x)), known["unit"], energy))
     out["is_zone"] = np.ones(len(x))
     for name in ("n_spd_hits", "n_tracks"):
         out[f"log_{name}"] = np.repeat(np.log1p(batch.event[name]), ZONES)
@@ -124,6 +158,7 @@ def _place(x: Floats, y: Floats) -> Columns:
 COPIED = (
     *("log_e", "log_et", "tx", "ty", "line_dx", "is_photon", "is_e", "is_mu", "is_zone"),
     *("charge", "is_long", "is_downstream", "is_middle", "is_inner", "hole", "edge"),
+    "log_filled",
 )
 """Features that a cluster takes over from its owner."""
 

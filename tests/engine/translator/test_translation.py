@@ -20,6 +20,7 @@ from lamarr_like.engine.translator.sequences import (
     padded_length,
 )
 from lamarr_like.engine.translator.translation import Translator, _absorbers
+from lamarr_like.errors import ArtefactError
 
 
 def scattered(n, seed):
@@ -123,22 +124,34 @@ def opposite(conditions, uniforms, normals):
     return [np.where(further > 0, -first, normals[:, 0])[:, None]]
 
 
-def test_legs_of_a_pair_are_drawn_one_after_the_other():
+def owning(n):
+    """An encoder that lets every source own some clusters."""
+
     def encoder(features, place, mask):
         own = np.zeros((*mask.shape, 8), np.float32)
-        own[..., 3] = 1.0
+        own[..., n] = 1.0
         return [own, np.zeros((mask.size, 2), np.float32)]
+
+    return encoder
+
+
+def translator(n, head, **options):
+    """A translator of one output, ``dx``, within 5, whose sources own `n` clusters each."""
 
     def decoder(features, **feed):
         return [np.zeros((len(features), 1), np.float32)]
 
     knots = np.linspace(-5.0, 5.0, 101)
-    model = Translator(
-        conditions=("a", "b"), copied=(), outputs=("dx",), encoder=encoder, decoder=decoder,
-        head=opposite, scores=NormalScores(knots[None], np.array([5.0])),
+    return Translator(
+        conditions=("a", "b"), copied=(), outputs=("dx",), encoder=owning(n), decoder=decoder,
+        head=head, scores=NormalScores(knots[None], np.array([5.0])),
         atoms=Atoms([[]], np.array([[-1]])), noise=(0, 1),
-        longest=48, zones=False, followed=("dx",),
+        longest=48, zones=False, **options,
     )  # fmt: skip
+
+
+def test_legs_of_a_pair_are_drawn_one_after_the_other():
+    model = translator(3, opposite, followed=("dx",))
     rng = np.random.default_rng(1)
     sources = sources_at(*scattered(20, 2), np.ones(20))
 
@@ -154,6 +167,56 @@ def test_legs_of_a_pair_are_drawn_one_after_the_other():
     dx = drawn.values["dx"].reshape(20, 3)
     assert dx[:, 0].std() > 0.5
     assert dx[:, 1:] == pytest.approx(-dx[:, :1].repeat(2, axis=1), abs=1e-3)
+
+
+def drawn_in_units(widths=None, again=None, **options):
+    """What sources of rising energy draw by the same numbers, one cluster each."""
+    model = translator(1, lambda normals, **_: [normals], **options)
+    x, y = scattered(20, 2)
+    return model.draw(
+        sources_at(x, y, np.arange(1.0, 21.0)),
+        np.full((20, 2), 0.5),
+        lambda owner, k, attempt, size: rng_numbers(owner, attempt, size),
+        again,
+        widths,
+    ).values["dx"]
+
+
+def rng_numbers(owner, attempt, size):
+    return np.random.default_rng(attempt).random((20, size))[owner]
+
+
+def test_pulls_are_drawn_in_units_of_their_resolution():
+    def widths(place):
+        return {"dx": np.exp(place[:, 3]), "others": np.zeros(len(place))}
+
+    plain = drawn_in_units()
+    assert np.array_equal(drawn_in_units(widths), plain)  # of no use where nothing is a pull
+    scaled = drawn_in_units(widths, pulls={"dx": (-99.0, 99.0)})
+    assert scaled == pytest.approx(plain * np.arange(1.0, 21.0))
+    # What is drawn again sees values as they are, and is scaled as well.
+    found = []
+
+    def again(event, place, values, chance):
+        found.append(values["dx"])
+        return np.arange(20) % 2 == 0
+
+    twice = drawn_in_units(widths, again, pulls={"dx": (-99.0, 99.0)})
+    assert np.array_equal(found[0], scaled)
+    assert np.array_equal(twice[1::2], scaled[1::2]) and (twice[::2] != scaled[::2]).all()
+
+
+def test_pulls_stay_within_what_was_learnt():
+    plain = drawn_in_units()
+    wide = drawn_in_units(lambda place: {"dx": np.full(len(place), 1e3)}, pulls={"dx": (-2.0, 9.0)})
+    assert np.array_equal(wide, np.where(plain > 0.0, 9.0, -2.0))
+
+
+def test_pulls_without_a_resolution_are_refused():
+    for widths in (None, lambda place: {"dy": np.ones(len(place))}):
+        with pytest.raises(ArtefactError, match="no expected resolution is known of dx"):
+            drawn_in_units(widths, pulls={"dx": (-99.0, 99.0)})
+    translator(1, lambda normals, **_: [normals], pulls={"dx": (-99.0, 99.0)}).rehearse()
 
 
 def test_centre_and_energy_of_merged_sources():

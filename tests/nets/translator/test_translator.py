@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from family_toys import sequence_law
@@ -98,6 +101,26 @@ def test_training_is_repeatable():
     assert (drawn.values["b"] == 0).any()
 
 
+def test_a_new_head_keeps_the_rest():
+    sample = sequence_law()
+    whole = fit_translator(sample, TINY, progress=False)
+    other = sequence_law(values={**sample.values, "a": sample.values["a"] + 3.0})
+    longer = replace(TINY, head_steps=40)
+    headed = fit_translator(other, longer, start=whole.files, progress=False)
+    for name in ("encoder.onnx", "decoder.onnx"):
+        assert headed.files[name] == whole.files[name]
+        digest = headed.config["training"]["start"][name]
+        assert digest == hashlib.sha256(whole.files[name]).hexdigest()
+    assert headed.files["head.onnx"] != whole.files["head.onnx"]
+    assert "start" not in whole.config["training"]
+    assert "outcome_cross_entropy" not in headed.figures and headed.figures["cluster_nll"] < 50.0
+    assert headed.config["noise"] == whole.config["noise"]
+    assert headed.translator().ranges["a"][1] > whole.translator().ranges["a"][1] + 2.0
+    # The same as the head that the whole training ends with.
+    again = fit_translator(sample, TINY, start=whole.files, progress=False)
+    assert again.files["head.onnx"] == whole.files["head.onnx"]
+
+
 def test_pointers_across_pieces_are_left_out():
     sample = sequence_law()
     adapted = sample.adapted(TINY)
@@ -107,6 +130,35 @@ def test_pointers_across_pieces_are_left_out():
     simple = sample.adapted(KToKConfig(**SIZES))
     assert simple.own.max() == 1 and (simple.pointer == -1).all()
     assert len(simple.values["a"]) == simple.own.sum()
+
+
+def widths(place):
+    """A resolution that falls with the energy."""
+    return {"a": np.exp(-0.5 * place[:, 3])}
+
+
+def test_pulls_are_learnt_in_units_of_their_resolution():
+    sample = sequence_law(pulls=("a",), widths=widths)
+    plain, prepared = (Prepared(s.adapted(TINY), TINY) for s in (sequence_law(), sample))
+    pull = sample.values["a"] / widths(prepared.layout.place)["a"]
+    # Scores of pulls are proportional to arsinh; others are what they were.
+    assert prepared.y[:, 0] == pytest.approx(
+        5.0 * np.arcsinh(pull) / np.arcsinh(np.abs(pull).max()), abs=5e-3
+    )
+    assert np.array_equal(prepared.y[:, 1], plain.y[:, 1])
+    trained = fit_translator(sample, TINY, progress=False)
+    low, high = trained.config["pulls"]["a"]
+    assert fit_translator(sequence_law(), TINY, progress=False).config["pulls"] == {}
+    model, sources = trained.translator(), sample.sources
+    assert model.ranges["a"] == (low, high) and model.ranges["b"][0] == 0.0
+    assert sample.values["a"].min() <= low < high <= sample.values["a"].max()
+    rng = np.random.default_rng(4)
+    drawn = model.draw(
+        *(sources, rng.random((len(sources.x), 2))),
+        lambda owner, k, attempt, size: rng.random((len(owner), size)),
+        widths=widths,
+    )
+    assert drawn.values["a"].min() >= low and drawn.values["a"].max() <= high
 
 
 def test_events_of_a_sample():
@@ -125,6 +177,8 @@ def test_events_of_a_sample():
         ({"own": np.zeros(3, int)}, "outcomes"),
         ({"conditions": ("log_e",)}, "features"),
         ({"values": {"a": np.zeros(4)}}, "values"),
+        ({"pulls": ("a",)}, "no expected resolution is known of a"),
+        ({"pulls": ("c",), "widths": widths}, "no expected resolution is known of c"),
         ({"pointer": None}, "absorbed"),
     ],
 )

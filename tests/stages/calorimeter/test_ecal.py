@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ecal_toy as toy
 import numpy as np
 import pytest
@@ -22,11 +24,14 @@ from lamarr_like.stages.calorimeter.sources import (
     FACE,
     HOLE,
     PIPE,
+    _corner,
+    filled_part,
     region_of,
     source_rows,
 )
 from lamarr_like.stages.calorimeter.tables import (
     OUTPUTS,
+    PULLS,
     RESOLUTION,
     Rules,
     cluster_tables,
@@ -34,11 +39,14 @@ from lamarr_like.stages.calorimeter.tables import (
 )
 from lamarr_like.stages.calorimeter.truth import expected_resolution, outcomes
 from lamarr_like.stages.features import ECAL_Z
+from lamarr_like.stages.geometry import CELL_ET
 
 pytest.importorskip("tensorflow")
 
 from lamarr_like.nets.translator.config import KToKConfig, TranslatorConfig
 from lamarr_like.training.ecal import ecal_sample, event_features, fit_ecal
+from lamarr_like.training.fits import fit_stage
+from lamarr_like.training.request import Request
 
 SIZES = dict(
     **{"width": 32, "heads": 2, "hidden": 64, "head_state": 16, "head_hidden": 32},
@@ -120,22 +128,34 @@ def test_event_figures_beat_the_baseline(fresh, drawn, baseline):
     assert distances[0] < 0.6 * distances[1]
 
 
-def test_energies_follow_the_particles(fresh, drawn):
-    def single(batch):
-        """Energy over that of the photon, for clusters of one photon alone."""
-        cluster, link = batch["cluster"], batch["cluster_link"]
-        row = cluster.offsets[link.event_index] + link["cluster_id"]
-        alone = np.bincount(row, minlength=len(cluster)) == 1
-        mine = alone & (cluster["mcparticle_id"] >= 0)
-        place = batch.particle.offsets[cluster.event_index] + cluster["mcparticle_id"]
-        mine &= batch.particle["mc_pdg_id"][place] == 22
-        momentum = [batch.particle[f"mc_p{a}"][place] for a in "xyz"]
-        return (cluster["energy"] / np.sqrt(sum(c**2 for c in momentum)))[mine]
+def photons_alone(batch):
+    """Energy, and that of the cluster over it, of photons that are alone in their cluster."""
+    cluster, link = batch["cluster"], batch["cluster_link"]
+    row = cluster.offsets[link.event_index] + link["cluster_id"]
+    alone = np.bincount(row, minlength=len(cluster)) == 1
+    mine = alone & (cluster["mcparticle_id"] >= 0)
+    place = batch.particle.offsets[cluster.event_index] + cluster["mcparticle_id"]
+    mine &= batch.particle["mc_pdg_id"][place] == 22
+    p = np.sqrt(sum(batch.particle[f"mc_p{a}"][place].astype(float) ** 2 for a in "xyz"))
+    return p[mine], (cluster["energy"] / p)[mine]
 
-    real, fake = single(fresh), single(drawn)
+
+def test_energies_follow_the_particles(fresh, drawn):
+    real, fake = (photons_alone(batch)[1] for batch in (fresh, drawn))
     assert np.median(fake) == pytest.approx(np.median(real), abs=0.01)
     quartiles = [np.subtract(*np.quantile(r, [0.75, 0.25])) for r in (real, fake)]
     assert quartiles[1] == pytest.approx(quartiles[0], rel=0.3)
+
+
+def test_hard_photons_are_as_narrow_as_they_should_be(trained, fresh, drawn):
+    assert list(trained.config["pulls"]) == list(PULLS)
+    for least, most in ((1e3, 3e3), (8e3, 4e4)):
+        found = []
+        for batch in (fresh, drawn):
+            energy, ratio = photons_alone(batch)
+            ratio = ratio[(energy > least) & (energy < most)]
+            found.append(np.subtract(*np.quantile(ratio, [0.75, 0.25])))
+        assert found[1] == pytest.approx(found[0], rel=0.3)
 
 
 def test_tables_are_complete_and_consistent(stage, drawn, fresh):
@@ -231,6 +251,29 @@ def test_only_what_comes_to_the_face_is_a_source():
     assert np.array_equal(source_rows(batch), [True, False, False, False, False])
 
 
+def test_how_full_a_cell_would_be():
+    def part(u, v, energy=1e4, size=60.6, column=20):
+        """In the cell of a column, at a place from -0.5 to 0.5 in it."""
+        x, y = (np.array([size * (n + 0.5 + at)]) for n, at in ((column, u), (5, v)))
+        sine = np.hypot(x, y) / np.sqrt(x**2 + y**2 + CELL_Z**2)
+        return (filled_part(x, y, np.array([size]), np.array([energy])) / sine)[0]
+
+    # In the middle of a large cell a whole shower, at a corner of one a quarter.
+    assert part(0.0, 0.0, CELL_ET, 1e4) == pytest.approx(1.0, abs=1e-3)
+    assert part(0.5 - 1e-9, -0.5, CELL_ET, 1e4) == pytest.approx(0.25, abs=1e-3)
+    middle = part(0.0, 0.0, CELL_ET)
+    assert 0.8 < middle < 0.95 and part(0.0, 0.0, 3.0 * CELL_ET) == pytest.approx(3.0 * middle)
+    assert part(0.45, 0.0) < 0.8 * part(0.0, 0.0)
+    shares = [part(u, v) for u, v in ((0.3, 0.2), (-0.3, 0.2), (0.3, -0.2), (0.2, 0.3))]
+    assert shares == pytest.approx([shares[0]] * 4)
+    # All cells of a shower together hold it.
+    edges = 40.4 * np.arange(-60, 61) + 10.0
+    u, v = np.meshgrid(edges, edges)
+    corners = 0.8 * _corner(u, v, 5.5) + 0.2 * _corner(u, v, 26.0)
+    cells = np.diff(np.diff(corners, axis=0), axis=1)
+    assert (cells > 0.0).all() and cells.sum() == pytest.approx(1.0, abs=1e-3)
+
+
 def test_outcomes_of_a_known_event():
     # Two photons in one cluster, the softer with the larger share; a pion of its own; noise.
     x, y = np.array([1500.0, 1560.0, 1500.0, 2500.0]), np.array([300.0, 300.0, -300.0, 0.0])
@@ -290,6 +333,19 @@ def test_artefact_round_trip(trained, stage, fresh, tmp_path):
         load_model(folder)
 
 
+def test_a_model_gets_a_new_head(trained, fresh, tmp_path):
+    folder = trained.save(tmp_path, stage="ecal", sample="toy", version="1", card="toy")
+    request = Request("ecal", steps=20, settings={"steps": 1}, start=folder)
+    headed = fit_stage(fresh.events(0, 200), request, progress=False)
+    assert headed.files["encoder.onnx"] == trained.files["encoder.onnx"]
+    assert headed.config["longest"] == QUICK.longest
+    assert headed.config["training"]["settings"]["head_steps"] == 20
+    made = Ecal(headed.model(), headed.config)(fresh.events(0, 30), 5)
+    assert np.isfinite(made["cluster"]["energy"]).all()
+    with pytest.raises(ArtefactError, match="nowhere"):
+        fit_stage(fresh, replace(request, start=tmp_path / "nowhere"), progress=False)
+
+
 def test_broken_artefacts_are_refused(trained):
     config, files = trained.config, trained.files
     for name in ("encoder.onnx", "decoder.onnx", "head.onnx", "transforms.npz"):
@@ -312,6 +368,9 @@ def test_stage_refuses_other_models(trained):
     model = trained.translator()
     model.outputs = model.outputs[::-1]
     with pytest.raises(PipelineError, match="translator"):
+        Ecal(model)
+    model.outputs, model.pulls = OUTPUTS, {"dx": (-9.0, 9.0), "spread": (0.0, 1.0)}
+    with pytest.raises(PipelineError, match="no expected resolution of spread"):
         Ecal(model)
 
 

@@ -30,7 +30,7 @@ def test_what_is_off_the_face_is_put_on_it_and_nothing_else_is_moved(x, y):
     if not off_face(x, y)[0] and well[0]:
         assert (u[0], v[0]) == (x[0], y[0])
     # Whatever was moved goes to the nearest edge: its side stays.
-    assert np.sign(u[0]) in (np.sign(x[0]), 1.0) and np.sign(v[0]) in (np.sign(y[0]), 1.0)
+    assert u[0] * x[0] >= 0.0 and v[0] * y[0] >= 0.0
 
 
 def test_the_face_is_symmetric_and_has_a_hole():
@@ -72,6 +72,22 @@ def test_what_is_too_near_becomes_part_of_the_hardest():
     chain = tables._joined(np.array([0.0, 35.0, 70.0]), y[:3], np.array([3e3, 2e3, 1e3]),
                            np.zeros(3, int), 0.9)  # fmt: skip
     assert chain.tolist() == [0, 0, 0]  # what was joined to something that was joined
+
+
+def test_widths_of_pulls_are_the_expected_resolutions():
+    x, y = np.array([1000.0, 2500.0, 500.0, 500.0]), np.array([0.0, 100.0, 300.0, 300.0])
+    unit, energy = np.array([60.6, 121.2, 40.4, 40.4]), np.array([1e3, 4e3, 1e4, 1e5])
+    found = Rules().widths(np.stack([x, y, unit, np.log(energy)], axis=1))
+    assert set(found) == set(tables.PULLS)
+    assert found["log_energy"] == pytest.approx(
+        np.sqrt(0.09**2 / (energy / 1e3) + 0.008**2), rel=1e-9
+    )
+    assert found["dx"] == pytest.approx(0.045 / np.sqrt(energy / 1e3), rel=1e-9)
+    assert np.array_equal(found["dx"], found["dy"])
+    noisy = Rules({**RESOLUTION, "energy": [0.0, 0.0, 1e-4]}).widths(
+        np.array([[300.0, 400.0, 40.4, np.log(1e3)]])
+    )
+    assert noisy["log_energy"] == pytest.approx(0.01 * np.hypot(500.0, CELL_Z) / 500.0)
 
 
 def test_resolutions_follow_their_law():
