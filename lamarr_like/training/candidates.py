@@ -146,7 +146,8 @@ def _tree(path: Path, file: Any, wanted: str | None) -> str:
 
 def _complete(columns: Columns, features: Sequence[str]) -> Mask:
     """Which candidates have all features."""
-    return np.logical_and.reduce([~np.isnan(columns[name]) for name in features])
+    found: Mask = np.logical_and.reduce([~np.isnan(columns[name]) for name in features])
+    return found
 
 
 def _branches(
