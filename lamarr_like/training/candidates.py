@@ -1,4 +1,8 @@
-"""Candidates of decays as a classifier learns from them."""
+"""Candidates of decays as a classifier learns from them.
+
+A feature that is not a number (NaN) says that the candidate has none, as its pointing angle where
+no primary vertex was found: such candidates are left out, and counted.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Columns, Ints
+from ..arrays import Columns, Ints, Mask
 from ..decays.calibration import MOST_CANDIDATES, only_tree
 from ..errors import SchemaError, SourceError, TrainingError
 from ..io.ntuple_reader import damaged, open_root
@@ -43,7 +47,8 @@ class Candidates:
 
         Raises:
             SourceError: if a file cannot be read or holds no such tree.
-            SchemaError: naming file and branch, if one is missing or holds no finite numbers.
+            SchemaError: naming file and branch, if one is missing or holds infinite numbers, the
+                branch of the signal holds NaN, or no candidate has all features.
             TrainingError: if a class has no candidate.
         """
         name, low, high = self.signal
@@ -82,12 +87,41 @@ class Candidates:
                     return False
         return True
 
+    def left_out(self, paths: Sequence[Path]) -> list[str]:
+        """A sentence for each file some of whose candidates lack a feature: how many, and which.
+
+        Args:
+            paths: as of `labelled`.
+
+        Raises:
+            SourceError, SchemaError: as `labelled`.
+        """
+        told = []
+        for path in paths:
+            columns = _branches(path, self.tree, self.features, self.features)
+            lacking = {name: int(np.isnan(values).sum()) for name, values in columns.items()}
+            if any(lacking.values()):
+                without = ~_complete(columns, self.features)
+                names = ", ".join(f"{name} of {n}" for name, n in lacking.items() if n)
+                told.append(
+                    f"{path.name}: {without.sum()} of {len(without)} candidates left out, without "
+                    f"a value of features: {names}"
+                )
+        return told
+
     def _read(
         self, paths: Sequence[Path], names: Sequence[str], part: tuple[float, float]
     ) -> Columns:
         if not self.features:
             raise TrainingError("a classifier needs at least one feature; name some by --feature")
-        found = [_branches(path, self.tree, list(dict.fromkeys(names))) for path in paths]
+        found = [_branches(path, self.tree, names, self.features) for path in paths]
+        for i, (path, columns) in enumerate(zip(paths, found, strict=True)):
+            kept = _complete(columns, self.features)
+            if not kept.any():
+                raise SchemaError(
+                    f"{path}: no candidate has a value of all of {', '.join(self.features)}"
+                )
+            found[i] = {name: values[kept] for name, values in columns.items()}
         some = []
         for columns in found:
             n = len(next(iter(columns.values())))
@@ -110,8 +144,17 @@ def _tree(path: Path, file: Any, wanted: str | None) -> str:
     return found
 
 
-def _branches(path: Path, wanted: str | None, names: list[str]) -> Columns:
-    """Branches of one file as finite numbers."""
+def _complete(columns: Columns, features: Sequence[str]) -> Mask:
+    """Which candidates have all features."""
+    found: Mask = np.logical_and.reduce([~np.isnan(columns[name]) for name in features])
+    return found
+
+
+def _branches(
+    path: Path, wanted: str | None, names: Sequence[str], features: Sequence[str]
+) -> Columns:
+    """Branches of one file as numbers: finite, but for NaN where a candidate lacks a feature."""
+    names = list(dict.fromkeys(names))
     with open_root(path) as file:
         where = _tree(path, file, wanted)
         tree = file[where]
@@ -127,7 +170,7 @@ def _branches(path: Path, wanted: str | None, names: list[str]) -> Columns:
     for name, values in found.items():
         if values.ndim != 1 or values.dtype.kind not in "biuf":
             raise SchemaError(f"{path}: branch {name!r} holds no plain numbers")
-        bad = np.flatnonzero(~np.isfinite(values))
+        bad = np.flatnonzero(np.isinf(values) if name in features else ~np.isfinite(values))
         if len(bad):
             raise SchemaError(f"{path}: branch {name!r} is {values[bad[0]]} in entry {bad[0]}")
     return {name: found[name].astype(np.float64) for name in names}

@@ -139,6 +139,9 @@ def classify(
     check_free_model(output / artefact_name(**request.names), [*source, *target], force)
     learnt, kept = (0.0, 1.0 - request.judged), (1.0 - request.judged, 1.0)
     columns, labels = reader.labelled(source, learnt)
+    left_out = reader.left_out([*source, *target])
+    for line in left_out:
+        say(line)
     other = reader.unlabelled(target, learnt)
     n = len(next(iter(other.values())))
     say(
@@ -161,6 +164,7 @@ def classify(
         "target": names[1],
         "signal": list(reader.signal),
         "counts": [int((labels == 1).sum()), int((labels == 0).sum()), n],
+        "left_out": left_out,
         "command": command,
     }
     model.figures.update(
@@ -216,6 +220,7 @@ def _card(
     training = model.config["training"]
     name, low, high = request.candidates.signal
     signal, background, n = provenance["counts"]
+    left_out = "".join(f"{line}.\n" for line in provenance["left_out"])
     how = "blind to the domain" if request.adversary == "domain" else "without an adversary"
     return f"""# Classifier of candidates, sample {request.sample}
 
@@ -225,7 +230,7 @@ Gives the probability that a candidate is signal; {how}.
 Source: {", ".join(provenance["data"])}, {signal} signal ({name} from {low:g} to {high:g}) and
 {background} background.  Target, of which no class was read: {", ".join(provenance["target"])},
 {n} candidates.
-Seed {request.seed}; {training["minutes"]} minutes on one thread.
+{left_out}Seed {request.seed}; {training["minutes"]} minutes on one thread.
 Command: `{provenance["command"] or "lamarr_like.training.classify"}`
 
 ## How well, on the last {request.judged:.0%} of the candidates, which it has not learnt from
@@ -234,5 +239,5 @@ Command: `{provenance["command"] or "lamarr_like.training.classify"}`
 ## Do not use it
 - where signal and background have other shares in the target than in the source: their laws cannot
   be made equal without making the classes alike;
-- for candidates of another selection.
+- for candidates of another selection, or without a value of a feature.
 """

@@ -74,6 +74,29 @@ def test_trees_that_cannot_be_used(files, tmp_path):
         Candidates((), WANTED.signal).unlabelled([files / "here.root"])
 
 
+def test_candidates_that_lack_a_feature_are_left_out_and_counted(tmp_path):
+    angle, chi2 = np.ones(1500), np.arange(1500.0)
+    angle[[0, 7]] = chi2[[7, 1499]] = np.nan
+    path = written(tmp_path / "some.root", 1, D0_DIRA=angle, D0_FDCHI2=chi2)
+    wanted = Candidates(("D0_PT", "D0_DIRA", "D0_FDCHI2"), WANTED.signal)
+    columns, labels = wanted.labelled([path])
+    assert len(labels) == len(columns["D0_PT"]) == 1497
+    assert np.array_equal(columns["D0_FDCHI2"], np.delete(np.arange(1500.0), [0, 7, 1499]))
+    assert np.array_equal(wanted.unlabelled([path], (0.0, 0.5))["D0_FDCHI2"][[0, -1]], [1.0, 749.0])
+    (line,) = wanted.left_out([path])
+    assert line == (
+        "some.root: 3 of 1500 candidates left out, without a value of features: "
+        "D0_DIRA of 2, D0_FDCHI2 of 2"
+    )
+    assert WANTED.left_out([path]) == []
+    angle[:] = np.nan
+    empty = written(tmp_path / "empty.root", 1, D0_DIRA=angle)
+    with pytest.raises(SchemaError, match=r"empty.root: no candidate has a value of all"):
+        Candidates(("D0_DIRA",), WANTED.signal).labelled([empty])
+    with pytest.raises(SchemaError, match=r"some.root: branch 'D0_DIRA' is nan in entry 0"):
+        Candidates(("D0_PT",), ("D0_DIRA", 0, 10)).labelled([path])
+
+
 def test_requests_that_cannot_be_met(files, tmp_path):
     one = [files / "here.root"]
     for request, message in (

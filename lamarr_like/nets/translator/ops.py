@@ -30,7 +30,7 @@ class Ops(Protocol):
         """``Add``, ``Sub``, ``Mul``, ``Div`` or ``Max`` of two tensors, with broadcasting."""
 
     def unary(self, kind: str, a: Any) -> Any:
-        """``Abs``, ``Floor``, ``Log``, ``Relu`` or ``Sigmoid``."""
+        """``Abs``, ``Floor``, ``Log``, ``Relu``, ``Sigmoid`` or ``Tanh``."""
 
     def clip(self, a: Any, low: float, high: float) -> Any:
         """Bound each element."""
@@ -82,6 +82,7 @@ _TF_UNARY = {
     "Log": tf.math.log,
     "Relu": tf.nn.relu,
     "Sigmoid": tf.sigmoid,
+    "Tanh": tf.tanh,
 }
 
 

@@ -2,8 +2,9 @@
 
 ``cyclegan``: convolutions, residual blocks at half resolution, and back (Zhu et al.,
 arXiv:1703.10593).  ``uvcgan``: a U-Net whose bottleneck is a transformer over its places (Torbunov
-et al., arXiv:2203.02557), and which adds to its input.  Normalisation of instances is left out of
-both: how much an array holds has to pass.
+et al., arXiv:2203.02557).  Normalisation of instances is left out of both: how much an array holds
+has to pass.  Both see logarithms and shares of the largest cell near by, and move a cell by a share
+of that: they begin near the identity, and where nothing is near nothing can come.
 
 Arrays come as square roots in units of the mean (`lamarr_like.responses.translate.model`), shape
 ``(b, h, w, 1)`` with sides that 4 divides.
@@ -24,12 +25,21 @@ from ..translate.config import CycleGanConfig, TranslationConfig, UvcGanConfig
 Shape = tuple[int, int]
 """Sides of an array."""
 
+CONTRAST = 8.0
+"""Networks see ``log(1 + CONTRAST * root)``: a pulse that neighbours share has one shape there,
+however large it is."""
+_NOTHING = 1e-3
+"""Shares are those of the largest cell near by and this."""
+
 
 class ImageOps(Ops, Protocol):
     """Operations on ``(b, h, w, c)``."""
 
     def conv(self, a: Any, name: str, shape: Shape) -> Any:
         """Convolution of 3 x 3 with zeros beyond the edges."""
+
+    def largest(self, a: Any, shape: Shape) -> Any:
+        """Largest of the 3 x 3 cells about each, none of them negative; ``c`` is 1."""
 
 
 class TensorFlowImages(TensorFlowOps):
@@ -40,22 +50,36 @@ class TensorFlowImages(TensorFlowOps):
         kernel = self.weight(f"{name}.kernel")
         return tf.nn.conv2d(a, kernel, 1, "SAME") + self.weight(f"{name}.bias")
 
+    def largest(self, a: Any, shape: Shape) -> Any:
+        """See `ImageOps`."""
+        return tf.nn.max_pool2d(a, 3, 1, "SAME")
+
 
 class OnnxImages(OnnxOps):
     """See `ImageOps`: a convolution is a product of the nine shifted arrays side by side."""
 
     def conv(self, a: Any, name: str, shape: Shape) -> Any:
         """See `ImageOps`."""
+        kernel = self._weights[f"{name}.kernel"]
+        flat = self.constant(kernel.reshape(-1, kernel.shape[-1]))
+        found = self.matmul(self.concat(self._shifted(a, shape), 3), flat)
+        return self.binary("Add", found, self.weight(f"{name}.bias"))
+
+    def largest(self, a: Any, shape: Shape) -> Any:
+        """See `ImageOps`."""
+        found, *others = self._shifted(a, shape)
+        for other in others:
+            found = self.binary("Max", found, other)
+        return found
+
+    def _shifted(self, a: Any, shape: Shape) -> list[Any]:
+        """An array shifted to its nine neighbours, with zeros beyond the edges."""
         for axis in (1, 2):
             edge = self.binary("Mul", self.slice(a, 0, 1, axis), self.constant(0.0))
             a = self.concat([edge, a, edge], axis)
         h, w = shape
         rows = [self.slice(a, i, i + h, 1) for i in range(3)]
-        near = [self.slice(row, j, j + w, 2) for row in rows for j in range(3)]
-        kernel = self._weights[f"{name}.kernel"]
-        flat = self.constant(kernel.reshape(-1, kernel.shape[-1]))
-        found = self.matmul(self.concat(near, 3), flat)
-        return self.binary("Add", found, self.weight(f"{name}.bias"))
+        return [self.slice(row, j, j + w, 2) for row in rows for j in range(3)]
 
 
 class _Initial:
@@ -92,14 +116,14 @@ def initial_generator(
         rng: source of random numbers.
     """
     made, c = _Initial(rng), config.width
-    made.conv("in", 1, c)
+    made.conv("in", 2, c)
     made.dense("down", 4 * c, 2 * c)
     if isinstance(config, CycleGanConfig):
         for i in range(config.blocks):
             made.conv(f"block{i}.first", 2 * c, 2 * c)
             made.conv(f"block{i}.second", 2 * c, 2 * c, 0.5)
         made.dense("up", 2 * c, 4 * c)
-        made.conv("out", c, 1, 0.5)
+        made.conv("out", c, 1, 0.03)
         return made.floats()
     assert isinstance(config, UvcGanConfig)
     d = config.tokens
@@ -120,7 +144,7 @@ def initial_generator(
     made.dense("up", 2 * c, 4 * c)
     made.dense("join", 2 * c, c)
     made.conv("fourth", c, c)
-    made.conv("out", c, 1, 0.1)
+    made.conv("out", c, 1, 0.03)
     return made.floats()
 
 
@@ -151,10 +175,18 @@ class Images:
 
     def generate(self, x: Any) -> Any:
         """The translated array, shape ``(b, h, w, 1)``; what is below the threshold counts as 0."""
-        if isinstance(self.config, CycleGanConfig):
-            return self._residual_blocks(x, self.config)
-        assert isinstance(self.config, UvcGanConfig)
-        return self.ops.binary("Add", x, self._unet(x, self.config))
+        ops, config = self.ops, self.config
+        reach = ops.largest(ops.largest(x, self.shape), self.shape)
+        logs = ops.binary("Mul", ops.constant(CONTRAST), x)
+        logs = ops.unary("Log", ops.binary("Add", ops.constant(1.0), logs))
+        share = ops.binary("Div", x, ops.binary("Add", reach, ops.constant(_NOTHING)))
+        seen = ops.concat([logs, share], 3)
+        if isinstance(config, CycleGanConfig):
+            change = self._residual_blocks(seen, config)
+        else:
+            assert isinstance(config, UvcGanConfig)
+            change = self._unet(seen, config)
+        return ops.binary("Add", x, ops.binary("Mul", reach, ops.unary("Tanh", change)))
 
     def criticise(self, x: Any) -> Any:
         """How real each patch of an array looks, shape ``(b, h / 4, w / 4, 1)``."""

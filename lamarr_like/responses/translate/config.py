@@ -17,7 +17,9 @@ class TranslationConfig(NetConfig):
         width: channels at full resolution; twice as many at half of it.
         critic_width, critic_rate: those of the critics, and the peak of their learning rate.
         critic_steps: updates of the critics in a step.
+        lead: steps in which the critics learn alone.
         adversarial: weight of what the critics say.
+        laws: weight of the distance of the laws of patches; 0 for none.
         cycle: weight of the distance of an array from what comes back, in units of the mean cell.
         identity: weight of the distance of a target's array from its own translation.
         penalty: weight of the gradient penalty on the critics; 0 for none.
@@ -28,19 +30,21 @@ class TranslationConfig(NetConfig):
 
     kind: ClassVar[str] = "array_translator"
 
-    steps: int = 2000
+    steps: int = 800
     batch: int = 16
     learning_rate: float = 1e-3
     warm_up: int = 50
-    ema: float = 0.99
-    evaluations: int = 3
+    ema: float = 0.995
+    evaluations: int = 2
     width: int = 8
     critic_width: int = 12
-    critic_rate: float = 2e-3
+    critic_rate: float = 1e-3
     critic_steps: int = 1
-    adversarial: float = 1.0
-    cycle: float = 3.0
-    identity: float = 0.5
+    lead: int = 50
+    adversarial: float = 0.5
+    laws: float = 2.0
+    cycle: float = 1.0
+    identity: float = 0.0
     penalty: float = 0.0
     paired: bool = False
     judged: int = 1000
@@ -73,7 +77,7 @@ class UvcGanConfig(TranslationConfig):
 
     family: ClassVar[str] = "uvcgan"
 
-    penalty: float = 0.004
+    penalty: float = 0.002
     layers: int = 2
     heads: int = 4
     tokens: int = 32

@@ -50,3 +50,27 @@ def test_below_the_threshold_a_cell_is_empty_and_has_a_slope():
         tape.watch(x)
         found = made._read(x, 0)
     assert np.allclose(found, [[0, 0, 0.3]]) and np.allclose(tape.gradient(found, x), 1)
+
+
+def test_critics_learn_alone_first():
+    made = trainer(CycleGanConfig(width=4, critic_width=4, steps=4, lead=2))
+    states = []
+    for batch in made.batches():
+        made.step(*batch)
+        states.append([part[0]["in.kernel"].numpy() for part in (made.generators, made.critics)])
+    generators, critics = zip(*states, strict=True)
+    assert np.array_equal(generators[0], generators[1])
+    assert not np.array_equal(generators[1], generators[3])  # the rate of the first step is 0
+    assert not np.array_equal(critics[0], critics[1])
+
+
+def test_laws_of_patches():
+    """None for the same arrays in another order; more, the more they differ."""
+    import tensorflow as tf
+
+    made = trainer(CycleGanConfig(width=4))
+    x = tf.constant(made.sample.arrays[0][..., None])
+    same, more, most = (
+        float(made._laws_apart(x, other)) for other in (x[::-1], 1.1 * x, tf.roll(x, 1, 1) + x)
+    )
+    assert same < 1e-6 < 0.09 < more < 0.11 < most

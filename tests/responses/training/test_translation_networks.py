@@ -35,6 +35,20 @@ def test_the_graph_is_the_network(networks, config):
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.family)
+def test_a_cell_moves_by_no_more_than_the_largest_near_it(networks, config):
+    rng = np.random.default_rng(1)
+    weights = networks.initial_generator(config, SHAPE, rng)
+    weights["out.bias"] += 50.0
+    graph = Session(networks.generator_file(weights, config, SHAPE), "toy", [{"": BLOCK}])
+    x = np.zeros((1, *SHAPE), np.float32)
+    x[0, 1, 6] = 3.0
+    moved = graph(cells=x.reshape(1, -1))[0].reshape(SHAPE) - x[0]
+    near = np.zeros(SHAPE, bool)
+    near[0:4, 4:9] = True
+    assert np.allclose(moved[near], 3.0) and not moved[~near].any()
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.family)
 def test_what_is_far_is_seen_by_the_transformer_only(networks, config):
     rng = np.random.default_rng(1)
     weights = networks.initial_generator(config, (40, 8), rng)

@@ -12,7 +12,7 @@ from lamarr_like.responses.translate import config
 from lamarr_like.responses.translate.fit import TRANSLATION_FAMILIES, TwoSamples, fit
 from lamarr_like.responses.translate.model import load
 
-SMALL = ("width=4", "critic_width=4", "evaluations=1", "judged=100", "warm_up=10")
+SMALL = ("width=4", "critic_width=4", "evaluations=1", "judged=100", "warm_up=10", "lead=4")
 FAMILIES = {
     "cyclegan": ("blocks=1",),
     "uvcgan": ("tokens=8", "heads=2", "layers=1", "painting=0.3"),
