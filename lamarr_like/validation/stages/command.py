@@ -45,6 +45,9 @@ def fidelity(
     cards: Annotated[
         bool, typer.Option("--cards", help="Write the figures into the cards of the models.")
     ] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Test whole chains alone; needs --again.")
+    ] = False,
     seed: Seed = 1,
     models: Models = None,
     force: Force = False,
@@ -63,7 +66,8 @@ def fidelity(
             *([] if columns is None else [columns]),
         ]
         check_report(output, "fidelity.json", ["fidelity.md"], read, force=force)
-    sample = tests.SampleConfig(data, columns, part, long_only, seed, again=tuple(again or ()))
+    second = tuple(again or ())
+    sample = tests.SampleConfig(data, columns, part, long_only, seed, again=second, whole=whole)
     if metric is not None:
         for name, found in tests.of_metric(sample, metric, model or [], models):
             typer.echo(f"{name}: {metric}\n\n{found.markdown}\n")

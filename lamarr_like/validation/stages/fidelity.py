@@ -45,6 +45,7 @@ class SampleConfig:
         max_rows: rows of each side of a test at the most.
         again: second draws of the samples, one for each, made where they are not there; the floor
             is between both draws.  Without them it is between halves of the samples.
+        whole: test whole chains alone, no single stages; needs second draws.
     """
 
     data: Sequence[Path]
@@ -54,6 +55,7 @@ class SampleConfig:
     seed: int = 1
     max_rows: int = 120_000
     again: Sequence[Path] = ()
+    whole: bool = False
 
 
 def run(
@@ -76,9 +78,12 @@ def run(
         say: called with a line of text as the work goes on.
 
     Raises:
-        PipelineError: for a model whose stage cannot be compared.
+        PipelineError: for a model whose stage cannot be compared, or where whole chains are asked
+            for and there is none, or no second draw.
         SourceError, SchemaError: if a sample cannot be read or a second draw is of other events.
     """
+    if sample.whole and (single or not pipelines or not sample.again):
+        raise PipelineError("the whole chain alone is tested of a pipeline, with a second draw")
     batch, again = _read(sample, say)
     digests: dict[str, str] = {}
     chains = {name: _trained_stages(name, models, digests) for name in pipelines}
@@ -94,7 +99,7 @@ def run(
     bins: dict[str, list[BinFidelity]] = {}
     for name, entries in chains.items():
         stages[name], bins[name] = [], []
-        for model, stage in entries:
+        for model, stage in entries if not sample.whole else ():
             if model in seen:
                 continue
             seen.add(model)

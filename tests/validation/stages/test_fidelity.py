@@ -21,9 +21,10 @@ from lamarr_like.stages import (
 )
 from lamarr_like.stages.identification.prob_nn import PROB_NN
 from lamarr_like.stages.tracking.residual_frames import CARTESIAN
-from lamarr_like.validation.stages import fidelity
+from lamarr_like.validation.stages import fidelity, whole_track
 from lamarr_like.validation.stages.calibration import calibration, can_be_binned
 from lamarr_like.validation.stages.fidelity import _at_most, _uniforms
+from lamarr_like.validation.stages.results import WHOLE_CHAIN
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +92,29 @@ def test_rows_are_chosen_at_random_up_to_a_number():
     assert np.array_equal(_at_most(mask, 50, choice), mask)
     few = _at_most(mask, 10, choice)
     assert few.sum() == 10 and not (few & ~mask).any()
+
+
+def test_the_whole_chain_alone(minbias, whole_chain, monkeypatch):
+    """A chain of toys is told from what it imitates, a second draw that is the first one is not."""
+    monkeypatch.setattr(fidelity, "_one_stage", None)  # no single stage is tested
+    sample = fidelity.SampleConfig([minbias], part=(0.0, 0.3), again=[minbias], whole=True)
+    chain = str(whole_chain / "tiny.yaml")
+    report = fidelity.run(sample, [chain], models=whole_chain)
+    (found,) = report.stages.values()
+    assert {one.stage for one in found} == {WHOLE_CHAIN} and not any(report.bins.values())
+    by_test = {one.test: one for one in found}
+    assert set(by_test) <= set(whole_track.TESTS) and "state and covariance" in by_test
+    state = by_test["state, chi2, ndf, ghost probability"]
+    assert state.floor.rows > state.auc.rows > 100
+    assert state.auc.value > 0.9 and state.floor.value == pytest.approx(0.5, abs=1e-9)
+    assert "whole chain" in report.markdown
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "single", "again"),
+    [((), (), ["a"]), (("reference",), (), []), (("reference",), ("rich",), ["a"])],
+)
+def test_the_whole_chain_alone_needs_a_chain_and_a_second_draw(pipelines, single, again):
+    sample = fidelity.SampleConfig(["a.root"], again=again, whole=True)
+    with pytest.raises(PipelineError, match="of a pipeline, with a second draw"):
+        fidelity.run(sample, pipelines, single)
