@@ -63,10 +63,7 @@ class Covariance(AbstractGeneratorStage):
     provides = keys("track", *schema.COVARIANCE_NAMES)
     target_columns = provides
     outputs = (*_SIGMAS, *_PARTIALS)
-    recipes = (
-        recipe("armdn", hidden=64, steps=20_000, learning_rate=0.003, weight_decay=0.02),
-        recipe("gan"),
-    )
+    recipes = (recipe("armdn", hidden=96, steps=26_000, weight_decay=0.02), recipe("gan"))
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
