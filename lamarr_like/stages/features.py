@@ -12,7 +12,12 @@ from .geometry import (
     ECAL_Z,
     INNER_TRACKER,
     T3_Z,
+    T_HALF,
+    T_HOLE,
     T_STATION_Z,
+    TT_HALF,
+    TT_HOLE,
+    TT_LAYER_Z,
     TT_Z,
     VELO_INNER,
     VELO_OUTER,
@@ -182,10 +187,58 @@ def silicon_stations(track: Columns) -> Columns:
     """
     silicon = np.zeros(len(track["ty"]))
     for station in T_STATION_Z:
-        x = np.abs(track["t3_x"] + track["tx_after"] * (station - T3_Z))
-        y = np.abs(track["t3_y"] + track["ty"] * (station - T3_Z))
-        silicon += np.any([(x < a) & (y < b) for a, b in INNER_TRACKER], axis=0)
+        silicon += _on_silicon(*_in_t(track, station))
     return {"t_silicon": silicon}
+
+
+def expected_hits(track: Columns) -> Columns:
+    """Measurements that a fit would have if none was lost, and where they are.
+
+    Args:
+        track: ``tx``, ``ty``, ``tt_x``, ``tt_y``, ``t3_x``, ``t3_y``, ``tx_after``,
+            ``velo_stations`` and the flags of `track_flags`; arrays of shape ``(n,)``.
+
+    Returns:
+        ``expected_hits``; ``tt_layers`` crossed; T stations crossed in silicon, ``t_silicon``.
+        A VELO station has two sensors, a T station four layers, of straws two tubes deep.
+    """
+    layers, silicon, straws = (np.zeros(len(track["ty"])) for _ in range(3))
+    for z in TT_LAYER_Z:
+        x, y = (track[f"tt_{c}"] + track[f"t{c}"] * (z - TT_Z) for c in ("x", "y"))
+        layers += in_frame(x, y, TT_HALF, (TT_HOLE, TT_HOLE))
+    for z in T_STATION_Z:
+        x, y = _in_t(track, z)
+        there, inner = in_frame(x, y, T_HALF, (T_HOLE, T_HOLE)), _on_silicon(x, y)
+        silicon += there & inner
+        straws += there & ~inner
+    velo = 2.0 * track["velo_stations"] * (1.0 - track["is_downstream"])
+    behind = (4.0 * silicon + 8.0 * straws) * (1.0 - track["is_upstream"])
+    return {"expected_hits": velo + layers + behind, "tt_layers": layers, "t_silicon": silicon}
+
+
+def _in_t(track: Columns, z: float) -> tuple[Floats, Floats]:
+    """Distances in x and y from the beam at a plane of the T stations."""
+    x = np.abs(track["t3_x"] + track["tx_after"] * (z - T3_Z))
+    return x, np.abs(track["t3_y"] + track["ty"] * (z - T3_Z))
+
+
+def _on_silicon(x: Floats, y: Floats) -> Mask:
+    """Whether distances from the beam are in the cross of the inner tracker."""
+    inside: Mask = np.any([(x < a) & (y < b) for a, b in INNER_TRACKER], axis=0)
+    return inside
+
+
+def in_frame(x: Floats, y: Floats, half: tuple[float, float], hole: tuple[float, float]) -> Mask:
+    """Whether points lie in a rectangle about the beam and not in the opening in its middle.
+
+    Args:
+        x, y: points [mm], shapes ``(n,)``.
+        half: half width and height of the rectangle [mm].
+        hole: those of the opening.
+    """
+    ax, ay = np.abs(x), np.abs(y)
+    inside: Mask = (ax < half[0]) & (ay < half[1]) & ((ax > hole[0]) | (ay > hole[1]))
+    return inside
 
 
 def decay_length(track: Columns) -> Columns:

@@ -35,8 +35,12 @@ PIPE_CONE = (1350.0, 0.0044, 0.0285, 0.008)
 PIPE_SLOPE = 0.0105
 """Slope below which particles stay in the pipe."""
 
-TT_START = 2330.0
-"""First layer of the TT."""
+TT_LAYER_Z = (2330.0, 2370.0, 2600.0, 2640.0)
+"""Layers of the TT."""
+TT_START = TT_LAYER_Z[0]
+"""The first of them."""
+TT_HALF, TT_HOLE = (760.0, 650.0), 38.0
+"""Half width and height of its layers, and half the side of the opening about the beam."""
 TT_Z = 2450.0
 """Plane at which tracks are put in the TT.  The middle of its layers in the detailed simulation is
 2485: a feature of straight lines, for which the difference of 35 mm means nothing."""

@@ -136,9 +136,9 @@ def _charged_counts(stable: Table) -> Columns:
     out |= _histogram(charged, np.where(inside, p, -1.0), MOMENTUM_EDGES, "p")
     out["n_displaced"] = _sum(charged, inside & (radius > 5.0))
     y = charged["mc_vy"] + py / np.where(pz > 0.0, pz, 1e-9) * (geometry.T3_Z - charged["mc_vz"])
-    in_t = _within(charged["mc_t3_x"], y, geometry.T_HALF, (geometry.T_HOLE, geometry.T_HOLE)) & (
-        pz > 0.0
-    )
+    in_t = features.in_frame(
+        charged["mc_t3_x"], y, geometry.T_HALF, (geometry.T_HOLE, geometry.T_HOLE)
+    ) & (pz > 0.0)
     in_velo = (features.velo(charged, np.ones(len(charged), bool))["velo_stations"] >= 3) & (pz > 0)
     out["n_t3"] = _sum(charged, in_t)
     out["n_velo"] = _sum(charged, in_velo)
@@ -149,11 +149,13 @@ def _charged_counts(stable: Table) -> Columns:
 def _calorimeter_counts(stable: Table) -> Columns:
     x, y = stable["mc_ecal_x"], stable["mc_ecal_y"]
     forward = (stable["mc_pz"] > 0.0) & (stable["mc_vz"] < geometry.ECAL_Z)
-    face = _within(x, y, geometry.SPD_HALF, (0.0, 0.0)) & forward
+    face = features.in_frame(x, y, geometry.SPD_HALF, (0.0, 0.0)) & forward
     hit = stable.select(face & (np.hypot(x, y) > _PIPE))
     energy, charged = hit["mc_energy"].astype(np.float64), hit["mc_charge"] != 0
     photon = hit["mc_pdg_id"] == 22
-    outside = _within(hit["mc_ecal_x"], hit["mc_ecal_y"], geometry.SPD_HALF, geometry.SPD_HOLE)
+    outside = features.in_frame(
+        hit["mc_ecal_x"], hit["mc_ecal_y"], geometry.SPD_HALF, geometry.SPD_HOLE
+    )
     return {
         "n_ecal_charged": _sum(hit, charged & outside),
         "n_ecal_photon_soft": _sum(hit, photon & outside & (energy < 1e3)),
@@ -163,13 +165,3 @@ def _calorimeter_counts(stable: Table) -> Columns:
         "n_hole_photon": _sum(hit, photon & ~outside),
         "hole_energy": _sum(hit, energy * ~outside),
     }
-
-
-def _within(
-    x: np.ndarray, y: np.ndarray, half: tuple[float, float], hole: tuple[float, float]
-) -> Mask:
-    """Whether a point lies in a rectangle and not in the hole in its middle."""
-    ax, ay = np.abs(x), np.abs(y)
-    inside: Mask = (ax < half[0]) & (ay < half[1])
-    result: Mask = inside & ((ax > hole[0]) | (ay > hole[1]))
-    return result

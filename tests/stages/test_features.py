@@ -179,6 +179,25 @@ def test_silicon_is_where_the_cross_of_the_inner_tracker_is():
     assert features.silicon_stations(slant)["t_silicon"].tolist() == [2.0]
 
 
+def test_a_complete_track_has_the_hits_of_what_it_crosses():
+    """By hand: stations in the VELO, layers of the TT, silicon and straws of the T stations."""
+    names = ("tx", "ty", "tt_x", "tt_y", "t3_x", "t3_y", "tx_after")
+    track = {name: np.zeros(6) for name in names}
+    track["velo_stations"] = np.full(6, 9.0)
+    kinds = ("long", "upstream", "downstream")
+    which = (0, 0, 1, 2, 0, 0)
+    track |= {f"is_{kind}": 1.0 * (np.array(which) == k) for k, kind in enumerate(kinds)}
+    # Straws; silicon; straws, of which an upstream and a downstream track count a part; nothing
+    # within the openings; a track that leaves the TT between its second and third layer.
+    track["t3_x"] = np.array([1500.0, 400.0, 1500.0, 1500.0, 10.0, 400.0])
+    track["tt_x"] = np.array([300.0, 300.0, 300.0, 300.0, 5.0, 750.0])
+    track["tx"] = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.1])
+    found = features.expected_hits(track)
+    assert found["expected_hits"].tolist() == [46.0, 34.0, 22.0, 28.0, 18.0, 32.0]
+    assert found["tt_layers"].tolist() == [4.0, 4.0, 4.0, 4.0, 0.0, 2.0]
+    assert found["t_silicon"].tolist() == [0.0, 3.0, 0.0, 0.0, 0.0, 3.0]
+
+
 def test_flight_in_units_of_the_decay_length():
     table = generated(7)
     track = everything(table)

@@ -52,10 +52,10 @@ EQUAL = {
         ),
     ),
     "stereo angle": (ideal_fit._STEREO, PAR.stereo_angle),
-    "TT layers": ([z for z, _ in ideal_fit._TT_LAYERS], PAR.tt_z[::-1]),
+    "TT layers": (assumed.TT_LAYER_Z, PAR.tt_z),
     "TT angles": ([a for _, a in ideal_fit._TT_LAYERS], PLANES.angle[PLANES.kind == TT][::-1]),
     "TT acceptance": (
-        (*ideal_fit._TT_HALF, ideal_fit._TT_HOLE),
+        (*assumed.TT_HALF, assumed.TT_HOLE),
         (PAR.tt_half_x, PAR.tt_half_y, PAR.tt_hole),
     ),
     "TT material": (ideal_fit._TT_X0, PAR.tt_x0),

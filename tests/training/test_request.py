@@ -28,7 +28,7 @@ EXPECTED = {
     "acceptance": BoosterConfig(trees=300, depth=6, learning_rate=0.15),
     "efficiency": MlpConfig(hidden=64, depth=3, steps=16_000),
     "resolution": ArmdnConfig(steps=24_000, weight_decay=0.02),
-    "covariance": ArmdnConfig(hidden=96, steps=30_000, weight_decay=0.02),
+    "covariance": ArmdnConfig(hidden=96, steps=26_000, weight_decay=0.02),
     "rich": ArmdnConfig(
         **{"hidden": 32, "depth": 4, "components": 12},
         **{"steps": 48_000, "learning_rate": 0.004, "weight_decay": 0.02},

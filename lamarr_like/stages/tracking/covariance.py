@@ -63,7 +63,7 @@ class Covariance(AbstractGeneratorStage):
     provides = keys("track", *schema.COVARIANCE_NAMES)
     target_columns = provides
     outputs = (*_SIGMAS, *_PARTIALS)
-    recipes = (recipe("armdn", hidden=96, steps=30_000, weight_decay=0.02), recipe("gan"))
+    recipes = (recipe("armdn", hidden=96, steps=26_000, weight_decay=0.02), recipe("gan"))
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
@@ -95,6 +95,9 @@ class Covariance(AbstractGeneratorStage):
         out |= features.track_flags(track["track_type"][rows])
         for name in ("n_dof", "chi2_per_dof", "ghost_prob"):
             out[name] = track[name][rows].astype(np.float64)
+        # Which hits there are decides the most; of a complete track it is known which.
+        out |= features.expected_hits(out)
+        out["missing_hits"] = out.pop("expected_hits") - (out["n_dof"] + 5.0)
         # The covariance is wide where the residual is: both follow from the same hits.
         pulls = residuals("perigee", true_state(batch, rows), reco, ideal.scales)
         out |= {f"abs_{name}": np.abs(values) for name, values in pulls.items()}

@@ -31,6 +31,9 @@ from ..geometry import (
     PIPE_SLOPE,
     T_HALF,
     T_STATION_Z,
+    TT_HALF,
+    TT_HOLE,
+    TT_LAYER_Z,
     VELO_INNER,
     VELO_OUTER,
     VELO_PITCH,
@@ -48,11 +51,11 @@ _T_X0 = 4 * 0.0135
 """Radiation lengths of a T station."""
 _STEREO = 0.0872665
 """Angle of the stereo layers, 5 degrees [rad]."""
-_TT_LAYERS = ((2640.0, 0.0), (2600.0, -_STEREO), (2370.0, _STEREO), (2330.0, 0.0))
+_TT_LAYERS = tuple(zip(TT_LAYER_Z[::-1], (0.0, -_STEREO, _STEREO, 0.0), strict=True))
 """z [mm] and angle of the layers of the TT, from the last to the first."""
-_TT_HALF, _TT_HOLE, _TT_ERROR, _TT_X0 = (760.0, 650.0), 38.0, 0.075, 0.011
-"""Half width and height, half the opening, error of a hit [mm], radiation lengths of a layer; the
-detailed simulation has 0.083 for the error, tuned later, as that of the VELO below."""
+_TT_ERROR, _TT_X0 = 0.075, 0.011
+"""Error of a hit [mm], radiation lengths of a layer; the detailed simulation has 0.083 for the
+error, tuned later, as that of the VELO below."""
 _VELO_ERROR = 0.275
 """Error of a VELO hit over the pitch of its strips.  The detailed
 simulation has 0.28: it was tuned later, and models learn residuals in units of this filter, for
@@ -300,7 +303,7 @@ def _tt(f: _Filter) -> None:
         behind = z
         f.drift(z)
         x, y = (np.abs(v) for v in f.at(z))
-        there = (x < _TT_HALF[0]) & (y < _TT_HALF[1]) & ((x > _TT_HOLE) | (y > _TT_HOLE))
+        there = (x < TT_HALF[0]) & (y < TT_HALF[1]) & ((x > TT_HOLE) | (y > TT_HOLE))
         f.measure(np.cos(angle), np.sin(angle), there / _TT_ERROR**2)
         f.scatter(_TT_X0 * f.open)
 
