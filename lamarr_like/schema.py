@@ -364,7 +364,12 @@ def misfits(values: np.ndarray, dtype: str) -> Mask | None:
 
 def _between(values: np.ndarray, low: Any, high: Any) -> bool:
     """Whether no value is out of a range, nor NaN: two calls of NumPy, which small arrays feel."""
-    return not values.size or bool(values.min() >= low and values.max() <= high)
+    if not values.size:
+        return True
+    top = values.max()
+    # The largest integers are no floats; the power of two behind them is.
+    below = top < float(high + 1) if values.dtype.kind == "f" and type(high) is int else top <= high
+    return bool(values.min() >= low and below)
 
 
 @cache

@@ -279,6 +279,10 @@ def test_casts_that_would_wrap_around():
     assert schema.as_declared("event", "event_id", np.array([2.0**62]))[0] == 2**62
     with pytest.raises(schema.SchemaError, match="does not fit int64"):
         schema.as_declared("event", "event_id", np.array([2.0**63]))
+    for dtype in (np.float32, np.float64):
+        with pytest.raises(schema.SchemaError, match="does not fit int32"):
+            schema.as_declared("particle", "mc_pdg_id", np.array([2.0**31], dtype))
+        assert schema.as_declared("particle", "mc_pdg_id", np.array([-(2.0**31)], dtype))[0] < 0
 
 
 @pytest.mark.parametrize(
