@@ -29,10 +29,7 @@ EXPECTED = {
     "efficiency": MlpConfig(hidden=64, depth=3, steps=16_000),
     "resolution": ArmdnConfig(steps=24_000, weight_decay=0.02),
     "covariance": ArmdnConfig(hidden=96, steps=26_000, weight_decay=0.02),
-    "rich": ArmdnConfig(
-        **{"hidden": 32, "depth": 4, "components": 12},
-        **{"steps": 48_000, "learning_rate": 0.004, "weight_decay": 0.02},
-    ),
+    "rich": ArmdnConfig(hidden=96, steps=48_000, weight_decay=0.02),
     "muon_id": BoosterConfig(trees=150, depth=5, learning_rate=0.15),
     "muon_likelihood": ArmdnConfig(components=16, steps=16_000, weight_decay=0.02),
     "ecal": TranslatorConfig(),
