@@ -13,6 +13,7 @@ from ...errors import ArtefactError
 from ...events import EventBatch
 from ...physics.kinematics import momentum_components
 from .. import features
+from ..kept import Kept
 from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, Model, keys, typed
 from . import rich_photons
@@ -94,7 +95,7 @@ class RichPid(AbstractGeneratorStage):
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """Reconstructed track, true species, occupancy, and what Cherenkov's law expects."""
         track = batch.track
-        linked = features.truth(batch.particle, features.linked_rows(batch, rows))
+        linked = features.linked_truth(batch, rows)
         p = track["p"][rows]
         out = features.direction(*momentum_components(p, track["tx"][rows], track["ty"][rows]))
         out |= {name: linked[name] for name in linked if name.startswith("is_")}
@@ -112,7 +113,7 @@ class RichPid(AbstractGeneratorStage):
             "cf4": (1.0 - out["is_upstream"]) * _share("cf4", out["tx_after"], out["ty"]),
         }
         out |= cherenkov(p, 10.0 ** linked["log_p"], _true_mass(out), shares)
-        return out | rich_photons.expected(batch, rows, linked).conditions
+        return out | _expected(batch, rows, linked).conditions
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
@@ -163,9 +164,19 @@ class RichPid(AbstractGeneratorStage):
         return batch.with_columns("track", **typed("track", found))
 
 
-def _expected(batch: EventBatch, rows: Mask) -> rich_photons.Expected:
-    truth = features.truth(batch.particle, features.linked_rows(batch, rows))
-    return rich_photons.expected(batch, rows, truth)
+_kept: Kept[tuple[Mask, rich_photons.Expected]] = Kept()
+
+
+def _expected(batch: EventBatch, rows: Mask, truth: Columns | None = None) -> rich_photons.Expected:
+    """`rich_photons.expected`, which conditions and draws both need."""
+    columns = [batch.track[name] for name in ("p", "track_type", "mcparticle_id")]
+    columns += [batch.track.offsets, *features.truth_columns(batch.particle)]
+    known = _kept.get(batch.track, columns)
+    if known is not None and np.array_equal(known[0], rows):
+        return known[1]
+    truth = features.linked_truth(batch, rows) if truth is None else truth
+    found = rich_photons.expected(batch, rows, truth)
+    return _kept.put(batch.track, columns, (rows, found))[1]
 
 
 def _true_mass(flags: Columns) -> Floats:
