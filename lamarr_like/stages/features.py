@@ -187,7 +187,7 @@ def silicon_stations(track: Columns) -> Columns:
     """
     silicon = np.zeros(len(track["ty"]))
     for station in T_STATION_Z:
-        silicon += _on_silicon(*_in_t(track, station))
+        silicon += on_silicon(*_in_t(track, station))
     return {"t_silicon": silicon}
 
 
@@ -208,7 +208,7 @@ def expected_hits(track: Columns) -> Columns:
         layers += in_frame(x, y, TT_HALF, (TT_HOLE, TT_HOLE))
     for z in T_STATION_Z:
         x, y = _in_t(track, z)
-        there, inner = in_frame(x, y, T_HALF, (T_HOLE, T_HOLE)), _on_silicon(x, y)
+        there, inner = in_frame(x, y, T_HALF, (T_HOLE, T_HOLE)), on_silicon(x, y)
         silicon += there & inner
         straws += there & ~inner
     velo = 2.0 * track["velo_stations"] * (1.0 - track["is_downstream"])
@@ -222,8 +222,12 @@ def _in_t(track: Columns, z: float) -> tuple[Floats, Floats]:
     return x, np.abs(track["t3_y"] + track["ty"] * (z - T3_Z))
 
 
-def _on_silicon(x: Floats, y: Floats) -> Mask:
-    """Whether distances from the beam are in the cross of the inner tracker."""
+def on_silicon(x: Floats, y: Floats) -> Mask:
+    """Whether distances from the beam [mm] are in the cross of the inner tracker, shape ``(n,)``.
+
+    Args:
+        x, y: absolute distances at a plane of the T stations, shapes ``(n,)``.
+    """
     inside: Mask = np.any([(x < a) & (y < b) for a, b in INNER_TRACKER], axis=0)
     return inside
 

@@ -21,10 +21,10 @@ from ...arrays import Columns, Floats, Ints, Mask
 from ...physics.particles import MASSES
 from ...physics.passage import CURVATURE, HIGHLAND, HIGHLAND_PATH
 from ...schema import TRACK_TYPES
+from ..features import in_frame, on_silicon
 from ..geometry import (
     FOIL_RADIUS,
     FOIL_X0,
-    INNER_TRACKER,
     MAGNET_WIDTH,
     MAGNET_Z,
     MATTER_BEFORE_TT,
@@ -216,7 +216,7 @@ def _t_stations(f: _Filter, track: Columns, seen: Floats) -> None:
         f.drift(z)
         x = np.abs(track["t3_x"] + track["tx_after"] * (z - T_STATION_Z[-1]))
         y = np.abs(f.at(z)[1])
-        silicon = np.any([(x < a) & (y < b) for a, b in INNER_TRACKER], axis=0)
+        silicon = on_silicon(x, y)
         there = seen * ((x < T_HALF[0]) & (y < T_HALF[1]))
         weight = there * np.where(silicon, *_T_WEIGHTS)
         f.measure(1.0, 0.0, weight)
@@ -302,8 +302,8 @@ def _tt(f: _Filter) -> None:
         f.bend(0.5 * (behind + z), _field_before(behind) - _field_before(z))
         behind = z
         f.drift(z)
-        x, y = (np.abs(v) for v in f.at(z))
-        there = (x < TT_HALF[0]) & (y < TT_HALF[1]) & ((x > TT_HOLE) | (y > TT_HOLE))
+        x, y = f.at(z)
+        there = in_frame(x, y, TT_HALF, (TT_HOLE, TT_HOLE))
         f.measure(np.cos(angle), np.sin(angle), there / _TT_ERROR**2)
         f.scatter(_TT_X0 * f.open)
 
