@@ -23,6 +23,7 @@ from ..files.output import RootOutput
 from ..files.places import check_output
 from ..files.yaml_json import parse_json
 from ..io.ntuple_reader import damaged, open_root
+from ..statistics.averaged_weights import averaged_weights
 from ..statistics.binned import effective
 from ..statistics.sweights import MassFit, fit_mass
 from .branches import TREE
@@ -40,6 +41,8 @@ _OWN = ("ID", "P", "PX", "PY", "PZ", "PT", "ETA")
 _FIT = ("TRACK_Type", "TRACK_CHI2NDOF", "TRACK_NDOF", "TRACK_GhostProb", "TRACK_Charge")
 _GIVEN = ("rich_", "pid_", "prob_", "calo_dll", "muon_", "is_muon", "in_", "has_", "brem")
 _ANSWERS = tuple(c.export for c in schema.table_columns("track") if c.name.startswith(_GIVEN))
+_ALIKE = ("P", "PT", "ETA", "TRACK_CHI2NDOF", *_EVENT, *_ANSWERS)
+"""Branches in which tracks are alike whose weights are averaged, as far as there are."""
 _COMPARED = ("P", "ETA", "PIDK", "PIDmu")
 """Branches of a track of which both sidebands are compared."""
 
@@ -271,6 +274,9 @@ def _track(
     found |= {k: columns[k][kept] for k in _EVENT}
     own = (k for k in (*_OWN, *_FIT, *_ANSWERS) if f"{name}_{k}" in columns)
     found |= {k: columns[f"{name}_{k}"][kept] for k in own}
+    alike = np.stack([found[k].astype(np.float64) for k in _ALIKE if k in found], axis=1)
+    mean = averaged_weights(alike, found["sweight"], found["candidate"])
+    found["mean_sweight"] = mean
     return found | {f"V{a}": columns[f"{vertex}_ENDVERTEX_{a}"][kept] for a in "XYZ"}
 
 

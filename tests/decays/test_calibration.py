@@ -78,6 +78,11 @@ def test_tracks_with_weights_and_no_truth(file, tmp_path):
     w, passed = tracks["sweight"][kaon], tracks["PIDK"][kaon] > 2.0
     assert (w * passed).sum() / w.sum() == pytest.approx(0.9987, abs=0.03)
     assert passed.mean() < 0.35
+    # The mean weights of tracks that are alike say the same, and hardly any takes away.
+    mean = tracks["mean_sweight"][kaon]
+    assert mean.sum() == pytest.approx(w.sum())
+    assert (mean * passed).sum() / mean.sum() == pytest.approx(0.9987, abs=0.03)
+    assert mean[mean < 0.0].sum() > 0.2 * w[w < 0.0].sum()
     first, second, third = summary.lines()
     assert "peak at 186" in first and "weights sum to" in second and f"{len(kaon)} tracks" in third
 
@@ -88,7 +93,7 @@ def test_a_training_reads_them(file, tmp_path):
     batch = read_foreign(out, "calibration")
     rows = np.ones(len(batch.track), dtype=bool)
     tracks = uproot.open(out)["Tracks"].arrays(library="np")
-    np.testing.assert_allclose(row_weights(batch, "track", rows), tracks["sweight"])
+    np.testing.assert_allclose(row_weights(batch, "track", rows), tracks["mean_sweight"])
     assert (batch.particle["mc_pdg_id"] == -321).all() and len(batch) == len(rows)
     np.testing.assert_allclose(batch.track["p"], tracks["P"])
     np.testing.assert_allclose(batch.track["pid_k"], tracks["PIDK"], rtol=1e-6)
