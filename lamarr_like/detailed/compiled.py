@@ -180,7 +180,7 @@ class _Dispatcher(CPUDispatcher):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._compiler._customize_flags = _Flags
+        self._compiler._customize_flags = _Flags  # type: ignore[attr-defined]
 
 
 class _Kernel(_Dispatcher):

@@ -36,7 +36,8 @@ def field(y: float, z: float, magnet: tuple[float, float, float]) -> tuple[float
         y, z: position [mm].
         magnet: peak field [T], centre [mm], width [mm] of the Gaussian.
     """
-    return _off_axis(y, _on_axis(z, magnet))
+    found: tuple[float, float] = _off_axis(y, _on_axis(z, magnet))
+    return found
 
 
 @inner

@@ -126,8 +126,8 @@ def crowded(
         for a, _, distance in _near(points, places, others, EDGES[n], rank):
             slot = a * n + np.searchsorted(EDGES, distance, "right") - 1
             low = int(slot.min(initial=counts.size))
-            found = np.bincount(slot - low)  # the places of a part stand near each other
-            counts.reshape(-1)[low : low + len(found)] += found
+            more = np.bincount(slot - low)  # the places of a part stand near each other
+            counts.reshape(-1)[low : low + len(more)] += more
         summed[places] = 0.0
         for k in range(n):
             summed[places] += counts[places, k] * logs[k]
