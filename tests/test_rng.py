@@ -180,6 +180,17 @@ def test_normal_numbers_are_the_quantiles_of_the_uniform_ones():
         assert abs(found - mean) < 4.5 * np.sqrt(variance / values.size), power
 
 
+def test_poisson_numbers_are_those_of_scipy_bit_for_bit():
+    random = np.random.default_rng(4)
+    u, mean = random.random(5000), 10.0 ** random.uniform(-9, 3, 5000)
+    u[:4], mean[::7] = (1e-300, 2.0**-53, 0.5, 1.0 - 2.0**-53), 0.0
+    for given_mean in (mean, 0.0, 1.6, 40.0):
+        found = rng.poisson_quantile(u, given_mean)
+        np.testing.assert_array_equal(found, stats.poisson.ppf(u, given_mean))
+    assert rng.poisson_quantile(u, 1.6).mean() == pytest.approx(1.6, abs=4.5 * np.sqrt(1.6 / 5000))
+    assert rng.poisson_quantile(u[:0], mean[:0]).shape == (0,)
+
+
 def test_no_rows_and_no_numbers():
     none = np.zeros(0, np.int64)
     assert rng.stream_keys(1, "s", none).shape == (0,)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import gamma, poisson
+from scipy.special import gammaincinv
 
 from .. import rng
 from ..arrays import Floats, Ints
@@ -47,8 +47,8 @@ def backward_counts(
     """
     slope, constant, k = par.backward_law
     u = rng.uniforms(seed, "detailed/backward-counts", event_ids, collision, 2)
-    mean = (slope * forward + constant) * gamma.ppf(u[:, 0], k) / k
-    counts: Ints = poisson.ppf(u[:, 1], mean).astype(np.int64)
+    mean = (slope * forward + constant) * gammaincinv(k, u[:, 0]) / k
+    counts: Ints = rng.poisson_quantile(u[:, 1], mean).astype(np.int64)
     return counts
 
 

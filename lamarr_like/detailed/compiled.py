@@ -34,7 +34,7 @@ from numba import _dynfunc, config, types  # type: ignore[attr-defined]
 from numba.core import typed_passes
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
 
@@ -54,7 +54,16 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a function for the kernels that call it; called by Python it is a kernel itself."""
-    options = {**_OPTIONS, "no_cpython_wrapper": True}
+    return _Inner(function, targetoptions=dict(_OPTIONS), pipeline_class=_InnerCompiler)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """An `inner` function that stands itself in each of its callers.
+
+    For short ones in loops, and for those that are given many arrays: to count who holds them takes
+    longer than a few operations on them.
+    """
+    options = {**_OPTIONS, "forceinline": True}
     return _Inner(function, targetoptions=options, pipeline_class=_InnerCompiler)
 
 
@@ -121,6 +130,27 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
+class _Flags(Flags):
+    """How a function is compiled.
+
+    Numba looks up each call in it by them, and works out all of their values to compare two.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, _Flags) and self._values == other._values:
+            return True
+        return bool(super().__eq__(other))
+
+    def __hash__(self) -> int:
+        return _HASH
+
+
+_HASH = hash(Flags())
+"""That of numba is the same for all flags."""
+
+
 # --- what Python calls
 
 
@@ -145,7 +175,15 @@ class _KernelCompiler(Compiler):
                 gc.enable()
 
 
-class _Kernel(CPUDispatcher):
+class _Dispatcher(CPUDispatcher):
+    """A function compiled with `_Flags`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._compiler._customize_flags = _Flags  # type: ignore[attr-defined]
+
+
+class _Kernel(_Dispatcher):
     """A compiled function that is kept."""
 
     def enable_caching(self) -> None:
@@ -252,6 +290,14 @@ def _alone(folder: str | None, name: str, wait: bool = True) -> Iterator[bool]:
 class _Fragment(JITCodeLibrary):
     """Code that is neither optimised nor made into machine code before a kernel takes it in."""
 
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Only what makes it shorter: it is optimised where it is taken in."""
+        ll_module.data_layout = self._codegen._data_layout
+        manager, builder = self._codegen._function_pass_manager(opt=1)
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                manager.run(function, builder)
+
     def finalize(self) -> None:
         self._raise_if_finalized()
         for library in dict.fromkeys(self._linking_libraries):
@@ -271,8 +317,12 @@ class _InnerLowering(typed_passes.NativeLowering):
         context = state.targetctx
         if state.library is None:
             state.library = _Fragment(context.codegen(), state.func_id.func_qualname)
-        state.flags.no_compile = True
+        # Numba looks up what it knows of a call by the flags of the caller: they stay the same for
+        # all functions and for the kernels.
+        flags, state.flags = state.flags, state.flags.copy()
+        state.flags.no_compile = state.flags.no_cpython_wrapper = True
         super().run_pass(state)
+        state.flags = flags
         result = state["cr"]
         name = result.fndesc
         # A function without code stands for the fragment in the tables of numba.
@@ -300,7 +350,7 @@ class _InnerCompiler(Compiler):
         return managers
 
 
-class _Inner(CPUDispatcher):
+class _Inner(_Dispatcher):
     """A function in kernels; a call by Python goes to a kernel of its own."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

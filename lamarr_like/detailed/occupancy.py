@@ -6,7 +6,7 @@ Source: [D] LHCb detector, JINST 3 (2008) S08005.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import gamma, poisson
+from scipy.special import gammaincinv
 
 from .. import rng
 from ..arrays import Floats, Ints, Ints32
@@ -56,10 +56,10 @@ def stray_segments(n_tracks: Ints, event_ids: Ints, seed: int, par: Parameters) 
     """
     u = rng.uniforms(seed, "detailed/stray-segments", event_ids, 0, 4)
     wrong = par.clone_share * n_tracks + par.ghost_segments * n_tracks**2 / _PER_SEGMENTS
-    count = poisson.ppf(u[:, 0], wrong)
-    collisions = poisson.ppf(u[:, 1], 2.0 * par.spill_collisions)
-    spilt = gamma.ppf(u[:, 2], np.maximum(collisions, 1e-9))
-    count += poisson.ppf(u[:, 3], par.spill_segments * spilt)
+    count = rng.poisson_quantile(u[:, 0], wrong)
+    collisions = rng.poisson_quantile(u[:, 1], 2.0 * par.spill_collisions)
+    spilt = gammaincinv(np.maximum(collisions, 1e-9), u[:, 2])
+    count += rng.poisson_quantile(u[:, 3], par.spill_segments * spilt)
     result: Ints = count.astype(np.int64)
     return result
 
@@ -86,7 +86,7 @@ def spd_hits(
     event, charged = event[arrived], sim.charge[arrived] != 0
     ids = batch.event["event_id"].astype(np.int64)
     u = rng.uniforms(seed, "detailed/spd", ids[event], local[arrived], 2)
-    splash = poisson.ppf(u[:, 0], par.spd_backsplash).astype(np.int64)
+    splash = rng.poisson_quantile(u[:, 0], par.spd_backsplash).astype(np.int64)
     splash[sim.species[arrived] == MUON] = 0  # muons do not shower
     source = np.repeat(np.arange(len(arrived)), splash)
     order = np.arange(len(source)) - np.repeat(np.cumsum(splash) - splash, splash)
@@ -101,7 +101,7 @@ def spd_hits(
     inside &= (np.abs(x) > par.spd_hole_x) | (np.abs(y) > par.spd_hole_y)
     pairs = np.unique(np.stack([owner, _spd_cell(x, y)], axis=1)[inside], axis=0)
     hits = np.bincount(pairs[:, 0], minlength=len(batch))
-    noise = poisson.ppf(rng.uniforms(seed, "detailed/spd-noise", ids)[:, 0], par.spd_noise)
+    noise = rng.poisson_quantile(rng.uniforms(seed, "detailed/spd-noise", ids)[:, 0], par.spd_noise)
     result: Ints32 = (hits + noise).astype(np.int32)
     return result
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..arrays import Floats, Mask
 from . import geometry
-from .compiled import inner
+from .compiled import inlined, inner
 from .random import normal, uniform
 
 
@@ -35,7 +35,7 @@ def is_inner(x, y, det):  # type: ignore[no-untyped-def]
     )
 
 
-@inner
+@inlined
 def _hit(k, m, angle, x, y, sigma, det, out, state):  # type: ignore[no-untyped-def]
     """One hit: its error varies about `sigma` in the mean square, and now and then is wrong."""
     spread = det.hit_error_spread
@@ -47,7 +47,7 @@ def _hit(k, m, angle, x, y, sigma, det, out, state):  # type: ignore[no-untyped-
     out.hit[k, m] = True
 
 
-@inner
+@inlined
 def measure(k, j, x, y, spectrometer, out, state):  # type: ignore[no-untyped-def]
     """Make the hits of particle `k` at one plane.
 

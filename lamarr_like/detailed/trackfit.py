@@ -15,8 +15,8 @@ import numpy as np
 
 from ..arrays import Floats, Ints
 from . import geometry
-from .compiled import inner, kernel
-from .field import FIELD_START, propagate
+from .compiled import inlined, inner, kernel
+from .field import FIELD_START, LANES, propagate, propagate_lanes
 from .matter import MASS, PION, highland, material_on_path, mean_loss
 from .parameters import Parameters
 from .sensors import Hits
@@ -73,12 +73,18 @@ class _Work(NamedTuple):
         cov: its covariance, shape ``(5, 5)``.
         chi2: chi2 of all, of the VELO and of the T hits, shape ``(3,)``.
         f: Jacobian of a step, shape ``(5, 5)``.
+        lanes: lines of its derivatives, see `propagate_lanes`.
+        ch: covariance with what a hit measures, shape ``(5,)``.
+        fc: Jacobian times covariance, shape ``(5, 5)``.
     """
 
     d: Floats
     cov: Floats
     chi2: Floats
     f: Floats
+    lanes: Floats
+    ch: Floats
+    fc: Floats
 
 
 @inner
@@ -93,10 +99,9 @@ def _add_scattering(c, tx, ty, p, path):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _update(d, c, value, angle, sigma):  # type: ignore[no-untyped-def]
+def _update(d, c, ch, value, angle, sigma):  # type: ignore[no-untyped-def]
     """Kalman update with one measurement of cos(a) x + sin(a) y; returns its chi2."""
     hx, hy = math.cos(angle), math.sin(angle)
-    ch = np.empty(5)
     for i in range(5):
         ch[i] = c[i, 0] * hx + c[i, 1] * hy
     s = hx * ch[0] + hy * ch[1] + sigma * sigma
@@ -109,9 +114,8 @@ def _update(d, c, value, angle, sigma):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _transport_covariance(c, f):  # type: ignore[no-untyped-def]
-    """C -> F C F^T with F of `_jacobian`: rows 0-3 change, q/p stays."""
-    g = np.empty((5, 5))
+def _transport_covariance(c, f, g):  # type: ignore[no-untyped-def]
+    """C -> F C F^T with F of `_jacobian`: rows 0-3 change, q/p stays; `g` is filled with F C."""
     for i in range(4):
         for j in range(5):
             g[i, j] = f[i, 2] * c[2, j] + f[i, 3] * c[3, j] + f[i, 4] * c[4, j]
@@ -144,22 +148,44 @@ def _clear(f):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _jacobian(line, z1, z2, magnet, f):  # type: ignore[no-untyped-def]
+def _jacobian(line, z1, z2, magnet, f, lanes):  # type: ignore[no-untyped-def]
     """Derivatives of (x, y, tx, ty) at z2 by (tx, ty, q/p) at z1, into columns 2-4 of `f`."""
     _clear(f)
     if z1 <= FIELD_START and z2 <= FIELD_START:
         f[0, 2] = f[1, 3] = z2 - z1
         f[2, 2] = f[3, 3] = 1.0
         return
-    x, y, tx, ty, qop = line
-    base = propagate(x, y, tx, ty, qop, z1, z2, magnet)
-    a = propagate(x, y, tx + _STEP_SLOPE, ty, qop, z1, z2, magnet)
-    b = propagate(x, y, tx, ty + _STEP_SLOPE, qop, z1, z2, magnet)
-    c = propagate(x, y, tx, ty, qop + _STEP_QOP, z1, z2, magnet)
+    # The line itself, and with each of the three changed.
+    _spread(line, lanes)
+    if not propagate_lanes(lanes, z1, z2, magnet):
+        _spread(line, lanes)
+        for k in range(LANES):
+            x, y, tx, ty, qop = _lane(lanes, k)
+            moved = propagate(x, y, tx, ty, qop, z1, z2, magnet)
+            for i in range(4):
+                lanes[i * LANES + k] = moved[i]
     for i in range(4):
-        f[i, 2] = (a[i] - base[i]) / _STEP_SLOPE
-        f[i, 3] = (b[i] - base[i]) / _STEP_SLOPE
-        f[i, 4] = (c[i] - base[i]) / _STEP_QOP
+        base = lanes[i * LANES]
+        f[i, 2] = (lanes[i * LANES + 1] - base) / _STEP_SLOPE
+        f[i, 3] = (lanes[i * LANES + 2] - base) / _STEP_SLOPE
+        f[i, 4] = (lanes[i * LANES + 3] - base) / _STEP_QOP
+
+
+@inner
+def _lane(lanes, k):  # type: ignore[no-untyped-def]
+    y, tx, ty, qop = LANES + k, 2 * LANES + k, 3 * LANES + k, 4 * LANES + k
+    return lanes[k], lanes[y], lanes[tx], lanes[ty], lanes[qop]
+
+
+@inner
+def _spread(line, lanes):  # type: ignore[no-untyped-def]
+    """A line in all lanes: as it is, then with tx, ty and q/p a little larger."""
+    for k in range(LANES):
+        for i in range(5):
+            lanes[i * LANES + k] = line[i]
+    lanes[2 * LANES + 1] += _STEP_SLOPE
+    lanes[3 * LANES + 2] += _STEP_SLOPE
+    lanes[4 * LANES + 3] += _STEP_QOP
 
 
 @inner
@@ -201,44 +227,42 @@ def _extent(hit, planes):  # type: ignore[no-untyped-def]
     return first, last, n
 
 
-@inner
+@inlined
 def _trajectory(ref, first, last, planes, det, magnet):  # type: ignore[no-untyped-def]
     """Fill the rows of `ref` behind `first`; false if the trajectory leaves the detector."""
-    for j in range(first, last):
-        r = ref[j]
-        x, y, tx, ty = propagate(r[0], r[1], r[2], r[3], r[4], planes.z[j], planes.z[j + 1], magnet)
+    z, kind, x0 = planes.z, planes.kind, planes.x0
+    x, y, tx, ty, q = ref[first, 0], ref[first, 1], ref[first, 2], ref[first, 3], ref[first, 4]
+    for j in range(first + 1, last + 1):
+        x, y, tx, ty = propagate(x, y, tx, ty, q, z[j - 1], z[j], magnet)
         if abs(tx) > _MAX_SLOPE or abs(ty) > _MAX_SLOPE:
             return False
-        q = r[4]
-        r = ref[j + 1]
-        r[0], r[1], r[2], r[3] = x, y, tx, ty
-        r[4] = _with_loss(q, _path(j + 1, r, planes, det), 1.0, det)
+        q = _with_loss(q, material_on_path(kind[j], x0[j], x, y, z[j], tx, ty, det), 1.0, det)
+        ref[j, 0], ref[j, 1], ref[j, 2], ref[j, 3], ref[j, 4] = x, y, tx, ty, q
     return True
 
 
-@inner
-def _measure(j, r, hits, planes, work):  # type: ignore[no-untyped-def]
-    """Update with the hits of plane `j`; `r` is the reference there."""
-    kind, m = planes.kind[j], planes.measurement[j]
-    if m < 0:
-        return
-    for i in range(2 if kind == _VELO else 1):
-        if hits.hit[m + i]:
-            a = hits.angle[m + i]
-            local = hits.value[m + i] - math.cos(a) * r[0] - math.sin(a) * r[1]
-            gain = _update(work.d, work.cov, local, a, hits.error[m + i])
-            work.chi2[0] += gain
+@inlined
+def _measure(kind, m, r, value, angle, error, hit, d, cov, ch, chi2):  # type: ignore[no-untyped-def]
+    """Update with the hits of a plane, the first of which is `m`; `r` is the reference there."""
+    for i in range(m, m + (2 if kind == _VELO else 1)):
+        if hit[i]:
+            a = angle[i]
+            local = value[i] - math.cos(a) * r.x - math.sin(a) * r.y
+            gain = _update(d, cov, ch, local, a, error[i])
+            chi2[0] += gain
             if kind == _VELO:
-                work.chi2[1] += gain
+                chi2[1] += gain
             elif kind == _T:
-                work.chi2[2] += gain
+                chi2[2] += gain
 
 
-@inner
+@inlined
 def _filter(ref, first, last, hits, fixed, spectrometer, work):  # type: ignore[no-untyped-def]
     """Kalman filter from the last plane to the first: fills `work`."""
     planes, det, magnet = spectrometer.planes, spectrometer.det, spectrometer.magnet
-    d, cov, chi2, f = work
+    z, kind, x0, measurement = planes.z, planes.kind, planes.x0, planes.measurement
+    value, angle, error, hit = hits
+    d, cov, chi2, f, lanes, ch, fc = work
     _clear(cov)
     for i in range(5):
         d[i] = 0.0
@@ -247,16 +271,16 @@ def _filter(ref, first, last, hits, fixed, spectrometer, work):  # type: ignore[
         cov[4, 4] = _FIXED
     chi2[0], chi2[1], chi2[2] = 0.0, 0.0, 0.0
     for j in range(last, first - 1, -1):
-        r = ref[j]
-        _measure(j, r, hits, planes, work)
-        path = _path(j, r, planes, det)
+        r = Line(ref[j, 0], ref[j, 1], ref[j, 2], ref[j, 3], ref[j, 4])
+        if measurement[j] >= 0:
+            _measure(kind[j], measurement[j], r, value, angle, error, hit, d, cov, ch, chi2)
+        path = material_on_path(kind[j], x0[j], r.x, r.y, z[j], r.tx, r.ty, det)
         if path > 0.0:
-            _add_scattering(cov, r[2], r[3], _momentum(r[4]), path)
+            _add_scattering(cov, r.tx, r.ty, _momentum(r.qop), path)
         if j > first:
-            line = Line(r[0], r[1], r[2], r[3], r[4])
-            _jacobian(line, planes.z[j], planes.z[j - 1], magnet, f)
+            _jacobian(r, z[j], z[j - 1], magnet, f, lanes)
             _transport_difference(d, f)
-            _transport_covariance(cov, f)
+            _transport_covariance(cov, f, fc)
 
 
 @inner
@@ -271,7 +295,9 @@ def _fit_one(seed, hits, fixed, spectrometer, state, cov, chi2):  # type: ignore
         seed[0], seed[1], seed[3], seed[4], qop, seed[2], planes.z[first], magnet
     )
     ref = np.empty((last + 1, 5))
-    work = _Work(np.empty(5), cov, chi2, np.empty((5, 5)))
+    work = _Work(
+        np.empty(5), cov, chi2, np.empty((5, 5)), np.empty(5 * LANES), np.empty(5), np.empty((5, 5))
+    )
     d = work.d
     for _ in range(_ITERATIONS):
         r = ref[first]
@@ -304,8 +330,8 @@ def _through_magnet(line, first, spectrometer, work):  # type: ignore[no-untyped
     for j in range(first - 1, -1, -1):
         if planes.z[j] < _DOWNSTREAM_END:
             break
-        _jacobian(line, z, planes.z[j], magnet, work.f)
-        _transport_covariance(work.cov, work.f)
+        _jacobian(line, z, planes.z[j], magnet, work.f, work.lanes)
+        _transport_covariance(work.cov, work.f, work.fc)
         x, y, tx, ty, qop = line
         x, y, tx, ty = propagate(x, y, tx, ty, qop, z, planes.z[j], magnet)
         z = planes.z[j]
@@ -316,27 +342,27 @@ def _through_magnet(line, first, spectrometer, work):  # type: ignore[no-untyped
             _add_scattering(work.cov, tx, ty, _momentum(qop), path)
             qop = _with_loss(qop, path, -1.0, det)
         line = Line(x, y, tx, ty, qop)
-    _jacobian(line, z, FIELD_START, magnet, work.f)
-    _transport_covariance(work.cov, work.f)
+    _jacobian(line, z, FIELD_START, magnet, work.f, work.lanes)
+    _transport_covariance(work.cov, work.f, work.fc)
     x, y, tx, ty, qop = line
     x, y, tx, ty = propagate(x, y, tx, ty, qop, z, FIELD_START, magnet)
     return Line(x, y, tx, ty, qop), FIELD_START
 
 
 @inner
-def _drift(cov, dz, f):  # type: ignore[no-untyped-def]
+def _drift(cov, dz, f, fc):  # type: ignore[no-untyped-def]
     """Carry a covariance over a straight line."""
     _clear(f)
     f[0, 2] = f[1, 3] = dz
     f[2, 2] = f[3, 3] = 1.0
-    _transport_covariance(cov, f)
+    _transport_covariance(cov, f, fc)
 
 
 @inner
 def _to_beam(line, z, det, state, work):  # type: ignore[no-untyped-def]
     """Carry state and covariance to the point closest to the z axis, through the foil."""
     x, y, tx, ty, qop = line
-    cov, f = work.cov, work.f
+    cov, f, fc = work.cov, work.f, work.fc
     slope2 = tx * tx + ty * ty
     b = x * tx + y * ty
     c = x * x + y * y - det.foil_radius * det.foil_radius
@@ -345,12 +371,12 @@ def _to_beam(line, z, det, state, work):  # type: ignore[no-untyped-def]
     if c > 0.0 and root > 0.0 and stop < z:
         dz = (-b + math.sqrt(root)) / slope2
         if dz < 0.0:
-            _drift(cov, dz, f)
+            _drift(cov, dz, f, fc)
             x, y, z = x + tx * dz, y + ty * dz, z + dz
             _add_scattering(cov, tx, ty, _momentum(qop), det.foil_x0)
             qop = _with_loss(qop, det.foil_x0, -1.0, det)
     dz = stop - z
-    _drift(cov, dz, f)
+    _drift(cov, dz, f, fc)
     state[0], state[1], state[2] = x + tx * dz, y + ty * dz, stop
     state[3], state[4], state[5] = tx, ty, qop
 

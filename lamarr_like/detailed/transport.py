@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Keys, Mask
 from . import geometry
-from .compiled import inner, kernel
+from .compiled import inlined, inner, kernel
 from .field import propagate
 from .matter import MIN_P, NEVER, Particle, cross_plane, decay_point, decayed, material_on_path
 from .parameters import Parameters
@@ -167,7 +167,7 @@ def _is_lost(x, y, z, tx, ty, det):  # type: ignore[no-untyped-def]
     return _YOKE[0] < z < _YOKE[1] and (abs(x) > det.aperture_x * z or abs(y) > det.aperture_y * z)
 
 
-@inner
+@inlined
 def _record(k, j, particle, spectrometer, out, state):  # type: ignore[no-untyped-def]
     """Note what plane `j` sees of a charged particle: hits or the state in a radiator."""
     kind, m = spectrometer.planes.kind[j], spectrometer.planes.measurement[j]

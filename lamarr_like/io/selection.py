@@ -209,7 +209,8 @@ def unphysical(raw: RawTruth) -> dict[int, str]:
     nothing = (raw.pdg_id % 100_000 == 0) & ((raw.pdg_id != 0) | raw.stable)
     report(nothing, "mc_pdg_id", raw.pdg_id, ", which is no particle")
     # Space-like partons may carry negative energies; particles may not.
-    negative = (raw.energy < 0) & is_particle(raw.pdg_id)
+    negative = raw.energy < 0
+    negative[negative] = is_particle(raw.pdg_id[negative])
     report(negative, "mc_energy", raw.energy)
     with np.errstate(over="ignore", invalid="ignore"):
         p = np.sqrt(raw.px**2 + raw.py**2 + raw.pz**2)

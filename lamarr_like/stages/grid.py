@@ -10,7 +10,7 @@ from ..arrays import Floats, Integers, Ints, Mask
 
 _FINE = 16
 """Rows of the grid in the width of a column."""
-_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 17
 """Pairs looked at at a time, about."""
 
 

@@ -16,7 +16,7 @@ pytest.importorskip("numba")
 from lamarr_like.detailed import arrivals, muon, muon_hits, vertexing
 from lamarr_like.detailed.behind import run_behind
 from lamarr_like.detailed.calorimeter import shape, simulate
-from lamarr_like.detailed.compiled import _cores
+from lamarr_like.detailed.compiled import _cores, _Flags
 from lamarr_like.detailed.simulate import simulate_detailed
 
 SOURCE = """
@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from lamarr_like.detailed.compiled import inner, kernel
+from lamarr_like.detailed.compiled import inlined, inner, kernel
 
 
 @inner
@@ -32,7 +32,7 @@ def scaled(x, factor):
     return x * factor
 
 
-@inner
+@inlined
 def both(x):
     # A constant and a number: one function serves both.
     return scaled(x, 2) + scaled(x, x)
@@ -224,6 +224,16 @@ def test_what_a_helper_calls_has_the_types_of_a_simulation():
     assert [list(kernel.signatures) for kernel in late] == before
     assert all(len(signatures) == 1 for signatures in before)
     assert len(arrivals._carried.signatures) == 1
+
+
+def test_flags_are_equal_by_their_values():
+    from numba.core.compiler import Flags
+
+    one, other, plain = _Flags(), _Flags(Flags()), Flags()
+    assert one == other == plain and hash(one) == hash(other) == hash(plain)
+    one.forceinline, other.nrt = False, True  # the first as by default, the second not
+    assert one == plain != other and one != other
+    assert type(one.copy()) is _Flags
 
 
 def test_changed_sources_are_compiled_anew(monkeypatch):

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from lamarr_like.detailed import geometry
-from lamarr_like.detailed.field import FIELD_START, KAPPA, field, propagate
+from lamarr_like.detailed.field import (
+    FIELD_START,
+    KAPPA,
+    LANES,
+    field,
+    propagate,
+    propagate_lanes,
+)
 from lamarr_like.detailed.parameters import DEFAULT
 
 MAGNET = geometry.magnet(DEFAULT)
@@ -81,6 +88,36 @@ def test_curvature_is_that_of_the_field():
     turned = np.arctan(a[2]) - np.arctan(0.1)
     length = 2.0 * h * np.sqrt(1.0 + 0.1**2)
     assert abs(turned) == pytest.approx(KAPPA * abs(MAGNET[0]) / p * length, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("z1", "z2"),
+    [(9300.0, 7600.0), (2600.0, -40.0), (-40.0, 9300.0), (650.0, -50.0), (700.0, 700.5)],
+)
+def test_lines_in_lanes_are_those_of_single_ones_bit_for_bit(z1, z2):
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        lines = np.column_stack(
+            [
+                rng.normal(0, 300.0, (LANES, 2)),
+                rng.normal(0, 0.1, (LANES, 2)),
+                rng.normal(0, 3e-4, 4),
+            ]
+        )
+        lanes = lines.T.ravel().copy()
+        assert propagate_lanes(lanes, z1, z2, MAGNET)
+        found = lanes.reshape(5, LANES).T
+        expected = [(*propagate(*line, z1, z2, MAGNET), line[4]) for line in lines]
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("qop", [0.0, 1.0 / 30.0])
+def test_lanes_leave_neutral_lines_and_those_that_turn_back_to_others(qop):
+    lanes = np.zeros((5, LANES))
+    lanes[2:4], lanes[4] = 0.1, 1e-4
+    assert propagate_lanes(lanes.ravel().copy(), 5000.0, 6000.0, MAGNET)
+    lanes[4, 2] = qop
+    assert not propagate_lanes(lanes.ravel().copy(), 5000.0, 6000.0, MAGNET)
 
 
 @pytest.mark.parametrize(("p", "allowed"), [(2e3, 2e-3), (1e4, 1e-4)])

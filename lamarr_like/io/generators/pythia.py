@@ -27,7 +27,7 @@ from ...errors import BadEventError, SourceError
 from ...events import EventBatch, Table
 from ...files.locations import Location
 from ...physics.particles import SPEED_OF_LIGHT, is_tracked
-from ...rng import stage_key, uniforms
+from ...rng import poisson_quantile, stage_key, uniforms
 from ..options import check_options, parse_choice
 from ..selection import KEPT_STABLE, SILENT, RawTruth, in_reach, select_particles
 from ..truth import TruthSource, drop_bad, make_batch
@@ -250,17 +250,15 @@ class PythiaSource(TruthSource):
 
     def _multiplicities(self, ids: Ints) -> tuple[Ints, Ints]:
         """Collisions of the process and of the minimum-bias overlay, for each event."""
-        from scipy.stats import poisson  # half a second that guns and files do not need
-
         one = np.ones(len(ids), dtype=np.int64)
         if self.pileup is None:
             return one, np.zeros_like(one)
         u = uniforms(self.seed, "pileup", ids)[:, 0]
         if self.process == "minbias":
             none = np.exp(-self.pileup)
-            n = poisson.ppf(none + (1 - none) * u, self.pileup).astype(np.int64)
+            n = poisson_quantile(none + (1 - none) * u, self.pileup).astype(np.int64)
             return np.maximum(n, 1), np.zeros_like(one)
-        return one, poisson.ppf(u, self.pileup).astype(np.int64)
+        return one, poisson_quantile(u, self.pileup).astype(np.int64)
 
     def _start(self, settings: tuple[str, ...] | None) -> Any:
         """An initialised generator; `settings` None stands for the user's file."""

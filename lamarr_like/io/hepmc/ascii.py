@@ -140,6 +140,9 @@ class _Numbers:
 
     def __init__(self, event: Ints, number: Ints, what: str) -> None:
         self.what = what
+        self.first = self._counted(event, number)
+        if self.first is not None:
+            return
         # Ranks rather than the numbers themselves, which may be anything: so (event, number) fits
         # one integer and no event reaches into another.
         self.known = np.unique(number)
@@ -153,12 +156,27 @@ class _Numbers:
                 f"two {plural} have the same number, {number[self.order[twice[0]]]}"
             )
 
+    def _counted(self, event: Ints, number: Ints) -> Ints | None:
+        """Where the rows of each event begin, if all are counted from 1 on, or from -1 down."""
+        n_events = int(event[-1]) + 1 if len(event) else 0
+        first = np.searchsorted(event, np.arange(n_events + 1))
+        self.sign = -1 if len(number) and number[0] < 0 else 1
+        rank = np.arange(len(event)) - first[event] + 1
+        return first if np.array_equal(number, self.sign * rank) else None
+
     def rows(self, event: Ints, number: Ints) -> Ints:
         """Row of each number in its event.
 
         Raises:
             MalformedTextError: if one is not there.
         """
+        if self.first is not None:
+            last = np.diff(self.first, append=self.first[-1])[
+                np.minimum(event, len(self.first) - 1)
+            ]
+            rank = self.sign * number
+            self._demand((rank >= 1) & (rank <= last), number)
+            return self.first[event] + rank - 1
         rank = np.searchsorted(self.known, number)
         there = rank < len(self.known)
         there[there] = self.known[rank[there]] == number[there]
@@ -166,10 +184,13 @@ class _Numbers:
         at = np.searchsorted(self.keys, key)
         there &= at < len(self.keys)
         there[there] = self.keys[at[there]] == key[there]
+        self._demand(there, number)
+        return self.order[at]
+
+    def _demand(self, there: Mask, number: Ints) -> None:
         if not there.all():
             absent = number[~there][0]
             raise MalformedTextError(f"{self.what} {absent} is mentioned but is not there")
-        return self.order[at]
 
 
 def _first_incoming(n_vertices: int, vertex: Ints, particle: Ints) -> Ints:

@@ -32,6 +32,8 @@ _HOPELESS, _CROWD = -40.0, 8
 stands in such a crowd would stand so again, and stays."""
 _FEW = 2
 """Clusters in the same cell that let a crowd be looked for."""
+_DENSE = 0.1
+"""Part of all clusters in such crowds from which on the small circle is looked at for all."""
 _FEW_PAIRS = 100
 """Clusters of an event, on average over all, among which it pays to look at all pairs."""
 _PLACES = 2000
@@ -112,19 +114,28 @@ def crowded(
     others, summed = np.flatnonzero(known), before * logs[0]
     stays = (before > _CROWD) & (summed < _HOPELESS)
     last = int(np.flatnonzero(logs).max(initial=0)) + 1  # beyond it all distances are alike
-    # Where several share a cell, those that stay are found by a search in a small circle.
-    for n, rows in ((1, before > _FEW), (last, np.ones(len(x), dtype=bool))):
-        places = np.flatnonzero(rows & ~stays)
+    again, everywhere = np.zeros(len(x), dtype=bool), np.ones(len(x), dtype=bool)
+    crowd = before > _FEW
+    if crowd.sum() > _DENSE * len(x):
+        crowd = everywhere
+    # Where several share a cell, a search in a small circle finds those that stay, and those that
+    # are drawn again whatever else there is about them.
+    for n, rows in ((1, crowd), (last, everywhere)):
+        places = np.flatnonzero(rows & ~stays & ~again)
         counts = np.zeros((len(x), n), np.int64)
         for a, _, distance in _near(points, places, others, EDGES[n], rank):
             slot = a * n + np.searchsorted(EDGES, distance, "right") - 1
-            counts += np.bincount(slot, minlength=counts.size).reshape(counts.shape)
+            low = int(slot.min(initial=counts.size))
+            more = np.bincount(slot - low)  # the places of a part stand near each other
+            counts.reshape(-1)[low : low + len(more)] += more
         summed[places] = 0.0
         for k in range(n):
             summed[places] += counts[places, k] * logs[k]
         stays |= (counts[:, 0] > _CROWD) & (summed < _HOPELESS)
-    again: Mask = (chance > np.exp(summed)) & ~stays
-    return again
+        sure = (counts[places, 0] <= _CROWD) | (n == last)
+        again[places] = (chance[places] > np.exp(summed[places])) & sure
+    found: Mask = again & ~stays
+    return found
 
 
 def _ranked(values: Floats) -> Ints:
@@ -203,15 +214,19 @@ def nearest_cluster(
     reach = LEAK_EDGES[-1] * CELLS[0]
     cells = np.asarray(CELLS)
     unit, own = cells[region_of(x, y)], cells[region_of(px, py)]
-    for place, point in Grid(x, y, event, reach).near(px, py, of, np.full(len(px), reach)):
-        dx, dy = px[place] - x[point], py[place] - y[point]
+    for wide, found in Grid(x, y, event, reach).near(px, py, of, np.full(len(px), reach)):
+        dx, dy = px[wide] - x[found], py[wide] - y[found]
         d = np.sqrt(dx * dx + dy * dy)
-        order = np.lexsort((point, d, place))
-        order = order[d[order] < reach]
-        _, first = np.unique(place[order], return_index=True)
-        best = order[first]
-        row[place[best]] = point[best]
-        distance[place[best]] = d[best]
+        able = np.flatnonzero(d < reach)
+        place, point, d = wide[able], found[able], d[able]
+        first = np.flatnonzero(np.diff(place, prepend=-1))  # pairs of a place stand together
+        if not len(first):
+            continue
+        least = np.minimum.reduceat(d, first)
+        # Of equally near ones the first.
+        point[d > np.repeat(least, np.diff(first, append=len(d)))] = len(x)
+        row[place[first]] = np.minimum.reduceat(point, first)
+        distance[place[first]] = least
     some = np.flatnonzero(row >= 0)
     distance[some] /= np.maximum(unit[row[some]], own[some])
     row[distance >= LEAK_EDGES[-1]] = -1

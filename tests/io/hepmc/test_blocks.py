@@ -9,6 +9,8 @@ import pytest
 
 from lamarr_like.errors import BadEventError, SourceError
 from lamarr_like.io.hepmc import source as hepmc
+from lamarr_like.io.hepmc.ascii import _Numbers
+from lamarr_like.io.hepmc.text import MalformedTextError
 from lamarr_like.io.sources import open_source
 
 HEADS = {
@@ -150,3 +152,20 @@ def test_numbers_that_reach_into_another_event(tmp_path, what, place):
     assert batch.particle["mc_pdg_id"].tolist() == [521, 211]
     assert batch.particle["mc_mother_id"].tolist() == [-1, 0]
     assert np.array_equal(batch.particle["mc_vz"], [10.0, 12.0])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_that_are_counted_are_found_as_any_others(sign):
+    event = np.repeat([0, 1, 3], [3, 1, 4])
+    number = sign * np.array([1, 2, 3, 1, 1, 2, 3, 4])
+    order = np.array([2, 0, 1, 3, 7, 4, 6, 5])  # within events
+    counted, others = _Numbers(event, number, "vertex"), _Numbers(event, number[order], "vertex")
+    assert counted.first is not None and others.first is None
+    np.testing.assert_array_equal(counted.rows(event, number), np.arange(8))
+    np.testing.assert_array_equal(order[others.rows(event, number)], np.arange(8))
+    for where, absent in ((0, 4 * sign), (1, 2 * sign), (2, sign), (9, sign), (0, 0), (3, -sign)):
+        for numbers in (counted, others):
+            with pytest.raises(MalformedTextError, match=f"vertex {absent} is mentioned"):
+                numbers.rows(np.array([where]), np.array([absent]))
+    none = np.zeros(0, np.int64)
+    assert len(_Numbers(none, none, "particle").rows(none, none)) == 0

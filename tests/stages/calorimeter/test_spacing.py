@@ -221,7 +221,9 @@ def test_the_nearest_cluster_is_that_of_a_plain_search(many):
 
 
 @pytest.mark.usefixtures("pieces")
-def test_crowds_are_those_of_a_plain_search(many):
+@pytest.mark.parametrize("dense", [-1.0, 2.0])
+def test_crowds_are_those_of_a_plain_search(many, dense, monkeypatch):
+    monkeypatch.setattr(ecal_spacing, "_DENSE", dense)
     x, y, event, unit, distance = many
     rng = np.random.default_rng(7)
     values = {c: rng.normal(0, 0.3, len(x)) for c in ("dx", "dy")}
@@ -234,6 +236,26 @@ def test_crowds_are_those_of_a_plain_search(many):
         factor[a if far[a] > far[b] else b] *= max(HARD[k], 1e-6)
     np.testing.assert_array_equal(found, chance > factor)
     assert 20 < found.sum() < len(x) - 20
+
+
+def test_a_dense_event_is_looked_at_in_two_circles(monkeypatch):
+    """What the small circle settles for all is what the large one would say."""
+    rng = np.random.default_rng(21)
+    n = 4000
+    x, y, event = 1500.0 + rng.exponential(300.0, n), rng.normal(0, 400.0, n), rng.integers(0, 2, n)
+    event.sort()
+    unit = np.asarray(CELLS)[region_of(x, y)]
+    values = {c: rng.normal(0, 0.3, n) for c in ("dx", "dy")}
+    place = np.stack([x - values["dx"] * unit, y - values["dy"] * unit, unit], axis=1)
+    chance = rng.random(n)
+    for factors in (HARD, [0.00749, 0.05183, 0.15013, 0.29733, 0.58284, 1.0, 1.0], [0.9] * 7):
+        found = []
+        for dense in (-1.0, 0.1, 2.0):
+            monkeypatch.setattr(ecal_spacing, "_DENSE", dense)
+            found.append(crowded(factors, event, place, values, chance))
+        np.testing.assert_array_equal(found[0], found[1])
+        np.testing.assert_array_equal(found[0], found[2])
+        assert 0.02 * n < found[0].sum() < 0.98 * n
 
 
 def test_work_grows_with_the_clusters_and_not_with_their_square(monkeypatch):
