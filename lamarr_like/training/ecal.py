@@ -21,6 +21,7 @@ from ..nets.trained import TrainedModel
 from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
+from ..stages.calorimeter.image import IMAGE
 from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
 from ..stages.calorimeter.spacing import corrected_factors, counted_pairs
 from ..stages.calorimeter.tables import FOLLOWED, OUTPUTS, PULLS, Rules, cluster_tables
@@ -169,7 +170,12 @@ def fit_ecal(
     """
     config = config or TranslatorConfig()
     if start is None:
-        sample = ecal_sample(batch, config.zones)
+        # Each source by itself is told nothing of the others.
+        told = set() if config.layers else set(IMAGE)
+        names, copied = (
+            tuple(n for n in known if n not in told) for known in (Ecal.condition_names(), COPIED)
+        )
+        sample = ecal_sample(batch, config.zones, names, copied)
     else:
         old = start.config
         config = replace(config, longest=old["longest"], zones=old["zones"])

@@ -24,8 +24,6 @@ from lamarr_like.stages.calorimeter.sources import (
     FACE,
     HOLE,
     PIPE,
-    _corner,
-    filled_part,
     region_of,
     source_rows,
 )
@@ -39,7 +37,6 @@ from lamarr_like.stages.calorimeter.tables import (
 )
 from lamarr_like.stages.calorimeter.truth import expected_resolution, outcomes
 from lamarr_like.stages.features import ECAL_Z
-from lamarr_like.stages.geometry import CELL_ET
 
 pytest.importorskip("tensorflow")
 
@@ -249,29 +246,6 @@ def test_only_what_comes_to_the_face_is_a_source():
         "particle", mc_pdg_id=pdg, mc_stable=stable, mc_pz=back * soft, **momenta
     )
     assert np.array_equal(source_rows(batch), [True, False, False, False, False])
-
-
-def test_how_full_a_cell_would_be():
-    def part(u, v, energy=1e4, size=60.6, column=20):
-        """In the cell of a column, at a place from -0.5 to 0.5 in it."""
-        x, y = (np.array([size * (n + 0.5 + at)]) for n, at in ((column, u), (5, v)))
-        sine = np.hypot(x, y) / np.sqrt(x**2 + y**2 + CELL_Z**2)
-        return (filled_part(x, y, np.array([size]), np.array([energy])) / sine)[0]
-
-    # In the middle of a large cell a whole shower, at a corner of one a quarter.
-    assert part(0.0, 0.0, CELL_ET, 1e4) == pytest.approx(1.0, abs=1e-3)
-    assert part(0.5 - 1e-9, -0.5, CELL_ET, 1e4) == pytest.approx(0.25, abs=1e-3)
-    middle = part(0.0, 0.0, CELL_ET)
-    assert 0.8 < middle < 0.95 and part(0.0, 0.0, 3.0 * CELL_ET) == pytest.approx(3.0 * middle)
-    assert part(0.45, 0.0) < 0.8 * part(0.0, 0.0)
-    shares = [part(u, v) for u, v in ((0.3, 0.2), (-0.3, 0.2), (0.3, -0.2), (0.2, 0.3))]
-    assert shares == pytest.approx([shares[0]] * 4)
-    # All cells of a shower together hold it.
-    edges = 40.4 * np.arange(-60, 61) + 10.0
-    u, v = np.meshgrid(edges, edges)
-    corners = 0.8 * _corner(u, v, 5.5) + 0.2 * _corner(u, v, 26.0)
-    cells = np.diff(np.diff(corners, axis=0), axis=1)
-    assert (cells > 0.0).all() and cells.sum() == pytest.approx(1.0, abs=1e-3)
 
 
 def test_outcomes_of_a_known_event():
