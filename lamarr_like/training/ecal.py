@@ -67,7 +67,11 @@ def ecal_sample(
     layout = Layout(sources, pieces, clusters, [])
     values = cluster_values(batch, found, layout.place)
     assert tuple(values) == OUTPUTS
-    return TranslatorSample(sources, found.own, found.pointer, values, names, copied, FOLLOWED)
+    return TranslatorSample(
+        *(sources, found.own, found.pointer, values, names, copied, FOLLOWED),
+        trusted=found.alone,
+        pure=found.pure,
+    )
 
 
 def event_features(tables: Mapping[str, Table]) -> dict[str, np.ndarray]:
@@ -182,7 +186,9 @@ def fit_ecal(
         sample = ecal_sample(batch, config.zones, tuple(old["conditions"]), tuple(old["copied"]))
     extra = Ecal.extra_config(batch)
     if not config.layers:
-        extra |= {"least_distance": 0.0, "spacing": []}  # its clusters know nothing of each other
+        # Its clusters know nothing of each other.
+        extra |= {"least_distance": 0.0, "spacing": [], "far": 0.0}
+        sample = replace(sample, trusted=None, pure=None)
     rules = Rules.of(extra)
     sample = replace(
         sample, metric=_EventFigure(rules), again=rules.again, pulls=PULLS, widths=rules.widths

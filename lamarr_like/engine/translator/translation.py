@@ -53,12 +53,14 @@ class Drawn(NamedTuple):
         clusters: which there are.
         place: x, y of the energy of owner and absorbed sources, unit, log energy; ``(m, 4)``.
         values: what is measured of each, by name, shapes ``(m,)``.
+        chance: the number by which it was told whether to draw it again, shape ``(m,)``.
     """
 
     offsets: Ints
     clusters: Clusters
     place: Floats
     values: dict[str, Floats]
+    chance: Floats
 
 
 class Translator:
@@ -164,7 +166,7 @@ class Translator:
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
             chance[rows] = numbers[:, -1]
             self._measure(rows, clusters, given, numbers[:, :-1], values, units)
-        return Drawn(offsets, clusters, layout.place, values)
+        return Drawn(offsets, clusters, layout.place, values, chance)
 
     def rehearse(self) -> None:
         """Translate two sources, by numbers that make them own clusters."""

@@ -19,7 +19,7 @@ from ..geometry import BORDERS, CELL_Z, CELLS, ECAL_Z, HOLE
 from ..stage import typed
 from .links import Links, Placed, largest_shares, own_links, stray_links, sums, with_neighbours
 from .sources import region_of
-from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near
+from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near, nearest_cluster
 
 OUTPUTS = (
     *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
@@ -67,6 +67,7 @@ _RULES = Record(
         ),
         "least_et": Number(0.0, 1e5),
         "least_distance": Number(0.0, 10.0),
+        "far": Number(0.0, 1000.0),
         "spacing": Items(_PART, most=100),
         "leak": _PARTS,
         "stray": _PARTS,
@@ -87,6 +88,9 @@ class Rules(NamedTuple):
         leak: see `spacing.leaked_parts`.
         stray: part of the energy of a shower without a cluster that the nearest cluster holds, for
             each bin of `spacing.LEAK_EDGES`.
+        far: distance in cells from its sources beyond which a cluster (a leg of a converted photon,
+            bent by the magnet) that falls onto another is not drawn again but becomes a part of it;
+            0 for none.
     """
 
     resolution: Mapping[str, Any] = RESOLUTION
@@ -95,6 +99,7 @@ class Rules(NamedTuple):
     spacing: Sequence[float] = ()
     leak: Sequence[float] = ()
     stray: Sequence[float] = ()
+    far: float = 0.0
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Rules:
@@ -185,7 +190,11 @@ def _made(drawn: Drawn, rules: Rules) -> _Made:
         x, y = _on_the_face(x, y)
     energy = np.exp(place[:, 3] + values["log_energy"])
     energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
-    root = _joined(x, y, energy, event, rules.least_distance)
+    fallen = np.flatnonzero(_far(values, rules.far))
+    if len(fallen):
+        onto = crowded(rules.spacing, event, place, values, drawn.chance)
+        fallen = fallen[onto[fallen]]
+    root = _joined(x, y, energy, event, rules.least_distance, fallen)
     part = energy / sums(root, energy, len(x))[root]
     x, y = (sums(root, part * c, len(x)) for c in (x, y))
     return _Made(event, root, part, x, y, sums(root, energy, len(x)))
@@ -241,11 +250,19 @@ def _again(
     rules: Rules, event: Ints, place: Floats, values: Mapping[str, Floats], chance: Floats
 ) -> Mask:
     """See `Rules.again` and `translation.Again`."""
-    again = crowded(rules.spacing, event, place, values, chance)
+    again = crowded(rules.spacing, event, place, values, chance) & ~_far(values, rules.far)
     if rules.least_et > 0.0:
         x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
         again |= off_face(x, y)
     return again
+
+
+def _far(values: Mapping[str, Floats], far: float) -> Mask:
+    """Clusters beyond that distance from their sources, see `Rules.far`; shape ``(m,)``."""
+    if far <= 0.0:
+        return np.zeros(len(values["dx"]), dtype=bool)
+    beyond: Mask = np.hypot(values["dx"], values["dy"]) > far
+    return beyond
 
 
 def off_face(x: Floats, y: Floats) -> Mask:
@@ -277,11 +294,30 @@ def _on_the_face(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return x, np.where(in_hole & ~across, np.copysign(d + _EDGE, y), y)
 
 
-def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> Ints:
-    """Cluster that each becomes part of: itself, or the hardest one too near to be another."""
-    if least <= 0.0:
-        return np.arange(len(x))
-    into = hardest_near(x, y, energy, event, least)
+def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float, fallen: Ints) -> Ints:
+    """Cluster that each becomes part of: itself, the hardest too near, or what it fell onto.
+
+    Args:
+        x, y, energy, event: the clusters, shapes ``(m,)``.
+        least: see `Rules.least_distance`.
+        fallen: rows of those that fell onto others, see `Rules.far`.
+    """
+    into = np.arange(len(x))
+    if least > 0.0:
+        into = hardest_near(x, y, energy, event, least)
+    if len(fallen):
+        stays = np.ones(len(x), dtype=bool)
+        stays[fallen] = False
+        others = np.flatnonzero(stays)
+        there = (x[fallen], y[fallen], event[fallen])
+        found, distance = nearest_cluster(x[others], y[others], event[others], there)
+        near = (found >= 0) & (distance < EDGES[-1])
+        mine, other = fallen[near], others[found[near]]
+        # The harder of the two says what the whole looks like.
+        harder = energy[mine] > energy[other]
+        into[mine[~harder]] = other[~harder]
+        into[other[harder]] = mine[harder]
+        into[mine[harder]] = mine[harder]
     for _ in range(_TURNS):
         into = into[into]
     return into
