@@ -83,8 +83,9 @@ class Prepared:
         Returns:
             What `encoder_feed` gives after ``encoder_``, and `Layout.feed`, but for ``source_``,
             after ``decoder_``, of the same shapes; of sources ``able``, ``own``, ``pointer`` and
-            ``trusted``, shape ``(size, length)``; of the clusters in the likelihood ``at``, their slots, ``atom`` and ``weight``, shape
-            ``(rows,)``, ``told``, shape ``(rows, n_told)``, and ``y``, shape ``(rows, n_outputs)``.
+            ``trusted``, shape ``(size, length)``; of the clusters in the likelihood ``at``, their
+            slots, ``atom`` and ``weight``, shape ``(rows,)``, ``told``, shape ``(rows, n_told)``,
+            and ``y``, shape ``(rows, n_outputs)``.
         """
         encoder = encoder_feed(block, self.sources, self.places)
         decoder = self.layout.feed(block, width, self.places)

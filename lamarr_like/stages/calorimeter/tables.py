@@ -190,11 +190,11 @@ def _made(drawn: Drawn, rules: Rules) -> _Made:
         x, y = _on_the_face(x, y)
     energy = np.exp(place[:, 3] + values["log_energy"])
     energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
+    root = _joined(x, y, energy, event, rules.least_distance)
     fallen = np.flatnonzero(_far(values, rules.far))
     if len(fallen):
         onto = crowded(rules.spacing, event, place, values, drawn.chance)
-        fallen = fallen[onto[fallen]]
-    root = _joined(x, y, energy, event, rules.least_distance, fallen)
+        root = _landed(root, x, y, energy, event, fallen[onto[fallen]])
     part = energy / sums(root, energy, len(x))[root]
     x, y = (sums(root, part * c, len(x)) for c in (x, y))
     return _Made(event, root, part, x, y, sums(root, energy, len(x)))
@@ -294,30 +294,39 @@ def _on_the_face(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return x, np.where(in_hole & ~across, np.copysign(d + _EDGE, y), y)
 
 
-def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float, fallen: Ints) -> Ints:
-    """Cluster that each becomes part of: itself, the hardest too near, or what it fell onto.
+def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> Ints:
+    """Cluster that each becomes part of: itself, or the hardest one too near to be another."""
+    if least <= 0.0:
+        return np.arange(len(x))
+    return _followed(hardest_near(x, y, energy, event, least))
+
+
+def _landed(root: Ints, x: Floats, y: Floats, energy: Floats, event: Ints, fallen: Ints) -> Ints:
+    """Cluster that each becomes part of, with those that fell onto others (`Rules.far`).
 
     Args:
+        root: as `_joined` says, shape ``(m,)``.
         x, y, energy, event: the clusters, shapes ``(m,)``.
-        least: see `Rules.least_distance`.
-        fallen: rows of those that fell onto others, see `Rules.far`.
+        fallen: rows of those that fell, shape ``(k,)``.
     """
-    into = np.arange(len(x))
-    if least > 0.0:
-        into = hardest_near(x, y, energy, event, least)
-    if len(fallen):
-        stays = np.ones(len(x), dtype=bool)
-        stays[fallen] = False
-        others = np.flatnonzero(stays)
-        there = (x[fallen], y[fallen], event[fallen])
-        found, distance = nearest_cluster(x[others], y[others], event[others], there)
-        near = (found >= 0) & (distance < EDGES[-1])
-        mine, other = fallen[near], others[found[near]]
-        # The harder of the two says what the whole looks like.
-        harder = energy[mine] > energy[other]
-        into[mine[~harder]] = other[~harder]
-        into[other[harder]] = mine[harder]
-        into[mine[harder]] = mine[harder]
+    stays = np.ones(len(x), dtype=bool)
+    stays[fallen] = False
+    others = np.flatnonzero(stays)
+    there = (x[fallen], y[fallen], event[fallen])
+    found, distance = nearest_cluster(x[others], y[others], event[others], there)
+    near = (found >= 0) & (distance < EDGES[-1])
+    mine, other = fallen[near], others[found[near]]
+    # The harder of the two says what the whole looks like.
+    harder = energy[mine] > energy[other]
+    into = root.copy()
+    into[mine[~harder]] = other[~harder]
+    into[other[harder]] = mine[harder]
+    into[mine[harder]] = mine[harder]
+    return _followed(into)
+
+
+def _followed(into: Ints) -> Ints:
+    """The end of each chain of clusters that are parts of others, shape ``(m,)``."""
     for _ in range(_TURNS):
         into = into[into]
     return into
