@@ -125,6 +125,7 @@ class Translator:
         noise: Noise,
         again: Again | None = None,
         widths: Widths | None = None,
+        lost: float = 1.0,
     ) -> Drawn:
         """Clusters of each event.
 
@@ -134,13 +135,14 @@ class Translator:
             noise: uniform numbers for clusters.
             again: tells which clusters are measured again, `ATTEMPTS` times at the most.
             widths: expected resolutions of the `pulls`; a model without any needs none.
+            lost: factor of the odds that a source owns no cluster.
 
         Raises:
             ArtefactError: if no resolution is given of one of the `pulls`.
         """
         pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
         places = source_places(sources, pieces)
-        own, pointer, states = self._outcomes(sources, pieces, places, uniforms)
+        own, pointer, states = self._outcomes(sources, pieces, places, uniforms, lost)
         clusters = listed(own, pointer)
         layout = Layout(sources, pieces, clusters, self._copied)
         given = self._decoded(pieces, places, states, layout)
@@ -190,7 +192,12 @@ class Translator:
         return {name: known[name] for name in self.pulls}
 
     def _outcomes(
-        self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats
+        self,
+        sources: Sources,
+        pieces: Pieces,
+        places: Floats32,
+        uniforms: Floats,
+        lost: float,
     ) -> tuple[Ints, Ints, Floats32]:
         """Number of clusters, pointer and state of each source."""
         n = len(sources.x)
@@ -200,7 +207,9 @@ class Translator:
             found = self._encoder(**encoder_feed(block, sources, places))
             rows, slots, size = block.rows, block.slots, block.size * block.length
             u = uniforms[rows]
-            own[rows] = _choose(found[0].reshape(size, -1)[slots], u[:, 0])
+            chances = found[0].reshape(size, -1)[slots]
+            chances[:, 0] *= np.float32(lost)
+            own[rows] = _choose(chances, u[:, 0])
             if len(found) > 2:
                 owns = block.by_piece(((own > 0) & ~sources.zone).astype(np.float64))
                 into = _absorbers(found[2], owns, slots, own[rows], u[:, 1])
