@@ -21,6 +21,7 @@ from ..nets.trained import TrainedModel
 from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
+from ..stages.calorimeter.image import IMAGE
 from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
 from ..stages.calorimeter.spacing import corrected_factors, counted_pairs
 from ..stages.calorimeter.tables import FOLLOWED, OUTPUTS, PULLS, Rules, cluster_tables
@@ -66,7 +67,11 @@ def ecal_sample(
     layout = Layout(sources, pieces, clusters, [])
     values = cluster_values(batch, found, layout.place)
     assert tuple(values) == OUTPUTS
-    return TranslatorSample(sources, found.own, found.pointer, values, names, copied, FOLLOWED)
+    return TranslatorSample(
+        *(sources, found.own, found.pointer, values, names, copied, FOLLOWED),
+        trusted=found.alone,
+        pure=found.pure,
+    )
 
 
 def event_features(tables: Mapping[str, Table]) -> dict[str, np.ndarray]:
@@ -169,14 +174,21 @@ def fit_ecal(
     """
     config = config or TranslatorConfig()
     if start is None:
-        sample = ecal_sample(batch, config.zones)
+        # Each source by itself is told nothing of the others.
+        told = set() if config.layers else set(IMAGE)
+        names, copied = (
+            tuple(n for n in known if n not in told) for known in (Ecal.condition_names(), COPIED)
+        )
+        sample = ecal_sample(batch, config.zones, names, copied)
     else:
         old = start.config
         config = replace(config, longest=old["longest"], zones=old["zones"])
         sample = ecal_sample(batch, config.zones, tuple(old["conditions"]), tuple(old["copied"]))
     extra = Ecal.extra_config(batch)
     if not config.layers:
-        extra |= {"least_distance": 0.0, "spacing": []}  # its clusters know nothing of each other
+        # Its clusters know nothing of each other.
+        extra |= {"least_distance": 0.0, "spacing": [], "far": 0.0}
+        sample = replace(sample, trusted=None, pure=None)
     rules = Rules.of(extra)
     sample = replace(
         sample, metric=_EventFigure(rules), again=rules.again, pulls=PULLS, widths=rules.widths
@@ -184,17 +196,27 @@ def fit_ecal(
     kept = {"start": start.files} if start else {}
     model = find_family(config.family).fit(sample, config, **kept, progress=progress)
     if rules.spacing:
-        extra |= {"spacing": _spacing(model, sample, rules, config.seed)}
+        found = calibrated(model, sample, rules, config.seed)
+        extra |= {"spacing": list(found.spacing), "lost": found.lost}
     return replace(model, config={**model.config, **extra})
 
 
-def _spacing(model: TrainedModel, sample: TranslatorSample, rules: Rules, seed: int) -> list[float]:
-    """Factors of pairs of clusters by distance with which the model draws as many as there are."""
+def calibrated(
+    model: TrainedModel | Artefact, sample: TranslatorSample, rules: Rules, seed: int
+) -> Rules:
+    """Rules with which a model draws as many clusters as there are, and pairs by distance.
+
+    Args:
+        model: the trained model.
+        sample: what it was trained on, of which the first events are drawn.
+        rules: the rules without.
+        seed: seed of the training.
+    """
     n = len(sample.sources.offsets) - 1
     sample = sample.events(np.arange(n) < _SPACED)
     translator = build_model(model.config, model.files, "trained model")
     assert isinstance(translator, Translator)
-    real = _pairs_of(sample.sources, sample.truth(), Rules())
+    real, clusters = _pairs_of(sample.sources, sample.truth(), Rules())
     rng, sources = stream(seed, "spacing"), sample.sources
     for _ in range(_ROUNDS):
         drawn = translator.draw(
@@ -203,16 +225,22 @@ def _spacing(model: TrainedModel, sample: TranslatorSample, rules: Rules, seed: 
             lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
             rules.again,
             rules.widths,
+            rules.lost,
         )
-        found = corrected_factors(rules.spacing, real, _pairs_of(sources, drawn, rules))
-        rules = rules._replace(spacing=found)
-    return list(rules.spacing)
+        pairs, found = _pairs_of(sources, drawn, rules)
+        rules = rules._replace(
+            spacing=corrected_factors(rules.spacing, real, pairs),
+            # About half of the sources own one: of small changes of the odds a half is seen.
+            lost=round(rules.lost * (found / max(clusters, 1)) ** 2, 5),
+        )
+    return rules
 
 
-def _pairs_of(sources: Sources, drawn: Drawn, rules: Rules) -> Ints:
+def _pairs_of(sources: Sources, drawn: Drawn, rules: Rules) -> tuple[Ints, int]:
+    """Pairs of clusters by distance (`counted_pairs`), and clusters."""
     cluster = cluster_tables(sources, drawn, np.arange(len(sources.x)), rules)["cluster"]
     x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
-    return counted_pairs(x, y, cluster.event_index)
+    return counted_pairs(x, y, cluster.event_index), len(cluster)
 
 
 def fit_ecal_stage(

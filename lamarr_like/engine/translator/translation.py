@@ -53,12 +53,14 @@ class Drawn(NamedTuple):
         clusters: which there are.
         place: x, y of the energy of owner and absorbed sources, unit, log energy; ``(m, 4)``.
         values: what is measured of each, by name, shapes ``(m,)``.
+        chance: the number by which it was told whether to draw it again, shape ``(m,)``.
     """
 
     offsets: Ints
     clusters: Clusters
     place: Floats
     values: dict[str, Floats]
+    chance: Floats
 
 
 class Translator:
@@ -123,6 +125,7 @@ class Translator:
         noise: Noise,
         again: Again | None = None,
         widths: Widths | None = None,
+        lost: float = 1.0,
     ) -> Drawn:
         """Clusters of each event.
 
@@ -132,13 +135,14 @@ class Translator:
             noise: uniform numbers for clusters.
             again: tells which clusters are measured again, `ATTEMPTS` times at the most.
             widths: expected resolutions of the `pulls`; a model without any needs none.
+            lost: factor of the odds that a source owns no cluster.
 
         Raises:
             ArtefactError: if no resolution is given of one of the `pulls`.
         """
         pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
         places = source_places(sources, pieces)
-        own, pointer, states = self._outcomes(sources, pieces, places, uniforms)
+        own, pointer, states = self._outcomes(sources, pieces, places, uniforms, lost)
         clusters = listed(own, pointer)
         layout = Layout(sources, pieces, clusters, self._copied)
         given = self._decoded(pieces, places, states, layout)
@@ -164,7 +168,7 @@ class Translator:
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
             chance[rows] = numbers[:, -1]
             self._measure(rows, clusters, given, numbers[:, :-1], values, units)
-        return Drawn(offsets, clusters, layout.place, values)
+        return Drawn(offsets, clusters, layout.place, values, chance)
 
     def rehearse(self) -> None:
         """Translate two sources, by numbers that make them own clusters."""
@@ -188,7 +192,12 @@ class Translator:
         return {name: known[name] for name in self.pulls}
 
     def _outcomes(
-        self, sources: Sources, pieces: Pieces, places: Floats32, uniforms: Floats
+        self,
+        sources: Sources,
+        pieces: Pieces,
+        places: Floats32,
+        uniforms: Floats,
+        lost: float,
     ) -> tuple[Ints, Ints, Floats32]:
         """Number of clusters, pointer and state of each source."""
         n = len(sources.x)
@@ -198,7 +207,9 @@ class Translator:
             found = self._encoder(**encoder_feed(block, sources, places))
             rows, slots, size = block.rows, block.slots, block.size * block.length
             u = uniforms[rows]
-            own[rows] = _choose(found[0].reshape(size, -1)[slots], u[:, 0])
+            chances = found[0].reshape(size, -1)[slots]
+            chances[:, 0] *= np.float32(lost)
+            own[rows] = _choose(chances, u[:, 0])
             if len(found) > 2:
                 owns = block.by_piece(((own > 0) & ~sources.zone).astype(np.float64))
                 into = _absorbers(found[2], owns, slots, own[rows], u[:, 1])

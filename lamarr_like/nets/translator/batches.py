@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Floats32, Ints
+from ...arrays import Floats32, Ints, Mask
 from ...engine.onnx_session import Session
 from ...engine.translator.cluster_layout import (
     Clusters,
@@ -60,6 +60,8 @@ class Prepared:
             pulls=[k for k, name in enumerate(sample.values) if name in sample.pulls],
         )
         self.atom = atom.astype(np.int32)
+        self.trusted = _marks(sample.trusted, len(self.own))
+        self.pure = _marks(sample.pure, len(self.y))
         self.told = told_of_first(self.clusters, sample.values, sample.followed)
         features = {"features": sources.features, "clusters": self.layout.features}
         self.scales: dict[str, np.ndarray] = {}
@@ -80,17 +82,17 @@ class Prepared:
 
         Returns:
             What `encoder_feed` gives after ``encoder_``, and `Layout.feed`, but for ``source_``,
-            after ``decoder_``, of the same shapes; ``able``, ``own`` and ``pointer`` of sources,
-            shape ``(size, length)``;
-            of the clusters in the likelihood ``at``, their slots, ``atom`` and ``weight``, shape
-            ``(rows,)``, ``told``, shape ``(rows, n_told)``, and ``y``, shape ``(rows, n_outputs)``.
+            after ``decoder_``, of the same shapes; of sources ``able``, ``own``, ``pointer`` and
+            ``trusted``, shape ``(size, length)``; of the clusters in the likelihood ``at``, their
+            slots, ``atom`` and ``weight``, shape ``(rows,)``, ``told``, shape ``(rows, n_told)``,
+            and ``y``, shape ``(rows, n_outputs)``.
         """
         encoder = encoder_feed(block, self.sources, self.places)
         decoder = self.layout.feed(block, width, self.places)
         mine, slots = (a[:rows] for a in self.layout.within(block, width))
         taken: dict[str, np.ndarray] = {"at": slots, "y": self.y[mine], "atom": self.atom[mine]}
         taken["told"] = self.told[mine]
-        taken["weight"] = np.ones(len(mine), np.float32)
+        taken["weight"] = self.pure[mine]
         padded = {
             k: np.concatenate([v, np.zeros((rows - len(v), *v.shape[1:]), v.dtype)])
             for k, v in taken.items()
@@ -101,8 +103,14 @@ class Prepared:
             "able": block.by_piece(((self.own > 0) & ~self.sources.zone).astype(np.float32)),
             "own": block.by_piece(self.own),
             "pointer": block.by_piece(self.pointer),
+            "trusted": block.by_piece(self.trusted),
             **padded,
         }
+
+
+def _marks(found: Mask | None, n: int) -> Floats32:
+    """1 for what is learnt from, 0 for what is not, shape ``(n,)``."""
+    return np.ones(n, np.float32) if found is None else found.astype(np.float32)
 
 
 def head_conditions(prepared: Prepared, files: Mapping[str, bytes]) -> Floats32:

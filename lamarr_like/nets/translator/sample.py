@@ -52,6 +52,8 @@ class TranslatorSample:
         again: which clusters are drawn again, where it is judged.
         pulls: values that the head learns in units of their expected resolution.
         widths: these resolutions, by the place of a cluster.
+        trusted: sources whose outcome is learnt from, shape ``(n,)``; None for all.
+        pure: clusters whose values are learnt from, shape ``(m,)``; None for all.
     """
 
     sources: Sources
@@ -65,6 +67,8 @@ class TranslatorSample:
     again: Again | None = None
     pulls: tuple[str, ...] = ()
     widths: Widths | None = None
+    trusted: Mask | None = None
+    pure: Mask | None = None
 
     def __post_init__(self) -> None:
         n, m = len(self.sources.x), int(self.own.sum())
@@ -78,6 +82,9 @@ class TranslatorSample:
         absorbed = self.pointer >= 0
         if (self.own[absorbed] > 0).any() or (self.own[self.pointer[absorbed]] == 0).any():
             raise TrainingError("an absorbed source owns a cluster, or its absorber owns none")
+        for found, size in ((self.trusted, n), (self.pure, m)):
+            if found is not None and found.shape != (size,):
+                raise TrainingError(f"{size} sources or clusters have {len(found)} marks")
         for name, values in self.values.items():
             if np.shape(values) != (m,):
                 raise TrainingError(f"{m} clusters have {np.shape(values)} values of {name!r}")
@@ -107,7 +114,8 @@ class TranslatorSample:
         kept = number < config.most_own
         values = {name: np.asarray(v)[kept] for name, v in self.values.items()}
         followed = self.followed if config.most_own > 1 else ()
-        return replace(self, own=own, pointer=pointer, values=values, followed=followed)
+        pure = None if self.pure is None else self.pure[kept]
+        return replace(self, own=own, pointer=pointer, values=values, followed=followed, pure=pure)
 
     def truth(self) -> Drawn:
         """The clusters of the sample as if they were drawn."""
@@ -116,7 +124,7 @@ class TranslatorSample:
         layout = Layout(self.sources, pieces, clusters, self.copied_columns)
         offsets = np.searchsorted(clusters.owner, self.sources.offsets)
         values = {k: np.asarray(v, np.float64) for k, v in self.values.items()}
-        return Drawn(offsets, clusters, layout.place, values)
+        return Drawn(offsets, clusters, layout.place, values, np.zeros(len(layout.place)))
 
     def events(self, kept: Mask) -> TranslatorSample:
         """Some of the events."""
@@ -128,4 +136,12 @@ class TranslatorSample:
         pointer = np.where(self.pointer >= 0, moved[self.pointer], -1)[rows]
         mine = np.repeat(rows, self.own)
         values = {k: np.asarray(v)[mine] for k, v in self.values.items()}
-        return replace(self, sources=sources, own=self.own[rows], pointer=pointer, values=values)
+        return replace(
+            self,
+            sources=sources,
+            own=self.own[rows],
+            pointer=pointer,
+            values=values,
+            trusted=None if self.trusted is None else self.trusted[rows],
+            pure=None if self.pure is None else self.pure[mine],
+        )

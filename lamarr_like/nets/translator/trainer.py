@@ -123,7 +123,8 @@ class TranslatorTrainer:
             entropy += free * tf.nn.sparse_softmax_cross_entropy_with_logits(
                 batch["pointer"], pointers
             )
-        entropy = tf.reduce_sum(entropy * mask) / tf.reduce_sum(mask)
+        trusted = mask * batch["trusted"]
+        entropy = tf.reduce_sum(entropy * trusted) / tf.maximum(tf.reduce_sum(trusted), 1.0)
         given = net.decode(
             states=states, source_place=encoder["place"], source_mask=mask, **decoder
         )
@@ -206,7 +207,7 @@ def _head_sample(prepared: Prepared, given: np.ndarray) -> GeneratorSample:
         x=given,
         atom=prepared.atom,
         y=prepared.y,
-        weights=np.ones(len(prepared.y), np.float32),
+        weights=prepared.pure,
     )
 
 

@@ -98,8 +98,9 @@ class Ecal(AbstractModelStage):
             return rng.uniforms(seed, f"ecal/cluster/{attempt}", event_id[owner], index, size)
 
         uniforms = rng.uniforms(seed, self.name, event_id, number, 2)
-        drawn = self.model.draw(sources, uniforms, noise, self.rules.again, self.rules.widths)
-        tables = cluster_tables(sources, drawn, number, self.rules)
+        rules = self.rules
+        drawn = self.model.draw(sources, uniforms, noise, rules.again, rules.widths, rules.lost)
+        tables = cluster_tables(sources, drawn, number, rules)
         for name, table in tables.items():
             batch = batch.with_table(name, table)
         return batch

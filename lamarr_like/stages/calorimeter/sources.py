@@ -11,6 +11,7 @@ from ...physics.kinematics import momentum
 from .. import features, geometry
 from ..geometry import BORDERS, CELL_Z, CELLS, HOLE
 from ..stage import keys
+from .image import IMAGE, expected_image, filled_part
 
 FACE = (4100.0, 3350.0)
 """Sources come to the face within these |x| and |y| [mm], a margin about the ECAL included."""
@@ -23,10 +24,6 @@ MIP = 350.0
 """Energy [MeV] that stands for what a muon or a hadron leaves."""
 ZONE_ENERGY = 300.0
 """Energy [MeV] that stands for a cluster of no source."""
-
-
-_WIDTHS, _CORE = (5.5, 26.0), 0.8
-"""Radii [mm] of core and tail of a shower at its maximum, and the share of the core."""
 
 ZONES = 3
 """Background zones: one for each region, about the beam."""
@@ -61,8 +58,14 @@ def region_of(x: Floats, y: Floats) -> Ints:
     return region
 
 
-def source_columns(batch: EventBatch, rows: Mask) -> Columns:
-    """Features of the sources that are particles, each of shape ``(rows.sum(),)``."""
+def source_columns(batch: EventBatch, rows: Mask, names: tuple[str, ...] | None = None) -> Columns:
+    """Features of the sources that are particles, each of shape ``(rows.sum(),)``.
+
+    Args:
+        batch: events.
+        rows: `source_rows`.
+        names: what is needed; what takes long is left out if it is not. None for all.
+    """
     particle = batch.particle
     px, py, pz, vx, vy, vz = (
         particle[c][rows].astype(np.float64) for c in features.MOMENTUM + features.VERTEX
@@ -91,34 +94,18 @@ def source_columns(batch: EventBatch, rows: Mask) -> Columns:
     out |= features.track_flags(track)
     for name in ("n_spd_hits", "n_tracks"):
         out[f"log_{name}"] = np.log1p(batch.event_column("particle", name)[rows])
+    if names is None or not set(IMAGE).isdisjoint(names):
+        counts = np.bincount(particle.event_index[rows], minlength=len(batch))
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        out |= expected_image(x, y, left_energy(out), region_of(x, y), offsets)
     return out
 
 
-def filled_part(x: Floats, y: Floats, unit: Floats, energy: Floats) -> Floats:
-    """Energy of a mean shower in the cell it falls into, over that at which this cell saturates.
-
-    The lateral profile is that of Grindhammer and Peters (arXiv:hep-ex/0001020) at the maximum.
-
-    Args:
-        x, y: places in the plane of the cells [mm], shapes ``(n,)``.
-        unit: sides of the cells there [mm].
-        energy: energies [MeV].
-    """
-    left, low = (unit * (np.floor(v / unit) - v / unit) for v in (x, y))
-    share = np.zeros(len(x))
-    for radius, weight in zip(_WIDTHS, (_CORE, 1.0 - _CORE), strict=True):
-        for right, up, sign in ((1, 1, 1.0), (0, 1, -1.0), (1, 0, -1.0), (0, 0, 1.0)):
-            share += sign * weight * _corner(left + right * unit, low + up * unit, radius)
-    r = np.maximum(np.hypot(x, y), 1.0)
-    return share * energy * (r / np.hypot(r, CELL_Z)) / geometry.CELL_ET
-
-
-def _corner(x: Floats, y: Floats, radius: float) -> Floats:
-    """Integral of the radial density 2 r R^2 / (r^2 + R^2)^2 from the axis to (x, y), signed."""
-    a, b = (v / np.hypot(v, radius) for v in (x, y))
-    with_y = a * np.arctan(y / np.hypot(x, radius))
-    found: Floats = (with_y + b * np.arctan(x / np.hypot(y, radius))) / (2.0 * np.pi)
-    return found
+def left_energy(columns: Columns) -> Floats:
+    """Energy [MeV] that sources leave: what does not shower leaves `MIP` at the most; ``(n,)``."""
+    energy = np.exp(columns["log_e"])
+    showers = columns["is_photon"] + columns["is_e"] > 0.0
+    return np.where(showers, energy, np.minimum(energy, MIP))
 
 
 def _zone_columns(batch: EventBatch, names: tuple[str, ...]) -> Columns:
@@ -158,7 +145,7 @@ def _place(x: Floats, y: Floats) -> Columns:
 COPIED = (
     *("log_e", "log_et", "tx", "ty", "line_dx", "is_photon", "is_e", "is_mu", "is_zone"),
     *("charge", "is_long", "is_downstream", "is_middle", "is_inner", "hole", "edge"),
-    "log_filled",
+    *("log_filled", *IMAGE),
 )
 """Features that a cluster takes over from its owner."""
 
@@ -197,7 +184,7 @@ def make_sources(batch: EventBatch, rows: Mask, names: tuple[str, ...], zones: b
         names: features wanted, in order.
         zones: whether to add the background zones.
     """
-    columns = source_columns(batch, rows)
+    columns = source_columns(batch, rows, names)
     counts = np.bincount(batch.particle.event_index[rows], minlength=len(batch))
     table, others = _tabulated(columns, names)
     if zones:
@@ -206,9 +193,7 @@ def make_sources(batch: EventBatch, rows: Mask, names: tuple[str, ...], zones: b
         table = np.concatenate([table, more[0]])[order]
         others = np.concatenate([others, more[1]])[order]
         counts = counts + ZONES
-    x, y, unit, log_e, showers, zone = others.T
-    energy = np.exp(log_e)
-    energy = np.where(showers > 0.0, energy, np.minimum(energy, MIP))
+    x, y, unit, energy, zone = others.T
     return Sources(
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         features=table,
@@ -225,6 +210,5 @@ def _tabulated(columns: Columns, names: tuple[str, ...]) -> tuple[Floats32, Floa
     table = np.empty((len(columns["x"]), len(names)), np.float32)
     for k, name in enumerate(names):
         table[:, k] = columns[name]
-    showers = columns["is_photon"] + columns["is_e"]
-    others = [columns[k] for k in ("x", "y", "unit", "log_e")] + [showers, columns["is_zone"]]
+    others = [columns[k] for k in ("x", "y", "unit")] + [left_energy(columns), columns["is_zone"]]
     return table, np.stack(others, axis=1)

@@ -19,7 +19,7 @@ from ..geometry import BORDERS, CELL_Z, CELLS, ECAL_Z, HOLE
 from ..stage import typed
 from .links import Links, Placed, largest_shares, own_links, stray_links, sums, with_neighbours
 from .sources import region_of
-from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near
+from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near, nearest_cluster
 
 OUTPUTS = (
     *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
@@ -67,6 +67,8 @@ _RULES = Record(
         ),
         "least_et": Number(0.0, 1e5),
         "least_distance": Number(0.0, 10.0),
+        "far": Number(0.0, 1000.0),
+        "lost": Number(0.1, 10.0),
         "spacing": Items(_PART, most=100),
         "leak": _PARTS,
         "stray": _PARTS,
@@ -87,6 +89,11 @@ class Rules(NamedTuple):
         leak: see `spacing.leaked_parts`.
         stray: part of the energy of a shower without a cluster that the nearest cluster holds, for
             each bin of `spacing.LEAK_EDGES`.
+        far: distance in cells from its sources beyond which a cluster (a leg of a converted photon,
+            bent by the magnet) that falls onto another is not drawn again but becomes a part of it;
+            0 for none.
+        lost: factor of the odds that a source owns no cluster, with which as many are drawn as
+            there are, those that fall onto others apart.
     """
 
     resolution: Mapping[str, Any] = RESOLUTION
@@ -95,6 +102,8 @@ class Rules(NamedTuple):
     spacing: Sequence[float] = ()
     leak: Sequence[float] = ()
     stray: Sequence[float] = ()
+    far: float = 0.0
+    lost: float = 1.0
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Rules:
@@ -138,6 +147,7 @@ class _Made(NamedTuple):
         part: part of the energy of that cluster which it makes.
         x, y, energy: place in the plane of the cells [mm] and energy [MeV] of the whole, where it
             is itself the root.
+        own_x, own_y: place of each by itself [mm].
     """
 
     event: Ints
@@ -146,6 +156,8 @@ class _Made(NamedTuple):
     x: Floats
     y: Floats
     energy: Floats
+    own_x: Floats
+    own_y: Floats
 
 
 def cluster_tables(
@@ -186,23 +198,38 @@ def _made(drawn: Drawn, rules: Rules) -> _Made:
     energy = np.exp(place[:, 3] + values["log_energy"])
     energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
     root = _joined(x, y, energy, event, rules.least_distance)
+    fallen = np.flatnonzero(_lands(rules, values))
+    if len(fallen):
+        onto = crowded(rules.spacing, event, place, values, drawn.chance)
+        root = _landed(root, x, y, energy, event, fallen[onto[fallen]])
     part = energy / sums(root, energy, len(x))[root]
-    x, y = (sums(root, part * c, len(x)) for c in (x, y))
-    return _Made(event, root, part, x, y, sums(root, energy, len(x)))
+    mid_x, mid_y = (sums(root, part * c, len(x)) for c in (x, y))
+    return _Made(event, root, part, mid_x, mid_y, sums(root, energy, len(x)), x, y)
 
 
 def _columns(values: Mapping[str, Floats], made: _Made, rules: Rules) -> Columns:
     """Columns of clusters that follow from what was drawn of them, shapes ``(m,)``."""
     sine, region = _sine(made.x, made.y), region_of(made.x, made.y)
-    scale = ECAL_Z / CELL_Z
-    matched = np.bincount(made.root, values["is_matched"] > _MATCHED, minlength=len(made.x)) > 0
+    scale, n = ECAL_Z / CELL_Z, len(made.x)
+    matched = np.bincount(made.root, values["is_matched"] > _MATCHED, minlength=n) > 0
     return {
         **{"x": made.x * scale, "y": made.y * scale, "z": np.full(len(made.x), ECAL_Z)},
         **{"energy": made.energy, "et": made.energy * sine, "region": region},
         **{name: values[name] for name in PLAIN},
         **_resolutions(made.energy, sine, region, rules.resolution),
         "is_matched": matched,
+        "prs_energy": sums(made.root, values["prs_energy"], n),
+        "spread": _spread(values["spread"], made),
     }
+
+
+def _spread(spread: Floats, made: _Made) -> Floats:
+    """Root mean square radius [mm] of clusters with what became part of them, shapes ``(m,)``."""
+    root, n = made.root, len(spread)
+    if np.array_equal(root, np.arange(n)):
+        return spread
+    away = (made.own_x - made.x[root]) ** 2 + (made.own_y - made.y[root]) ** 2
+    return np.sqrt(sums(root, made.part * (spread**2 + away), n))
 
 
 def _links(
@@ -241,11 +268,19 @@ def _again(
     rules: Rules, event: Ints, place: Floats, values: Mapping[str, Floats], chance: Floats
 ) -> Mask:
     """See `Rules.again` and `translation.Again`."""
-    again = crowded(rules.spacing, event, place, values, chance)
+    again = crowded(rules.spacing, event, place, values, chance) & ~_lands(rules, values)
     if rules.least_et > 0.0:
         x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
         again |= off_face(x, y)
     return again
+
+
+def _lands(rules: Rules, values: Mapping[str, Floats]) -> Mask:
+    """Clusters that may become part of others, see `Rules.far`; shape ``(m,)``."""
+    if rules.far <= 0.0:
+        return np.zeros(len(values["dx"]), dtype=bool)
+    able: Mask = np.hypot(values["dx"], values["dy"]) > rules.far
+    return able
 
 
 def off_face(x: Floats, y: Floats) -> Mask:
@@ -281,7 +316,35 @@ def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> 
     """Cluster that each becomes part of: itself, or the hardest one too near to be another."""
     if least <= 0.0:
         return np.arange(len(x))
-    into = hardest_near(x, y, energy, event, least)
+    return _followed(hardest_near(x, y, energy, event, least))
+
+
+def _landed(root: Ints, x: Floats, y: Floats, energy: Floats, event: Ints, fallen: Ints) -> Ints:
+    """Cluster that each becomes part of, with those that fell onto others (`Rules.far`).
+
+    Args:
+        root: as `_joined` says, shape ``(m,)``.
+        x, y, energy, event: the clusters, shapes ``(m,)``.
+        fallen: rows of those that fell, shape ``(k,)``.
+    """
+    stays = np.ones(len(x), dtype=bool)
+    stays[fallen] = False
+    others = np.flatnonzero(stays)
+    there = (x[fallen], y[fallen], event[fallen])
+    found, distance = nearest_cluster(x[others], y[others], event[others], there)
+    near = (found >= 0) & (distance < EDGES[-1])
+    mine, other = fallen[near], others[found[near]]
+    # The harder of the two says what the whole looks like.
+    harder = energy[mine] > energy[other]
+    into = root.copy()
+    into[mine[~harder]] = other[~harder]
+    into[other[harder]] = mine[harder]
+    into[mine[harder]] = mine[harder]
+    return _followed(into)
+
+
+def _followed(into: Ints) -> Ints:
+    """The end of each chain of clusters that are parts of others, shape ``(m,)``."""
     for _ in range(_TURNS):
         into = into[into]
     return into

@@ -23,6 +23,8 @@ ABSORBED_PART = 0.2
 """Part of its energy that a source without a cluster must have put into another's."""
 REACH = 3.9
 """Distance, in the larger of the two cells, up to which a source counts as absorbed."""
+IMPURE_SHARE = 0.1
+"""Share of a cluster's energy above which what came from far away spoils it for learning."""
 MOST = MOST_CLUSTERS
 """Clusters of a source; the softest beyond are left out."""
 NEAREST_SHARE = 5e-4
@@ -38,6 +40,11 @@ class Outcomes(NamedTuple):
         cluster: rows of the cluster table in order of owner and number, shape ``(m,)``.
         share: share of its owner in each, 0 for those of background zones.
         left_out: share of the clusters that no source owns.
+        alone: whether each source is without showers that fell onto a cluster of another far away,
+            as a leg of a converted photon does, and its own clusters without such of others; such
+            meetings are no law of a source but chance, and made when clusters are placed
+            (`tables.Rules.far`).  Shape ``(n,)``.
+        pure: the same of each cluster, shape ``(m,)``.
     """
 
     own: Ints
@@ -45,6 +52,8 @@ class Outcomes(NamedTuple):
     cluster: Ints
     share: Floats
     left_out: float
+    alone: Mask
+    pure: Mask
 
 
 def outcomes(batch: EventBatch, rows: Mask, *, zones: bool) -> Outcomes:
@@ -78,7 +87,24 @@ def outcomes(batch: EventBatch, rows: Mask, *, zones: bool) -> Outcomes:
     kept, own = _numbered_clusters(owner, cluster["energy"], n)
     pointer = _repointed(own, pointer, taken, sources)
     share = link.share_of(owner)[kept]
-    return Outcomes(own, pointer, kept, share, 1.0 - len(kept) / max(len(cluster), 1))
+    alone, pure = _met(link, owner, sources)
+    left_out = 1.0 - len(kept) / max(len(cluster), 1)
+    return Outcomes(own, pointer, kept, share, left_out, alone, pure[kept])
+
+
+def _met(link: _Links, owner: Ints, sources: Sources) -> tuple[Mask, Mask]:
+    """See `Outcomes.alone` and `Outcomes.pure`, the latter of all clusters."""
+    into = owner[link.cluster]
+    far = (into >= 0) & (into != link.source)
+    far &= ~sources.zone[np.maximum(into, 0)]
+    # A hadron that showers leaves more than `MIP`, a little of it in many clusters.
+    left = np.bincount(link.source, link.energy, minlength=len(sources.x))
+    far &= link.energy > ABSORBED_PART * np.maximum(sources.energy, left)[link.source]
+    far &= _distance(sources, link.source, np.maximum(into, 0)) >= REACH
+    alone, pure = np.ones(len(sources.x), dtype=bool), np.ones(len(owner), dtype=bool)
+    alone[link.source[far]] = False
+    pure[link.cluster[far & (link.weight > IMPURE_SHARE)]] = False
+    return alone, pure
 
 
 def _handed_over(own: Ints, pointer: Ints, sources: Sources) -> Ints:
@@ -226,6 +252,7 @@ def rules(batch: EventBatch) -> Rules:
         spacing=pair_factors(x, y, cluster.event_index),
         leak=_leak(batch, x, y),
         stray=_stray(batch, x, y),
+        far=REACH,
     )
 
 

@@ -24,8 +24,6 @@ from lamarr_like.stages.calorimeter.sources import (
     FACE,
     HOLE,
     PIPE,
-    _corner,
-    filled_part,
     region_of,
     source_rows,
 )
@@ -39,7 +37,6 @@ from lamarr_like.stages.calorimeter.tables import (
 )
 from lamarr_like.stages.calorimeter.truth import expected_resolution, outcomes
 from lamarr_like.stages.features import ECAL_Z
-from lamarr_like.stages.geometry import CELL_ET
 
 pytest.importorskip("tensorflow")
 
@@ -251,29 +248,6 @@ def test_only_what_comes_to_the_face_is_a_source():
     assert np.array_equal(source_rows(batch), [True, False, False, False, False])
 
 
-def test_how_full_a_cell_would_be():
-    def part(u, v, energy=1e4, size=60.6, column=20):
-        """In the cell of a column, at a place from -0.5 to 0.5 in it."""
-        x, y = (np.array([size * (n + 0.5 + at)]) for n, at in ((column, u), (5, v)))
-        sine = np.hypot(x, y) / np.sqrt(x**2 + y**2 + CELL_Z**2)
-        return (filled_part(x, y, np.array([size]), np.array([energy])) / sine)[0]
-
-    # In the middle of a large cell a whole shower, at a corner of one a quarter.
-    assert part(0.0, 0.0, CELL_ET, 1e4) == pytest.approx(1.0, abs=1e-3)
-    assert part(0.5 - 1e-9, -0.5, CELL_ET, 1e4) == pytest.approx(0.25, abs=1e-3)
-    middle = part(0.0, 0.0, CELL_ET)
-    assert 0.8 < middle < 0.95 and part(0.0, 0.0, 3.0 * CELL_ET) == pytest.approx(3.0 * middle)
-    assert part(0.45, 0.0) < 0.8 * part(0.0, 0.0)
-    shares = [part(u, v) for u, v in ((0.3, 0.2), (-0.3, 0.2), (0.3, -0.2), (0.2, 0.3))]
-    assert shares == pytest.approx([shares[0]] * 4)
-    # All cells of a shower together hold it.
-    edges = 40.4 * np.arange(-60, 61) + 10.0
-    u, v = np.meshgrid(edges, edges)
-    corners = 0.8 * _corner(u, v, 5.5) + 0.2 * _corner(u, v, 26.0)
-    cells = np.diff(np.diff(corners, axis=0), axis=1)
-    assert (cells > 0.0).all() and cells.sum() == pytest.approx(1.0, abs=1e-3)
-
-
 def test_outcomes_of_a_known_event():
     # Two photons in one cluster, the softer with the larger share; a pion of its own; noise.
     x, y = np.array([1500.0, 1560.0, 1500.0, 2500.0]), np.array([300.0, 300.0, -300.0, 0.0])
@@ -393,7 +367,7 @@ def test_clusters_too_near_to_each_other_are_one():
     values = {name: np.zeros(n) for name in OUTPUTS}
     values["owner_share"] = np.array([1.0, 0.8, 0.0, 1.0])
     values["is_matched"] = np.array([1.0, 0.0, 0.0, 0.0])
-    drawn = Drawn(np.array([0, 3, 4]), clusters, place, values)
+    drawn = Drawn(np.array([0, 3, 4]), clusters, place, values, np.zeros(n))
     number = np.array([0, 1, -1, 0])
     apart = cluster_tables(sources, drawn, number)
     assert np.array_equal(apart["cluster"].counts, [3, 1])
@@ -408,6 +382,41 @@ def test_clusters_too_near_to_each_other_are_one():
     assert cluster["mcparticle_id"][0] == 1
 
 
+def test_a_leg_that_falls_onto_a_cluster_becomes_a_part_of_it():
+    # Two clusters of a converted photon, the second far away on another photon's.
+    x = np.array([1000.0, 1800.0])
+    sources = Sources(
+        *(np.array([0, 2]), np.zeros((2, 1), np.float32), x, np.zeros(2)),
+        *(np.full(2, 60.6), np.array([6e3, 2e3]), np.zeros(2, bool)),
+    )
+    clusters = listed(np.array([2, 1]), np.full(2, -1))
+    place, _ = describe(sources, clusters, [])
+    values = {name: np.zeros(3) for name in OUTPUTS}
+    values["owner_share"] = np.ones(3)
+    values["log_energy"] = np.log([0.5, 0.5, 1.0])
+    values["dx"] = np.array([0.0, 810.0 / 60.6, 0.0])
+    spacing = [0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
+    rules = Rules(spacing=spacing, far=3.9)
+    drawn = Drawn(np.array([0, 3]), clusters, place, values, np.full(3, 0.7))
+    known = (np.zeros(3, int), place, values, np.full(3, 0.7))
+    assert Rules(spacing=spacing).again(*known).tolist() == [False, True, False]
+    assert not rules.again(*known).any()
+    made = cluster_tables(sources, drawn, np.arange(2), rules)
+    cluster, link = made["cluster"], made["cluster_link"]
+    assert cluster["energy"] == pytest.approx([5e3, 3e3])
+    assert cluster["x"][0] == pytest.approx((0.6 * 1810.0 + 0.4 * 1800.0) * ECAL_Z / CELL_Z)
+    assert link["mcparticle_id"].tolist() == [0, 1, 0]
+    assert link["weight"] == pytest.approx([0.6, 0.4, 1.0])
+    assert cluster["energy"].sum() == pytest.approx(8e3)
+    # By chance it stays beside it where that is seen half of the time, and always farther away.
+    values["dx"][1] = 870.0 / 60.6
+    for chance, n in ((0.4, 3), (0.6, 2)):
+        lucky = drawn._replace(chance=np.full(3, chance))
+        assert len(cluster_tables(sources, lucky, np.arange(2), rules)["cluster"]) == n
+    values["dx"][1] = 1000.0 / 60.6
+    assert len(cluster_tables(sources, drawn, np.arange(2), rules)["cluster"]) == 3
+
+
 def test_positions_stay_on_the_face():
     n = 3
     sources = Sources(
@@ -417,7 +426,8 @@ def test_positions_stay_on_the_face():
     clusters = listed(np.ones(n, int), np.full(n, -1))
     values = {name: np.zeros(n) for name in OUTPUTS}
     values["dx"], values["dy"] = np.array([50.0, -8.0, 0.0]), np.array([0.0, 1.0, -99.0])
-    drawn = Drawn(np.array([0, n]), clusters, describe(sources, clusters, [])[0], values)
+    place, _ = describe(sources, clusters, [])
+    drawn = Drawn(np.array([0, n]), clusters, place, values, np.zeros(n))
     cluster = cluster_tables(sources, drawn, np.arange(n), Rules(least_et=75.0))["cluster"]
     x, y = (np.abs(cluster[a]) * CELL_Z / ECAL_Z for a in "xy")
     assert (x < BORDERS[0][0]).all() and (y < BORDERS[0][1]).all()
@@ -459,7 +469,8 @@ def test_showers_without_a_cluster_are_linked_to_the_nearest():
     clusters = listed(np.array([1, 0, 0, 0]), np.full(4, -1))
     values = {name: np.zeros(1) for name in OUTPUTS}
     values["owner_share"] = np.array([0.7])
-    drawn = Drawn(np.array([0, 1]), clusters, describe(sources, clusters, [])[0], values)
+    place, _ = describe(sources, clusters, [])
+    drawn = Drawn(np.array([0, 1]), clusters, place, values, np.zeros(1))
     leak = [0.05] * 11
     made = cluster_tables(sources, drawn, np.arange(4), Rules(leak=leak, stray=[0.5] * 11))
     # The hard shower nearby gives a half of its energy; the softest and the far one are not seen.

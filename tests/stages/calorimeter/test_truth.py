@@ -60,6 +60,23 @@ def test_pointers_follow_a_cluster_to_its_new_owner():
     assert truth._repointed(np.array([0, 1, 0]), pointer, taken, far).tolist() == [1, -1, -1]
 
 
+def test_what_met_far_away_is_not_learnt_from():
+    of = sources([10.0, 4.0, 4.0, 4.0, 1.0], x=[0.0, 1000.0, 100.0, 5000.0, 5000.0])
+    owner = np.array([0, 1, 3])
+    link = truth._Links.__new__(truth._Links)
+    # Its own; a leg on that of another; a neighbour; a soft one; what leaves little of itself.
+    link.source = np.array([0, 0, 2, 4, 1, 3])
+    link.cluster = np.array([0, 1, 0, 0, 1, 2])
+    link.energy = np.array([6.0, 4.0, 2.0, 0.1, 4.0, 4.0])
+    link.weight = np.array([0.7, 0.5, 0.25, 0.05, 0.5, 1.0])
+    alone, pure = truth._met(link, owner, of)
+    assert alone.tolist() == [False, True, True, True, True]
+    assert pure.tolist() == [True, False, True]
+    # Of what takes no part of note the cluster is still good to learn from.
+    link.weight[1] = 0.5 * truth.IMPURE_SHARE
+    assert truth._met(link, owner, of)[1].all()
+
+
 def test_distances_are_in_the_larger_of_two_cells():
     of = sources([1.0, 1.0], x=[0.0, 120.0])._replace(unit=np.array([40.0, 60.0]))
     there = truth._distance(of, np.array([0]), np.array([1]))
