@@ -74,7 +74,7 @@ def test_one_track_for_each_particle_that_has_one(whole):
 def test_a_draw_of_nothing_is_the_truth(whole):
     """Residuals of zero put the state where the particle is, in every frame."""
     rows = Resolution.rows(whole)
-    for frame in ("perigee", "cartesian"):
+    for frame in ("carried", "perigee", "cartesian"):
         names = Resolution.outputs_in(frame)
         stage = Resolution(FakeGenerator(Resolution, names), {"frame": frame})
         drawn = {name: np.zeros(rows.sum()) for name in names}
