@@ -158,7 +158,7 @@ def explained(batch: EventBatch, near: Mask) -> Explained:
     Args:
         batch: events with the columns of `NEEDED`.
         near: particles that are born at their collision and leave a VELO track, by row of the
-            table of particles.
+            table of particles, shape ``(n_particles,)``.
     """
     n = len(batch.vertex)
     rows, particle = _tracks(batch)
