@@ -3,22 +3,14 @@
 A downstream track is measured from the TT on.  Its state stands at the closest point to the beam,
 as those of all tracks: the fit carried it backward through the fringe of the dipole and all matter
 before the TT.  Where it was born in between, as most daughters of K_S with such tracks are, its
-line there is another one.  The field on the axis is a Gaussian B(z), beside it By = B - y^2 B'' / 2
-and Bz = y B'.  On the way from where it begins to z the slopes change, to first order in the bend,
-by::
-
-    dtx = k q/p n ([y^2 B' / 2] - (1 + tx^2) I),     dty = -k q/p n tx [y B]
-
-with [] the difference of end and begin, I the integral of B and n = sqrt(1 + tx^2 + ty^2); the
-position follows by integrating once more.  Scattering in the matter before the vertex is taken out
-of the covariance again, and that in the sensors of the VELO behind it added, which the fit does not
-know of.
+line there is another one (`lamarr_like.stages.tracking.fringe_field`).  Scattering in the matter
+before the vertex is taken out of the covariance again, and that in the sensors of the VELO behind
+it added, which the fit does not know of.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr
 
 from ..arrays import Floats, Ints, Mask
 from ..physics.particles import MASSES
@@ -26,9 +18,6 @@ from ..physics.passage import HIGHLAND, HIGHLAND_PATH
 from ..stages.geometry import (
     FOIL_RADIUS,
     FOIL_X0,
-    KICK,
-    MAGNET_WIDTH,
-    MAGNET_Z,
     MATTER_BEFORE_TT,
     PIPE_CONE,
     PIPE_SLOPE,
@@ -38,16 +27,13 @@ from ..stages.geometry import (
     VELO_SUPPORT,
     VELO_X0,
 )
+from ..stages.tracking.fringe_field import FIELD_START, bend
 from .prongs import Prongs
 
 POLARITY = -1
 """Sign of the field of the shipped detector along y: magnet down."""
 
-FIELD_START = 700.0
-"""z [mm] before which states are on straight lines, as in the detailed simulation."""
-
 _PION_MASS = MASSES[211]
-_NORM = 1.0 / np.sqrt(2.0 * np.pi)
 
 
 def at_vertex(line: Prongs, charge: Floats, z: Floats, polarity: int | Ints) -> Prongs:
@@ -64,34 +50,13 @@ def at_vertex(line: Prongs, charge: Floats, z: Floats, polarity: int | Ints) -> 
     dz = at - line.z
     state = line.state.copy()
     state[:, :2] += dz[:, None] * state[:, 2:4]
-    bend = _bend(state, charge, at, polarity)
-    state[:, :4] += bend
+    turn = bend(state, charge, at, polarity)
+    state[:, :4] += turn
     carry = np.tile(np.eye(6), (len(z), 1, 1))
     carry[:, 0, 2] = carry[:, 1, 3] = dz
-    carry[:, :4, 4] += bend / state[:, 4:5]
+    carry[:, :4, 4] += turn / state[:, 4:5]
     covariance = carry @ line.covariance @ carry.swapaxes(1, 2)
     return Prongs(state, at, _with_own_matter(line, z, at, covariance))
-
-
-def _bend(state: Floats, charge: Floats, z: Floats, polarity: int | Ints) -> Floats:
-    """Changes of x, y, tx, ty by the field between its start and z, to first order."""
-    tx, ty, y = state[:, 2], state[:, 3], state[:, 1]
-    way = z - FIELD_START
-    u, start = ((a - MAGNET_Z) / MAGNET_WIDTH for a in (z, FIELD_START))
-    density, first = (_NORM * np.exp(-0.5 * a * a) for a in (u, start))
-    once = ndtr(u) - ndtr(start)
-    twice = MAGNET_WIDTH * (u * ndtr(u) + density - start * ndtr(start) - first)
-    twice -= way * ndtr(start)
-    early = y - way * ty
-    at, begin = ((h * b / MAGNET_WIDTH) for h, b in ((y, density), (early, first)))  # y By
-    falls, rose = ((-a * f * h / MAGNET_WIDTH) for a, f, h in ((u, at, y), (start, begin, early)))
-    moved = y * once - ty * twice  # integral of y By
-    change = 0.5 * (y * at - early * begin) - ty * moved - 0.5 * rose * way
-    turned = (0.5 * (falls - rose) - (1.0 + tx * tx) * once, tx * (begin - at))
-    shifted = (change - (1.0 + tx * tx) * twice, tx * (begin * way - moved))
-    scale = polarity * KICK * charge * state[:, 4] * np.sqrt(1.0 + tx * tx + ty * ty)
-    bend: Floats = scale[:, None] * np.stack([*shifted, *turned], axis=1)
-    return bend
 
 
 def _with_own_matter(line: Prongs, z: Floats, at: Floats, covariance: Floats) -> Floats:

@@ -25,7 +25,7 @@ import numpy as np
 from ..arrays import Floats
 from ..events import EventBatch
 from ..schema import TRACK_TYPES
-from ..stages.vertices.vertex_pull import MAX_CHI2, derivative
+from ..stages.vertices.vertex_pull import MAX_CHI2, derivative, mean_weight
 from .pointing import Choices, Origins, choices, inverse
 from .prongs import Prongs, track_prongs
 
@@ -33,9 +33,8 @@ _PION = 211
 
 VELO_TRACKS = tuple(TRACK_TYPES[k] for k in ("long", "upstream"))
 """Types of track that primary vertices are made of."""
-_MEAN_WEIGHT = 1.0 - 4.0 / MAX_CHI2 + 8.0 / MAX_CHI2**2
-"""Mean of Tukey's weight for normal errors in two dimensions, but for exp(-6)."""
-_HOLD = derivative(MAX_CHI2) / _MEAN_WEIGHT
+_HOLD = derivative(MAX_CHI2) / mean_weight(MAX_CHI2)
+"""Mean derivative of Tukey's w r over the mean of w, for normal errors in two dimensions."""
 _LEAST_LEFT = 0.05
 """Part of the information along each axis that must be left, and least part that has no track."""
 _MOST_STEP = 2.0

@@ -137,7 +137,11 @@ def train(
     columns: ColumnMap = None,
     frame: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Residuals of the resolution: perigee (if not given) or cartesian."),
+        typer.Option(
+            help="Residuals of the resolution: carried (if not given; at the perigee, particles "
+            "born in the field of the reference detector as a fit carries them back), perigee, or "
+            "cartesian."
+        ),
     ] = None,
     calo_law: Annotated[
         Optional[str],  # noqa: UP045

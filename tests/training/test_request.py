@@ -124,8 +124,8 @@ def test_options_go_to_the_stages_that_have_them():
     assert told["calo_pid", None] == {"calo_law": "likelihoods"}
     assert sum(bool(options) for options in told.values()) == 5
     assert len(told) == len(MODEL_STAGES) + 3
-    assert Request("resolution").chosen() == {"frame": "perigee"}
-    with pytest.raises(TrainingError, match="frame cannot be 'polar'; it can be perigee, cart"):
+    assert Request("resolution").chosen() == {"frame": "carried"}
+    with pytest.raises(TrainingError, match="frame cannot be 'polar'; it can be carried, peri"):
         expanded(Request("resolution", options={"frame": "polar"}))
     with pytest.raises(TrainingError, match="'rich' has no option 'frame'; it has law"):
         expanded(Request("rich", options={"frame": "cartesian"}))

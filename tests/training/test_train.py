@@ -71,7 +71,7 @@ def test_boosters_need_no_keras(sample, tmp_path, monkeypatch):
 
 def test_artefacts_say_what_they_are(models):
     artefact = read_artefact(models / "resolution-small-1")
-    assert artefact.config["frame"] == "perigee"
+    assert artefact.config["frame"] == "carried"
     card = artefact.files["card.md"].decode()
     assert "reference detector" in card
     assert "detailed.root" in card

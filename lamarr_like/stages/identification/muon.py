@@ -7,8 +7,9 @@ import numpy as np
 from ... import schema
 from ...arrays import Columns, Mask
 from ...events import EventBatch
+from ...physics import particles
 from .. import features
-from ..geometry import MUON_INNER, MUON_STATION_Z
+from ..geometry import ECAL_Z, MUON_INNER, MUON_STATION_Z
 from ..recipe import recipe
 from ..stage import AbstractClassifierStage, AbstractGeneratorStage, keys, typed
 from . import conditions as pid_conditions
@@ -21,13 +22,23 @@ STEPS = (6000.0, 10000.0)
 P10020)."""
 _NEAR = 250.0
 """Half width [mm], at the ECAL, of the square in which other muons are looked for."""
+_FIELDS = (40.0, 160.0)
+"""Half widths [mm], at the ECAL, of the squares in which muons and what may become one are looked
+for, in R1; twice as wide from region to region, as the pads are."""
+_REACHES = 4000.0
+"""Least energy [MeV] of a hadron whose muon gets through the calorimeters to M3."""
 
 _REQUIRES = pid_conditions.REQUIRES | neighbours.REQUIRES
+_HADRON, _MUON = (neighbours.KINDS.index(name) for name in ("hadron", "muon"))
 _UPSTREAM = schema.TRACK_TYPES["upstream"]
 
 
 def _conditions(batch: EventBatch, rows: Mask) -> Columns:
-    """Track, truth, place at the stations as seen from the origin, and other muons beside it."""
+    """Track, truth, place at the stations as seen from the origin, and who makes hits beside it.
+
+    Other particles' hits make a track a muon: those of muons, and those of pions and kaons that
+    decay on their way.  Nobody knows which do, but how many of those about a track are expected to.
+    """
     out = pid_conditions.track_and_truth(batch, rows)
     for station, z in MUON_STATION_Z.items():
         x, y = pid_conditions.behind_magnet(out, z)
@@ -40,8 +51,28 @@ def _conditions(batch: EventBatch, rows: Mask) -> Columns:
     event = batch.track.event_index[rows]
     x, y = (batch.particle[c][own].astype(np.float64) for c in ("mc_ecal_x", "mc_ecal_y"))
     near = neighbours.near_energy(there, event, own, x, y, np.full(len(x), _NEAR))
-    out["near_muon"] = np.log1p(near[:, neighbours.KINDS.index("muon")])
+    out["near_muon"] = np.log1p(near[:, _MUON])
+    sources = _sources(batch)
+    scale = 2.0 ** np.clip(out["muon_region"], 0.0, 3.0)
+    for half in _FIELDS:
+        near = neighbours.near_energy(sources, event, own, x, y, half * scale)
+        out[f"near_decays_{half:.0f}"] = near[:, _HADRON]
+        out[f"near_muon_{half:.0f}"] = np.log1p(near[:, _MUON])
     return out
+
+
+def _sources(batch: EventBatch) -> neighbours.Arriving:
+    """Muons, and hadrons with the probability in place of the energy that they become one."""
+    there = neighbours.arriving(batch, ("hadron", "muon"))
+    able = (there.kind == _MUON) | (there.energy > _REACHES)
+    there = neighbours.Arriving._make(column[able] for column in there)
+    pdg = np.abs(batch.particle["mc_pdg_id"][there.row])
+    path = ECAL_Z - batch.particle["mc_vz"][there.row]
+    lengths = np.zeros(len(path))
+    for hadron, ctau in particles.LIFETIME_LENGTH.items():
+        lengths[pdg == hadron] = particles.MASSES[hadron] / ctau
+    decays = -np.expm1(-lengths * path / there.energy)
+    return there._replace(energy=np.where(there.kind == _MUON, there.energy, decays))
 
 
 class MuonId(AbstractClassifierStage):

@@ -8,6 +8,9 @@ those of d and z are taken where an ideal fit decouples them from the slope: at 
 not where the track is extrapolated to.  All are in units of the errors of that fit (`expected`), so
 that tracks of all types and momenta look alike.
 
+The *carried* frame is the same, with the true state as a fit carries it back through the fringe of
+the field (`fringe_field`): what it does to a downstream track is larger than all errors, and known.
+
 The *cartesian* frame has the plain differences of x, y, z, tx, ty, for samples whose states do not
 obey the constraint.
 """
@@ -27,7 +30,8 @@ PERIGEE = ("qop_rel", "dt_tan", "u_tan", "dt_rad", "u_rad")
 """Residuals of the perigee frame, the most informative first."""
 CARTESIAN = ("qop_rel", "dx", "dtx", "dy", "dty", "dz")
 """Residuals of the cartesian frame, the most informative first."""
-FRAMES = {"perigee": PERIGEE, "cartesian": CARTESIAN}
+FRAMES = {"carried": PERIGEE, "perigee": PERIGEE, "cartesian": CARTESIAN}
+"""Residuals by frame, the default of a training first."""
 
 _MIN_RATIO = 1e-3
 """Smallest |q/p| ratio of reconstructed to true: momenta grow by at most its inverse."""
@@ -136,9 +140,9 @@ def residuals(frame: str, truth: TrackState, reco: TrackState, scales: Scales) -
     """Differences of reconstructed and true states in a frame.
 
     Args:
-        frame: ``"perigee"`` or ``"cartesian"``.
+        frame: one of `FRAMES`.
         truth, reco: the two states.
-        scales: units of the perigee frame; the cartesian frame takes those of q/p only.
+        scales: units of the perigee; the cartesian frame takes those of q/p only.
 
     Returns:
         One array for each name in ``FRAMES[frame]``; ``qop_rel`` is the pull of q/p, compressed:

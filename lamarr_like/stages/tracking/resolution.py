@@ -16,6 +16,7 @@ from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, Model, keys, typed
 from ..training_range import Ranges, outside, training_range
 from .detector_range import MOST_P, checked, detector_range, limits_of, within
+from .fringe_field import carried
 from .ideal_fit import expected_covariance
 from .residual_frames import FRAMES, PERIGEE, Scales, TrackState, ideal_scales, residuals, smeared
 
@@ -25,6 +26,7 @@ _QUALITY = ("n_dof", "chi2_per_dof", "ghost_prob")
 _ROOM = {"x": 1.0, "y": 1.0, "z": 100.0, "tx": 0.005, "ty": 0.005}
 """Distance [mm] from the truth that a state may always have, however far out the particle is."""
 _HALVINGS = 60
+_DEFAULT = next(iter(FRAMES))
 
 
 class Resolution(AbstractGeneratorStage):
@@ -80,20 +82,20 @@ class Resolution(AbstractGeneratorStage):
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """True particle, type of track and occupancy."""
-        return _conditions(batch, rows, _scales(batch, rows, true_state(batch, rows)))
+        return _conditions(batch, rows, _scales(batch, rows))
 
     @classmethod
-    def targets(cls, batch: EventBatch, rows: Mask, frame: str = "perigee") -> Columns:
+    def targets(cls, batch: EventBatch, rows: Mask, frame: str = _DEFAULT) -> Columns:
         """Residuals in a frame and fit quality.
 
         Args:
             batch: detailed events.
             rows: tracks asked for.
-            frame: frame of the residuals; write it to ``config.json`` if it is not the default.
+            frame: frame of the residuals; ``config.json`` must have it.
         """
         track = batch.track
-        truth = true_state(batch, rows)
-        scales = _scales(batch, rows, truth)
+        truth = _aim(batch, rows, frame)
+        scales = _scales(batch, rows)
         reco = reconstructed_state(batch, rows)
         out = {c: track[c][rows].astype(np.float64) for c in _QUALITY}
         return out | residuals(frame, truth, reco, scales)
@@ -105,8 +107,8 @@ class Resolution(AbstractGeneratorStage):
         holds for the whole chain.
         """
         rows = self.rows(batch)
-        truth = true_state(batch, rows)
-        scales = _scales(batch, rows, truth)
+        truth = _aim(batch, rows, self.frame)
+        scales = _scales(batch, rows)
         conditions = _conditions(batch, rows, scales)
         track_type = batch.track["track_type"][rows]
 
@@ -126,10 +128,14 @@ class Resolution(AbstractGeneratorStage):
     @classmethod
     def extra_config(cls, batch: EventBatch) -> dict[str, Any]:
         """``detector_range``: what states, residuals and fits the sample has."""
+        return cls._range(batch, _DEFAULT)
+
+    @classmethod
+    def _range(cls, batch: EventBatch, frame: str) -> dict[str, Any]:
         rows, track = cls.rows(batch), batch.track
-        truth, reco = true_state(batch, rows), reconstructed_state(batch, rows)
+        truth, reco = _aim(batch, rows, frame), reconstructed_state(batch, rows)
         figures = {name: track[name][rows] for name in _QUALITY}
-        figures |= _figures(truth, reco, _scales(batch, rows, truth))
+        figures |= _figures(truth, reco, _scales(batch, rows))
         return {"detector_range": detector_range(figures, track["track_type"][rows])}
 
     @classmethod
@@ -144,8 +150,9 @@ class Resolution(AbstractGeneratorStage):
         cls, batch: EventBatch, conditions: Columns, **options: Any
     ) -> dict[str, Any]:
         """The ``detector_range``, the ``frame`` and the ``training_range``."""
-        learnt = {"frame": options["frame"], "training_range": training_range(conditions)}
-        return cls.extra_config(batch) | learnt
+        frame = str(options["frame"])
+        learnt = {"frame": frame, "training_range": training_range(conditions)}
+        return cls._range(batch, frame) | learnt
 
     @classmethod
     def compared(cls, batch: EventBatch, rows: Mask) -> Columns:
@@ -189,8 +196,8 @@ class Resolution(AbstractGeneratorStage):
         self, batch: EventBatch, rows: Mask, drawn: Mapping[str, np.ndarray]
     ) -> Columns:
         """Columns of the tracks asked for, from a draw of the model; shapes ``(rows.sum(),)``."""
-        truth = true_state(batch, rows)
-        return self._columns(drawn, self._state(drawn, truth, _scales(batch, rows, truth)))
+        truth = _aim(batch, rows, self.frame)
+        return self._columns(drawn, self._state(drawn, truth, _scales(batch, rows)))
 
     def _columns(self, drawn: Mapping[str, np.ndarray], state: TrackState) -> Columns:
         px, py, pz = momentum_components(state.p, state.tx, state.ty)
@@ -240,12 +247,22 @@ def _conditions(batch: EventBatch, rows: Mask, scales: Scales) -> Columns:
     out |= {f"log_{name}": np.log(getattr(scales, name)) for name in _IDEAL}
     out |= {"lever_rad": scales.lever_rad, "lever_tan": scales.lever_tan}
     out |= features.silicon_stations(out)
+    out |= features.decay_length(out)  # what decays on its way is measured too slow
     out |= features.track_flags(batch.track["track_type"][rows])
     return out | features.occupancy(batch, "track", rows)
 
 
-def _scales(batch: EventBatch, rows: Mask, truth: TrackState) -> Scales:
+def _aim(batch: EventBatch, rows: Mask, frame: str) -> TrackState:
+    """True states that residuals of a frame are taken from."""
+    truth = true_state(batch, rows)
+    if frame != "carried":
+        return truth
+    return carried(truth, batch.particle, features.linked_rows(batch, rows))
+
+
+def _scales(batch: EventBatch, rows: Mask) -> Scales:
     """Resolutions of ideal fits of the particles behind some tracks."""
     linked = features.linked_truth(batch, rows)
     kind = batch.track["track_type"][rows]
-    return ideal_scales(truth, expected_covariance(linked | {"track_type": kind}), kind)
+    ideal = expected_covariance(linked | {"track_type": kind})
+    return ideal_scales(true_state(batch, rows), ideal, kind)

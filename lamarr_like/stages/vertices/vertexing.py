@@ -19,6 +19,9 @@ _FAR = 30.0
 _MAX_PULL = 5.0
 """Pulls of vertices by their tracks are cut at this among the conditions."""
 
+_LEFT = ("left_x", "left_y", "left_z")
+"""What tracks do not explain of the errors, in units of its expected spread and uncorrelated."""
+
 _CONDITION_COLUMNS = (
     keys("event", "event_id", "n_tracks", "n_spd_hits")
     | keys("vertex", "mc_pv_id", "mc_x", "mc_y", "mc_z")
@@ -82,7 +85,7 @@ class VertexResolution(AbstractGeneratorStage):
     requires = _CONDITION_COLUMNS | keys("reco_vertex", "mc_pv_id") | vertex_pull.NEEDED
     provides = keys("reco_vertex", "x", "y", "z", "n_tracks", "sigma_x", "sigma_y", "sigma_z")
     target_columns = provides
-    outputs = ("n_tracks", "log_sigma_z", "log_sigma_x", "log_sigma_y", "dx", "dy", "dz")
+    outputs = ("n_tracks", "log_sigma_z", "log_sigma_x", "log_sigma_y", *_LEFT)
     integers = frozenset({"n_tracks"})
     recipes = (recipe("armdn", hidden=32, depth=2, steps=8000, weight_decay=0.05),)
 
@@ -95,51 +98,55 @@ class VertexResolution(AbstractGeneratorStage):
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """As for the finding of the vertex, and what its tracks let expect."""
         place = _collision_rows(batch, rows)
-        return _conditions(batch, place, *_from_tracks(batch, place))
+        return _conditions(batch, place, _from_tracks(batch, place))
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
         """Residuals less what tracks explain, and uncertainties, both over the expected ones."""
         vertex, place = batch["reco_vertex"], _collision_rows(batch, rows)
-        known, unit = _from_tracks(batch, place)
+        known = _from_tracks(batch, place)
         out = {"n_tracks": vertex["n_tracks"][rows].astype(np.float64)}
-        for i, a in enumerate("xyz"):
+        for i, (a, left) in enumerate(zip("xyz", _LEFT, strict=True)):
             sigma = vertex[f"sigma_{a}"][rows].astype(np.float64)
-            error = vertex[a][rows] - batch.vertex[f"mc_{a}"][place]
-            out[f"log_sigma_{a}"] = np.log(sigma / unit[:, i])
-            out[f"d{a}"] = (error - known[:, i]) / unit[:, i]
+            out[f"log_sigma_{a}"] = np.log(sigma / known.sigma[:, i])
+            rest = vertex[a][rows] - batch.vertex[f"mc_{a}"][place] - known.error[:, i]
+            for j in range(i):
+                rest = rest - known.spread[:, i, j] * out[_LEFT[j]]
+            out[left] = rest / known.spread[:, i, i]
         return out
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add position, uncertainties and number of tracks."""
         rows = self.rows(batch)
         place = _collision_rows(batch, rows)
-        known, unit = _from_tracks(batch, place)
-        conditions = _conditions(batch, place, known, unit)
-        drawn = self._draw(batch, rows, "mc_pv_id", seed, conditions)
+        known = _from_tracks(batch, place)
+        drawn = self._draw(batch, rows, "mc_pv_id", seed, _conditions(batch, place, known))
         columns = {"n_tracks": np.maximum(np.rint(drawn["n_tracks"]), 0.0)}
         for i, a in enumerate("xyz"):
-            error = known[:, i] + np.asarray(drawn[f"d{a}"]) * unit[:, i]
+            error = known.error[:, i]
+            for j in range(i + 1):
+                error = error + known.spread[:, i, j] * np.asarray(drawn[_LEFT[j]])
             columns[a] = batch.vertex[f"mc_{a}"][place] + error
-            columns[f"sigma_{a}"] = np.exp(np.asarray(drawn[f"log_sigma_{a}"])) * unit[:, i]
+            columns[f"sigma_{a}"] = np.exp(np.asarray(drawn[f"log_sigma_{a}"])) * known.sigma[:, i]
         return batch.with_columns("reco_vertex", **typed("reco_vertex", columns))
 
 
-def _conditions(batch: EventBatch, place: Ints, known: Floats, unit: Floats) -> Columns:
+def _conditions(batch: EventBatch, place: Ints, known: vertex_pull.Explained) -> Columns:
     out = {k: v[place] for k, v in _collision_features(batch).items()}
     for i, a in enumerate("xyz"):
-        out[f"log_fit_{a}"] = np.log(unit[:, i])
-        out[f"pulled_{a}"] = np.clip(known[:, i] / unit[:, i], -_MAX_PULL, _MAX_PULL)
+        sigma = known.sigma[:, i]
+        out[f"log_fit_{a}"] = np.log(sigma)
+        out[f"log_left_{a}"] = np.log(known.spread[:, i, i] / sigma)
+        out[f"pulled_{a}"] = np.clip(known.error[:, i] / sigma, -_MAX_PULL, _MAX_PULL)
     return out
 
 
-def _from_tracks(batch: EventBatch, place: Ints) -> tuple[Floats, Floats]:
-    """`vertex_pull.explained` of some collisions, shapes ``(n, 3)``."""
+def _from_tracks(batch: EventBatch, place: Ints) -> vertex_pull.Explained:
+    """`vertex_pull.explained` of some collisions."""
     row, _, _, able, _ = _nearest_own(batch)
     near = np.zeros(len(batch.particle), dtype=bool)
     near[row[able]] = True
-    error, expected = vertex_pull.explained(batch, near)
-    return error[place], expected[place]
+    return vertex_pull.Explained._make(a[place] for a in vertex_pull.explained(batch, near))
 
 
 def _is_linked(batch: EventBatch) -> Mask:

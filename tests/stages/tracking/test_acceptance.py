@@ -74,7 +74,7 @@ def test_one_track_for_each_particle_that_has_one(whole):
 def test_a_draw_of_nothing_is_the_truth(whole):
     """Residuals of zero put the state where the particle is, in every frame."""
     rows = Resolution.rows(whole)
-    for frame in ("perigee", "cartesian"):
+    for frame in ("carried", "perigee", "cartesian"):
         names = Resolution.outputs_in(frame)
         stage = Resolution(FakeGenerator(Resolution, names), {"frame": frame})
         drawn = {name: np.zeros(rows.sum()) for name in names}
@@ -88,15 +88,16 @@ def test_a_draw_of_nothing_is_the_truth(whole):
         assert (found["n_dof"] >= 1).all() and (found["chi2_per_dof"] >= 0).all()
 
 
-def test_residuals_are_undone(whole):
+@pytest.mark.parametrize("frame", ["carried", "perigee"])
+def test_residuals_are_undone(whole, frame):
     """Targets of the reconstructed state, drawn, give that state again."""
     rows = Resolution.rows(whole)
-    stage = Resolution(FakeGenerator(Resolution), {"frame": "perigee"})
-    again = stage.reconstructed(whole, rows, Resolution.targets(whole, rows))
+    stage = Resolution(FakeGenerator(Resolution), {"frame": frame})
+    again = stage.reconstructed(whole, rows, Resolution.targets(whole, rows, frame))
     for name in ("x", "y", "tx", "ty", "p"):
         np.testing.assert_allclose(again[name], whole.track[name][rows], rtol=2e-4, atol=2e-4)
 
 
 def test_unknown_frames_are_refused():
-    with pytest.raises(ArtefactError, match="frame 'polar', known are perigee"):
+    with pytest.raises(ArtefactError, match="frame 'polar', known are carried, perigee, cartesian"):
         Resolution(FakeGenerator(Resolution), {"frame": "polar"})
