@@ -102,7 +102,14 @@ def source_columns(batch: EventBatch, rows: Mask, names: tuple[str, ...] | None 
 
 
 def left_energy(columns: Columns) -> Floats:
-    """Energy [MeV] that sources leave: what does not shower leaves `MIP` at the most; ``(n,)``."""
+    """Energy [MeV] that sources leave: what does not shower leaves `MIP` at the most.
+
+    Args:
+        columns: features of the sources, shapes ``(n,)``.
+
+    Returns:
+        Shape ``(n,)``.
+    """
     energy = np.exp(columns["log_e"])
     showers = columns["is_photon"] + columns["is_e"] > 0.0
     return np.where(showers, energy, np.minimum(energy, MIP))
