@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import poisson
 
 from ...arrays import Floats, Floats32, Keys
-from ...rng import GOLDEN, mix, uniforms, unit
+from ...rng import GOLDEN, mix, poisson_quantile, uniforms, unit
 from ..devices import Devices
 from ..geant4.application import MASSES, event_seeds, run
 from ..geant4.fibres import APART, FIBRES, NEUTRON, NEUTRON_PITCH, PROTON, PROTON_PITCH
@@ -154,7 +153,7 @@ def counted(light: Floats32, keys: Keys) -> Floats32:
     number = np.ravel_multi_index(tuple(cell), light.shape[1:]).astype(np.uint64)
     with np.errstate(over="ignore"):
         u = unit(mix(mix(keys[row] ^ GOLDEN) + (number + np.uint64(1)) * GOLDEN))
-    found[(row, *cell)] = poisson.ppf(u, YIELD * light[(row, *cell)].astype(np.float64))
+    found[(row, *cell)] = poisson_quantile(u, YIELD * light[(row, *cell)].astype(np.float64))
     return found
 
 
