@@ -275,8 +275,7 @@ def _track(
     own = (k for k in (*_OWN, *_FIT, *_ANSWERS) if f"{name}_{k}" in columns)
     found |= {k: columns[f"{name}_{k}"][kept] for k in own}
     alike = np.stack([found[k].astype(np.float64) for k in _ALIKE if k in found], axis=1)
-    mean = averaged_weights(alike, found["sweight"], found["candidate"])
-    found["mean_sweight"] = mean
+    found["mean_sweight"] = averaged_weights(alike, found["sweight"], found["candidate"])
     return found | {f"V{a}": columns[f"{vertex}_ENDVERTEX_{a}"][kept] for a in "XYZ"}
 
 

@@ -196,14 +196,12 @@ def fit_ecal(
     kept = {"start": start.files} if start else {}
     model = find_family(config.family).fit(sample, config, **kept, progress=progress)
     if rules.spacing:
-        found = calibrated(model, sample, rules, config.seed)
+        found = _calibrated(model, sample, rules, config.seed)
         extra |= {"spacing": list(found.spacing), "lost": found.lost}
     return replace(model, config={**model.config, **extra})
 
 
-def calibrated(
-    model: TrainedModel | Artefact, sample: TranslatorSample, rules: Rules, seed: int
-) -> Rules:
+def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, seed: int) -> Rules:
     """Rules with which a model draws as many clusters as there are, and pairs by distance.
 
     Args:

@@ -90,8 +90,8 @@ class Rules(NamedTuple):
         stray: part of the energy of a shower without a cluster that the nearest cluster holds, for
             each bin of `spacing.LEAK_EDGES`.
         far: distance in cells from its sources beyond which a cluster (a leg of a converted photon,
-            bent by the magnet) that falls onto another is not drawn again but becomes a part of it;
-            0 for none.
+            bent by the magnet, or background) that falls onto another is not drawn again but
+            becomes a part of it; 0 for none.
         lost: factor of the odds that a source owns no cluster, with which as many are drawn as
             there are, those that fall onto others apart.
     """
