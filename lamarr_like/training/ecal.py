@@ -24,7 +24,7 @@ from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.image import IMAGE
 from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
 from ..stages.calorimeter.spacing import corrected_factors, counted_pairs
-from ..stages.calorimeter.tables import FOLLOWED, OUTPUTS, PULLS, Rules, cluster_tables
+from ..stages.calorimeter.tables import FOLLOWED, LOST, OUTPUTS, PULLS, Rules, cluster_tables
 from ..stages.calorimeter.truth import cluster_values, outcomes
 from ..stages.geometry import CELL_Z, ECAL_Z
 from ..stages.stage import AbstractModelStage
@@ -229,7 +229,7 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
         rules = rules._replace(
             spacing=corrected_factors(rules.spacing, real, pairs),
             # About half of the sources own one: of small changes of the odds a half is seen.
-            lost=round(rules.lost * (found / max(clusters, 1)) ** 2, 5),
+            lost=round(float(np.clip(rules.lost * (found / max(clusters, 1)) ** 2, *LOST)), 5),
         )
     return rules
 

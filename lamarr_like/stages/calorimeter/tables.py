@@ -54,6 +54,8 @@ _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
 
 
+LOST = (0.1, 10.0)
+"""Least and largest `Rules.lost`."""
 _PART = Number(-100.0, 100.0)
 _PARTS = Items(_PART, most=len(LEAK_EDGES) - 1)
 _RULES = Record(
@@ -68,7 +70,7 @@ _RULES = Record(
         "least_et": Number(0.0, 1e5),
         "least_distance": Number(0.0, 10.0),
         "far": Number(0.0, 1000.0),
-        "lost": Number(0.1, 10.0),
+        "lost": Number(*LOST),
         "spacing": Items(_PART, most=100),
         "leak": _PARTS,
         "stray": _PARTS,
@@ -334,8 +336,9 @@ def _landed(root: Ints, x: Floats, y: Floats, energy: Floats, event: Ints, falle
     found, distance = nearest_cluster(x[others], y[others], event[others], there)
     near = (found >= 0) & (distance < EDGES[-1])
     mine, other = fallen[near], others[found[near]]
-    # The harder of the two says what the whole looks like.
-    harder = energy[mine] > energy[other]
+    # The harder of the two says what the whole looks like, of equals the one that fell: it stands
+    # for itself then.  Were each a part of the other, both would be lost.
+    harder = energy[mine] >= energy[other]
     into = root.copy()
     into[mine[~harder]] = other[~harder]
     into[other[harder]] = mine[harder]

@@ -408,6 +408,10 @@ def test_a_leg_that_falls_onto_a_cluster_becomes_a_part_of_it():
     assert link["mcparticle_id"].tolist() == [0, 1, 0]
     assert link["weight"] == pytest.approx([0.6, 0.4, 1.0])
     assert cluster["energy"].sum() == pytest.approx(8e3)
+    # Of equals none is lost.
+    values["log_energy"][1] = np.log(1.0 / 3.0)
+    equal = cluster_tables(sources, drawn, np.arange(2), rules)["cluster"]
+    assert equal["energy"] == pytest.approx([4e3, 3e3])
     # By chance it stays beside it where that is seen half of the time, and always farther away.
     values["dx"][1] = 870.0 / 60.6
     for chance, n in ((0.4, 3), (0.6, 2)):
