@@ -117,6 +117,7 @@ class MixtureLaw:
         errors: str,
         arrays: list[np.ndarray],
         free: str,
+        bound: Sequence[int] = (),
     ) -> str:
         """Outputs drawn one after the other, in a graph.
 
@@ -128,6 +129,7 @@ class MixtureLaw:
             arrays: weights, kernels of shape ``(n_outputs, n_in, n_out)``, then biases of shape
                 ``(n_outputs, 1, n_out)``.
             free: mask of free outputs; may be empty.
+            bound: outputs that no class leaves free: nothing is computed for them.
         """
         layers, hidden = len(self.net.kernels), self.widths[1]
         kernels, biases = arrays[:layers], [*arrays[layers:]]
@@ -140,13 +142,16 @@ class MixtureLaw:
         base = graph.dense(given, shared, biases[0].reshape(-1))
         drawn: list[str] = []
         for k in range(self.n_outputs):
+            uniform, error = (graph.slice(numbers, k, k + 1) for numbers in (uniforms, errors))
+            if k in bound:
+                drawn.append(graph.op("Mul", uniform, graph.constant(0.0)))
+                continue
             h = graph.slice(base, k * hidden, (k + 1) * hidden)
             if k:
                 earlier = graph.constant(kernels[0][k, self.n_given : self.n_given + k])
                 h = graph.op("Add", h, graph.op("MatMul", graph.concat(*drawn), earlier))
             for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
                 h = graph.dense(graph.silu(h), kernel[k], bias[k, 0])
-            uniform, error = (graph.slice(numbers, k, k + 1) for numbers in (uniforms, errors))
             score = self._draw(graph, h, uniform, error)
             if free:
                 score = graph.op("Mul", score, graph.slice(free, k, k + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,11 +23,25 @@ from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.image import IMAGE
-from ..stages.calorimeter.sources import COPIED, make_sources, source_rows
+from ..stages.calorimeter.sources import (
+    COPIED,
+    SOURCE_KINDS,
+    make_sources,
+    source_kinds,
+    source_rows,
+)
 from ..stages.calorimeter.spacing import corrected_factors, counted_pairs
-from ..stages.calorimeter.tables import FOLLOWED, LOST, OUTPUTS, PULLS, Rules, cluster_tables
+from ..stages.calorimeter.tables import (
+    FOLLOWED,
+    NUMBERS,
+    ODDS,
+    OUTPUTS,
+    PULLS,
+    Rules,
+    cluster_tables,
+    placed,
+)
 from ..stages.calorimeter.truth import cluster_values, outcomes
-from ..stages.geometry import CELL_Z, ECAL_Z
 from ..stages.stage import AbstractModelStage
 from ..statistics.two_sample import Auc, c2st
 from .request import Request
@@ -197,7 +212,7 @@ def fit_ecal(
     model = find_family(config.family).fit(sample, config, **kept, progress=progress)
     if rules.spacing:
         found = _calibrated(model, sample, rules, config.seed)
-        extra |= {"spacing": list(found.spacing), "lost": found.lost}
+        extra |= {"spacing": list(found.spacing), "odds": found.odds}
     return replace(model, config={**model.config, **extra})
 
 
@@ -214,8 +229,9 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
     sample = sample.events(np.arange(n) < _SPACED)
     translator = build_model(model.config, model.files, "trained model")
     assert isinstance(translator, Translator)
-    real, clusters = _pairs_of(sample.sources, sample.truth(), Rules())
+    real = _counts(sample, sample.truth(), Rules())
     rng, sources = stream(seed, "spacing"), sample.sources
+    rules = rules._replace(odds=np.ones((SOURCE_KINDS, NUMBERS)).tolist())
     for _ in range(_ROUNDS):
         drawn = translator.draw(
             sources,
@@ -223,22 +239,41 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
             lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
             rules.again,
             rules.widths,
-            rules.lost,
+            rules.odds_of(sources, sample.conditions),
         )
-        pairs, found = _pairs_of(sources, drawn, rules)
+        found = _counts(sample, drawn, rules)
+        odds = np.array(rules.odds) * (real.owned + 0.5) / (found.owned + 0.5)
         rules = rules._replace(
-            spacing=corrected_factors(rules.spacing, real, pairs),
-            # About half of the sources own one: of small changes of the odds a half is seen.
-            lost=round(float(np.clip(rules.lost * (found / max(clusters, 1)) ** 2, *LOST)), 5),
+            spacing=corrected_factors(rules.spacing, real.pairs, found.pairs),
+            odds=np.clip(odds, *ODDS).round(5).tolist(),
         )
     return rules
 
 
-def _pairs_of(sources: Sources, drawn: Drawn, rules: Rules) -> tuple[Ints, int]:
-    """Pairs of clusters by distance (`counted_pairs`), and clusters."""
-    cluster = cluster_tables(sources, drawn, np.arange(len(sources.x)), rules)["cluster"]
-    x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
-    return counted_pairs(x, y, cluster.event_index), len(cluster)
+class _Counts(NamedTuple):
+    """What is counted in clusters.
+
+    Attributes:
+        pairs: pairs by kind and distance (`counted_pairs`), shape ``(N_FACTORS,)``.
+        owned: sources of each kind by the number of their clusters, shape
+            ``(SOURCE_KINDS, NUMBERS)``.
+    """
+
+    pairs: Ints
+    owned: Ints
+
+
+def _counts(sample: TranslatorSample, drawn: Drawn, rules: Rules) -> _Counts:
+    """What is counted in drawn clusters of the sources of a sample."""
+    sources = sample.sources
+    made = placed(drawn, rules)
+    there = np.flatnonzero(made.root == np.arange(len(made.root)))
+    order = there[np.argsort(made.event[there], kind="stable")]
+    pairs = counted_pairs(made.x[order], made.y[order], made.event[order])
+    owned = np.bincount(drawn.clusters.owner[there], minlength=len(sources.x))
+    cell = source_kinds(sources, sample.conditions) * NUMBERS + np.minimum(owned, NUMBERS - 1)
+    counts = np.bincount(cell, minlength=SOURCE_KINDS * NUMBERS).reshape(SOURCE_KINDS, NUMBERS)
+    return _Counts(pairs, counts)
 
 
 def fit_ecal_stage(

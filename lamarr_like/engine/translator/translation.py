@@ -125,7 +125,7 @@ class Translator:
         noise: Noise,
         again: Again | None = None,
         widths: Widths | None = None,
-        lost: float = 1.0,
+        odds: Floats | None = None,
     ) -> Drawn:
         """Clusters of each event.
 
@@ -135,14 +135,15 @@ class Translator:
             noise: uniform numbers for clusters.
             again: tells which clusters are measured again, `ATTEMPTS` times at the most.
             widths: expected resolutions of the `pulls`; a model without any needs none.
-            lost: factor of the odds that a source owns no cluster.
+            odds: factors of the probabilities of owning none, one, ... clusters, the last for all
+                further numbers, shape ``(n, k)``; None for 1.
 
         Raises:
             ArtefactError: if no resolution is given of one of the `pulls`.
         """
         pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
         places = source_places(sources, pieces)
-        own, pointer, states = self._outcomes(sources, pieces, places, uniforms, lost)
+        own, pointer, states = self._outcomes(sources, pieces, places, uniforms, odds)
         clusters = listed(own, pointer)
         layout = Layout(sources, pieces, clusters, self._copied)
         given = self._decoded(pieces, places, states, layout)
@@ -197,7 +198,7 @@ class Translator:
         pieces: Pieces,
         places: Floats32,
         uniforms: Floats,
-        lost: float,
+        odds: Floats | None,
     ) -> tuple[Ints, Ints, Floats32]:
         """Number of clusters, pointer and state of each source."""
         n = len(sources.x)
@@ -208,7 +209,9 @@ class Translator:
             rows, slots, size = block.rows, block.slots, block.size * block.length
             u = uniforms[rows]
             chances = found[0].reshape(size, -1)[slots]
-            chances[:, 0] *= np.float32(lost)
+            if odds is not None:
+                last = odds.shape[1] - 1
+                chances = chances * odds[rows][:, np.minimum(np.arange(chances.shape[1]), last)]
             own[rows] = _choose(chances, u[:, 0])
             if len(found) > 2:
                 owns = block.by_piece(((own > 0) & ~sources.zone).astype(np.float64))

@@ -16,7 +16,7 @@ from ..recipe import recipe
 from ..stage import AbstractModelStage, Model, keys
 from . import sources as ecal_sources
 from .sources import make_sources, numbered, source_rows
-from .tables import OUTPUTS, PLAIN, PULLS, Rules, cluster_tables
+from .tables import EARLIER, OUTPUTS, PLAIN, PULLS, Rules, cluster_tables
 
 _FURTHER = 1 << 40
 """Added to the number of a cluster behind the fourth of its source, for its random numbers."""
@@ -46,7 +46,7 @@ class Ecal(AbstractModelStage):
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
         found = tuple(getattr(model, "outputs", ()))
-        if found != OUTPUTS or not hasattr(model, "zones"):
+        if found not in (OUTPUTS, EARLIER) or not hasattr(model, "zones"):
             raise PipelineError(
                 f"stage 'ecal' needs a translator of ({', '.join(OUTPUTS)}), "
                 f"its model gives ({', '.join(found)})"
@@ -99,7 +99,8 @@ class Ecal(AbstractModelStage):
 
         uniforms = rng.uniforms(seed, self.name, event_id, number, 2)
         rules = self.rules
-        drawn = self.model.draw(sources, uniforms, noise, rules.again, rules.widths, rules.lost)
+        odds = rules.odds_of(sources, self.model.conditions)
+        drawn = self.model.draw(sources, uniforms, noise, rules.again, rules.widths, odds)
         tables = cluster_tables(sources, drawn, number, rules)
         for name, table in tables.items():
             batch = batch.with_table(name, table)

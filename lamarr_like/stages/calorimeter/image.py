@@ -92,6 +92,28 @@ def _deposits(u: Floats, v: Floats, region: Ints) -> Floats:
     return found
 
 
+def shared_part(x: Floats, y: Floats, to_x: Floats, to_y: Floats, region: Ints) -> Floats:
+    """Part of mean showers that is in the cells of clusters of others.
+
+    Args:
+        x, y: places of the showers in the plane of the cells [mm], shapes ``(n,)``.
+        to_x, to_y: those of the clusters.
+        region: region of these, whose cells count.
+
+    Returns:
+        What is in the nine cells of the cluster over what is in those of the shower, ``(n,)``.
+    """
+    unit = np.asarray(CELLS)[region]
+    u, v = x / unit, y / unit
+    column, row = np.floor(u).astype(np.int64), np.floor(v).astype(np.int64)
+    own = _deposits(u - column, v - row, region)
+    across = (column - np.floor(to_x / unit).astype(np.int64))[:, None] + _COLUMNS
+    up = (row - np.floor(to_y / unit).astype(np.int64))[:, None] + _ROWS
+    inside = (np.abs(across) <= 1) & (np.abs(up) <= 1)
+    found: Floats = (own * inside).sum(axis=1) / own.sum(axis=1)
+    return found
+
+
 def expected_image(x: Floats, y: Floats, energy: Floats, region: Ints, offsets: Ints) -> Columns:
     """What the mean showers of each event look like about each source.
 

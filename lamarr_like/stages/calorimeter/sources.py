@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...arrays import Columns, Floats, Floats32, Ints, Mask
@@ -25,6 +27,8 @@ MIP = 350.0
 ZONE_ENERGY = 300.0
 """Energy [MeV] that stands for a cluster of no source."""
 
+SOURCE_KINDS = 9
+"""Kinds of sources of which it is known how often they own how many clusters (`source_kinds`)."""
 ZONES = 3
 """Background zones: one for each region, about the beam."""
 
@@ -210,6 +214,22 @@ def make_sources(batch: EventBatch, rows: Mask, names: tuple[str, ...], zones: b
         energy=np.where(zone > 0.0, ZONE_ENERGY, energy),
         zone=zone > 0.0,
     )
+
+
+def source_kinds(sources: Sources, names: Sequence[str]) -> Ints:
+    """Kind of each source, shape ``(n_sources,)``.
+
+    Args:
+        sources: the sources.
+        names: their features, in order.
+
+    Returns:
+        0 to 2 for photons, 3 to 5 for other particles, 6 to 8 for zones; of each the outer, the
+        middle, the inner region.
+    """
+    photon = sources.features[:, names.index("is_photon")] > 0.5
+    kind = np.where(sources.zone, 2, np.where(photon, 0, 1))
+    return len(CELLS) * kind + region_of(sources.x, sources.y)
 
 
 def _tabulated(columns: Columns, names: tuple[str, ...]) -> tuple[Floats32, Floats]:

@@ -1,8 +1,8 @@
 """Clusters keep their distance: there are no two local maxima in neighbouring cells.
 
 Places are drawn cluster by cluster, so that some fall onto others by chance.  They are drawn again
-until the density of pairs falls towards small distances as it does in the sample that was learnt
-from: rejection sampling of the law of independent places times a factor for each pair.
+until there are as many pairs as in the sample that was learnt from, by distance and by whether
+their cells touch: rejection sampling of the law of independent places times a factor for each pair.
 """
 
 from __future__ import annotations
@@ -19,6 +19,13 @@ from .sources import region_of
 
 EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5)
 """Distances, in the larger of the two cells, between which the factor is constant; 1 beyond."""
+KINDS = 7
+"""Kinds of pairs, each with its own factors: of one region with cells that touch (for each region,
+the outer first), of one region with cells that do not, and of two regions."""
+N_FACTORS = KINDS * (len(EDGES) - 1)
+"""Numbers that say how dense pairs are: by kind, and for each kind by distance."""
+_TOUCH, _APART, _MIXED = 0, 1, 2
+"""The kinds that one cluster can be of a pair of."""
 LEAK_EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)
 """Distances, in the larger of the two cells, between which the leakage of a shower into its
 neighbour is constant; none beyond."""
@@ -44,14 +51,16 @@ thousands of particles come to one place; an event of collisions has neither."""
 
 
 def pair_factors(x: Floats, y: Floats, event: Ints) -> list[float]:
-    """Density of pairs of clusters by distance over its plateau, one for each bin of `EDGES`.
+    """Density of pairs of clusters by distance over its plateau, for each kind the same.
+
+    A first guess: `corrected_factors` tells the kinds apart.
 
     Args:
         x, y: places in the plane of the cells [mm], shape ``(n,)``.
         event: event of each, shape ``(n,)``.
 
     Returns:
-        Numbers from 0 to 1; none where there are too few pairs to tell.
+        `N_FACTORS` numbers from 0 to 1; none where there are too few pairs to tell.
     """
     _, _, distance = near_pairs(x, y, event, _PLATEAU)
     edges = np.array([*EDGES, _PLATEAU])
@@ -59,7 +68,7 @@ def pair_factors(x: Floats, y: Floats, event: Ints) -> list[float]:
     if len(distance) < _LEAST_PAIRS:
         return []
     found: list[float] = np.minimum(density[:-1] / density[-1], 1.0).round(5).tolist()
-    return found
+    return KINDS * found
 
 
 def corrected_factors(factors: Sequence[float], real: Ints, drawn: Ints) -> list[float]:
@@ -69,23 +78,32 @@ def corrected_factors(factors: Sequence[float], real: Ints, drawn: Ints) -> list
     favour some distances.  So the factors of `pair_factors` are a first guess.
 
     Args:
-        factors: those that were drawn with, one for each bin of `EDGES`, shape ``(7,)``.
-        real: pairs of clusters of some events in each bin, `counted_pairs`, shape ``(7,)``.
-        drawn: the same of what was drawn for the same events, shape ``(7,)``.
+        factors: those that were drawn with, shape ``(N_FACTORS,)``.
+        real: pairs of clusters of some events of each kind and bin, `counted_pairs`, same shape.
+        drawn: the same of what was drawn for the same events, same shape.
 
     Returns:
         Numbers from 0 to 1; unchanged where there are too few pairs to tell.
     """
-    enough = np.minimum(real, drawn) >= _ENOUGH
-    ratio = np.where(enough, real / np.maximum(drawn, 1), 1.0)
+    enough = np.maximum(real, drawn) >= _ENOUGH
+    ratio = np.where(enough, (real + 0.5) / (drawn + 0.5), 1.0)
     found: list[float] = np.clip(np.asarray(factors) * ratio, 0.0, 1.0).round(5).tolist()
     return found
 
 
 def counted_pairs(x: Floats, y: Floats, event: Ints) -> Ints:
-    """Pairs of clusters in each bin of `EDGES`; arguments of shape ``(n,)``."""
-    counts: Ints = np.histogram(near_pairs(x, y, event, EDGES[-1])[2], EDGES)[0]
-    return counts
+    """Pairs of clusters of each kind, in each bin of `EDGES`; arguments of shape ``(n,)``.
+
+    Returns:
+        Numbers, shape ``(N_FACTORS,)``.
+    """
+    a, b, distance = near_pairs(x, y, event, EDGES[-1])
+    points = _Points.at(x, y, event)
+    kind, region = points.kinds(a, b), region_of(x, y)[a]
+    kind = np.where(kind == _MIXED, KINDS - 1, len(CELLS) * kind + region)
+    n = len(EDGES) - 1
+    bins = np.searchsorted(EDGES, distance, "right") - 1
+    return np.bincount(kind * n + bins, minlength=N_FACTORS)
 
 
 def crowded(
@@ -98,7 +116,7 @@ def crowded(
     """Clusters that are to be drawn again: of two too near, the one farther from its sources.
 
     Args:
-        factors: `pair_factors`.
+        factors: density of the pairs of each kind and distance, shape ``(N_FACTORS,)``, or none.
         event: event of each cluster, shape ``(m,)``.
         place: x, y, unit of its sources, shape ``(m, 3)`` or more.
         values: ``dx``, ``dy``, its distance from them in units; shapes ``(m,)``.
@@ -107,13 +125,14 @@ def crowded(
     if not factors:
         return np.zeros(len(event), dtype=bool)
     x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
-    logs = np.log(np.clip(np.asarray(factors), 1e-6, 1.0))  # one for each bin of `EDGES`
+    points = _Points.at(x, y, event)
     far = values["dx"] * values["dx"] + values["dy"] * values["dy"]
-    points, rank = _Points.at(x, y, event), _ranked(far)
+    rank, logs = _ranked(far), _logs_of(factors, region_of(x, y))
     known, before = points.leading(rank, EDGES[1])
-    others, summed = np.flatnonzero(known), before * logs[0]
+    others, summed = np.flatnonzero(known), before * logs[_TOUCH, 0]
     stays = (before > _CROWD) & (summed < _HOPELESS)
-    last = int(np.flatnonzero(logs).max(initial=0)) + 1  # beyond it all distances are alike
+    # Beyond it all distances are alike.
+    last = int(np.flatnonzero(logs.any(axis=(0, 2))).max(initial=0)) + 1
     again, everywhere = np.zeros(len(x), dtype=bool), np.ones(len(x), dtype=bool)
     crowd = before > _FEW
     if crowd.sum() > _DENSE * len(x):
@@ -122,20 +141,35 @@ def crowded(
     # are drawn again whatever else there is about them.
     for n, rows in ((1, crowd), (last, everywhere)):
         places = np.flatnonzero(rows & ~stays & ~again)
-        counts = np.zeros((len(x), n), np.int64)
-        for a, _, distance in _near(points, places, others, EDGES[n], rank):
-            slot = a * n + np.searchsorted(EDGES, distance, "right") - 1
+        counts = np.zeros((len(x), len(logs), n), np.int64)
+        for a, b, distance in _near(points, places, others, EDGES[n], rank):
+            bins = np.searchsorted(EDGES, distance, "right") - 1
+            slot = (a * len(logs) + points.kinds(a, b)) * n + bins
             low = int(slot.min(initial=counts.size))
             more = np.bincount(slot - low)  # the places of a part stand near each other
             counts.reshape(-1)[low : low + len(more)] += more
         summed[places] = 0.0
-        for k in range(n):
-            summed[places] += counts[places, k] * logs[k]
-        stays |= (counts[:, 0] > _CROWD) & (summed < _HOPELESS)
-        sure = (counts[places, 0] <= _CROWD) | (n == last)
+        for kind in range(len(logs)):
+            for k in range(n):
+                summed[places] += counts[places, kind, k] * logs[kind, k, places]
+        stays |= (counts[:, _TOUCH, 0] > _CROWD) & (summed < _HOPELESS)
+        sure = (counts[places, _TOUCH, 0] <= _CROWD) | (n == last)
         again[places] = (chance[places] > np.exp(summed[places])) & sure
     found: Mask = again & ~stays
     return found
+
+
+def _logs_of(factors: Sequence[float], region: Ints) -> Floats:
+    """Logarithms of the factors of pairs with each cluster, shape ``(3, len(EDGES) - 1, n)``.
+
+    Args:
+        factors: shape ``(N_FACTORS,)``.
+        region: that of the clusters, shape ``(n,)``.
+    """
+    logs = np.log(np.clip(np.asarray(factors), 1e-6, 1.0)).reshape(KINDS, -1)
+    n = len(CELLS)
+    mixed = np.repeat(logs[-1:], n, axis=0)
+    return np.stack([logs[:n].T, logs[n : 2 * n].T, mixed.T])[:, :, region]
 
 
 def _ranked(values: Floats) -> Ints:
@@ -274,16 +308,33 @@ def near_pairs(x: Floats, y: Floats, event: Ints, reach: float) -> tuple[Ints, I
 
 
 class _Points(NamedTuple):
-    """Clusters: places [mm], size of the cells there [mm] and event; shapes ``(n,)``."""
+    """Clusters; shapes ``(n,)``.
+
+    Attributes:
+        x, y: places [mm].
+        unit: size of the cells there [mm].
+        event: event of each.
+        column, row: of the cell.
+    """
 
     x: Floats
     y: Floats
     unit: Floats
     event: Ints
+    column: Floats
+    row: Floats
 
     @classmethod
     def at(cls, x: Floats, y: Floats, event: Ints) -> _Points:
-        return cls(x, y, np.asarray(CELLS)[region_of(x, y)], event)
+        unit = np.asarray(CELLS)[region_of(x, y)]
+        return cls(x, y, unit, event, np.floor(x / unit), np.floor(y / unit))
+
+    def kinds(self, a: Ints, b: Ints) -> Ints:
+        """Kind of each pair, shape ``(k,)``; the rows have that shape as well."""
+        touch = np.abs(self.column[a] - self.column[b]) <= 1.0
+        touch &= np.abs(self.row[a] - self.row[b]) <= 1.0
+        same = self.unit[a] == self.unit[b]
+        return np.where(same, np.where(touch, _TOUCH, _APART), _MIXED)
 
     def places(self, rows: Ints) -> tuple[Floats, Floats, Ints]:
         return self.x[rows], self.y[rows], self.event[rows]

@@ -17,19 +17,27 @@ from ...events import Table
 from ...files.forms import Items, Number, Record, check
 from ..geometry import BORDERS, CELL_Z, CELLS, ECAL_Z, HOLE
 from ..stage import typed
+from .image import shared_part
 from .links import Links, Placed, largest_shares, own_links, stray_links, sums, with_neighbours
-from .sources import region_of
-from .spacing import EDGES, LEAK_EDGES, crowded, hardest_near, nearest_cluster
+from .sources import SOURCE_KINDS, region_of, source_kinds
+from .spacing import EDGES, LEAK_EDGES, N_FACTORS, crowded, hardest_near, nearest_cluster
 
 OUTPUTS = (
-    *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
+    *("is_far", "log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
     *("photon_id", "is_not_e", "dx", "dy", "merged_mass"),
 )
-"""What the head draws of a cluster: log of its energy over that of its sources, its owner's share,
+"""What the head draws of a cluster: whether it is farther than `REACH` from its sources (a leg of a
+converted photon, bent by the magnet, or a secondary), which is another law; log of its energy over that of its sources, its owner's share,
 its distance from their centre in cells, and columns of the table as they are."""
 
-PLAIN = tuple(n for n in OUTPUTS if n not in ("log_energy", "owner_share", "dx", "dy"))
+PLAIN = tuple(n for n in OUTPUTS if n not in ("is_far", "log_energy", "owner_share", "dx", "dy"))
 """Outputs that are columns of the table."""
+
+EARLIER = OUTPUTS[1:]
+"""What heads of earlier models draw."""
+
+REACH = 3.9
+"""Distance, in the larger of the two cells, up to which a source counts as absorbed."""
 
 FOLLOWED = ("log_energy", "dx", "dy")
 """Of the first cluster of an owner, what the head knows when it draws a further one."""
@@ -48,14 +56,17 @@ x [mm], as p + q / E, for each region."""
 
 _EDGE = 20.0
 """Distance [mm] from the edge of the face at which a position beyond it is put."""
-_MATCHED = 0.5
-"""A drawn ``is_matched`` above it is true."""
+_MATCHED, _MATCHED_WITHIN = 0.5, 5.0
+"""A drawn ``is_matched`` above it is true; what became part of another stays matched with its track
+while it is moved by no more than so many errors of the place (chi2 of 25 of the match)."""
 _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
 
 
-LOST = (0.1, 10.0)
-"""Least and largest `Rules.lost`."""
+NUMBERS = 4
+"""Numbers of clusters of a source that have factors of their own: none, one, two, more."""
+ODDS = (0.05, 20.0)
+"""Least and largest of `Rules.odds`."""
 _PART = Number(-100.0, 100.0)
 _PARTS = Items(_PART, most=len(LEAK_EDGES) - 1)
 _RULES = Record(
@@ -70,8 +81,9 @@ _RULES = Record(
         "least_et": Number(0.0, 1e5),
         "least_distance": Number(0.0, 10.0),
         "far": Number(0.0, 1000.0),
-        "lost": Number(*LOST),
-        "spacing": Items(_PART, most=100),
+        "merged_et": Number(0.0, 1e6),
+        "odds": Items(Items(Number(*ODDS), NUMBERS, NUMBERS), most=SOURCE_KINDS),
+        "spacing": Items(_PART, most=N_FACTORS),
         "leak": _PARTS,
         "stray": _PARTS,
     },
@@ -94,8 +106,11 @@ class Rules(NamedTuple):
         far: distance in cells from its sources beyond which a cluster (a leg of a converted photon,
             bent by the magnet, or background) that falls onto another is not drawn again but
             becomes a part of it; 0 for none.
-        lost: factor of the odds that a source owns no cluster, with which as many are drawn as
-            there are, those that fall onto others apart.
+        merged_et: transverse energy [MeV] above which clusters have a ``merged_mass``, if they are
+            wide and not matched; 0 where the model draws that itself.
+        odds: factors of the probabilities that a source owns none, one, two, more clusters, for
+            each kind of `sources.source_kinds`, with which as many are drawn as there are, those
+            that fall onto others apart; none for 1.
     """
 
     resolution: Mapping[str, Any] = RESOLUTION
@@ -105,7 +120,8 @@ class Rules(NamedTuple):
     leak: Sequence[float] = ()
     stray: Sequence[float] = ()
     far: float = 0.0
-    lost: float = 1.0
+    merged_et: float = 0.0
+    odds: Sequence[Sequence[float]] = ()
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Rules:
@@ -116,16 +132,27 @@ class Rules(NamedTuple):
         """
         where = "stage 'ecal': config.json of its model"
         found = check(config, _RULES, where, ArtefactError)
-        for name, edges in (("spacing", EDGES), ("leak", LEAK_EDGES), ("stray", LEAK_EDGES)):
-            n = len(edges) - 1
+        bins = len(LEAK_EDGES) - 1
+        sizes = {"spacing": N_FACTORS, "leak": bins, "stray": bins, "odds": SOURCE_KINDS}
+        for name, n in sizes.items():
             if len(found.get(name, ())) not in (0, n):
                 raise ArtefactError(f"{where}: {name}: {len(found[name])} numbers, not {n}")
         return cls(**found)
 
     @property
     def again(self) -> Again:
-        """Clusters to be drawn again: off the face (`off_face`) or `spacing.crowded`."""
+        """Clusters to be drawn again: below the threshold, off the face (`off_face`) or
+        `spacing.crowded`."""
         return partial(_again, self)
+
+    def odds_of(self, sources: Sources, names: Sequence[str]) -> Floats | None:
+        """The factors of `odds` of each source, shape ``(n_sources, NUMBERS)``, None for none.
+
+        Args:
+            sources: the sources.
+            names: their features, in order.
+        """
+        return np.array(self.odds)[source_kinds(sources, names)] if len(self.odds) else None
 
     def widths(self, place: Floats) -> Columns:
         """Expected resolutions of the `PULLS` (`translation.Widths`), shapes ``(m,)``.
@@ -140,12 +167,13 @@ class Rules(NamedTuple):
         return {"log_energy": found["sigma_energy"] / energy, "dx": across, "dy": across}
 
 
-class _Made(NamedTuple):
+class Made(NamedTuple):
     """Drawn clusters after those too near to each other were joined; arrays of shape ``(m,)``.
 
     Attributes:
         event: event of each.
         root: cluster that it became part of: itself, but for a few.
+        inside: part of its energy that is in that cluster.
         part: part of the energy of that cluster which it makes.
         x, y, energy: place in the plane of the cells [mm] and energy [MeV] of the whole, where it
             is itself the root.
@@ -154,6 +182,7 @@ class _Made(NamedTuple):
 
     event: Ints
     root: Ints
+    inside: Floats
     part: Floats
     x: Floats
     y: Floats
@@ -174,7 +203,7 @@ def cluster_tables(
         rules: what holds for all clusters; None for no rules.
     """
     rules = rules or Rules()
-    made = _made(drawn, rules)
+    made = placed(drawn, rules)
     # As in the reference, the clusters of an event come in falling transverse energy.
     order = np.lexsort((-made.energy * _sine(made.x, made.y), made.event))
     order = order[made.root[order] == order]
@@ -189,7 +218,7 @@ def cluster_tables(
     }
 
 
-def _made(drawn: Drawn, rules: Rules) -> _Made:
+def placed(drawn: Drawn, rules: Rules) -> Made:
     """Places and energies of the drawn clusters, with what is too near to be two joined."""
     values, place = drawn.values, drawn.place
     counts = np.diff(drawn.offsets)
@@ -199,33 +228,79 @@ def _made(drawn: Drawn, rules: Rules) -> _Made:
         x, y = _on_the_face(x, y)
     energy = np.exp(place[:, 3] + values["log_energy"])
     energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
-    root = _joined(x, y, energy, event, rules.least_distance)
-    fallen = np.flatnonzero(_lands(rules, values))
-    if len(fallen):
-        onto = crowded(rules.spacing, event, place, values, drawn.chance)
-        root = _landed(root, x, y, energy, event, fallen[onto[fallen]])
-    part = energy / sums(root, energy, len(x))[root]
-    mid_x, mid_y = (sums(root, part * c, len(x)) for c in (x, y))
-    return _Made(event, root, part, mid_x, mid_y, sums(root, energy, len(x)), x, y)
+    made = _whole(np.arange(len(x)), x, y, energy, event)
+    # What may fall onto others, and what found no better place.
+    fallen = np.flatnonzero(crowded(rules.spacing, event, place, values, drawn.chance))
+    if rules.far > 0.0 and len(fallen):
+        made = _whole(_landed(x, y, energy, event, fallen), x, y, energy, event)
+    if rules.least_distance > 0.0:
+        there = np.flatnonzero(made.root == np.arange(len(x)))
+        found = (made.x[there], made.y[there], made.energy[there], event[there])
+        into = np.arange(len(x))
+        into[there] = there[_joined(*found, rules.least_distance)]
+        if not np.array_equal(into[there], there):
+            made = _whole(into[made.root], x, y, energy, event)
+    return made
 
 
-def _columns(values: Mapping[str, Floats], made: _Made, rules: Rules) -> Columns:
+def _whole(root: Ints, x: Floats, y: Floats, energy: Floats, event: Ints) -> Made:
+    """Clusters with what became part of them.
+
+    Args:
+        root: cluster that each is part of, shape ``(m,)``.
+        x, y, energy, event: each by itself, shapes ``(m,)``.
+    """
+    n, inside = len(x), np.ones(len(x))
+    other = np.flatnonzero(root != np.arange(n))
+    if not len(other):
+        return Made(event, root, inside, inside, x, y, energy, x, y)
+    into = root[other]
+    to = (x[into], y[into], region_of(x[into], y[into]))
+    inside[other] = shared_part(x[other], y[other], *to)
+    given = energy * inside
+    whole = sums(root, given, n)
+    part = given / whole[root]
+    mid_x, mid_y = (sums(root, part * c, n) for c in (x, y))
+    return Made(event, root, inside, part, mid_x, mid_y, whole, x, y)
+
+
+def _columns(values: Mapping[str, Floats], made: Made, rules: Rules) -> Columns:
     """Columns of clusters that follow from what was drawn of them, shapes ``(m,)``."""
     sine, region = _sine(made.x, made.y), region_of(made.x, made.y)
     scale, n = ECAL_Z / CELL_Z, len(made.x)
-    matched = np.bincount(made.root, values["is_matched"] > _MATCHED, minlength=n) > 0
-    return {
+    resolutions = _resolutions(made.energy, sine, region, rules.resolution)
+    away = np.hypot(made.own_x - made.x[made.root], made.own_y - made.y[made.root])
+    near = away <= _MATCHED_WITHIN * resolutions["sigma_x"][made.root]
+    matched = np.bincount(made.root, (values["is_matched"] > _MATCHED) & near, minlength=n) > 0
+    found: Columns = {
         **{"x": made.x * scale, "y": made.y * scale, "z": np.full(len(made.x), ECAL_Z)},
         **{"energy": made.energy, "et": made.energy * sine, "region": region},
         **{name: values[name] for name in PLAIN},
-        **_resolutions(made.energy, sine, region, rules.resolution),
+        **resolutions,
         "is_matched": matched,
-        "prs_energy": sums(made.root, values["prs_energy"], n),
+        "prs_energy": sums(made.root, made.inside * values["prs_energy"], n),
         "spread": _spread(values["spread"], made),
     }
+    if rules.merged_et > 0.0:
+        tried = (found["et"] > rules.merged_et) & ~matched
+        found["merged_mass"] = np.where(tried, _halves(values["merged_mass"], made), 0.0)
+    return found
 
 
-def _spread(spread: Floats, made: _Made) -> Floats:
+def _halves(mass: Floats, made: Made) -> Floats:
+    """Mass [MeV] of the halves of clusters with what became part of them, shapes ``(m,)``."""
+    root = made.root
+    other = np.flatnonzero(root != np.arange(len(mass)))
+    if not len(other):
+        return mass
+    into = root[other]
+    away = np.hypot(made.own_x[other] - made.own_x[into], made.own_y[other] - made.own_y[into])
+    product = made.part[other] * made.part[into] * made.energy[into] ** 2
+    angle = away / np.hypot(CELL_Z, np.hypot(made.x[into], made.y[into]))
+    return np.sqrt(mass**2 + sums(into, product * angle**2, len(mass)))
+
+
+def _spread(spread: Floats, made: Made) -> Floats:
     """Root mean square radius [mm] of clusters with what became part of them, shapes ``(m,)``."""
     root, n = made.root, len(spread)
     if np.array_equal(root, np.arange(n)):
@@ -235,7 +310,7 @@ def _spread(spread: Floats, made: _Made) -> Floats:
 
 
 def _links(
-    sources: Sources, drawn: Drawn, number: Ints, rules: Rules, made: _Made, order: Ints
+    sources: Sources, drawn: Drawn, number: Ints, rules: Rules, made: Made, order: Ints
 ) -> Links:
     """Links to owners and absorbed sources, and to neighbours and lost showers where rules say so.
 
@@ -273,7 +348,8 @@ def _again(
     again = crowded(rules.spacing, event, place, values, chance) & ~_lands(rules, values)
     if rules.least_et > 0.0:
         x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
-        again |= off_face(x, y)
+        et = np.exp(place[:, 3] + values["log_energy"]) * _sine(x, y)
+        again |= off_face(x, y) | (et < rules.least_et)
     return again
 
 
@@ -316,16 +392,13 @@ def _on_the_face(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> Ints:
     """Cluster that each becomes part of: itself, or the hardest one too near to be another."""
-    if least <= 0.0:
-        return np.arange(len(x))
     return _followed(hardest_near(x, y, energy, event, least))
 
 
-def _landed(root: Ints, x: Floats, y: Floats, energy: Floats, event: Ints, fallen: Ints) -> Ints:
-    """Cluster that each becomes part of, with those that fell onto others (`Rules.far`).
+def _landed(x: Floats, y: Floats, energy: Floats, event: Ints, fallen: Ints) -> Ints:
+    """Cluster that each becomes part of: itself, or one that it fell onto or that fell onto it.
 
     Args:
-        root: as `_joined` says, shape ``(m,)``.
         x, y, energy, event: the clusters, shapes ``(m,)``.
         fallen: rows of those that fell, shape ``(k,)``.
     """
@@ -339,7 +412,7 @@ def _landed(root: Ints, x: Floats, y: Floats, energy: Floats, event: Ints, falle
     # The harder of the two says what the whole looks like, of equals the one that fell: it stands
     # for itself then.  Were each a part of the other, both would be lost.
     harder = energy[mine] >= energy[other]
-    into = root.copy()
+    into = np.arange(len(x))
     into[mine[~harder]] = other[~harder]
     into[other[harder]] = mine[harder]
     into[mine[harder]] = mine[harder]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from ...arrays import Columns, Floats, Ints, Mask
 from ...engine.translator.cluster_layout import MOST_CLUSTERS
@@ -15,18 +16,18 @@ from ..geometry import CELL_Z, ECAL_Z
 from .links import lost_showers
 from .sources import ZONES, make_sources, numbered, region_of, source_rows
 from .spacing import leaked_parts, mean_parts, near_pairs, nearest_cluster, pair_factors
-from .tables import OUTPUTS, PLAIN, RESOLUTION, Rules
+from .tables import OUTPUTS, PLAIN, REACH, RESOLUTION, Rules
 
 OWNED_SHARE = 0.15
 """Least share of a cluster's energy for a source to own it."""
 ABSORBED_PART = 0.2
 """Part of its energy that a source without a cluster must have put into another's."""
-REACH = 3.9
-"""Distance, in the larger of the two cells, up to which a source counts as absorbed."""
 IMPURE_SHARE = 0.1
 """Share of a cluster's energy above which what came from far away spoils it for learning."""
 MOST = MOST_CLUSTERS
 """Clusters of a source; the softest beyond are left out."""
+_LEAST_MERGED, _BELOW = 100, 2.0
+"""Clusters with a mass of halves that tell its threshold, and how far below it one is imagined."""
 NEAREST_SHARE = 5e-4
 """Share of the clusters that have another nearer than the least distance."""
 
@@ -208,8 +209,49 @@ def cluster_values(batch: EventBatch, found: Outcomes, place: Floats) -> Columns
     out = {name: cluster[name][chosen].astype(np.float64) for name in PLAIN}
     out["log_energy"] = np.log(energy) - place[:, 3]
     out["dx"], out["dy"] = (x - place[:, 0]) / place[:, 2], (y - place[:, 1]) / place[:, 2]
+    out["is_far"] = 1.0 * (np.hypot(out["dx"], out["dy"]) > REACH)
     out["owner_share"] = found.share
+    if (least := merged_threshold(cluster)) > 0.0:
+        out["merged_mass"] = _as_if_tried(batch, found, place, least)
     return {name: out[name] for name in OUTPUTS}
+
+
+def merged_threshold(cluster: Table) -> float:
+    """`tables.Rules.merged_et` of a sample, 0 where too few clusters have a mass to tell."""
+    et = cluster["et"][cluster["merged_mass"] > 0.0] if "et" in cluster else np.zeros(0)
+    # What is written is rounded to 24 bits.
+    return float(np.min(et)) * (1.0 - 1e-6) if len(et) >= _LEAST_MERGED else 0.0
+
+
+def _as_if_tried(batch: EventBatch, found: Outcomes, place: Floats, least: float) -> Floats:
+    """Masses of halves that clusters little below the threshold would have had; shape ``(m,)``.
+
+    The head draws whether there is a mass before the energy, which would smear the threshold.  So
+    it learns as if there were none, and it is imposed on what is drawn.  Clusters up to a factor of
+    `_BELOW` under it get the mass over the energy of the cluster most like them above it.
+    """
+    cluster, chosen = batch["cluster"], found.cluster
+    mass = cluster["merged_mass"][chosen].astype(np.float64)
+    et, energy = (cluster[c][chosen].astype(np.float64) for c in ("et", "energy"))
+    free = ~cluster["is_matched"][chosen].astype(bool)
+    above = np.flatnonzero(free & (et > least))
+    below = np.flatnonzero(free & (et <= least) & (et > least / _BELOW))
+    if len(below):
+        like = np.stack(
+            [
+                5.0 * np.log(energy),
+                5.0 * np.log(np.maximum(cluster["spread"][chosen], 1.0)),
+                *(5.0 * cluster[c][chosen] for c in ("photon_id", "is_not_h")),
+                np.log1p(cluster["prs_energy"][chosen]),
+                20.0 * region_of(place[:, 0], place[:, 1]),
+                3.0 * found.share,
+            ],
+            axis=1,
+        )
+        _, nearest = cKDTree(like[above]).query(like[below])
+        donor = above[nearest]
+        mass[below] = mass[donor] * energy[below] / energy[donor]
+    return mass
 
 
 def expected_resolution(batch: EventBatch) -> dict[str, Any]:
@@ -253,6 +295,7 @@ def rules(batch: EventBatch) -> Rules:
         leak=_leak(batch, x, y),
         stray=_stray(batch, x, y),
         far=REACH,
+        merged_et=merged_threshold(cluster),
     )
 
 
