@@ -296,6 +296,7 @@ def rules(batch: EventBatch) -> Rules:
         stray=_stray(batch, x, y),
         far=REACH,
         merged_et=merged_threshold(cluster),
+        odds=[],
     )
 
 
