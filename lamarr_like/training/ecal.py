@@ -39,6 +39,7 @@ from ..stages.calorimeter.tables import (
     PULLS,
     Rules,
     cluster_tables,
+    completed,
     placed,
 )
 from ..stages.calorimeter.truth import cluster_values, outcomes
@@ -206,7 +207,9 @@ def fit_ecal(
         sample = replace(sample, trusted=None, pure=None)
     rules = Rules.of(extra)
     sample = replace(
-        sample, metric=_EventFigure(rules), again=rules.again, pulls=PULLS, widths=rules.widths
+        sample,
+        metric=_EventFigure(rules),
+        **{"again": rules.again, "pulls": PULLS, "widths": rules.widths, "complete": completed},
     )
     kept = {"start": start.files} if start else {}
     model = find_family(config.family).fit(sample, config, **kept, progress=progress)
@@ -240,6 +243,7 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
             rules.again,
             rules.widths,
             rules.odds_of(sources, sample.conditions),
+            completed,
         )
         found = _counts(sample, drawn, rules)
         odds = np.array(rules.odds) * (real.owned + 0.5) / (found.owned + 0.5)

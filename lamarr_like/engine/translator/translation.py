@@ -14,6 +14,7 @@ the result of an event is the same bit for bit whichever events share the call.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -41,6 +42,8 @@ Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], Mask]
 """Event, place, values and a uniform number of each cluster to those that are drawn again."""
 Widths: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
 """Place of each cluster, shape ``(m, 4)``, to expected resolutions of outputs, shapes ``(m,)``."""
+Complete: TypeAlias = Callable[[Floats, Mapping[str, Floats]], Mapping[str, Floats]]
+"""Place and values of each cluster to all that follows from them, for `followed`."""
 ATTEMPTS = 8
 """How often a cluster is measured again at the most."""
 
@@ -126,6 +129,7 @@ class Translator:
         again: Again | None = None,
         widths: Widths | None = None,
         odds: Floats | None = None,
+        complete: Complete | None = None,
     ) -> Drawn:
         """Clusters of each event.
 
@@ -137,6 +141,8 @@ class Translator:
             widths: expected resolutions of the `pulls`; a model without any needs none.
             odds: factors of the probabilities of owning none, one, ... clusters, the last for all
                 further numbers, shape ``(n, k)``; None for 1.
+            complete: makes what further clusters of an owner are told of the first one, where the
+                head does not draw it as it is told.
 
         Raises:
             ArtefactError: if no resolution is given of one of the `pulls`.
@@ -152,6 +158,7 @@ class Translator:
         event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         values = {name: np.zeros(len(event)) for name in self.outputs}
         chance = np.zeros(len(event))
+        told_by = partial(complete, layout.place) if complete else dict
         looked_at = rows = np.arange(len(event))
         size = self.n_uniforms + 1
         for attempt in range(1 + ATTEMPTS if again else 1):
@@ -168,7 +175,7 @@ class Translator:
                 looked_at = np.flatnonzero(drawn_again[event])
             numbers = noise(clusters.owner[rows], clusters.number[rows], attempt, size)
             chance[rows] = numbers[:, -1]
-            self._measure(rows, clusters, given, numbers[:, :-1], values, units)
+            self._measure(rows, clusters, given, numbers[:, :-1], values, units, told_by)
         return Drawn(offsets, clusters, layout.place, values, chance)
 
     def rehearse(self) -> None:
@@ -258,6 +265,7 @@ class Translator:
         numbers: Floats,
         values: dict[str, Floats],
         units: Mapping[str, Floats],
+        told_by: Callable[[Mapping[str, Floats]], Mapping[str, Floats]],
     ) -> None:
         """Draw what some clusters measure, into `values`; first ones before further ones."""
         further = clusters.number[rows] > 0
@@ -267,7 +275,7 @@ class Translator:
                 continue
             conditions = given[mine]
             if self._followed:
-                told = told_of_first(clusters, values, self._followed)[mine]
+                told = told_of_first(clusters, told_by(values), self._followed)[mine]
                 conditions = np.concatenate([conditions, told], axis=1)
             found = self._measured(conditions, numbers[chosen])
             for name, ends in self.pulls.items():

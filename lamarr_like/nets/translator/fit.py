@@ -150,6 +150,7 @@ class _HeldOut:
             lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
             self.sample.again,
             self.sample.widths,
+            complete=self.sample.complete,
         )
         return self.sample.metric(sources, self.real, fake)
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...arrays import Ints, Mask
 from ...engine.translator.cluster_layout import Layout, listed
 from ...engine.translator.sequences import Sources, cut
-from ...engine.translator.translation import Again, Drawn, Widths
+from ...engine.translator.translation import Again, Complete, Drawn, Widths
 from ...errors import TrainingError
 from ...statistics.two_sample import Auc, c2st
 from .config import TranslatorConfig
@@ -52,6 +52,7 @@ class TranslatorSample:
         again: which clusters are drawn again, where it is judged.
         pulls: values that the head learns in units of their expected resolution.
         widths: these resolutions, by the place of a cluster.
+        complete: what further clusters are told of the first one, see `Translator.draw`.
         trusted: sources whose outcome is learnt from, shape ``(n,)``; None for all.
         pure: clusters whose values are learnt from, shape ``(m,)``; None for all.
     """
@@ -67,6 +68,7 @@ class TranslatorSample:
     again: Again | None = None
     pulls: tuple[str, ...] = ()
     widths: Widths | None = None
+    complete: Complete | None = None
     trusted: Mask | None = None
     pure: Mask | None = None
 

@@ -16,7 +16,7 @@ from ..recipe import recipe
 from ..stage import AbstractModelStage, Model, keys
 from . import sources as ecal_sources
 from .sources import make_sources, numbered, source_rows
-from .tables import EARLIER, OUTPUTS, PLAIN, PULLS, Rules, cluster_tables
+from .tables import EARLIER, OUTPUTS, PLAIN, PULLS, Rules, cluster_tables, completed
 
 _FURTHER = 1 << 40
 """Added to the number of a cluster behind the fourth of its source, for its random numbers."""
@@ -100,7 +100,8 @@ class Ecal(AbstractModelStage):
         uniforms = rng.uniforms(seed, self.name, event_id, number, 2)
         rules = self.rules
         odds = rules.odds_of(sources, self.model.conditions)
-        drawn = self.model.draw(sources, uniforms, noise, rules.again, rules.widths, odds)
+        laws = {"again": rules.again, "widths": rules.widths, "complete": completed}
+        drawn = self.model.draw(sources, uniforms, noise, odds=odds, **laws)
         tables = cluster_tables(sources, drawn, number, rules)
         for name, table in tables.items():
             batch = batch.with_table(name, table)

@@ -22,19 +22,23 @@ from .links import Links, Placed, largest_shares, own_links, stray_links, sums, 
 from .sources import SOURCE_KINDS, region_of, source_kinds
 from .spacing import EDGES, LEAK_EDGES, N_FACTORS, crowded, hardest_near, nearest_cluster
 
-OUTPUTS = (
-    *("is_far", "log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
+EARLIER = (
+    *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
     *("photon_id", "is_not_e", "dx", "dy", "merged_mass"),
 )
+"""What heads of earlier models draw: the same, but far clusters by the outputs of near ones."""
+
+OUTPUTS = ("is_far", "x_far", "y_far", "log_et_far", *EARLIER)
 """What the head draws of a cluster: whether it is farther than `REACH` from its sources (a leg of a
-converted photon, bent by the magnet, or a secondary), which is another law; log of its energy over that of its sources, its owner's share,
-its distance from their centre in cells, and columns of the table as they are."""
+converted photon, bent by the magnet, or a secondary); if it is, its place [m] and the log of its
+transverse energy [MeV], which end at the edges of the face and at the threshold; else log of its
+energy over that of its sources, and its distance from their centre in cells; its owner's share, and
+columns of the table as they are."""
 
-PLAIN = tuple(n for n in OUTPUTS if n not in ("is_far", "log_energy", "owner_share", "dx", "dy"))
+PLAIN = (
+    *("is_matched", "prs_energy", "spread", "is_not_h", "photon_id", "is_not_e", "merged_mass"),
+)
 """Outputs that are columns of the table."""
-
-EARLIER = OUTPUTS[1:]
-"""What heads of earlier models draw."""
 
 REACH = 3.9
 """Distance, in the larger of the two cells, up to which a source counts as absorbed."""
@@ -59,6 +63,8 @@ _EDGE = 20.0
 _MATCHED, _MATCHED_WITHIN = 0.5, 5.0
 """A drawn ``is_matched`` above it is true; what became part of another stays matched with its track
 while it is moved by no more than so many errors of the place (chi2 of 25 of the match)."""
+_FAR = 0.5
+"""A drawn ``is_far`` above it is true."""
 _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
 
@@ -141,8 +147,7 @@ class Rules(NamedTuple):
 
     @property
     def again(self) -> Again:
-        """Clusters to be drawn again: below the threshold, off the face (`off_face`) or
-        `spacing.crowded`."""
+        """Clusters to be drawn again: below the threshold, `off_face` or `spacing.crowded`."""
         return partial(_again, self)
 
     def odds_of(self, sources: Sources, names: Sequence[str]) -> Floats | None:
@@ -223,14 +228,14 @@ def placed(drawn: Drawn, rules: Rules) -> Made:
     values, place = drawn.values, drawn.place
     counts = np.diff(drawn.offsets)
     event = np.repeat(np.arange(len(counts)), counts)
-    x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
+    x, y, energy = _by_itself(place, values)
     if rules.least_et > 0.0:
         x, y = _on_the_face(x, y)
-    energy = np.exp(place[:, 3] + values["log_energy"])
     energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
     made = _whole(np.arange(len(x)), x, y, energy, event)
     # What may fall onto others, and what found no better place.
-    fallen = np.flatnonzero(crowded(rules.spacing, event, place, values, drawn.chance))
+    away = _away(place, x, y)
+    fallen = np.flatnonzero(crowded(rules.spacing, event, place, away, drawn.chance))
     if rules.far > 0.0 and len(fallen):
         made = _whole(_landed(x, y, energy, event, fallen), x, y, energy, event)
     if rules.least_distance > 0.0:
@@ -345,19 +350,46 @@ def _again(
     rules: Rules, event: Ints, place: Floats, values: Mapping[str, Floats], chance: Floats
 ) -> Mask:
     """See `Rules.again` and `translation.Again`."""
-    again = crowded(rules.spacing, event, place, values, chance) & ~_lands(rules, values)
+    x, y, energy = _by_itself(place, values)
+    away = _away(place, x, y)
+    again = crowded(rules.spacing, event, place, away, chance) & ~_lands(rules, away)
     if rules.least_et > 0.0:
-        x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
-        et = np.exp(place[:, 3] + values["log_energy"]) * _sine(x, y)
-        again |= off_face(x, y) | (et < rules.least_et)
+        again |= off_face(x, y) | (energy * _sine(x, y) < rules.least_et)
     return again
 
 
-def _lands(rules: Rules, values: Mapping[str, Floats]) -> Mask:
+def _by_itself(place: Floats, values: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+    """X, y [mm] and energy [MeV] of what was drawn of each cluster, shapes ``(m,)``."""
+    x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
+    energy = np.exp(place[:, 3] + values["log_energy"])
+    if "is_far" in values:
+        far = values["is_far"] > _FAR
+        x, y = (np.where(far, 1e3 * values[f"{a}_far"], v) for a, v in (("x", x), ("y", y)))
+        energy = np.where(far, np.exp(values["log_et_far"]) / _sine(x, y), energy)
+    return x, y, energy
+
+
+def completed(place: Floats, values: Mapping[str, Floats]) -> Columns:
+    """The `FOLLOWED` of near and far clusters, shapes ``(m,)``.
+
+    Args:
+        place: x, y, unit [mm] and log of the energy [MeV] of the sources, shape ``(m, 4)``.
+        values: what was drawn, by name, shapes ``(m,)``.
+    """
+    x, y, energy = _by_itself(place, values)
+    return {"log_energy": np.log(energy) - place[:, 3], **_away(place, x, y)}
+
+
+def _away(place: Floats, x: Floats, y: Floats) -> Columns:
+    """Distances ``dx``, ``dy`` from the centre of the sources in cells, shapes ``(m,)``."""
+    return {"dx": (x - place[:, 0]) / place[:, 2], "dy": (y - place[:, 1]) / place[:, 2]}
+
+
+def _lands(rules: Rules, away: Columns) -> Mask:
     """Clusters that may become part of others, see `Rules.far`; shape ``(m,)``."""
     if rules.far <= 0.0:
-        return np.zeros(len(values["dx"]), dtype=bool)
-    able: Mask = np.hypot(values["dx"], values["dy"]) > rules.far
+        return np.zeros(len(away["dx"]), dtype=bool)
+    able: Mask = np.hypot(away["dx"], away["dy"]) > rules.far
     return able
 
 

@@ -207,9 +207,14 @@ def cluster_values(batch: EventBatch, found: Outcomes, place: Floats) -> Columns
     x, y = (cluster[a][chosen].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
     energy = np.maximum(cluster["energy"][chosen].astype(np.float64), 1.0)
     out = {name: cluster[name][chosen].astype(np.float64) for name in PLAIN}
-    out["log_energy"] = np.log(energy) - place[:, 3]
-    out["dx"], out["dy"] = (x - place[:, 0]) / place[:, 2], (y - place[:, 1]) / place[:, 2]
-    out["is_far"] = 1.0 * (np.hypot(out["dx"], out["dy"]) > REACH)
+    dx, dy = (x - place[:, 0]) / place[:, 2], (y - place[:, 1]) / place[:, 2]
+    far = np.hypot(dx, dy) > REACH
+    out["is_far"] = far.astype(np.float64)
+    et = energy * np.hypot(x, y) / np.hypot(CELL_Z, np.hypot(x, y))
+    of_far = {"x_far": x / 1e3, "y_far": y / 1e3, "log_et_far": np.log(np.maximum(et, 1.0))}
+    of_near = {"log_energy": np.log(energy) - place[:, 3], "dx": dx, "dy": dy}
+    out |= {name: np.where(far, values, 0.0) for name, values in of_far.items()}
+    out |= {name: np.where(far, 0.0, values) for name, values in of_near.items()}
     out["owner_share"] = found.share
     if (least := merged_threshold(cluster)) > 0.0:
         out["merged_mass"] = _as_if_tried(batch, found, place, least)
