@@ -99,9 +99,15 @@ class ArmdnTrainer:
         if self.n_atoms > 1:
             index, x, free = add_atom_choice(graph, x, uniforms, arrays[laws:], self.free)
             uniforms = graph.slice(uniforms, 1, self.noise[0])
-        bound = np.flatnonzero(~self.free.any(axis=0)).tolist()
-        options = {"uniforms": uniforms, "errors": errors, "free": free, "bound": bound}
-        scores = self.law.outputs(graph, x, arrays=arrays[:laws], **options)
+        scores = self.law.outputs(
+            graph,
+            x,
+            uniforms=uniforms,
+            errors=errors,
+            arrays=arrays[:laws],
+            free=free,
+            bound=np.flatnonzero(~self.free.any(axis=0)).tolist(),
+        )
         graph.output("scores", scores, self.n_outputs)
         if index:
             graph.output("atom", graph.op("Cast", index, to=1), 1)

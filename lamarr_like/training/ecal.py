@@ -209,7 +209,10 @@ def fit_ecal(
     sample = replace(
         sample,
         metric=_EventFigure(rules),
-        **{"again": rules.again, "pulls": PULLS, "widths": rules.widths, "complete": completed},
+        again=rules.again,
+        pulls=PULLS,
+        widths=rules.widths,
+        complete=completed,
     )
     kept = {"start": start.files} if start else {}
     model = find_family(config.family).fit(sample, config, **kept, progress=progress)

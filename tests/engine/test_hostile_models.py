@@ -200,7 +200,7 @@ def test_occupancies_that_cannot_be(models, pairs, message):
         ({"least_et": "x"}, "least_et: expected a number, found text"),
         ({"resolution": {"energy": [1, 1, 1]}}, r"resolution\.place is missing"),
         ({"resolution": {"energy": [1], "place": []}}, r"resolution\.energy: 1 items"),
-        ({"spacing": [1.0]}, "spacing: 1 numbers, not 7"),
+        ({"spacing": [1.0]}, "spacing: 1 numbers, not 49"),
         ({"leak": [float("inf")]}, r"leak\[0\]: inf is not finite"),
     ],
 )

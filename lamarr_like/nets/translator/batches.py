@@ -62,10 +62,10 @@ class Prepared:
         self.atom = atom.astype(np.int32)
         self.trusted = _marks(sample.trusted, len(self.own))
         self.pure = _marks(sample.pure, len(self.y))
-        values = sample.values
+        known = sample.values
         if sample.complete:
-            values = sample.complete(self.layout.place, values)
-        self.told = told_of_first(self.clusters, values, sample.followed)
+            known = sample.complete(self.layout.place, known)
+        self.told = told_of_first(self.clusters, known, sample.followed)
         features = {"features": sources.features, "clusters": self.layout.features}
         self.scales: dict[str, np.ndarray] = {}
         for name, values in features.items():

@@ -100,8 +100,9 @@ class Ecal(AbstractModelStage):
         uniforms = rng.uniforms(seed, self.name, event_id, number, 2)
         rules = self.rules
         odds = rules.odds_of(sources, self.model.conditions)
-        laws = {"again": rules.again, "widths": rules.widths, "complete": completed}
-        drawn = self.model.draw(sources, uniforms, noise, odds=odds, **laws)
+        drawn = self.model.draw(
+            sources, uniforms, noise, rules.again, rules.widths, odds, completed
+        )
         tables = cluster_tables(sources, drawn, number, rules)
         for name, table in tables.items():
             batch = batch.with_table(name, table)

@@ -17,6 +17,7 @@ from lamarr_like.errors import ArtefactError, PipelineError, SchemaError, Traini
 from lamarr_like.events import EventBatch, concatenate
 from lamarr_like.stages import STAGES
 from lamarr_like.stages.calorimeter.ecal import Ecal
+from lamarr_like.stages.calorimeter.image import shared_part
 from lamarr_like.stages.calorimeter.sources import (
     BORDERS,
     CELL_Z,
@@ -27,6 +28,7 @@ from lamarr_like.stages.calorimeter.sources import (
     region_of,
     source_rows,
 )
+from lamarr_like.stages.calorimeter.spacing import KINDS
 from lamarr_like.stages.calorimeter.tables import (
     OUTPUTS,
     PULLS,
@@ -374,11 +376,16 @@ def test_clusters_too_near_to_each_other_are_one():
     made = cluster_tables(sources, drawn, number, Rules(least_distance=0.6))
     cluster, link = made["cluster"], made["cluster_link"]
     assert np.array_equal(cluster.counts, [1, 1])
-    assert cluster["energy"] == pytest.approx([7e3, 1e3])
-    assert cluster["x"][0] == pytest.approx(np.average(x[:3], weights=[1, 4, 2]) * ECAL_Z / CELL_Z)
-    assert cluster["is_matched"][0] and not cluster["is_matched"][1]
+    # What is in the cells of the hardest: all, but a little of the first, a cell farther left.
+    part = shared_part(x[:3], np.zeros(3), np.full(3, x[1]), np.zeros(3), np.ones(3, int))
+    assert 0.8 < part[0] < 1.0 and part[1] == part[2] == 1.0
+    energy = part * [1e3, 4e3, 2e3]
+    assert cluster["energy"] == pytest.approx([energy.sum(), 1e3])
+    assert cluster["x"][0] == pytest.approx(np.average(x[:3], weights=energy) * ECAL_Z / CELL_Z)
+    assert not cluster["is_matched"].any()  # too far from the track of the first
     assert np.array_equal(link["mcparticle_id"], [0, 1, 0])
-    assert link["weight"] == pytest.approx([1 / 7, 3.2 / 7, 1.0])
+    weight = energy / energy.sum()
+    assert link["weight"] == pytest.approx([weight[0], 0.8 * weight[1], 1.0])
     assert cluster["mcparticle_id"][0] == 1
 
 
@@ -395,7 +402,7 @@ def test_a_leg_that_falls_onto_a_cluster_becomes_a_part_of_it():
     values["owner_share"] = np.ones(3)
     values["log_energy"] = np.log([0.5, 0.5, 1.0])
     values["dx"] = np.array([0.0, 810.0 / 60.6, 0.0])
-    spacing = [0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
+    spacing = KINDS * [0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
     rules = Rules(spacing=spacing, far=3.9)
     drawn = Drawn(np.array([0, 3]), clusters, place, values, np.full(3, 0.7))
     known = (np.zeros(3, int), place, values, np.full(3, 0.7))
@@ -441,8 +448,8 @@ def test_positions_stay_on_the_face():
 def test_clusters_off_the_face_are_drawn_again():
     x, y = np.array([3900.0, 1000.0, 300.0, 340.0, 0.0]), np.array([0.0, 3200.0, 200.0, 0.0, 0.0])
     assert off_face(x, y).tolist() == [True, True, True, False, True]
-    place = np.stack([x, y, np.full(5, 40.4)], axis=1)
-    values = {c: np.zeros(5) for c in ("dx", "dy")}
+    place = np.stack([x, y, np.full(5, 40.4), np.full(5, 15.0)], axis=1)
+    values = {c: np.zeros(5) for c in ("dx", "dy", "log_energy")}
     known = (np.arange(5), place, values, np.full(5, 0.5))
     assert Rules(least_et=75.0).again(*known).tolist() == off_face(x, y).tolist()
     assert not Rules().again(*known).any()

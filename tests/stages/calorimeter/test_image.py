@@ -12,6 +12,7 @@ from lamarr_like.stages.calorimeter.image import (
     _deposits,
     expected_image,
     filled_part,
+    shared_part,
     shares,
 )
 from lamarr_like.stages.geometry import CELL_ET, CELL_Z, HOLE
@@ -112,3 +113,14 @@ def test_the_hole_has_no_cells_and_what_is_far_out_stays_bounded():
     # The one in the hole has no cell of its own, and shines into that of its neighbour.
     assert found["seed_margin"][1] < -2.0 and found["seed_margin"][0] > 0.0
     assert -1.0 < found["seed_share"][0] < 0.0
+
+
+def test_the_part_of_a_shower_that_is_in_another_cluster():
+    middle = SIDE * (np.array([20, 20, 20, 20, 20]) + 0.5)
+    there = SIDE * (20.5 + np.arange(5))
+    part = shared_part(middle, middle, there, middle, np.ones(5, int))
+    # In the same cells all of it; of a neighbour the middle column and one beside it.
+    own = shares()[1][NODES // 2, NODES // 2].reshape(3, 3).sum(axis=1)
+    expected = [1.0, own[1:].sum() / own.sum(), own[2] / own.sum(), 0.0, 0.0]
+    assert part == pytest.approx(expected)
+    assert 0.9 < part[1] < 1.0 and 0.0 < part[2] < 0.1

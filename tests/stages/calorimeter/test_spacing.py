@@ -6,10 +6,12 @@ import pytest
 from lamarr_like.stages import grid
 from lamarr_like.stages.calorimeter import spacing as ecal_spacing
 from lamarr_like.stages.calorimeter.links import Links, Placed, with_neighbours
-from lamarr_like.stages.calorimeter.sources import CELLS, region_of
+from lamarr_like.stages.calorimeter.sources import BORDERS, CELLS, region_of
 from lamarr_like.stages.calorimeter.spacing import (
     EDGES,
+    KINDS,
     LEAK_EDGES,
+    N_FACTORS,
     corrected_factors,
     counted_pairs,
     crowded,
@@ -21,7 +23,8 @@ from lamarr_like.stages.calorimeter.spacing import (
     pair_factors,
 )
 
-HARD = [0.0, 0.1, 0.2, 0.4, 0.6, 1.0, 1.0]
+DISTANCES = [0.0, 0.1, 0.2, 0.4, 0.6, 1.0, 1.0]
+HARD = KINDS * DISTANCES
 
 
 def events(rng, n_events=4000, n=8, side=1500.0):
@@ -47,7 +50,9 @@ def redrawn(factors, rng, rounds=40):
 
 
 def test_independent_places_have_no_law():
-    assert pair_factors(*events(np.random.default_rng(1))) == pytest.approx([1.0] * 7, abs=0.1)
+    assert pair_factors(*events(np.random.default_rng(1))) == pytest.approx(
+        [1.0] * N_FACTORS, abs=0.1
+    )
 
 
 def test_redrawn_places_follow_the_law():
@@ -59,14 +64,47 @@ def test_redrawn_places_follow_the_law():
 
 def test_factors_are_corrected_by_what_they_gave():
     real = counted_pairs(*redrawn(HARD, np.random.default_rng(5)))
-    wrong = [0.0, 0.2, 0.1, 0.4, 1.0, 1.0, 1.0]
+    wrong = KINDS * [0.0, 0.2, 0.1, 0.4, 1.0, 1.0, 1.0]
     factors = wrong
     for seed in range(4):
         drawn = counted_pairs(*redrawn(factors, np.random.default_rng(10 + seed)))
         factors = corrected_factors(factors, real, drawn)
-    assert factors[1:5] == pytest.approx(HARD[1:5], abs=0.1)
-    few = np.full(7, 3)
+    outer = np.reshape(factors, (KINDS, -1))
+    touch, apart = outer[0], outer[len(CELLS)]
+    assert touch[1:5] == pytest.approx(DISTANCES[1:5], abs=0.12)
+    assert apart[2:5] == pytest.approx(DISTANCES[2:5], abs=0.12)
+    few = np.full(N_FACTORS, 3)
     assert corrected_factors(wrong, few, few + 9) == wrong
+    # Where there are none, factors fall although there is nothing to divide by.
+    none = corrected_factors(wrong, np.zeros(N_FACTORS, int), np.full(N_FACTORS, 99))
+    assert max(none) < 0.01
+
+
+def test_pairs_are_counted_by_whether_their_cells_touch():
+    side = CELLS[0]
+    x = np.array([20.1, 21.9, 30.9, 32.1]) * side  # 1.8 cells within neighbours, 1.2 across one
+    found = np.reshape(counted_pairs(x, np.full(4, 500.0), np.array([0, 0, 1, 1])), (KINDS, -1))
+    bins = len(EDGES) - 1
+    expected = np.zeros((KINDS, bins), int)
+    expected[0, 4], expected[len(CELLS), 1] = 1, 1
+    assert found.tolist() == expected.tolist()
+    # Of two regions.
+    x = np.array([BORDERS[1][0] - 30.0, BORDERS[1][0] + 70.0])
+    mixed = np.reshape(counted_pairs(x, np.zeros(2), np.zeros(2, int)), (KINDS, -1))
+    assert mixed[-1].sum() == mixed.sum() == 1
+
+
+def test_what_touches_is_kept_apart_by_its_own_factors():
+    side = CELLS[0]
+    x = np.array([20.1, 21.9, 30.9, 32.1]) * side
+    place = np.stack([x, np.full(4, 500.0), np.full(4, side)], axis=1)
+    none = {"dx": np.zeros(4), "dy": np.zeros(4)}
+    touch, apart = (np.ones((KINDS, len(EDGES) - 1)) for _ in range(2))
+    touch[0], apart[len(CELLS)] = 0.0, 0.0
+    event, half = np.array([0, 0, 1, 1]), np.full(4, 0.5)
+    for factors, again in ((touch, [1]), (apart, [3])):
+        found = crowded(factors.ravel().tolist(), event, place, none, half)
+        assert np.flatnonzero(found).tolist() == again
 
 
 def test_pairs_of_different_events_do_not_meet():
@@ -229,11 +267,16 @@ def test_crowds_are_those_of_a_plain_search(many, dense, monkeypatch):
     values = {c: rng.normal(0, 0.3, len(x)) for c in ("dx", "dy")}
     place = np.stack([x - values["dx"] * unit, y - values["dy"] * unit, unit], axis=1)
     chance = rng.random(len(x))
-    found = crowded(HARD, event, place, values, chance)
+    factors = np.reshape(HARD, (KINDS, -1)) * np.linspace(1.0, 0.4, KINDS)[:, None]
+    found = crowded(factors.ravel().tolist(), event, place, values, chance)
     far, factor = values["dx"] ** 2 + values["dy"] ** 2, np.ones(len(x))
+    cell = np.floor(np.stack([x, y]) / unit)
     for a, b in np.argwhere(np.triu(distance < EDGES[-1])):
         k = np.searchsorted(EDGES, distance[a, b], "right") - 1
-        factor[a if far[a] > far[b] else b] *= max(HARD[k], 1e-6)
+        touch = np.abs(cell[:, a] - cell[:, b]).max() <= 1.0
+        kind = CELLS.index(unit[a]) + (0 if touch else len(CELLS))
+        kind = kind if unit[a] == unit[b] else KINDS - 1
+        factor[a if far[a] > far[b] else b] *= max(factors[kind, k], 1e-6)
     np.testing.assert_array_equal(found, chance > factor)
     assert 20 < found.sum() < len(x) - 20
 
@@ -248,7 +291,8 @@ def test_a_dense_event_is_looked_at_in_two_circles(monkeypatch):
     values = {c: rng.normal(0, 0.3, n) for c in ("dx", "dy")}
     place = np.stack([x - values["dx"] * unit, y - values["dy"] * unit, unit], axis=1)
     chance = rng.random(n)
-    for factors in (HARD, [0.00749, 0.05183, 0.15013, 0.29733, 0.58284, 1.0, 1.0], [0.9] * 7):
+    shallow = KINDS * [0.00749, 0.05183, 0.15013, 0.29733, 0.58284, 1.0, 1.0]
+    for factors in (HARD, shallow, [0.9] * N_FACTORS):
         found = []
         for dense in (-1.0, 0.1, 2.0):
             monkeypatch.setattr(ecal_spacing, "_DENSE", dense)

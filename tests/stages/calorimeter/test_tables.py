@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lamarr_like.engine.translator.cluster_layout import listed
+from lamarr_like.engine.translator.translation import Drawn
 from lamarr_like.errors import ArtefactError
 from lamarr_like.stages.calorimeter import tables
-from lamarr_like.stages.calorimeter.spacing import EDGES, LEAK_EDGES
+from lamarr_like.stages.calorimeter.sources import SOURCE_KINDS
+from lamarr_like.stages.calorimeter.spacing import LEAK_EDGES, N_FACTORS
 from lamarr_like.stages.calorimeter.tables import RESOLUTION, Rules, off_face
 from lamarr_like.stages.geometry import BORDERS, CELL_Z, CELLS, HOLE
 
@@ -65,7 +68,6 @@ def test_what_is_too_near_becomes_part_of_the_hardest():
     x = np.array([0.0, 30.0, 60.0, 500.0, 20.0])
     energy, event = np.array([1e3, 5e3, 2e3, 1e3, 9e3]), np.array([0, 0, 0, 0, 1])
     y = np.zeros(5)
-    assert tables._joined(x, y, energy, event, 0.0).tolist() == [0, 1, 2, 3, 4]
     joined = tables._joined(x, y, energy, event, 0.9)
     # Cells of 40.4 mm: the first and the third are near the second; another event is far away.
     assert joined.tolist() == [1, 1, 1, 3, 4]
@@ -110,8 +112,10 @@ def test_resolutions_follow_their_law():
 
 def test_rules_of_a_model_that_tells_none():
     assert Rules.of({}) == Rules() and Rules.of({"least_et": 75.0}).least_et == 75.0
-    full = {"spacing": [0.1] * (len(EDGES) - 1), "leak": [0.0] * (len(LEAK_EDGES) - 1)}
+    full = {"spacing": [0.1] * N_FACTORS, "leak": [0.0] * (len(LEAK_EDGES) - 1)}
     assert Rules.of({**full, "family": "translator"}).spacing == full["spacing"]
+    odds = [[1.0, 0.9, 1.1, 2.0]] * SOURCE_KINDS
+    assert Rules.of({"odds": odds}).odds == odds
 
 
 @pytest.mark.parametrize(
@@ -120,6 +124,11 @@ def test_rules_of_a_model_that_tells_none():
         ({"least_et": -1.0}, "least_et"),
         ({"least_distance": 99.0}, "least_distance"),
         ({"spacing": [0.1]}, "spacing: 1 numbers, not"),
+        ({"spacing": [0.1] * 7}, "spacing: 7 numbers, not 49"),
+        ({"odds": [[1.0] * 4] * 3}, "odds: 3 numbers, not 9"),
+        ({"odds": [[1.0] * 3] * SOURCE_KINDS}, r"odds\[0\]"),
+        ({"odds": [[1.0, 1.0, 1.0, 0.0]] * SOURCE_KINDS}, r"odds\[0\]\[3\]"),
+        ({"merged_et": -1.0}, "merged_et"),
         ({"leak": [0.1, 0.2]}, "leak: 2 numbers, not"),
         ({"stray": ["x"] * (len(LEAK_EDGES) - 1)}, "stray"),
         ({"resolution": {"energy": [1.0, 2.0], "place": [[0.0, 1.0]] * 3}}, "energy"),
@@ -130,3 +139,73 @@ def test_rules_of_a_model_that_tells_none():
 def test_rules_that_make_no_sense(config, message):
     with pytest.raises(ArtefactError, match=f"stage 'ecal': config.json of its model.*{message}"):
         Rules.of(config)
+
+
+def drawn_of(x, log_energy, y=0.0, unit=60.6, **values):
+    """Drawn clusters of one event, each of one source of 1 GeV at its place."""
+    n = len(x)
+    place = np.stack([x, np.broadcast_to(y, n), np.full(n, unit), np.full(n, np.log(1e3))], axis=1)
+    found = {name: np.zeros(n) for name in tables.OUTPUTS} | {"log_energy": np.array(log_energy)}
+    found |= {name: np.asarray(v, float) for name, v in values.items()}
+    clusters = listed(np.ones(n, int), np.full(n, -1))
+    return Drawn(np.array([0, n]), clusters, place, found, np.full(n, 0.5))
+
+
+def test_far_clusters_stand_where_they_are_drawn():
+    log_et = np.log(90.0)
+    far = {"is_far": [0.0, 1.0], "x_far": [0.0, 2.0], "y_far": [0.0, -1.5]}
+    drawn = drawn_of([1500.0, 1600.0], [0.2, 0.0], dx=[0.5, 0.0], log_et_far=[0, log_et], **far)
+    made = tables.placed(drawn, Rules())
+    assert made.x == pytest.approx([1500.0 + 30.3, 2000.0]) and made.y == pytest.approx([0, -1500])
+    sine = tables._sine(made.x, made.y)
+    assert made.energy == pytest.approx([1e3 * np.exp(0.2), 90.0 / sine[1]])
+    known = tables.completed(drawn.place, drawn.values)
+    assert set(known) == set(tables.FOLLOWED)
+    assert known["dx"] == pytest.approx([0.5, 400.0 / 60.6])
+    assert known["log_energy"][1] == pytest.approx(np.log(made.energy[1] / 1e3))
+    # A model of before has no far clusters of their own.
+    before = {name: drawn.values[name] for name in tables.EARLIER}
+    assert tables.placed(drawn._replace(values=before), Rules()).x[1] == 1600.0
+
+
+def test_what_is_below_the_threshold_is_drawn_again():
+    drawn = drawn_of([1500.0, 1500.0, 1500.0], np.log([1.0, 0.5, 0.2]), y=[0.0, 500.0, 900.0])
+    et = np.exp(drawn.values["log_energy"]) * 1e3 * tables._sine(*drawn.place[:, :2].T)
+    least = 70.0
+    found = Rules(least_et=least).again(np.zeros(3, int), drawn.place, drawn.values, drawn.chance)
+    assert found.tolist() == (et < least).tolist() == [False, True, True]
+    # What stays below after all attempts is mirrored.
+    again = tables.placed(drawn, Rules(least_et=least))
+    assert (again.energy * tables._sine(again.x, again.y) >= least * (1.0 - 1e-12)).all()
+
+
+def test_a_mass_of_halves_is_there_above_the_threshold_alone():
+    energy = np.array([40e3, 4e3, 40e3, 40e3])
+    mass, matched = np.array([90.0, 90.0, 90.0, 0.0]), np.array([0.0, 0.0, 1.0, 0.0])
+    drawn = drawn_of(
+        [1500.0, 1900.0, 2300.0, 2900.0], np.log(energy / 1e3), merged_mass=mass, is_matched=matched
+    )
+    for rules, expected in ((Rules(), mass), (Rules(merged_et=2000.0), [90.0, 0.0, 0.0, 0.0])):
+        made = tables.placed(drawn, rules)
+        found = tables._columns(drawn.values, made, rules)
+        assert found["merged_mass"].tolist() == list(expected)
+
+
+def test_two_showers_in_one_cluster_have_the_mass_of_two_photons():
+    x = np.array([1500.0, 1545.0])
+    rules = Rules(least_distance=0.8, merged_et=2000.0)
+    drawn = drawn_of(x, np.log([30.0, 20.0]))
+    made = tables.placed(drawn, rules)
+    assert made.root.tolist() == [0, 0] and 0.9 < made.inside[1] <= 1.0
+    found = tables._columns(drawn.values, made, rules)["merged_mass"][0]
+    angle = 45.0 / np.hypot(CELL_Z, 1500.0)
+    assert found == pytest.approx(np.sqrt(3e4 * 2e4 * made.inside[1]) * angle, rel=1e-3)
+
+
+@pytest.mark.parametrize(("where", "matched"), [(2.0, True), (40.0, False)])
+def test_a_track_is_matched_while_its_cluster_is_hardly_moved(where, matched):
+    """Of two showers in one cell the softer one's track is lost, unless they are at one place."""
+    rules = Rules(least_distance=0.9)
+    drawn = drawn_of([1500.0, 1500.0 + where], np.log([8.0, 6.0]), is_matched=[0.0, 1.0])
+    made = tables.placed(drawn, rules)
+    assert tables._columns(drawn.values, made, rules)["is_matched"][0] == matched

@@ -118,3 +118,44 @@ def test_few_clusters_or_no_errors_have_the_published_law():
         less = {k: v for k, v in many.columns.items() if k != name}
         batch = {"cluster": Table(less, many.offsets)}
         assert truth.expected_resolution(batch) is RESOLUTION
+
+
+def halves(seed=4, n=6000):
+    """Clusters of which those above 2 GeV of transverse energy have a mass if they are wide."""
+    rng = np.random.default_rng(seed)
+    et = 2000.0 * 10.0 ** rng.normal(0.0, 0.25, n)
+    wide, free = rng.random(n) < 0.6, rng.random(n) < 0.8
+    spread = np.where(wide, 60.0, 30.0) + rng.normal(0.0, 2.0, n)
+    tried = free & (et > 2000.0)
+    energy = 10.0 * et
+    mass = 3e-3 * energy * (1.0 + 0.1 * rng.random(n))
+    columns = {"et": et, "energy": energy, "spread": spread, "is_matched": ~free}
+    columns["merged_mass"] = np.where(tried & wide, mass, 0.0)
+    columns |= {c: np.full(n, 0.5) for c in ("photon_id", "is_not_h")}
+    columns["prs_energy"] = np.zeros(n)
+    return Table.from_counts(columns, [n]), wide, free
+
+
+def test_the_threshold_of_masses_is_read_from_a_sample():
+    cluster, *_ = halves()
+    assert truth.merged_threshold(cluster) == pytest.approx(2000.0, rel=2e-3)
+    few = Table({k: v[:90] for k, v in cluster.columns.items()}, np.array([0, 90]))
+    assert truth.merged_threshold(few) == 0.0
+
+
+def test_masses_go_on_below_their_threshold():
+    cluster, wide, free = halves()
+    n, least = len(cluster), truth.merged_threshold(cluster)
+    found = truth.Outcomes(*[np.zeros(0)] * 2, np.arange(n), np.ones(n), 0.0, *[np.ones(0)] * 2)
+    place = np.full((n, 4), 1000.0)
+    mass = truth._as_if_tried({"cluster": cluster}, found, place, least)
+    et = cluster["et"]
+    near, above = free & (et <= least) & (et > 0.6 * least), free & (et > least)
+    # Above it nothing changes; below, the same clusters have one, in proportion to the energy.
+    assert np.array_equal(mass[above], cluster["merged_mass"][above])
+    assert (mass[near] > 0.0).mean() == pytest.approx((mass[above] > 0.0).mean(), abs=0.04)
+    assert ((mass > 0.0) == wide)[near].mean() > 0.98
+    ratio = (mass / cluster["energy"])[near & (mass > 0.0)]
+    assert ratio.min() >= 3e-3 - 1e-9 and ratio.max() <= 3.3e-3 + 1e-9
+    # Matched ones and those far below have none.
+    assert not mass[~free].any() and not mass[et < 0.49 * least].any()
