@@ -20,7 +20,15 @@ from ..stage import typed
 from .image import shared_part
 from .links import Links, Placed, largest_shares, own_links, stray_links, sums, with_neighbours
 from .sources import SOURCE_KINDS, region_of, source_kinds
-from .spacing import EDGES, LEAK_EDGES, N_FACTORS, crowded, hardest_near, nearest_cluster
+from .spacing import (
+    EDGES,
+    KINDS,
+    LEAK_EDGES,
+    N_FACTORS,
+    crowded,
+    hardest_near,
+    nearest_cluster,
+)
 
 EARLIER = (
     *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
@@ -138,6 +146,8 @@ class Rules(NamedTuple):
         """
         where = "stage 'ecal': config.json of its model"
         found = check(config, _RULES, where, ArtefactError)
+        if len(spacing := found.get("spacing", ())) * KINDS == N_FACTORS:
+            found = {**found, "spacing": KINDS * spacing}  # of earlier models, for all kinds
         bins = len(LEAK_EDGES) - 1
         sizes = {"spacing": N_FACTORS, "leak": bins, "stray": bins, "odds": SOURCE_KINDS}
         for name, n in sizes.items():

@@ -12,7 +12,7 @@ from lamarr_like.engine.translator.translation import Drawn
 from lamarr_like.errors import ArtefactError
 from lamarr_like.stages.calorimeter import tables
 from lamarr_like.stages.calorimeter.sources import SOURCE_KINDS
-from lamarr_like.stages.calorimeter.spacing import LEAK_EDGES, N_FACTORS
+from lamarr_like.stages.calorimeter.spacing import KINDS, LEAK_EDGES, N_FACTORS
 from lamarr_like.stages.calorimeter.tables import RESOLUTION, Rules, off_face
 from lamarr_like.stages.geometry import BORDERS, CELL_Z, CELLS, HOLE
 
@@ -114,6 +114,8 @@ def test_rules_of_a_model_that_tells_none():
     assert Rules.of({}) == Rules() and Rules.of({"least_et": 75.0}).least_et == 75.0
     full = {"spacing": [0.1] * N_FACTORS, "leak": [0.0] * (len(LEAK_EDGES) - 1)}
     assert Rules.of({**full, "family": "translator"}).spacing == full["spacing"]
+    # Earlier models had one law for all pairs.
+    assert Rules.of({"spacing": [0.1] * 6 + [0.9]}).spacing == ([0.1] * 6 + [0.9]) * KINDS
     odds = [[1.0, 0.9, 1.1, 2.0]] * SOURCE_KINDS
     assert Rules.of({"odds": odds}).odds == odds
 
@@ -124,7 +126,6 @@ def test_rules_of_a_model_that_tells_none():
         ({"least_et": -1.0}, "least_et"),
         ({"least_distance": 99.0}, "least_distance"),
         ({"spacing": [0.1]}, "spacing: 1 numbers, not"),
-        ({"spacing": [0.1] * 7}, "spacing: 7 numbers, not 49"),
         ({"odds": [[1.0] * 4] * 3}, "odds: 3 numbers, not 9"),
         ({"odds": [[1.0] * 3] * SOURCE_KINDS}, r"odds\[0\]"),
         ({"odds": [[1.0, 1.0, 1.0, 0.0]] * SOURCE_KINDS}, r"odds\[0\]\[3\]"),
