@@ -156,7 +156,8 @@ class _EventFigure:
     def __call__(self, sources: Sources, real: Drawn, fake: Drawn) -> Auc:
         """See `nets.translator.sample.Metric`."""
         number = np.arange(len(sources.x))
-        as_they_are = Rules(self.rules.resolution)
+        # Masses of halves are learnt below their threshold as well.
+        as_they_are = Rules(self.rules.resolution, merged_et=self.rules.merged_et)
         one, two = (
             event_features(cluster_tables(sources, drawn, number, rules))
             for drawn, rules in ((real, as_they_are), (fake, self.rules))

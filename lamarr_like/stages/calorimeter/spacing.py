@@ -31,6 +31,8 @@ LEAK_EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)
 neighbour is constant; none beyond."""
 _PLATEAU = 4.0
 """Up to this distance beyond the last edge pairs are as dense as they would be without the rule."""
+_ACROSS = 1.25
+"""Distance, in the larger cell, within which cells of two regions count as touching."""
 _LEAST_PAIRS = 1000
 _ENOUGH = 30
 """Pairs in a bin below which its factor is not corrected."""
@@ -170,6 +172,21 @@ def _logs_of(factors: Sequence[float], region: Ints) -> Floats:
     n = len(CELLS)
     mixed = np.repeat(logs[-1:], n, axis=0)
     return np.stack([logs[:n].T, logs[n : 2 * n].T, mixed.T])[:, :, region]
+
+
+def touching(x: Floats, y: Floats, a: Ints, b: Ints) -> Mask:
+    """Whether the cells of two clusters touch or are one, shape ``(k,)``.
+
+    Args:
+        x, y: places in the plane of the cells [mm], shapes ``(n,)``.
+        a, b: rows of the two, shapes ``(k,)``; those of two regions touch nearer than
+            `_ACROSS` of the larger cells.
+    """
+    points = _Points.at(x, y, np.zeros(len(x), np.int64))
+    kind = points.kinds(a, b)
+    distance = np.hypot(x[a] - x[b], y[a] - y[b]) / np.maximum(points.unit[a], points.unit[b])
+    found: Mask = (kind == _TOUCH) | ((kind == _MIXED) & (distance < _ACROSS))
+    return found
 
 
 def _ranked(values: Floats) -> Ints:

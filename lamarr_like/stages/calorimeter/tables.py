@@ -28,6 +28,7 @@ from .spacing import (
     crowded,
     hardest_near,
     nearest_cluster,
+    touching,
 )
 
 EARLIER = (
@@ -73,6 +74,9 @@ _MATCHED, _MATCHED_WITHIN = 0.5, 5.0
 while it is moved by no more than so many errors of the place (chi2 of 25 of the match)."""
 _FAR = 0.5
 """A drawn ``is_far`` above it is true."""
+_BESIDE = (1.8, 0.6)
+"""Distance, in the larger of the two cells, to which what came too near moves away, and what of it
+is chance."""
 _TURNS = 5
 """Doublings that follow clusters joined to joined ones."""
 
@@ -241,13 +245,14 @@ def placed(drawn: Drawn, rules: Rules) -> Made:
     x, y, energy = _by_itself(place, values)
     if rules.least_et > 0.0:
         x, y = _on_the_face(x, y)
-    energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
-    made = _whole(np.arange(len(x)), x, y, energy, event)
     # What may fall onto others, and what found no better place.
     away = _away(place, x, y)
     fallen = np.flatnonzero(crowded(rules.spacing, event, place, away, drawn.chance))
-    if rules.far > 0.0 and len(fallen):
-        made = _whole(_landed(x, y, energy, event, fallen), x, y, energy, event)
+    mine, other = _met(x, y, event, fallen if rules.far > 0.0 else fallen[:0])
+    touch = touching(x, y, mine, other)
+    x, y = _beside(x, y, mine[~touch], other[~touch], drawn.chance)
+    energy = np.maximum(energy, _reflected(energy * _sine(x, y), rules.least_et) / _sine(x, y))
+    made = _whole(_landed(energy, mine[touch], other[touch]), x, y, energy, event)
     if rules.least_distance > 0.0:
         there = np.flatnonzero(made.root == np.arange(len(x)))
         found = (made.x[there], made.y[there], made.energy[there], event[there])
@@ -437,12 +442,12 @@ def _joined(x: Floats, y: Floats, energy: Floats, event: Ints, least: float) -> 
     return _followed(hardest_near(x, y, energy, event, least))
 
 
-def _landed(x: Floats, y: Floats, energy: Floats, event: Ints, fallen: Ints) -> Ints:
-    """Cluster that each becomes part of: itself, or one that it fell onto or that fell onto it.
+def _met(x: Floats, y: Floats, event: Ints, fallen: Ints) -> tuple[Ints, Ints]:
+    """Clusters that came too near to others, and for each the nearest of these; shapes ``(k,)``.
 
     Args:
-        x, y, energy, event: the clusters, shapes ``(m,)``.
-        fallen: rows of those that fell, shape ``(k,)``.
+        x, y, event: the clusters, shapes ``(m,)``.
+        fallen: rows of those that are too near.
     """
     stays = np.ones(len(x), dtype=bool)
     stays[fallen] = False
@@ -450,11 +455,41 @@ def _landed(x: Floats, y: Floats, energy: Floats, event: Ints, fallen: Ints) -> 
     there = (x[fallen], y[fallen], event[fallen])
     found, distance = nearest_cluster(x[others], y[others], event[others], there)
     near = (found >= 0) & (distance < EDGES[-1])
-    mine, other = fallen[near], others[found[near]]
+    return fallen[near], others[found[near]]
+
+
+def _beside(x: Floats, y: Floats, mine: Ints, other: Ints, chance: Floats) -> tuple[Floats, Floats]:
+    """Places of clusters after some moved away from others, whose cells they do not touch.
+
+    Two maxima with a cell between them are seen apart, and about two cells from each other: the
+    cell between is divided, and each is a little farther from the other than its shower.
+
+    Args:
+        x, y: places [mm], shapes ``(m,)``.
+        mine, other: those that move, and from what; shapes ``(k,)``.
+        chance: a number of each cluster in (0, 1), shape ``(m,)``.
+    """
+    unit = np.asarray(CELLS)[np.minimum(*(region_of(x[k], y[k]) for k in (mine, other)))]
+    dx, dy = x[mine] - x[other], y[mine] - y[other]
+    grown = (_BESIDE[0] + _BESIDE[1] * chance[mine]) * unit / np.maximum(np.hypot(dx, dy), 1.0)
+    to_x, to_y = x[other] + grown * dx, y[other] + grown * dy
+    able = ~off_face(to_x, to_y)
+    x, y = x.copy(), y.copy()
+    x[mine[able]], y[mine[able]] = to_x[able], to_y[able]
+    return x, y
+
+
+def _landed(energy: Floats, mine: Ints, other: Ints) -> Ints:
+    """Cluster that each becomes part of: itself, or one that it fell onto or that fell onto it.
+
+    Args:
+        energy: of the clusters, shape ``(m,)``.
+        mine, other: those that fell, and onto what; shapes ``(k,)``.
+    """
     # The harder of the two says what the whole looks like, of equals the one that fell: it stands
     # for itself then.  Were each a part of the other, both would be lost.
     harder = energy[mine] >= energy[other]
-    into = np.arange(len(x))
+    into = np.arange(len(energy))
     into[mine[~harder]] = other[~harder]
     into[other[harder]] = mine[harder]
     into[mine[harder]] = mine[harder]
