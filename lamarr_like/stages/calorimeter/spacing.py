@@ -129,9 +129,9 @@ def crowded(
     x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
     points = _Points.at(x, y, event)
     far = values["dx"] * values["dx"] + values["dy"] * values["dy"]
-    rank, logs = _ranked(far), _logs_of(factors, region_of(x, y))
+    rank, region, logs = _ranked(far), region_of(x, y), _logs_of(factors)
     known, before = points.leading(rank, EDGES[1])
-    others, summed = np.flatnonzero(known), before * logs[_TOUCH, 0]
+    others, summed = np.flatnonzero(known), before * logs[_TOUCH, 0][region]
     stays = (before > _CROWD) & (summed < _HOPELESS)
     # Beyond it all distances are alike.
     last = int(np.flatnonzero(logs.any(axis=(0, 2))).max(initial=0)) + 1
@@ -143,17 +143,18 @@ def crowded(
     # are drawn again whatever else there is about them.
     for n, rows in ((1, crowd), (last, everywhere)):
         places = np.flatnonzero(rows & ~stays & ~again)
-        counts = np.zeros((len(x), len(logs), n), np.int64)
+        counts, met = np.zeros((len(x), len(logs), n), np.int64), np.zeros(len(x), dtype=bool)
         for a, b, distance in _near(points, places, others, EDGES[n], rank):
             bins = np.searchsorted(EDGES, distance, "right") - 1
             slot = (a * len(logs) + points.kinds(a, b)) * n + bins
             low = int(slot.min(initial=counts.size))
             more = np.bincount(slot - low)  # the places of a part stand near each other
             counts.reshape(-1)[low : low + len(more)] += more
+            met[a] = True
         summed[places] = 0.0
-        for kind in range(len(logs)):
-            for k in range(n):
-                summed[places] += counts[places, kind, k] * logs[kind, k, places]
+        places = places[met[places]]
+        for kind, k in np.argwhere(logs[:, :n].any(axis=2)).tolist():
+            summed[places] += counts[places, kind, k] * logs[kind, k][region[places]]
         stays |= (counts[:, _TOUCH, 0] > _CROWD) & (summed < _HOPELESS)
         sure = (counts[places, _TOUCH, 0] <= _CROWD) | (n == last)
         again[places] = (chance[places] > np.exp(summed[places])) & sure
@@ -161,17 +162,18 @@ def crowded(
     return found
 
 
-def _logs_of(factors: Sequence[float], region: Ints) -> Floats:
-    """Logarithms of the factors of pairs with each cluster, shape ``(3, len(EDGES) - 1, n)``.
+def _logs_of(factors: Sequence[float]) -> Floats:
+    """Logarithms of the factors by kind of the pair, distance and region of one of the two.
 
     Args:
         factors: shape ``(N_FACTORS,)``.
-        region: that of the clusters, shape ``(n,)``.
+
+    Returns:
+        Shape ``(3, len(EDGES) - 1, 3)``.
     """
     logs = np.log(np.clip(np.asarray(factors), 1e-6, 1.0)).reshape(KINDS, -1)
     n = len(CELLS)
-    mixed = np.repeat(logs[-1:], n, axis=0)
-    return np.stack([logs[:n].T, logs[n : 2 * n].T, mixed.T])[:, :, region]
+    return np.stack([logs[:n].T, logs[n : 2 * n].T, np.repeat(logs[-1:], n, axis=0).T])
 
 
 def touching(x: Floats, y: Floats, a: Ints, b: Ints) -> Mask:

@@ -378,9 +378,9 @@ def _by_itself(place: Floats, values: Mapping[str, Floats]) -> tuple[Floats, Flo
     x, y = (place[:, i] + values[f"d{a}"] * place[:, 2] for i, a in enumerate("xy"))
     energy = np.exp(place[:, 3] + values["log_energy"])
     if "is_far" in values:
-        far = values["is_far"] > _FAR
-        x, y = (np.where(far, 1e3 * values[f"{a}_far"], v) for a, v in (("x", x), ("y", y)))
-        energy = np.where(far, np.exp(values["log_et_far"]) / _sine(x, y), energy)
+        far = np.flatnonzero(values["is_far"] > _FAR)
+        x[far], y[far] = 1e3 * values["x_far"][far], 1e3 * values["y_far"][far]
+        energy[far] = np.exp(values["log_et_far"][far]) / _sine(x[far], y[far])
     return x, y, energy
 
 
