@@ -47,8 +47,9 @@ from ..stages.stage import AbstractModelStage
 from ..statistics.two_sample import Auc, c2st
 from .request import Request
 
-_SPACED, _ROUNDS = 4000, 4
-"""Events and rounds in which the distances of drawn clusters are brought to those learnt."""
+_SPACED, _ROUNDS, _ENOUGH = 4000, 4, 30
+"""Events and rounds in which distances and numbers of drawn clusters are brought to those learnt,
+and sources of a kind below which their numbers are left as they are."""
 
 
 def ecal_sample(
@@ -250,7 +251,9 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
             completed,
         )
         found = _counts(sample, drawn, rules)
-        odds = np.array(rules.odds) * (real.owned + 0.5) / (found.owned + 0.5)
+        ratio = (real.owned + 0.5) / (found.owned + 0.5)
+        few = np.maximum(real.owned, found.owned) < _ENOUGH
+        odds = np.array(rules.odds) * np.where(few, 1.0, ratio)
         rules = rules._replace(
             spacing=corrected_factors(rules.spacing, real.pairs, found.pairs),
             odds=np.clip(odds, *ODDS).round(5).tolist(),

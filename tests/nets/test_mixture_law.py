@@ -63,13 +63,13 @@ def test_log_density_is_bounded_from_below(law):
     assert (law.log_density(*law.parts(given, y + 1e6)).numpy() == -20.0).all()
 
 
-def drawn(law, given, uniforms, errors, free=None):
+def drawn(law, given, uniforms, errors, free=None, **options):
     graph = Graph()
     x = graph.input("conditions", GIVEN)
     u, e = graph.input("uniforms", OUTPUTS), graph.input("normals", OUTPUTS)
     mask = "" if free is None else graph.constant(free)
     arrays = [v.numpy() for v in law.net.variables]
-    scores = law.outputs(graph, x, uniforms=u, errors=e, arrays=arrays, free=mask)
+    scores = law.outputs(graph, x, uniforms=u, errors=e, arrays=arrays, free=mask, **options)
     graph.output("scores", scores, OUTPUTS)
     return Network(graph.build())(conditions=given, uniforms=uniforms, normals=errors)[0]
 
@@ -98,6 +98,13 @@ def test_outputs_that_are_not_free_are_nought(law):
     assert (y[:, 1] == 0.0).all() and (y[:, [0, 2]] != 0.0).all()
     whole = drawn(law, given, uniforms, errors)
     assert np.array_equal(y[:, 0], whole[:, 0]) and not np.array_equal(y[:, 2], whole[:, 2])
+
+
+def test_nothing_is_computed_for_outputs_that_are_never_free(law):
+    given, errors = rows(50)
+    uniforms = np.random.default_rng(6).random((50, OUTPUTS)).astype(np.float32)
+    masked = drawn(law, given, uniforms, errors, free=[[1.0, 0.0, 1.0]])
+    assert np.array_equal(drawn(law, given, uniforms, errors, bound=[1]), masked)
 
 
 def test_classes_of_atoms_are_as_frequent_as_the_network_says():

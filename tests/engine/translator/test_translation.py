@@ -169,6 +169,51 @@ def test_legs_of_a_pair_are_drawn_one_after_the_other():
     assert dx[:, 1:] == pytest.approx(-dx[:, :1].repeat(2, axis=1), abs=1e-3)
 
 
+def test_further_clusters_are_told_what_follows_from_the_first():
+    """Where the head does not draw a value as it is told."""
+    model = translator(2, opposite, followed=("dx",))
+    noise = np.random.default_rng(3).random((20, 2))
+    options = (sources_at(*scattered(20, 2), np.ones(20)), np.full((20, 2), 0.5))
+
+    def complete(place, values):
+        assert place.shape == (40, 4)
+        return {"dx": 0.5 * values["dx"]}
+
+    plain, half = (
+        model.draw(*options, lambda owner, *_: noise[owner], complete=c).values["dx"]
+        for c in (None, complete)
+    )
+    assert np.array_equal(half[::2], plain[::2])
+    assert half[1::2] == pytest.approx(0.5 * plain[1::2], abs=1e-3)
+
+
+def test_odds_change_how_many_clusters_are_owned():
+    def encoder(features, place, mask):
+        own = np.zeros((*mask.shape, 8), np.float32)
+        own[..., :5] = 0.2
+        return [own, np.zeros((mask.size, 2), np.float32)]
+
+    n = 4000
+    model = translator(1, lambda normals, **_: [normals])
+    model._encoder = encoder
+    sources = sources_at(*scattered(n, 2), np.ones(n))
+    uniforms = np.random.default_rng(4).random((n, 2))
+    odds = np.ones((n, 4))
+    odds[::2] = [1.0, 2.0, 0.0, 0.5]
+
+    def counts(given):
+        made = model.draw(
+            sources, uniforms, lambda owner, *_: np.full((len(owner), _[-1]), 0.5), odds=given
+        )
+        return np.bincount(made.clusters.owner, minlength=n)
+
+    own = counts(odds)
+    assert np.array_equal(own[1::2], counts(None)[1::2])
+    found = np.bincount(own[::2], minlength=5) / (n / 2)
+    # The last factor is that of all further numbers.
+    assert found == pytest.approx(np.array([1.0, 2.0, 0.0, 0.5, 0.5]) / 4.0, abs=0.03)
+
+
 def drawn_in_units(widths=None, again=None, **options):
     """What sources of rising energy draw by the same numbers, one cluster each."""
     model = translator(1, lambda normals, **_: [normals], **options)

@@ -25,11 +25,14 @@ from lamarr_like.stages.calorimeter.sources import (
     FACE,
     HOLE,
     PIPE,
+    SOURCE_KINDS,
     region_of,
+    source_kinds,
     source_rows,
 )
 from lamarr_like.stages.calorimeter.spacing import KINDS
 from lamarr_like.stages.calorimeter.tables import (
+    NUMBERS,
     OUTPUTS,
     PULLS,
     RESOLUTION,
@@ -489,3 +492,23 @@ def test_showers_without_a_cluster_are_linked_to_the_nearest():
     assert made["cluster_link"]["weight"] == pytest.approx([0.7, 0.3 * 1.0], abs=0.01)
     without = cluster_tables(sources, drawn, np.arange(4), Rules(leak=leak))
     assert without["cluster_link"]["mcparticle_id"].tolist() == [0]
+
+
+def test_sources_have_kinds():
+    x = np.array([3000.0, 1500.0, 500.0, 3000.0, 1500.0, 3000.0, 500.0])
+    photon, zone = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([0, 0, 0, 0, 0, 1, 1], bool)
+    features = np.stack([np.zeros(7), photon], axis=1).astype(np.float32)
+    sources = Sources(
+        *(np.array([0, 7]), features, x, np.zeros(7)), *(np.ones(7), np.full(7, 1e3), zone)
+    )
+    assert source_kinds(sources, ("a", "is_photon")).tolist() == [0, 1, 2, 3, 4, 6, 8]
+
+
+def test_as_many_clusters_are_owned_as_were_learnt(trained, stage, fresh, drawn):
+    """The odds that the training finds bring the numbers of each kind back."""
+    odds = np.array(stage.rules.odds)
+    assert odds.shape == (SOURCE_KINDS, NUMBERS) and odds.min() > 0.3 and odds.max() < 3.0
+    rows = source_rows(fresh)
+    real, fake = (outcomes(batch, rows, zones=True).own for batch in (fresh, drawn))
+    for least in (1, 2):
+        assert (fake >= least).mean() == pytest.approx((real >= least).mean(), rel=0.12)
