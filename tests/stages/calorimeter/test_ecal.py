@@ -510,5 +510,6 @@ def test_as_many_clusters_are_owned_as_were_learnt(trained, stage, fresh, drawn)
     assert odds.shape == (SOURCE_KINDS, NUMBERS) and odds.min() > 0.3 and odds.max() < 3.0
     rows = source_rows(fresh)
     real, fake = (outcomes(batch, rows, zones=True).own for batch in (fresh, drawn))
-    for least in (1, 2):
-        assert (fake >= least).mean() == pytest.approx((real >= least).mean(), rel=0.12)
+    # Of two and more there are some hundred.
+    for least, tolerance in ((1, 0.06), (2, 0.3)):
+        assert (fake >= least).mean() == pytest.approx((real >= least).mean(), rel=tolerance)
