@@ -56,7 +56,10 @@ class Resolution(AbstractGeneratorStage):
     outputs = (*_QUALITY[:2], *PERIGEE, _QUALITY[2])
     integers = frozenset({"n_dof"})
     pulls = frozenset(PERIGEE)
-    recipes = (recipe("armdn", steps=40_000, weight_decay=0.02), recipe("gan"))
+    recipes = (
+        recipe("armdn", steps=24_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True),
+        recipe("gan"),
+    )
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"frame": tuple(FRAMES)}
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
