@@ -59,15 +59,15 @@ class Mirrors(NamedTuple):
             columns: conditions of tracks, residuals by the names of `residual_frames`, partial
                 correlations by those of `covariance`; what else there is counts as even.
         """
-        return {name: self._factor(name) * values for name, values in columns.items()}
+        factors = {(True, True): self.x * self.y, (True, False): self.x, (False, True): self.y}
+        return {
+            name: factors[_odd(name)] * values if any(_odd(name)) else values
+            for name, values in columns.items()
+        }
 
     def flags(self) -> Columns:
         """Which mirrors were taken: `FLAGS`, 0 or 1."""
         return dict(zip(FLAGS, ((side < 0.0) * 1.0 for side in self), strict=True))
-
-    def _factor(self, name: str) -> Floats | float:
-        odd = _odd(name)
-        return (self.x if odd[0] else 1.0) * (self.y if odd[1] else 1.0)
 
 
 @cache
