@@ -30,15 +30,6 @@ _HALVINGS = 60
 _DEFAULT = next(iter(FRAMES))
 
 
-def _drawn_in_order(residuals: tuple[str, ...]) -> tuple[str, ...]:
-    """Residuals of a frame and numbers of the fit, in the order in which they are drawn.
-
-    First the momentum: one pion in a hundred decayed on its way and is far too slow, and then its
-    fit is a bad one.
-    """
-    return (residuals[0], *_QUALITY[:2], *residuals[1:], _QUALITY[2])
-
-
 class Resolution(AbstractGeneratorStage):
     """Draws the residuals of the state closest to the beam and the quality of the fit.
 
@@ -62,7 +53,7 @@ class Resolution(AbstractGeneratorStage):
     )
     provides = keys("track", *_STATE, *_QUALITY, "px", "py", "pz", "pt", "eta", "out_of_range")
     target_columns = keys("track", *_STATE, *_QUALITY)
-    outputs = _drawn_in_order(PERIGEE)
+    outputs = (*_QUALITY[:2], *PERIGEE, _QUALITY[2])
     integers = frozenset({"n_dof"})
     pulls = frozenset(PERIGEE)
     recipes = (
@@ -89,7 +80,7 @@ class Resolution(AbstractGeneratorStage):
     @classmethod
     def outputs_in(cls, frame: str) -> tuple[str, ...]:
         """Outputs of a model that was trained in another frame than the default."""
-        return _drawn_in_order(FRAMES[frame])
+        return (*_QUALITY[:2], *FRAMES[frame], _QUALITY[2])
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
