@@ -11,6 +11,7 @@ from .config import ArmdnConfig
 from .generator import fit_rows
 from .layers import Mlp, MovingAverage, adam, training_step
 from .mixture_law import ATOM_WIDTHS, MixtureLaw, add_atom_choice
+from .muon import Muon
 from .onnx_graph import Graph
 from .sample import GeneratorSample, VectorRows, stream
 from .trained import TrainedModel
@@ -50,7 +51,10 @@ class ArmdnTrainer:
         )
         biases = [*self.law.net.biases, *self.atom_net.biases]
         self.optimizer.exclude_from_weight_decay(var_list=biases)
-        self.optimizer.build(self.variables)
+        matrices = self.law.net.kernels[:-1] if config.orthogonal else []
+        self.muon = Muon(matrices, config.weight_decay)
+        # The kernels of the law come first in `variables`.
+        self.optimizer.build(self.variables[len(matrices) :])
         self.average = MovingAverage(self.variables, config.ema)
 
     @property
@@ -70,7 +74,9 @@ class ArmdnTrainer:
         """One update on a batch; returns the mean negative log likelihood."""
         with tf.GradientTape() as tape:
             loss = self.loss(x, atom, y, w)
-        self.optimizer.apply(tape.gradient(loss, self.variables), self.variables)
+        gradients, n = tape.gradient(loss, self.variables), len(self.muon.kernels)
+        self.muon.apply(gradients[:n], self.optimizer.learning_rate)
+        self.optimizer.apply(gradients[n:], self.variables[n:])
         self.average.update()
         return loss
 

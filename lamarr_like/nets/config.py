@@ -117,6 +117,8 @@ class ArmdnConfig(GeneratorConfig):
         clip: largest norm of the gradient.
         weight_decay: decoupled weight decay, in units of the learning rate; guards against
             learning a small sample by heart.
+        orthogonal: whether steps of the matrices are made orthogonal (`lamarr_like.nets.muon`): a
+            step takes longer, and far fewer are needed.
     """
 
     family: ClassVar[str] = "armdn"
@@ -129,6 +131,7 @@ class ArmdnConfig(GeneratorConfig):
     components: int = 8
     clip: float = 1.0
     weight_decay: float = 0.05
+    orthogonal: bool = False
 
     def for_rows(self, n_rows: int) -> ArmdnConfig:
         """Also more decay below `FEW_ROWS`, as the inverse of the rows."""

@@ -10,8 +10,8 @@ from ..arrays import Floats, Mask
 from ..errors import TrainingError
 from ..physics.particles import SPECIES_NAMES
 
-MAX_ROWS = 600_000
-"""Rows that a training uses at the most; more bring nothing within the steps."""
+MAX_ROWS = 1_000_000
+"""Rows that a training uses at the most."""
 
 
 def balanced(weights: np.ndarray, labels: np.ndarray, n_classes: int) -> Floats:

@@ -34,6 +34,9 @@ class TranslatorConfig(NetConfig):
         head_steps: steps after those of the whole in which the head learns alone, which cost
             little.
         head_batch: clusters in each of them.
+        head_rate: their peak learning rate.
+        head_orthogonal: whether their steps of the matrices are made orthogonal
+            (`lamarr_like.nets.muon`).
         tokens: sources in a step, about.
         clip: largest norm of the gradient.
         weight_decay: decoupled weight decay, in units of the learning rate.
@@ -63,6 +66,8 @@ class TranslatorConfig(NetConfig):
     steps: int = 10_000
     head_steps: int = 20_000
     head_batch: int = 1024
+    head_rate: float = 6e-3
+    head_orthogonal: bool = True
     tokens: int = 2048
     warm_up: int = 300
     ema: float = 0.998

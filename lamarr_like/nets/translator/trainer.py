@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -229,7 +230,11 @@ class HeadTrainer(ArmdnTrainer):
         rest: Mapping[str, bytes],
     ) -> None:
         self.sample, self.rest = _head_sample(prepared, given), rest
-        super().__init__(self.sample, _head_config(config, config.head_steps))
+        settings = _head_config(config, config.head_steps)
+        super().__init__(
+            self.sample,
+            replace(settings, learning_rate=config.head_rate, orthogonal=config.head_orthogonal),
+        )
 
     def batches(self) -> Iterator[tuple[np.ndarray, ...]]:
         """Batches of clusters.

@@ -17,6 +17,7 @@ from ..stage import AbstractGeneratorStage, Model, keys, typed
 from .covariance_numbers import from_vine, tanh, to_vine
 from .detector_range import checked, detector_range, limits_of, within
 from .ideal_fit import expected_covariance
+from .mirrors import FLAGS, Mirrors
 from .residual_frames import Scales, TrackState, ideal_scales, residuals
 from .resolution import reconstructed_state, true_state
 
@@ -49,7 +50,9 @@ class Covariance(AbstractGeneratorStage):
 
     It is rotated about the z axis into the azimuth of the reconstructed track, where VELO strips
     and scattering make it nearly diagonal, and written as in `vine`, relative to that of an ideal
-    Kalman filter (`expected`): the model learns how a real fit differs from it.
+    Kalman filter (`expected`): the model learns how a real fit differs from it, of the images of
+    all tracks in one quadrant (`mirrors`).  Earlier models, which do not ask for the flags of the
+    mirrors, see tracks where they are.
     """
 
     name = "covariance"
@@ -63,11 +66,22 @@ class Covariance(AbstractGeneratorStage):
     provides = keys("track", *schema.COVARIANCE_NAMES)
     target_columns = provides
     outputs = (*_SIGMAS, *_PARTIALS)
-    recipes = (recipe("armdn", hidden=96, steps=26_000, weight_decay=0.02), recipe("gan"))
+    recipes = (
+        recipe(
+            "armdn",
+            hidden=96,
+            steps=20_000,
+            learning_rate=8e-3,
+            weight_decay=0.02,
+            orthogonal=True,
+        ),
+        recipe("gan"),
+    )
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
         self.detector = checked(config or {}, self.name)
+        self.mirrored = set(FLAGS) <= set(model.conditions)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -77,12 +91,12 @@ class Covariance(AbstractGeneratorStage):
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """Reconstructed state, fit quality, true species and origin, size of the residuals."""
-        ideal = _ideal(batch, rows, reconstructed_state(batch, rows))
-        return cls._conditions(batch, rows, ideal)
+        reco = reconstructed_state(batch, rows)
+        return cls._conditions(batch, rows, _ideal(batch, rows, reco), Mirrors.of(reco))
 
     @classmethod
-    def _conditions(cls, batch: EventBatch, rows: Mask, ideal: _Ideal) -> Columns:
-        """See `conditions`; `ideal` is that of the tracks."""
+    def _conditions(cls, batch: EventBatch, rows: Mask, ideal: _Ideal, mirrors: Mirrors) -> Columns:
+        """See `conditions`; `ideal` and `mirrors` are those of the tracks."""
         track = batch.track
         linked = features.linked_truth(batch, rows)
         for name in ("log_p", "log_pt", "eta", "cos_phi", "sin_phi", "tx", "ty", "charge"):
@@ -101,11 +115,12 @@ class Covariance(AbstractGeneratorStage):
         # The covariance is wide where the residual is: both follow from the same hits.
         pulls = residuals("perigee", true_state(batch, rows), reco, ideal.scales)
         out |= {f"abs_{name}": np.abs(values) for name, values in pulls.items()}
-        return out | features.occupancy(batch, "track", rows)
+        out |= features.occupancy(batch, "track", rows)
+        return mirrors.image(out) | mirrors.flags()
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
-        """Log standard deviations and partial correlations in the rotated frame."""
+        """Log standard deviations and partial correlations of the image in the first quadrant."""
         track = batch.track
         matrix = np.zeros((int(rows.sum()), 5, 5))
         for name, i, j in _elements():
@@ -114,23 +129,34 @@ class Covariance(AbstractGeneratorStage):
         log_sigma, z = to_vine(_rotate(matrix, reco, 1.0))
         ideal = _ideal(batch, rows, reco)
         log_sigma, z = log_sigma - ideal.log_sigma, (z - ideal.z) / ideal.scale
-        return dict(zip(cls.outputs, [*log_sigma.T, *z.T], strict=True))
+        found = dict(zip(cls.outputs, [*log_sigma.T, *z.T], strict=True))
+        return Mirrors.of(reco).image(found)
+
+    def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
+        """The draws as `targets` are, whether the model learnt images or not."""
+        reco = reconstructed_state(batch, rows)
+        mirrors = Mirrors.of(reco, self.mirrored)
+        conditions = self._conditions(batch, rows, _ideal(batch, rows, reco), mirrors)
+        drawn = self.model.draw(conditions, uniforms)
+        found = {name: np.asarray(drawn[name]) for name in self.outputs}
+        return found if self.mirrored else Mirrors.of(reco).image(found)
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the 15 elements."""
         rows = self.rows(batch)
         reco, truth = reconstructed_state(batch, rows), true_state(batch, rows)
-        ideal = _ideal(batch, rows, reco)
+        ideal, mirrors = _ideal(batch, rows, reco), Mirrors.of(reco, self.mirrored)
         kind = batch.track["track_type"][rows]
 
         matrix = np.empty((len(kind), 5, 5))
 
         def inside(drawn: Columns, at: Rows) -> Mask:
-            matrix[at] = _matrix(drawn, ideal.some(at), reco.some(at))
+            image = mirrors.some(at).image(drawn)
+            matrix[at] = _matrix(image, ideal.some(at), reco.some(at))
             figures = _figures(truth.some(at), reco.some(at), _sigmas(matrix[at]))
             return within(figures, self.detector, kind[at], _always(ideal.some(at), reco.p[at]))
 
-        conditions = self._conditions(batch, rows, ideal)
+        conditions = self._conditions(batch, rows, ideal, mirrors)
         _, left = self._draw_within(batch, rows, "mcparticle_id", seed, conditions, inside)
         if len(left):
             factors = self._factors(matrix[left], truth.some(left), reco.some(left), kind[left])

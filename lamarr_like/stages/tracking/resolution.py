@@ -18,6 +18,7 @@ from ..training_range import Ranges, outside, training_range
 from .detector_range import MOST_P, checked, detector_range, limits_of, within
 from .fringe_field import carried
 from .ideal_fit import expected_covariance
+from .mirrors import FLAGS, Mirrors
 from .residual_frames import FRAMES, PERIGEE, Scales, TrackState, ideal_scales, residuals, smeared
 
 _STATE = ("x", "y", "z", "tx", "ty", "p", "charge")
@@ -31,6 +32,9 @@ _DEFAULT = next(iter(FRAMES))
 
 class Resolution(AbstractGeneratorStage):
     """Draws the residuals of the state closest to the beam and the quality of the fit.
+
+    They are those of the images of all tracks in one quadrant (`mirrors`); earlier models, which do
+    not ask for the flags of the mirrors, see tracks where they are.
 
     The frame of the residuals (`frames`) is ``frame`` in the configuration of the artefact, and
     ``training_range`` what it was trained on; without it every track counts as out of range.  No
@@ -52,7 +56,10 @@ class Resolution(AbstractGeneratorStage):
     outputs = (*_QUALITY[:2], *PERIGEE, _QUALITY[2])
     integers = frozenset({"n_dof"})
     pulls = frozenset(PERIGEE)
-    recipes = (recipe("armdn", steps=40_000, weight_decay=0.02), recipe("gan"))
+    recipes = (
+        recipe("armdn", steps=24_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True),
+        recipe("gan"),
+    )
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"frame": tuple(FRAMES)}
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
@@ -64,6 +71,7 @@ class Resolution(AbstractGeneratorStage):
             )
         self.ranges: Ranges = (config or {}).get("training_range", {})
         self.detector = checked(config or {}, self.name)
+        self.mirrored = set(FLAGS) <= set(model.conditions)
         super().__init__(model, config)
 
     def _check_outputs(self, wanted: tuple[str, ...]) -> None:
@@ -82,11 +90,11 @@ class Resolution(AbstractGeneratorStage):
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """True particle, type of track and occupancy."""
-        return _conditions(batch, rows, _scales(batch, rows))
+        return _conditions(batch, rows, _scales(batch, rows), _mirrors(batch, rows))
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask, frame: str = _DEFAULT) -> Columns:
-        """Residuals in a frame and fit quality.
+        """Residuals of the images in a frame, and fit quality.
 
         Args:
             batch: detailed events.
@@ -98,7 +106,7 @@ class Resolution(AbstractGeneratorStage):
         scales = _scales(batch, rows)
         reco = reconstructed_state(batch, rows)
         out = {c: track[c][rows].astype(np.float64) for c in _QUALITY}
-        return out | residuals(frame, truth, reco, scales)
+        return out | _mirrors(batch, rows).image(residuals(frame, truth, reco, scales))
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the state, the momentum, the fit quality and the flag of the training range.
@@ -109,11 +117,13 @@ class Resolution(AbstractGeneratorStage):
         rows = self.rows(batch)
         truth = _aim(batch, rows, self.frame)
         scales = _scales(batch, rows)
-        conditions = _conditions(batch, rows, scales)
+        mirrors = _mirrors(batch, rows, self.mirrored)
+        conditions = _conditions(batch, rows, scales, mirrors)
         track_type = batch.track["track_type"][rows]
 
         def inside(drawn: Columns, at: Rows) -> Mask:
-            state = self._state(drawn, truth.some(at), scales.some(at))
+            image = mirrors.some(at).image(drawn)
+            state = self._state(image, truth.some(at), scales.some(at))
             quality = {name: np.asarray(drawn[name]) for name in _QUALITY}
             figures = quality | _figures(truth.some(at), state, scales.some(at))
             good = within(figures, self.detector, track_type[at], _always(truth.some(at)))
@@ -121,7 +131,7 @@ class Resolution(AbstractGeneratorStage):
 
         drawn, left = self._draw_within(batch, rows, "mcparticle_id", seed, conditions, inside)
         self._force(drawn, left, track_type, inside)
-        columns = self._columns(drawn, self._state(drawn, truth, scales))
+        columns = self._columns(drawn, self._state(mirrors.image(drawn), truth, scales))
         columns["out_of_range"] = outside(conditions, self.ranges)
         return batch.with_columns("track", **typed("track", columns))
 
@@ -161,7 +171,9 @@ class Resolution(AbstractGeneratorStage):
 
     def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
         """The same of a drawn state."""
-        drawn = self.model.draw(self.conditions(batch, rows), uniforms)
+        mirrors = _mirrors(batch, rows, self.mirrored)
+        conditions = _conditions(batch, rows, _scales(batch, rows), mirrors)
+        drawn = self.model.draw(conditions, uniforms)
         table = {k: v.copy() for k, v in batch.track.columns.items()}
         for name, values in self.reconstructed(batch, rows, drawn).items():
             table[name] = table[name].astype(np.float64)
@@ -197,7 +209,8 @@ class Resolution(AbstractGeneratorStage):
     ) -> Columns:
         """Columns of the tracks asked for, from a draw of the model; shapes ``(rows.sum(),)``."""
         truth = _aim(batch, rows, self.frame)
-        return self._columns(drawn, self._state(drawn, truth, _scales(batch, rows)))
+        image = _mirrors(batch, rows, self.mirrored).image(drawn)
+        return self._columns(drawn, self._state(image, truth, _scales(batch, rows)))
 
     def _columns(self, drawn: Mapping[str, np.ndarray], state: TrackState) -> Columns:
         px, py, pz = momentum_components(state.p, state.tx, state.ty)
@@ -241,15 +254,21 @@ def true_state(batch: EventBatch, rows: Mask) -> TrackState:
     return TrackState(x, y, z, px / forward, py / forward, p, charge)
 
 
-def _conditions(batch: EventBatch, rows: Mask, scales: Scales) -> Columns:
-    """See `Resolution.conditions`; `scales` are those of the tracks."""
+def _mirrors(batch: EventBatch, rows: Mask, taken: bool = True) -> Mirrors:
+    """What takes some tracks to the images that a model sees, by the true slopes."""
+    return Mirrors.of(true_state(batch, rows), taken)
+
+
+def _conditions(batch: EventBatch, rows: Mask, scales: Scales, mirrors: Mirrors) -> Columns:
+    """See `Resolution.conditions`; `scales` and `mirrors` are those of the tracks."""
     out = features.linked_truth(batch, rows)
     out |= {f"log_{name}": np.log(getattr(scales, name)) for name in _IDEAL}
     out |= {"lever_rad": scales.lever_rad, "lever_tan": scales.lever_tan}
     out |= features.silicon_stations(out)
     out |= features.decay_length(out)  # what decays on its way is measured too slow
     out |= features.track_flags(batch.track["track_type"][rows])
-    return out | features.occupancy(batch, "track", rows)
+    out |= features.occupancy(batch, "track", rows)
+    return mirrors.image(out) | mirrors.flags()
 
 
 def _aim(batch: EventBatch, rows: Mask, frame: str) -> TrackState:
