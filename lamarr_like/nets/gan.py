@@ -314,8 +314,7 @@ class GanTrainer:
             h = graph.op("Add", h, step) if i else step
         drawn = graph.dense(h, arrays[layers - 1], arrays[2 * layers - 1])
         errors = graph.op("Add", graph.slice(z, 0, self.n_outputs), drawn)
-        options = {"uniforms": uniforms, "errors": errors, "free": free}
-        scores = self.law.outputs(graph, x, arrays=law, **options)
+        scores = self.law.outputs(graph, x, uniforms=uniforms, errors=errors, arrays=law, free=free)
         graph.output("scores", scores, self.n_outputs)
         if index:
             graph.output("atom", graph.op("Cast", index, to=1), 1)
