@@ -276,6 +276,7 @@ SMALL = {
     **{"ema": 0.99, "evaluations": 2, "steps": 500, "trees": 40, "critic_hidden": 32},
     **{"width": 16, "heads": 2, "head_state": 8, "head_hidden": 12, "tokens": 256, "longest": 16},
     **{"head_depth": 1, "head_steps": 200, "head_batch": 256, "learning_rate": 4e-3},
+    **{"head_rate": 2e-3},
     **{"partitions": 4, "cells": 16, "groups": 16},
 }
 """Settings that make a training short, for families that have them."""

@@ -27,8 +27,10 @@ EXPECTED = {
     "occupancy": ArmdnConfig(hidden=48, depth=2, steps=12_000, weight_decay=0.1),
     "acceptance": BoosterConfig(trees=300, depth=6, learning_rate=0.15),
     "efficiency": MlpConfig(hidden=64, depth=3, steps=16_000),
-    "resolution": ArmdnConfig(steps=40_000, weight_decay=0.02),
-    "covariance": ArmdnConfig(hidden=96, steps=26_000, weight_decay=0.02),
+    "resolution": ArmdnConfig(steps=24_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True),
+    "covariance": ArmdnConfig(
+        hidden=96, steps=20_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True
+    ),
     "rich": ArmdnConfig(hidden=96, steps=48_000, weight_decay=0.02),
     "muon_id": BoosterConfig(trees=150, depth=5, learning_rate=0.15),
     "muon_likelihood": ArmdnConfig(components=16, steps=16_000, weight_decay=0.02),
