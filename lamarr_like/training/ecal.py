@@ -23,6 +23,7 @@ from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.image import IMAGE
+from ..stages.calorimeter.placing import completed, placed
 from ..stages.calorimeter.sources import (
     COPIED,
     SOURCE_KINDS,
@@ -39,8 +40,6 @@ from ..stages.calorimeter.tables import (
     PULLS,
     Rules,
     cluster_tables,
-    completed,
-    placed,
 )
 from ..stages.calorimeter.truth import cluster_values, outcomes
 from ..stages.stage import AbstractModelStage

@@ -15,8 +15,9 @@ from ...events import EventBatch
 from ..recipe import recipe
 from ..stage import AbstractModelStage, Model, keys
 from . import sources as ecal_sources
+from .placing import completed
 from .sources import make_sources, numbered, source_rows
-from .tables import EARLIER, OUTPUTS, PLAIN, PULLS, Rules, cluster_tables, completed
+from .tables import EARLIER, OUTPUTS, PLAIN, PULLS, Rules, cluster_tables
 
 _FURTHER = 1 << 40
 """Added to the number of a cluster behind the fourth of its source, for its random numbers."""

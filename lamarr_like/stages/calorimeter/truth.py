@@ -14,6 +14,7 @@ from ...errors import SchemaError
 from ...events import EventBatch, Table
 from ..geometry import CELL_Z, ECAL_Z
 from .links import lost_showers
+from .placing import sine_at
 from .sources import ZONES, make_sources, numbered, region_of, source_rows
 from .spacing import leaked_parts, mean_parts, near_pairs, nearest_cluster, pair_factors
 from .tables import OUTPUTS, PLAIN, REACH, RESOLUTION, Rules
@@ -210,8 +211,11 @@ def cluster_values(batch: EventBatch, found: Outcomes, place: Floats) -> Columns
     dx, dy = (x - place[:, 0]) / place[:, 2], (y - place[:, 1]) / place[:, 2]
     far = np.hypot(dx, dy) > REACH
     out["is_far"] = far.astype(np.float64)
-    et = energy * np.hypot(x, y) / np.hypot(CELL_Z, np.hypot(x, y))
-    of_far = {"x_far": x / 1e3, "y_far": y / 1e3, "log_et_far": np.log(np.maximum(et, 1.0))}
+    of_far = {
+        "x_far": x / 1e3,
+        "y_far": y / 1e3,
+        "log_et_far": np.log(np.maximum(energy * sine_at(x, y), 1.0)),
+    }
     of_near = {"log_energy": np.log(energy) - place[:, 3], "dx": dx, "dy": dy}
     out |= {name: np.where(far, values, 0.0) for name, values in of_far.items()}
     out |= {name: np.where(far, 0.0, values) for name, values in of_near.items()}

@@ -18,6 +18,7 @@ from lamarr_like.events import EventBatch, concatenate
 from lamarr_like.stages import STAGES
 from lamarr_like.stages.calorimeter.ecal import Ecal
 from lamarr_like.stages.calorimeter.image import shared_part
+from lamarr_like.stages.calorimeter.placing import off_face
 from lamarr_like.stages.calorimeter.sources import (
     BORDERS,
     CELL_Z,
@@ -38,7 +39,6 @@ from lamarr_like.stages.calorimeter.tables import (
     RESOLUTION,
     Rules,
     cluster_tables,
-    off_face,
 )
 from lamarr_like.stages.calorimeter.truth import expected_resolution, outcomes
 from lamarr_like.stages.features import ECAL_Z

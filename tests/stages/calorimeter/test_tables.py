@@ -1,79 +1,18 @@
-"""Places and energies of drawn clusters: the face, the threshold, what is too near, resolutions."""
+"""Rules of all clusters, resolutions, and columns of what was drawn."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lamarr_like.engine.translator.cluster_layout import listed
 from lamarr_like.engine.translator.translation import Drawn
 from lamarr_like.errors import ArtefactError
-from lamarr_like.stages.calorimeter import tables
+from lamarr_like.stages.calorimeter import placing, tables
 from lamarr_like.stages.calorimeter.sources import SOURCE_KINDS
 from lamarr_like.stages.calorimeter.spacing import KINDS, LEAK_EDGES, N_FACTORS
-from lamarr_like.stages.calorimeter.tables import RESOLUTION, Rules, off_face
-from lamarr_like.stages.geometry import BORDERS, CELL_Z, CELLS, HOLE
-
-PLACE = st.floats(-6000.0, 6000.0)
-N = 400
-
-
-def places(seed=1):
-    return np.random.default_rng(seed).uniform(-5000.0, 5000.0, (2, N))
-
-
-@given(PLACE, PLACE)
-def test_what_is_off_the_face_is_put_on_it_and_nothing_else_is_moved(x, y):
-    x, y = np.array([x]), np.array([y])
-    u, v = tables._on_the_face(x, y)
-    assert not off_face(u, v)[0]
-    well = (np.abs(x) < BORDERS[0][0] - tables._EDGE) & (np.abs(y) < BORDERS[0][1] - tables._EDGE)
-    if not off_face(x, y)[0] and well[0]:
-        assert (u[0], v[0]) == (x[0], y[0])
-    # Whatever was moved goes to the nearest edge: its side stays.
-    assert u[0] * x[0] >= 0.0 and v[0] * y[0] >= 0.0
-
-
-def test_the_face_is_symmetric_and_has_a_hole():
-    x, y = places()
-    for i, j in ((-1, 1), (1, -1), (-1, -1)):
-        np.testing.assert_array_equal(off_face(i * x, j * y), off_face(x, y))
-    corner = np.array([[0.999, 0.999], [1.001, 0.0], [0.0, 1.001]]) * BORDERS[0]
-    assert off_face(*corner.T).tolist() == [False, True, True]
-    hole = np.array([[0.999, 0.999], [1.001, 0.0], [0.0, 1.001], [0.0, 0.0]]) * HOLE
-    assert off_face(*hole.T).tolist() == [True, False, False, True]
-
-
-def test_sines_are_those_of_a_cluster_seen_from_the_origin():
-    x, y = places(2)
-    sine = tables._sine(x, y)
-    np.testing.assert_allclose(sine, np.hypot(x, y) / np.sqrt(x**2 + y**2 + CELL_Z**2))
-    assert tables._sine(np.zeros(1), np.zeros(1))[0] > 0.0  # a threshold in ET stays finite
-
-
-@given(st.floats(0.1, 1e5), st.floats(1.0, 500.0))
-def test_energies_below_the_threshold_are_mirrored_at_it(et, least):
-    found = tables._reflected(np.array([et]), least)[0]
-    if et >= least:
-        assert found == et
-    else:
-        assert least <= found <= 1.5 * least
-        if et > least / 1.5 and et > 1.0:
-            assert found * et == pytest.approx(least * least)
-
-
-def test_what_is_too_near_becomes_part_of_the_hardest():
-    x = np.array([0.0, 30.0, 60.0, 500.0, 20.0])
-    energy, event = np.array([1e3, 5e3, 2e3, 1e3, 9e3]), np.array([0, 0, 0, 0, 1])
-    y = np.zeros(5)
-    joined = tables._joined(x, y, energy, event, 0.9)
-    # Cells of 40.4 mm: the first and the third are near the second; another event is far away.
-    assert joined.tolist() == [1, 1, 1, 3, 4]
-    chain = tables._joined(np.array([0.0, 35.0, 70.0]), y[:3], np.array([3e3, 2e3, 1e3]),
-                           np.zeros(3, int), 0.9)  # fmt: skip
-    assert chain.tolist() == [0, 0, 0]  # what was joined to something that was joined
+from lamarr_like.stages.calorimeter.tables import RESOLUTION, Rules
+from lamarr_like.stages.geometry import CELL_Z, CELLS
 
 
 def test_widths_of_pulls_are_the_expected_resolutions():
@@ -156,28 +95,28 @@ def test_far_clusters_stand_where_they_are_drawn():
     log_et = np.log(90.0)
     far = {"is_far": [0.0, 1.0], "x_far": [0.0, 2.0], "y_far": [0.0, -1.5]}
     drawn = drawn_of([1500.0, 1600.0], [0.2, 0.0], dx=[0.5, 0.0], log_et_far=[0, log_et], **far)
-    made = tables.placed(drawn, Rules())
+    made = placing.placed(drawn, Rules())
     assert made.x == pytest.approx([1500.0 + 30.3, 2000.0]) and made.y == pytest.approx([0, -1500])
-    sine = tables._sine(made.x, made.y)
+    sine = placing.sine_at(made.x, made.y)
     assert made.energy == pytest.approx([1e3 * np.exp(0.2), 90.0 / sine[1]])
-    known = tables.completed(drawn.place, drawn.values)
+    known = placing.completed(drawn.place, drawn.values)
     assert set(known) == set(tables.FOLLOWED)
     assert known["dx"] == pytest.approx([0.5, 400.0 / 60.6])
     assert known["log_energy"][1] == pytest.approx(np.log(made.energy[1] / 1e3))
     # A model of before has no far clusters of their own.
     before = {name: drawn.values[name] for name in tables.EARLIER}
-    assert tables.placed(drawn._replace(values=before), Rules()).x[1] == 1600.0
+    assert placing.placed(drawn._replace(values=before), Rules()).x[1] == 1600.0
 
 
 def test_what_is_below_the_threshold_is_drawn_again():
     drawn = drawn_of([1500.0, 1500.0, 1500.0], np.log([1.0, 0.5, 0.2]), y=[0.0, 500.0, 900.0])
-    et = np.exp(drawn.values["log_energy"]) * 1e3 * tables._sine(*drawn.place[:, :2].T)
+    et = np.exp(drawn.values["log_energy"]) * 1e3 * placing.sine_at(*drawn.place[:, :2].T)
     least = 70.0
     found = Rules(least_et=least).again(np.zeros(3, int), drawn.place, drawn.values, drawn.chance)
     assert found.tolist() == (et < least).tolist() == [False, True, True]
     # What stays below after all attempts is mirrored.
-    again = tables.placed(drawn, Rules(least_et=least))
-    assert (again.energy * tables._sine(again.x, again.y) >= least * (1.0 - 1e-12)).all()
+    again = placing.placed(drawn, Rules(least_et=least))
+    assert (again.energy * placing.sine_at(again.x, again.y) >= least * (1.0 - 1e-12)).all()
 
 
 def test_a_mass_of_halves_is_there_above_the_threshold_alone():
@@ -187,7 +126,7 @@ def test_a_mass_of_halves_is_there_above_the_threshold_alone():
         [1500.0, 1900.0, 2300.0, 2900.0], np.log(energy / 1e3), merged_mass=mass, is_matched=matched
     )
     for rules, expected in ((Rules(), mass), (Rules(merged_et=2000.0), [90.0, 0.0, 0.0, 0.0])):
-        made = tables.placed(drawn, rules)
+        made = placing.placed(drawn, rules)
         found = tables._columns(drawn.values, made, rules)
         assert found["merged_mass"].tolist() == list(expected)
 
@@ -196,7 +135,7 @@ def test_two_showers_in_one_cluster_have_the_mass_of_two_photons():
     x = np.array([1500.0, 1545.0])
     rules = Rules(least_distance=0.8, merged_et=2000.0)
     drawn = drawn_of(x, np.log([30.0, 20.0]))
-    made = tables.placed(drawn, rules)
+    made = placing.placed(drawn, rules)
     assert made.root.tolist() == [0, 0] and 0.9 < made.inside[1] <= 1.0
     found = tables._columns(drawn.values, made, rules)["merged_mass"][0]
     angle = 45.0 / np.hypot(CELL_Z, 1500.0)
@@ -208,5 +147,5 @@ def test_a_track_is_matched_while_its_cluster_is_hardly_moved(where, matched):
     """Of two showers in one cell the softer one's track is lost, unless they are at one place."""
     rules = Rules(least_distance=0.9)
     drawn = drawn_of([1500.0, 1500.0 + where], np.log([8.0, 6.0]), is_matched=[0.0, 1.0])
-    made = tables.placed(drawn, rules)
+    made = placing.placed(drawn, rules)
     assert tables._columns(drawn.values, made, rules)["is_matched"][0] == matched
