@@ -275,7 +275,10 @@ class Translator:
                 continue
             conditions = given[mine]
             if self._followed:
-                told = told_of_first(clusters, told_by(values), self._followed)[mine]
+                # First ones are told nothing.
+                told = np.zeros((len(mine), 2 + len(self._followed)), np.float32)
+                if chosen is further:
+                    told = told_of_first(clusters, told_by(values), self._followed)[mine]
                 conditions = np.concatenate([conditions, told], axis=1)
             found = self._measured(conditions, numbers[chosen])
             for name, ends in self.pulls.items():
