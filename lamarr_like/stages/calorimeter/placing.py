@@ -210,7 +210,7 @@ def _on_the_face(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def sine_at(x: Floats, y: Floats) -> Floats:
-    """Sine of the angle to the beam, for places in the plane of the cells."""
+    """Sine of the angle to the beam, for places in the plane of the cells [mm]; shapes ``(n,)``."""
     r = np.maximum(np.hypot(x, y), 1.0)
     return r / np.hypot(r, CELL_Z)
 

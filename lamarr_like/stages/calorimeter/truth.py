@@ -226,10 +226,15 @@ def cluster_values(batch: EventBatch, found: Outcomes, place: Floats) -> Columns
 
 
 def merged_threshold(cluster: Table) -> float:
-    """`tables.Rules.merged_et` of a sample, 0 where too few clusters have a mass to tell."""
-    et = cluster["et"][cluster["merged_mass"] > 0.0] if "et" in cluster else np.zeros(0)
-    # What is written is rounded to 24 bits.
-    return float(np.min(et)) * (1.0 - 1e-6) if len(et) >= _LEAST_MERGED else 0.0
+    """`tables.Rules.merged_et` of a sample, 0 where there is no such threshold.
+
+    That is where too few clusters have a mass to tell, or matched ones have one as well.
+    """
+    merged = cluster["merged_mass"] > 0.0
+    known = "et" in cluster and not merged[cluster["is_matched"].astype(bool)].any()
+    if not known or merged.sum() < _LEAST_MERGED:
+        return 0.0
+    return float(np.min(cluster["et"][merged])) * (1.0 - 1e-6)  # it is rounded to 24 bits
 
 
 def _as_if_tried(batch: EventBatch, found: Outcomes, place: Floats, least: float) -> Floats:
@@ -245,7 +250,7 @@ def _as_if_tried(batch: EventBatch, found: Outcomes, place: Floats, least: float
     free = ~cluster["is_matched"][chosen].astype(bool)
     above = np.flatnonzero(free & (et > least))
     below = np.flatnonzero(free & (et <= least) & (et > least / _BELOW))
-    if len(below):
+    if len(above) and len(below):
         like = np.stack(
             [
                 5.0 * np.log(energy),

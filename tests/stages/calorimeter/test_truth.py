@@ -141,6 +141,9 @@ def test_the_threshold_of_masses_is_read_from_a_sample():
     assert truth.merged_threshold(cluster) == pytest.approx(2000.0, rel=2e-3)
     few = Table({k: v[:90] for k, v in cluster.columns.items()}, np.array([0, 90]))
     assert truth.merged_threshold(few) == 0.0
+    # Where matched clusters have a mass as well, it is another rule.
+    matched = cluster.with_columns(is_matched=np.ones(len(cluster), dtype=bool))
+    assert truth.merged_threshold(matched) == 0.0
 
 
 def test_masses_go_on_below_their_threshold():
