@@ -203,10 +203,16 @@ def _finish(ax: Axes, series: Series) -> None:
 
 
 def log_axis(ax: Axes, low: float, high: float) -> None:
-    """Make the horizontal axis logarithmic, with plain numbers if they are few."""
+    """Make the horizontal axis logarithmic, with plain numbers if they are few.
+
+    It reaches over the whole range, whether or not anything is drawn there: of an empty
+    logarithmic axis nobody else could say where it is.
+    """
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
+    margin = max((high / low) ** 0.05, 1.05)
     ax.set_xscale("log")
+    ax.set_xlim(low / margin, high * margin)
     ax.xaxis.set_minor_formatter(NullFormatter())
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1.0)
     ticks = np.outer(powers, (1.0, 3.0)).ravel()

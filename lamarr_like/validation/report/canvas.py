@@ -181,7 +181,7 @@ def map_of(axes: Axes, bins: Bins, values: Floats, limit: float) -> None:
                 ha="center", va="center", fontsize=6, color="white" if dark else "black",
             )  # fmt: skip
     (x0, y0), (x1, y1) = boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)
-    labels = {f"{axis}label": AXIS_TITLE[a] for axis, a in zip("xy", bins.axes, strict=True)}
-    axes.set(xlim=(x0, x1), ylim=(y0, y1), **labels)
     if bins.axes[0] == "p":
         log_axis(axes, x0, x1)
+    labels = {f"{axis}label": AXIS_TITLE[a] for axis, a in zip("xy", bins.axes, strict=True)}
+    axes.set(xlim=(x0, x1), ylim=(y0, y1), **labels)

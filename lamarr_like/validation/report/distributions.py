@@ -132,9 +132,10 @@ def width_by(
         variable: a column.
         one, two: detailed and fast rows.
         axis: column that is binned.
-        least: effective number of detailed rows in a bin.
+        least: effective number of rows in a bin, of the sample that has fewer.
     """
-    bins = adaptive_bins((axis,), one, one["weight"], least=least)
+    fewer = max(effective(one) / max(effective(two), 1.0), 1.0)
+    bins = adaptive_bins((axis,), one, one["weight"], least=least * fewer)
     places = bins.place(one), bins.place(two)
     found = [_ratio(one, two, variable)]
     one, two = ({n: c[n] for n in (variable, "weight", "unit")} for c in (one, two))

@@ -202,6 +202,14 @@ def test_widths():
     assert np.isnan(width_by("pi", "dx", small, small, "p").ratio).all()
 
 
+def test_bins_of_widths_have_enough_rows_of_the_smaller_sample():
+    rng = np.random.default_rng(8)
+    many, few = (tracks(rng, n, {"dx": rng.normal(size=n)}) for n in (8000, 2400))
+    for one, two in ((many, few), (few, many)):
+        width = width_by("pi", "dx", one, two, "p", least=600.0)
+        assert len(width.ratio) == 5 and np.isfinite(width.ratio).all()
+
+
 def sample(track):
     none = np.zeros(0)
     return Sample("toy", {}, {}, track, {}, {}, none.astype(np.uint64), none.astype(np.uint64))

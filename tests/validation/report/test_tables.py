@@ -14,7 +14,8 @@ from lamarr_like.statistics.binned_shares import Binned
 from lamarr_like.statistics.influence import Cells, Chi2, Rows
 from lamarr_like.validation.page import verdict_table
 from lamarr_like.validation.report import tables
-from lamarr_like.validation.report.canvas import chi2_text, of_shares, storeys
+from lamarr_like.validation.report.canvas import chi2_text, of_shares, of_width, storeys
+from lamarr_like.validation.report.distributions import Width
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,19 @@ def test_storeys_show_all_points_without_nan():
         assert 0.0 <= low < 1.0 < high <= 2.0
         assert low + high == pytest.approx(2.0)
         assert upper.get_xscale() == "log"
+
+
+def test_widths_of_which_no_bin_is_known_are_drawn():
+    pytest.importorskip("matplotlib")
+    from lamarr_like.files.sheets import new_sheet
+
+    known_of_all = np.array([1.0, np.nan, np.nan])
+    width = Width(
+        "K", "dp", "p", np.array([1e3, 1e4, 1e5]), np.full(3, 1400.0), *[known_of_all] * 6
+    )
+    sheet = new_sheet(1, 1)
+    storeys(sheet, of_width(width), "width")
+    sheet.canvas.draw()  # numbers of an empty logarithmic axis are an error of matplotlib
+    for axes in sheet.axes:
+        low, high = axes.get_xlim()
+        assert 0.5 < low < 1.0 and 100.0 < high < 200.0  # GeV
