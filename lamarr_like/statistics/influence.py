@@ -19,8 +19,10 @@ estimates of standard error", Biometrika 68 (1981) 589).  That one formula cover
   proportions for clustered data", Stat. Med. 17 (1998) 1495;
 * rows of one event share its occupancy: they are one unit, not many.
 
-For the pull ``eps`` is the common share of both samples (a score test), which keeps its law where
-few rows pass or all do; for the error of the ratio each sample has its own share.
+For the pull ``eps`` is the common share of both samples (a score test), and what a row adds to the
+variance, ``sum_u (K_u - eps W_u)^2 / sum w^2``, is estimated from the rows of both: where the small
+one of two samples has by chance no row that passes, its own spread is nothing.  That keeps the law
+where few rows pass or all do; for the error of the ratio each sample has its own share.
 """
 
 from __future__ import annotations
@@ -200,7 +202,11 @@ class Cells:
         self.n_bins, self.n_units = n_bins, len(np.unique(self._unit))
         self._cell = [self._sum(i, None) for i in (0, 1)]
         self.total = [self._binned(c) for c in self._cell]
-        squares = [np.bincount(b, r.weight**2, n_bins) for r, b in zip(both, bins, strict=True)]
+        self._powers = [
+            tuple(np.bincount(b, r.weight**k, n_bins).astype(np.float64) for k in (2, 4))
+            for r, b in zip(both, bins, strict=True)
+        ]
+        squares = [p[0] for p in self._powers]
         with np.errstate(invalid="ignore", divide="ignore"):
             self.effective = [
                 np.where(s > 0.0, n**2 / s, 0.0) for n, s in zip(self.total, squares, strict=True)
@@ -233,11 +239,14 @@ class Cells:
             common = (self.effective[0] * share[0] + self.effective[1] * share[1]) / (
                 self.effective[0] + self.effective[1]
             )
-            psi = self._terms(passed, n, (common, common), (1.0, 1.0))
+            own = self._terms(passed, n, (common, common), (1.0, 1.0))
+            spread, fourth = self._pooled(own, n)
+            psi = (own[1] - own[0]) * spread[self._bin]
             ratio = np.where(share[0] != 0.0, share[1] / share[0], np.nan)
-            log = self._terms(passed, n, (share[0], share[1]), (share[0], share[1]))
+            logs = self._terms(passed, n, (share[0], share[1]), (share[0], share[1]))
+            log = logs[1] - logs[0]
             square = self._binned(psi**2)
-            units = square**2 / self._binned(psi**4)
+            units = square**2 / np.maximum(self._binned(psi**4), fourth)
             error = np.abs(ratio) * np.sqrt(self._binned(log**2))
         of_bin = np.bincount(self._bin, minlength=self.n_bins)
         # The common share is fitted to the same rows, which takes one degree of freedom.
@@ -269,15 +278,37 @@ class Cells:
         n: list[Floats],
         share: tuple[Floats, Floats],
         scale: tuple[Floats | float, Floats | float],
-    ) -> Floats:
-        """What each cell adds to the difference of the two samples."""
+    ) -> list[Floats]:
+        """What each cell adds to the share of each of the two samples."""
         parts = []
         for i in (0, 1):
             norm = (n[i] * scale[i])[self._bin]
             part = (passed[i] - share[i][self._bin] * self._cell[i]) / norm
             parts.append(np.where(self._cell[i] == 0.0, np.where(passed[i] == 0, 0.0, part), part))
-        result: Floats = parts[1] - parts[0]
-        return result
+        return parts
+
+    def _pooled(self, own: list[Floats], n: list[Floats]) -> tuple[Floats, Floats]:
+        """Spread of the difference if a row of either sample adds what those of both do.
+
+        Args:
+            own: what each cell adds to the share of each sample.
+            n: sum of weights of each sample in each bin.
+
+        Returns:
+            That spread over the one of the terms themselves, one for samples of equal size, and
+            the sum of fourth powers.
+        """
+        found = []
+        share = self.effective[1] / (self.effective[0] + self.effective[1])
+        for i, k in enumerate((2, 4)):
+            sums = [self._binned(o**k) for o in own]
+            one, two = (p[i] / m**k for p, m in zip(self._powers, n, strict=True))
+            of_row = (1.0 - share) * sums[0] / one + share * sums[1] / two
+            found.append((of_row * (one + two), sum(sums)))
+        (pooled, alone), (fourth, _) = found
+        empirical = self._binned((own[1] - own[0]) ** 2)
+        wanted = empirical + pooled - alone
+        return np.where(wanted > 0.0, np.sqrt(wanted / empirical), 1.0), fourth
 
     def _unit_number(self) -> Ints:
         # Cells are sorted by unit: a new number wherever the unit changes.

@@ -117,3 +117,20 @@ def test_common_units_are_found_anew_for_other_rows():
     assert (first.tolist(), second.tolist(), n) == ([1, 2], [0, 1, 0], 3)
     first, second, n = common_units(one.copy(), np.array([5, 5]))
     assert (first.tolist(), second.tolist(), n) == ([0, 1, 0], [0, 0], 2)
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_a_small_sample_without_any_passing_row_is_not_significant(common):
+    """Rare shares of a large and a small sample: the small one's own spread says nothing."""
+    rng = np.random.default_rng(7)
+    rows = [Rows(np.arange(n), np.ones(n)) for n in (4000, 300)]
+    if not common:
+        rows[1] = Rows(rows[1].unit + 4000, rows[1].weight)
+    cells = Cells(*rows, tuple(np.zeros(len(r.unit), np.int64) for r in rows), 1)
+    results = [cells.compare(*(rng.random(len(r.unit)) < 0.045 for r in rows)) for _ in range(800)]
+    pulls, p = np.array([(r.pull[0], r.beyond()[0]) for r in results]).T
+    assert np.isfinite(pulls).mean() > 0.9
+    assert np.nanstd(pulls) == pytest.approx(1.0, abs=0.1)
+    assert (p < 0.003).sum() <= 8
+    none = cells.compare(np.arange(4000) % 25 == 0, np.zeros(300, bool))
+    assert none.sigma[0] > 0.01 and none.pull[0] > -4.0
