@@ -23,6 +23,7 @@ from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.image import IMAGE
+from ..stages.calorimeter.numbers import NUMBERS, hits_by_number
 from ..stages.calorimeter.placing import completed, placed
 from ..stages.calorimeter.sources import (
     COPIED,
@@ -34,7 +35,6 @@ from ..stages.calorimeter.sources import (
 from ..stages.calorimeter.spacing import corrected_factors, counted_pairs
 from ..stages.calorimeter.tables import (
     FOLLOWED,
-    NUMBERS,
     ODDS,
     OUTPUTS,
     PULLS,
@@ -150,16 +150,20 @@ def _pairs(cluster: Table) -> dict[str, np.ndarray]:
 class _EventFigure:
     """C2ST of the clusters of held-out events, with what is known of the events beside them."""
 
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
+    def __init__(self, rules: Rules, names: tuple[str, ...]) -> None:
+        self.rules, self.names = rules, names
 
     def __call__(self, sources: Sources, real: Drawn, fake: Drawn) -> Auc:
         """See `nets.translator.sample.Metric`."""
         number = np.arange(len(sources.x))
         # Masses of halves are learnt below their threshold as well.
-        as_they_are = Rules(self.rules.resolution, merged_et=self.rules.merged_et)
+        as_they_are = Rules(
+            self.rules.resolution,
+            merged_et=self.rules.merged_et,
+            near_track=self.rules.near_track,
+        )
         one, two = (
-            event_features(cluster_tables(sources, drawn, number, rules))
+            event_features(cluster_tables(sources, drawn, number, rules, self.names))
             for drawn, rules in ((real, as_they_are), (fake, self.rules))
         )
         n = len(sources.offsets) - 1
@@ -209,7 +213,7 @@ def fit_ecal(
     rules = Rules.of(extra)
     sample = replace(
         sample,
-        metric=_EventFigure(rules),
+        metric=_EventFigure(rules, sample.conditions),
         again=rules.again,
         pulls=PULLS,
         widths=rules.widths,
@@ -219,7 +223,7 @@ def fit_ecal(
     model = find_family(config.family).fit(sample, config, **kept, progress=progress)
     if rules.spacing:
         found = _calibrated(model, sample, rules, config.seed)
-        extra |= {"spacing": list(found.spacing), "odds": found.odds}
+        extra |= {name: getattr(found, name) for name in ("spacing", "odds", "hits")}
     return replace(model, config={**model.config, **extra})
 
 
@@ -238,7 +242,12 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
     assert isinstance(translator, Translator)
     real = _counts(sample, sample.truth(), Rules())
     rng, sources = stream(seed, "spacing"), sample.sources
-    rules = rules._replace(odds=np.ones((SOURCE_KINDS, NUMBERS)).tolist())
+    log_hits = sources.features[sources.offsets[:-1], sample.conditions.index("log_n_spd_hits")]
+    lit = np.expm1(log_hits.astype(np.float64))
+    rules = rules._replace(
+        odds=np.ones((SOURCE_KINDS, NUMBERS)).tolist(),
+        hits=hits_by_number(sources, sample.conditions, sample.own, lit)._asdict(),
+    )
     for _ in range(_ROUNDS):
         drawn = translator.draw(
             sources,
@@ -246,7 +255,7 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
             lambda owner, _, __, size: np.clip(rng.random((len(owner), size)), 1e-12, 1 - 1e-12),
             rules.again,
             rules.widths,
-            rules.odds_of(sources, sample.conditions),
+            rules.numbers(sources, sample.conditions, lit, rng.normal(size=len(lit))),
             completed,
         )
         found = _counts(sample, drawn, rules)

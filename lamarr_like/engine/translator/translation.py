@@ -13,7 +13,7 @@ the result of an event is the same bit for bit whichever events share the call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -32,7 +32,7 @@ from .cluster_layout import (
     source_places,
     told_of_first,
 )
-from .sequences import Pieces, Sources, blocks, cut, padded_length
+from .sequences import Block, Pieces, Sources, blocks, cut, padded_length
 
 Graph: TypeAlias = Callable[..., list[np.ndarray]]
 """A network: arrays by name in, arrays out."""
@@ -42,6 +42,9 @@ Again: TypeAlias = Callable[[Ints, Floats, Mapping[str, Floats], Floats], Mask]
 """Event, place, values and a uniform number of each cluster to those that are drawn again."""
 Widths: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
 """Place of each cluster, shape ``(m, 4)``, to expected resolutions of outputs, shapes ``(m,)``."""
+Choose: TypeAlias = Callable[[Floats, Floats], Ints]
+"""Probabilities of owning none, one, ... clusters, shape ``(n, k)``, and a uniform number of each
+source, shape ``(n,)``, to their numbers of clusters, shape ``(n,)``."""
 Complete: TypeAlias = Callable[[Floats, Mapping[str, Floats]], Mapping[str, Floats]]
 """Place and values of each cluster to all that follows from them, for `followed`."""
 ATTEMPTS = 8
@@ -128,7 +131,7 @@ class Translator:
         noise: Noise,
         again: Again | None = None,
         widths: Widths | None = None,
-        odds: Floats | None = None,
+        choose: Choose | None = None,
         complete: Complete | None = None,
     ) -> Drawn:
         """Clusters of each event.
@@ -139,8 +142,7 @@ class Translator:
             noise: uniform numbers for clusters.
             again: tells which clusters are measured again, `ATTEMPTS` times at the most.
             widths: expected resolutions of the `pulls`; a model without any needs none.
-            odds: factors of the probabilities of owning none, one, ... clusters, the last for all
-                further numbers, shape ``(n, k)``; None for 1.
+            choose: chooses how many clusters each source owns; None for `chosen`.
             complete: makes what further clusters of an owner are told of the first one, where the
                 head does not draw it as it is told.
 
@@ -149,7 +151,7 @@ class Translator:
         """
         pieces = cut(sources.x, sources.y, sources.offsets, self.longest)
         places = source_places(sources, pieces)
-        own, pointer, states = self._outcomes(sources, pieces, places, uniforms, odds)
+        own, pointer, states = self._outcomes(sources, pieces, places, uniforms, choose or chosen)
         clusters = listed(own, pointer)
         layout = Layout(sources, pieces, clusters, self._copied)
         given = self._decoded(pieces, places, states, layout)
@@ -205,33 +207,27 @@ class Translator:
         pieces: Pieces,
         places: Floats32,
         uniforms: Floats,
-        odds: Floats | None,
+        choose: Choose,
     ) -> tuple[Ints, Ints, Floats32]:
         """Number of clusters, pointer and state of each source."""
         n = len(sources.x)
-        own, pointer = np.zeros(n, np.int64), np.full(n, -1)
-        states = np.zeros((n, 0), np.float32)
-        for block in blocks(pieces):
-            found = self._encoder(**encoder_feed(block, sources, places))
-            rows, slots, size = block.rows, block.slots, block.size * block.length
-            u = uniforms[rows]
-            chances = found[0].reshape(size, -1)[slots]
-            if odds is not None:
-                last = odds.shape[1] - 1
-                chances = chances * odds[rows][:, np.minimum(np.arange(chances.shape[1]), last)]
-            own[rows] = _choose(chances, u[:, 0])
-            if len(found) > 2:
-                owns = block.by_piece(((own > 0) & ~sources.zone).astype(np.float64))
-                into = _absorbers(found[2], owns, slots, own[rows], u[:, 1])
-                start = pieces.offsets[pieces.of_source[rows]]
-                at = pieces.order[start + np.maximum(into, 0)]
-                # Background zones are no particles: nothing absorbs them.
-                pointer[rows] = np.where((into < 0) | sources.zone[rows], -1, at)
-            state = found[1]
-            if not states.shape[1]:
-                states = np.zeros((n, state.shape[1]), np.float32)
-            states[rows] = state[block.slots]
-        return own, pointer, states
+        found = [
+            (block, self._encoder(**encoder_feed(block, sources, places)))
+            for block in blocks(pieces)
+        ]
+        chances = _of_sources(found, n, 0).astype(np.float64)
+        own, pointer = choose(chances, uniforms[:, 0]), np.full(n, -1)
+        for block, (_, _, *pointers) in found:
+            if not pointers:
+                continue
+            rows = block.rows
+            owns = block.by_piece(((own > 0) & ~sources.zone).astype(np.float64))
+            into = _absorbers(pointers[0], owns, block.slots, own[rows], uniforms[rows, 1])
+            start = pieces.offsets[pieces.of_source[rows]]
+            at = pieces.order[start + np.maximum(into, 0)]
+            # Background zones are no particles: nothing absorbs them.
+            pointer[rows] = np.where((into < 0) | sources.zone[rows], -1, at)
+        return own, pointer, _of_sources(found, n, 1)
 
     def _decoded(
         self, pieces: Pieces, places: Floats32, states: Floats32, layout: Layout
@@ -320,12 +316,28 @@ def _absorbers(logits: np.ndarray, owns: Floats, slots: Ints, own: Ints, uniform
     weights = np.exp(np.clip(rows - rows[:, :1], -700.0, 50.0))
     weights[:, 1:] *= owns[slots[free] // length]
     weights[:, 1:] *= rows[:, 1:] > -1e8
-    result[free] = _choose(weights, uniforms[free]) - 1
+    result[free] = chosen(weights, uniforms[free]) - 1
     return result
 
 
-def _choose(probabilities: np.ndarray, uniforms: Floats) -> Ints:
-    """Index drawn for each row."""
+def _of_sources(found: Sequence[tuple[Block, list[np.ndarray]]], n: int, which: int) -> Floats32:
+    """An output of the encoder, of each source; shape ``(n, d)``."""
+    if not found:
+        return np.zeros((n, 0), np.float32)
+    width = found[0][1][which].shape[-1]
+    result = np.zeros((n, width), np.float32)
+    for block, outputs in found:
+        result[block.rows] = outputs[which].reshape(-1, width)[block.slots]
+    return result
+
+
+def chosen(probabilities: np.ndarray, uniforms: Floats) -> Ints:
+    """Index drawn for each row, shape ``(n,)``.
+
+    Args:
+        probabilities: up to a factor, shape ``(n, k)``.
+        uniforms: numbers between 0 and 1, shape ``(n,)``.
+    """
     summed = np.cumsum(probabilities, axis=1, dtype=np.float64)
-    chosen: Ints = (uniforms[:, None] * summed[:, -1:] > summed).sum(axis=1)
-    return chosen
+    drawn: Ints = (uniforms[:, None] * summed[:, -1:] > summed).sum(axis=1)
+    return drawn

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
+from scipy.special import ndtri
 
 from ... import rng, schema
 from ...arrays import Columns, Floats, Ints, Mask
@@ -17,7 +18,7 @@ from ..stage import AbstractModelStage, Model, keys
 from . import sources as ecal_sources
 from .placing import completed
 from .sources import make_sources, numbered, source_rows
-from .tables import EARLIER, OUTPUTS, PLAIN, PULLS, Rules, cluster_tables
+from .tables import KNOWN, OUTPUTS, PLAIN, PULLS, Rules, cluster_tables
 
 _FURTHER = 1 << 40
 """Added to the number of a cluster behind the fourth of its source, for its random numbers."""
@@ -47,7 +48,7 @@ class Ecal(AbstractModelStage):
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(model, config)
         found = tuple(getattr(model, "outputs", ()))
-        if found not in (OUTPUTS, EARLIER) or not hasattr(model, "zones"):
+        if found not in KNOWN or not hasattr(model, "zones"):
             raise PipelineError(
                 f"stage 'ecal' needs a translator of ({', '.join(OUTPUTS)}), "
                 f"its model gives ({', '.join(found)})"
@@ -91,7 +92,8 @@ class Ecal(AbstractModelStage):
         rows = source_rows(batch)
         sources = make_sources(batch, rows, self.model.conditions, self.model.zones)
         number = numbered(batch, rows, self.model.zones)
-        event_id = np.repeat(batch.event["event_id"], np.diff(sources.offsets))
+        event = batch.event
+        event_id = np.repeat(event["event_id"], np.diff(sources.offsets))
 
         def noise(owner: Ints, k: Ints, attempt: int, size: int) -> Floats:
             # Four numbers a source as in earlier versions, the further ones out of their way.
@@ -100,11 +102,15 @@ class Ecal(AbstractModelStage):
 
         uniforms = rng.uniforms(seed, self.name, event_id, number, 2)
         rules = self.rules
-        odds = rules.odds_of(sources, self.model.conditions)
-        drawn = self.model.draw(
-            sources, uniforms, noise, rules.again, rules.widths, odds, completed
+        # Of a particle gun the SPD hits are those of the rest of the event, which is not there.
+        normals = (
+            None if is_gun else ndtri(rng.uniforms(seed, "ecal/hits", event["event_id"])[:, 0])
         )
-        tables = cluster_tables(sources, drawn, number, rules)
+        choose = rules.numbers(sources, self.model.conditions, event["n_spd_hits"], normals)
+        drawn = self.model.draw(
+            sources, uniforms, noise, rules.again, rules.widths, choose, completed
+        )
+        tables = cluster_tables(sources, drawn, number, rules, self.model.conditions)
         for name, table in tables.items():
             batch = batch.with_table(name, table)
         return batch

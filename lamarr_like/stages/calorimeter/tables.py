@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,13 +11,15 @@ import numpy as np
 from ... import schema
 from ...arrays import Columns, Floats, Ints, Mask
 from ...engine.translator.sequences import Sources
-from ...engine.translator.translation import Again, Drawn
+from ...engine.translator.translation import Again, Choose, Drawn
 from ...errors import ArtefactError
 from ...events import Table
 from ...files.forms import Items, Number, Record, check
 from ..geometry import CELL_Z, CELLS, ECAL_Z
 from ..stage import typed
 from .links import Links, Placed, largest_shares, own_links, stray_links, sums, with_neighbours
+from .near_tracks import NEAR_TRACK, log_chi2, tracked_sources, with_track
+from .numbers import NUMBERS, Hits, Numbers
 from .placing import Made, away, by_itself, off_face, placed, sine_at
 from .sources import SOURCE_KINDS, region_of, source_kinds
 from .spacing import KINDS, LEAK_EDGES, N_FACTORS, crowded
@@ -28,12 +30,16 @@ EARLIER = (
 )
 """What heads of earlier models draw: the same, but far clusters by the outputs of near ones."""
 
-OUTPUTS = ("is_far", "x_far", "y_far", "log_et_far", *EARLIER)
+_OF_FAR = ("is_far", "x_far", "y_far", "log_et_far")
+OUTPUTS = (*_OF_FAR, *(NEAR_TRACK.get(name, name) for name in EARLIER))
 """What the head draws of a cluster: whether it is farther than `REACH` from its sources (a leg of a
 converted photon, bent by the magnet, or a secondary); if it is, its place [m] and the log of its
 transverse energy [MeV], which end at the edges of the face and at the threshold; else log of its
-energy over that of its sources, and its distance from their centre in cells; its owner's share, and
-columns of the table as they are."""
+energy over that of its sources, and its distance from their centre in cells; its owner's share,
+log-odds of likenesses without the nearest track (`NEAR_TRACK`), and columns as they are."""
+
+KNOWN = (OUTPUTS, (*_OF_FAR, *EARLIER), EARLIER)
+"""Outputs of models that can be used."""
 
 PLAIN = (
     *("is_matched", "prs_energy", "spread", "is_not_h", "photon_id", "is_not_e", "merged_mass"),
@@ -63,8 +69,6 @@ _MATCHED, _MATCHED_WITHIN = 0.5, 5.0
 while it is moved by no more than so many errors of the place (chi2 of 25 of the match)."""
 
 
-NUMBERS = 4
-"""Numbers of clusters of a source that have factors of their own: none, one, two, more."""
 ODDS = (0.05, 20.0)
 """Least and largest of `Rules.odds`."""
 _PART = Number(-100.0, 100.0)
@@ -83,6 +87,14 @@ _RULES = Record(
         "far": Number(0.0, 1000.0),
         "merged_et": Number(0.0, 1e6),
         "odds": Items(Items(Number(*ODDS), NUMBERS, NUMBERS), most=SOURCE_KINDS),
+        "hits": Record(
+            {
+                "table": Items(Items(_PART, NUMBERS, NUMBERS), SOURCE_KINDS, SOURCE_KINDS),
+                "spread": Number(0.0, 1e4),
+                "cells": Number(1.0, 1e9),
+            }
+        ),
+        "near_track": Record({name: Number(-10.0, 10.0) for name in NEAR_TRACK}),
         "spacing": Items(_PART, most=N_FACTORS),
         "leak": _PARTS,
         "stray": _PARTS,
@@ -111,6 +123,10 @@ class Rules(NamedTuple):
         odds: factors of the probabilities that a source owns none, one, two, more clusters, for
             each kind of `sources.source_kinds`, with which as many are drawn as there are, those
             that fall onto others apart; none for 1.
+        near_track: `near_tracks.slopes`; of these likenesses the model draws log-odds without the
+            term of the nearest track.
+        hits: `numbers.Hits`, with which numbers of clusters fit to the SPD hits; none if they do
+            not depend on them.
     """
 
     resolution: Mapping[str, Any] = RESOLUTION
@@ -122,6 +138,8 @@ class Rules(NamedTuple):
     far: float = 0.0
     merged_et: float = 0.0
     odds: Sequence[Sequence[float]] = ()
+    near_track: Mapping[str, float] = {}
+    hits: Mapping[str, Any] = {}
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Rules:
@@ -139,6 +157,8 @@ class Rules(NamedTuple):
         for name, n in sizes.items():
             if len(found.get(name, ())) not in (0, n):
                 raise ArtefactError(f"{where}: {name}: {len(found[name])} numbers, not {n}")
+        if lacking := set(Hits._fields) - set(found.get("hits") or Hits._fields):
+            raise ArtefactError(f"{where}: hits: lacks {', '.join(sorted(lacking))}")
         return cls(**found)
 
     @property
@@ -146,14 +166,28 @@ class Rules(NamedTuple):
         """Clusters to be drawn again: below the threshold, `off_face` or `spacing.crowded`."""
         return partial(_again, self)
 
-    def odds_of(self, sources: Sources, names: Sequence[str]) -> Floats | None:
-        """The factors of `odds` of each source, shape ``(n_sources, NUMBERS)``, None for none.
+    def numbers(
+        self, sources: Sources, names: Sequence[str], lit: Floats, normals: Floats | None
+    ) -> Choose | None:
+        """What chooses the numbers of clusters of sources, None where the model does by itself.
 
         Args:
             sources: the sources.
             names: their features, in order.
+            lit: SPD hits of each event, shape ``(n_events,)``.
+            normals: a standard normal number for each event, shape ``(n_events,)``; None if the
+                hits are not those of the generated particles.
         """
-        return np.array(self.odds)[source_kinds(sources, names)] if len(self.odds) else None
+        if not len(self.odds):
+            return None
+        return Numbers(
+            offsets=sources.offsets,
+            kinds=source_kinds(sources, names),
+            odds=np.array(self.odds),
+            hits=Hits(**self.hits) if self.hits and normals is not None else None,
+            lit=lit,
+            normals=np.zeros(len(lit)) if normals is None else normals,
+        )
 
     def widths(self, place: Floats) -> Columns:
         """Expected resolutions of the `PULLS` (`translation.Widths`), shapes ``(m,)``.
@@ -169,7 +203,11 @@ class Rules(NamedTuple):
 
 
 def cluster_tables(
-    sources: Sources, drawn: Drawn, number: Ints, rules: Rules | None = None
+    sources: Sources,
+    drawn: Drawn,
+    number: Ints,
+    rules: Rules | None = None,
+    names: Sequence[str] = (),
 ) -> dict[str, Table]:
     """The tables ``cluster`` and ``cluster_link`` from drawn clusters.
 
@@ -178,15 +216,20 @@ def cluster_tables(
         drawn: their clusters.
         number: `sources.numbered`, shape ``(n_sources,)``.
         rules: what holds for all clusters; None for no rules.
+        names: features of the sources, in order, for rules with `Rules.near_track`.
     """
     rules = rules or Rules()
     made = placed(drawn, rules)
+    distance = None
+    if rules.near_track:
+        where = (made.x, made.y, made.event)
+        distance = partial(log_chi2, sources, tracked_sources(sources, names), where)
     # As in the reference, the clusters of an event come in falling transverse energy.
     order = np.lexsort((-made.energy * sine_at(made.x, made.y), made.event))
     order = order[made.root[order] == order]
     counts = np.bincount(made.event[order], minlength=len(drawn.offsets) - 1)
     links = _links(sources, drawn, number, rules, made, order)
-    columns = {k: v[order] for k, v in _columns(drawn.values, made, rules).items()}
+    columns = {k: v[order] for k, v in _columns(drawn.values, made, rules, distance).items()}
     columns["cluster_id"] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     columns |= largest_shares(links, len(order))
     return {
@@ -195,8 +238,20 @@ def cluster_tables(
     }
 
 
-def _columns(values: Mapping[str, Floats], made: Made, rules: Rules) -> Columns:
-    """Columns of clusters that follow from what was drawn of them, shapes ``(m,)``."""
+def _columns(
+    values: Mapping[str, Floats],
+    made: Made,
+    rules: Rules,
+    distance: Callable[[Floats, Mask], Floats] | None = None,
+) -> Columns:
+    """Columns of clusters that follow from what was drawn of them, shapes ``(m,)``.
+
+    Args:
+        values: what was drawn, by name, shapes ``(m,)``.
+        made: the clusters.
+        rules: what holds for all clusters.
+        distance: resolutions of x and whether they are matched to `near_tracks.log_chi2`.
+    """
     sine, region = sine_at(made.x, made.y), region_of(made.x, made.y)
     scale, n = ECAL_Z / CELL_Z, len(made.x)
     resolutions = _resolutions(made.energy, sine, region, rules.resolution)
@@ -206,12 +261,15 @@ def _columns(values: Mapping[str, Floats], made: Made, rules: Rules) -> Columns:
     found: Columns = {
         **{"x": made.x * scale, "y": made.y * scale, "z": np.full(len(made.x), ECAL_Z)},
         **{"energy": made.energy, "et": made.energy * sine, "region": region},
-        **{name: values[name] for name in PLAIN},
+        **{name: values[name] for name in PLAIN if name in values},
         **resolutions,
         "is_matched": matched,
         "prs_energy": sums(made.root, made.inside * values["prs_energy"], n),
         "spread": _spread(values["spread"], made),
     }
+    if set(NEAR_TRACK.values()) <= set(values):
+        log_chi2s = distance(resolutions["sigma_x"], matched) if distance else 0.0
+        found |= with_track(values, rules.near_track, log_chi2s)
     if rules.merged_et > 0.0:
         tried = (found["et"] > rules.merged_et) & ~matched
         found["merged_mass"] = np.where(tried, _halves(values["merged_mass"], made), 0.0)

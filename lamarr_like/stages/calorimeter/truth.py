@@ -14,6 +14,7 @@ from ...errors import SchemaError
 from ...events import EventBatch, Table
 from ..geometry import CELL_Z, ECAL_Z
 from .links import lost_showers
+from .near_tracks import NEEDED, TRACKED, Slopes, log_chi2, slopes, tracked_sources, without_track
 from .placing import sine_at
 from .sources import ZONES, make_sources, numbered, region_of, source_rows
 from .spacing import leaked_parts, mean_parts, near_pairs, nearest_cluster, pair_factors
@@ -222,7 +223,26 @@ def cluster_values(batch: EventBatch, found: Outcomes, place: Floats) -> Columns
     out["owner_share"] = found.share
     if (least := merged_threshold(cluster)) > 0.0:
         out["merged_mass"] = _as_if_tried(batch, found, place, least)
+    given, distance = near_track(batch)
+    out |= without_track(out, given, distance[chosen])
     return {name: out[name] for name in OUTPUTS}
+
+
+def near_track(batch: EventBatch) -> tuple[Slopes, Floats]:
+    """`near_tracks.slopes` of a sample, and `near_tracks.log_chi2` of its clusters."""
+    cluster = batch["cluster"]
+    if not set(cluster.columns) >= NEEDED:
+        return {}, np.zeros(len(cluster))
+    sources = make_sources(batch, source_rows(batch), TRACKED, False)
+    x, y = (cluster[a].astype(np.float64) * (CELL_Z / ECAL_Z) for a in "xy")
+    distance = log_chi2(
+        sources,
+        tracked_sources(sources, TRACKED),
+        (x, y, cluster.event_index),
+        cluster["sigma_x"].astype(np.float64),
+        cluster["is_matched"].astype(bool),
+    )
+    return slopes(cluster, distance), distance
 
 
 def merged_threshold(cluster: Table) -> float:
@@ -311,6 +331,7 @@ def rules(batch: EventBatch) -> Rules:
         far=REACH,
         merged_et=merged_threshold(cluster),
         odds=[],
+        near_track=near_track(batch)[0],
     )
 
 

@@ -1,0 +1,134 @@
+"""What the nearest track does to the likeness of a cluster to a photon or an electron.
+
+The reconstruction calls a cluster the less a photon, the nearer it is to a track, by the logarithm
+of the chi2 of their distance.  Where clusters of secondaries fall, and next to which tracks, is
+chance, which the head cannot know when it draws what a cluster measures.  So it draws what the
+likeness would be without, and this term follows from where cluster and tracks are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.special import expit, logit
+
+from ...arrays import Columns, Floats, Ints, Mask
+from ...engine.translator.sequences import Sources
+from ...events import Table
+from ..geometry import CELLS
+
+Slopes: TypeAlias = Mapping[str, float]
+"""By how much the log-odds of a likeness grow with `log_chi2`."""
+NEAR_TRACK = {"photon_id": "photon_odds", "is_not_e": "not_e_odds"}
+"""Likenesses that depend on the nearest track, and their log-odds without it."""
+NEEDED = {*NEAR_TRACK, "is_matched", "prs_energy", "region", "energy", "spread", "sigma_x"}
+"""Columns of clusters that tell how."""
+TRACKED = ("is_long", "is_downstream")
+"""Features of sources, one of which says that there is a track."""
+_TRACK_ERROR = 3.2
+"""Error of a track at the ECAL [mm], about that of the reference for 10 GeV."""
+_MATCHED, _MOST = 25.0, 1e4
+"""Chi2 up to which clusters are matched, and the largest that counts."""
+_LEAST, _CERTAIN = 1000, 1e-6
+"""Clusters that tell a slope, and distance of likenesses from 0 and 1 at the least."""
+
+
+def log_chi2(
+    sources: Sources,
+    tracked: Mask,
+    where: tuple[Floats, Floats, Ints],
+    sigma: Floats,
+    matched: Mask,
+) -> Floats:
+    """Log of one plus the chi2 of the distance to the nearest track of a source, shape ``(m,)``.
+
+    Args:
+        sources: the sources.
+        tracked: those with a track that reaches the ECAL, shape ``(n_sources,)``.
+        where: x, y of clusters in the plane of the cells [mm] and their event, shapes ``(m,)``.
+        sigma: their expected resolution of x [mm], shape ``(m,)``.
+        matched: those that are matched with a track, shape ``(m,)``.
+    """
+    x, y, event = where
+    chi2 = np.full(len(x), _MOST)
+    rows = np.flatnonzero(tracked)
+    if len(rows) and len(x):
+        of = np.searchsorted(sources.offsets, rows, "right") - 1
+        # Events stand so far apart that none is near to another.
+        apart = 1e6
+        tree = cKDTree(np.stack([sources.x[rows], sources.y[rows], apart * of], axis=1))
+        distance = tree.query(np.stack([x, y, apart * event], axis=1))[0]
+        chi2 = np.minimum(distance**2 / (sigma**2 + _TRACK_ERROR**2), _MOST)
+    found: Floats = np.where(matched, np.minimum(chi2, _MATCHED), np.maximum(chi2, _MATCHED))
+    return np.log1p(found)
+
+
+def slopes(cluster: Table, distance: Floats) -> Slopes:
+    """Slope of the log-odds of each of `NEAR_TRACK` in `log_chi2`, of clusters without a track.
+
+    Least squares beside energy, preshower, width and region; empty where there are too few.
+
+    Args:
+        cluster: the cluster table, of ``m`` rows.
+        distance: `log_chi2` of each, shape ``(m,)``.
+    """
+    free = ~cluster["is_matched"].astype(bool)
+    if free.sum() < _LEAST or np.ptp(distance[free]) <= 0.0:
+        return {}
+    prs, region = cluster["prs_energy"][free].astype(np.float64), cluster["region"][free]
+    table = [distance[free], np.log(np.maximum(cluster["energy"][free], 1.0)), np.log1p(prs)]
+    table += [prs > 0.0, np.log1p(cluster["spread"][free])]
+    table += [region == k for k in range(len(CELLS))]
+    terms = np.stack(table, axis=1).astype(np.float64)
+    wanted = np.stack([log_odds(cluster[name][free]) for name in NEAR_TRACK], axis=1)
+    found = np.linalg.lstsq(terms, wanted, rcond=None)[0][0]
+    return {name: round(float(b), 5) for name, b in zip(NEAR_TRACK, found, strict=True)}
+
+
+def log_odds(likeness: np.ndarray) -> Floats:
+    """Log-odds of likenesses between 0 and 1, the shape of `likeness`."""
+    odds: Floats = logit(np.clip(likeness.astype(np.float64), _CERTAIN, 1.0 - _CERTAIN))
+    return odds
+
+
+def without_track(cluster: Mapping[str, np.ndarray], given: Slopes, distance: Floats) -> Columns:
+    """Log-odds of clusters without the term of the nearest track, by the names of `NEAR_TRACK`.
+
+    Args:
+        cluster: the likenesses, shapes ``(m,)``.
+        given: `slopes`.
+        distance: `log_chi2` of each, shape ``(m,)``.
+    """
+    return {
+        odds: log_odds(cluster[name]) - given.get(name, 0.0) * distance
+        for name, odds in NEAR_TRACK.items()
+    }
+
+
+def with_track(values: Mapping[str, Floats], given: Slopes, distance: Floats | float) -> Columns:
+    """The likenesses from their log-odds without the nearest track: what `without_track` undoes.
+
+    Args:
+        values: the log-odds, shapes ``(m,)``.
+        given: `slopes`.
+        distance: `log_chi2` of each, shape ``(m,)``.
+    """
+    return {
+        name: expit(values[odds] + given.get(name, 0.0) * distance)
+        for name, odds in NEAR_TRACK.items()
+    }
+
+
+def tracked_sources(sources: Sources, names: Sequence[str]) -> Mask:
+    """Sources with a track that reaches the ECAL, shape ``(n_sources,)``.
+
+    Args:
+        sources: the sources.
+        names: their features, in order.
+    """
+    columns = [names.index(name) for name in TRACKED]
+    there: Mask = sources.features[:, columns].max(axis=1) > 0.5
+    return there

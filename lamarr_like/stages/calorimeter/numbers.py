@@ -1,0 +1,147 @@
+r"""How many clusters each source owns, in an event of which the SPD hits are known.
+
+What the network says of a source depends on nSPDHits, but on its own it does not learn what
+counts: how many hits there are beyond those that the generated particles let expect.  A photon
+that converts has about four more than one that does not, and it owns two clusters.  Lit cells
+``n`` are ``S = -C log(1 - n / C)`` hits on ``C`` cells, which are taken as a sum over the sources,
+
+.. math:: S = \sum_i h(kind_i, k_i) + \epsilon, \qquad \epsilon \sim N(0, v \sum_i E[h]),
+
+with ``k`` the number of clusters, and the numbers are drawn given ``S`` by conditional simulation
+(Matheron's rule: A. G. Journel and C. J. Huijbregts, "Mining Geostatistics", Academic Press, 1978,
+ch. VII): numbers drawn by themselves and an epsilon make hits ``S'``; then the probabilities are
+tilted to those given one more source of the difference,
+
+.. math:: p(k) \to p(k) \exp\left(\frac{(S - S') (h(k) - E[h])}{Var[S]}\right),
+
+and with the same uniform numbers the sources get their numbers.  A tilt by all of ``S - E[S]`` of
+every source by itself would give the same means, but forget that they share the hits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize
+
+from ...arrays import Floats, Ints
+from ...engine.translator.sequences import Sources
+from ...engine.translator.translation import chosen
+from .sources import SOURCE_KINDS, source_kinds
+
+NUMBERS = 4
+"""Numbers of clusters of a source that have figures of their own: none, one, two, more."""
+_FARTHEST = 4.0
+"""Standard deviations of the hits that are made up for at the most."""
+_FULLEST = 0.95
+"""Share of the cells that are lit at the most."""
+_LEAST_HITS = 10.0
+"""Hits of which the variance is taken at the least, where there are fewer."""
+_PRIOR = 5.0
+"""Hits by which numbers of a kind differ, before anything is known."""
+
+
+class Hits(NamedTuple):
+    """SPD hits that sources let expect.
+
+    Attributes:
+        table: hits of sources of each kind that own none, one, ... clusters, shape
+            ``(SOURCE_KINDS, NUMBERS)``.
+        spread: variance that is left, over the expected hits.
+        cells: cells that they are spread over, see `arrived`.
+    """
+
+    table: Sequence[Sequence[float]]
+    spread: float
+    cells: float
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Chooses the number of clusters of each source (`translation.Choose`).
+
+    Args:
+        offsets: sources of event ``i`` are ``offsets[i]:offsets[i + 1]``.
+        kinds: kind of each source (`source_kinds`), shape ``(n_sources,)``.
+        odds: factors of the probabilities of each number, shape ``(SOURCE_KINDS, NUMBERS)``.
+        hits: SPD hits that sources let expect; None if the numbers do not depend on them.
+        lit: SPD cells with a hit of each event, shape ``(n_events,)``.
+        normals: a standard normal number for each event, shape ``(n_events,)``.
+    """
+
+    offsets: Ints
+    kinds: Ints
+    odds: Floats
+    hits: Hits | None
+    lit: Floats
+    normals: Floats
+
+    def __call__(self, chances: Floats, uniforms: Floats) -> Ints:
+        """Number of clusters of each source, shape ``(n_sources,)``; see `translation.Choose`."""
+        of = np.minimum(np.arange(chances.shape[1]), NUMBERS - 1)
+        chances = chances * self.odds[self.kinds][:, of]
+        own = chosen(chances, uniforms)
+        if self.hits is None or not len(own):
+            return own
+        n = len(self.offsets) - 1
+        event = np.repeat(np.arange(n), np.diff(self.offsets))
+        hits = np.asarray(self.hits.table)[self.kinds][:, of]
+        # One after the other: the result of a row is the same in any company.
+        total = np.cumsum(chances, axis=1)[:, -1]
+        mean = np.cumsum(chances * hits, axis=1)[:, -1] / total
+        beyond = hits - mean[:, None]
+        variance = np.cumsum(chances * beyond**2, axis=1)[:, -1] / total
+        rest = self.hits.spread * np.maximum(np.bincount(event, mean, minlength=n), 1.0)
+        whole = rest + np.bincount(event, variance, minlength=n)
+        drawn = np.bincount(event, hits[np.arange(len(own)), own], minlength=n)
+        left = arrived(self.lit, self.hits.cells) - drawn - np.sqrt(rest) * self.normals
+        slope = np.clip(left / np.sqrt(whole), -_FARTHEST, _FARTHEST) / np.sqrt(whole)
+        return chosen(chances * np.exp(slope[event, None] * beyond), uniforms)
+
+
+def arrived(lit: Floats, cells: float) -> Floats:
+    """Hits that light so many of some cells on average, the shape of `lit`."""
+    return -cells * np.log1p(-np.minimum(lit / cells, _FULLEST))
+
+
+def hits_by_number(sources: Sources, names: Sequence[str], own: Ints, lit: Floats) -> Hits:
+    """Expected SPD hits of sources that own so many clusters.
+
+    Least squares over events, weighted by the inverse of their hits; a number of a kind that is
+    rare keeps to the others of its kind.
+
+    Args:
+        sources: the sources of events.
+        names: their features, in order.
+        own: clusters of each, shape ``(n_sources,)``.
+        lit: SPD cells with a hit of each event, shape ``(n_events,)``.
+    """
+    n, width = len(lit), SOURCE_KINDS * NUMBERS
+    event = np.repeat(np.arange(n), np.diff(sources.offsets))
+    cell = source_kinds(sources, names) * NUMBERS + np.minimum(own, NUMBERS - 1)
+    count = np.bincount(event * width + cell, minlength=n * width).reshape(n, width)
+    of_kind = count.reshape(n, SOURCE_KINDS, NUMBERS).sum(axis=2)
+    scale = 1.0 / np.sqrt(np.maximum(lit, _LEAST_HITS))
+
+    def lack(log_cells: float) -> float:
+        # By the generated particles alone: what overlaps owns fewer clusters, with as many hits.
+        cells = float(np.exp(log_cells))
+        wanted = arrived(lit, cells) * scale
+        parts = np.linalg.lstsq(of_kind * scale[:, None], wanted, rcond=None)[0]
+        expected = np.maximum(of_kind @ parts, 0.0)
+        # In cells: the fit must not change the scale of what is fitted.
+        return float((((lit + cells * np.expm1(-expected / cells)) * scale) ** 2).sum())
+
+    ends = np.log(max(2.0 * lit.max(), 100.0)), np.log(1e6)
+    cells = float(np.exp(optimize.minimize_scalar(lack, bounds=ends, method="bounded").x))
+    table = np.hstack([of_kind, count]) * scale[:, None]
+    prior = np.hstack([np.zeros((width, SOURCE_KINDS)), np.eye(width) / _PRIOR])
+    wanted = np.concatenate([arrived(lit, cells) * scale, np.zeros(width)])
+    parts = np.linalg.lstsq(np.vstack([table, prior]), wanted, rcond=None)[0]
+    hits = parts[:SOURCE_KINDS, None] + parts[SOURCE_KINDS:].reshape(SOURCE_KINDS, NUMBERS)
+    expected = count @ hits.ravel()
+    left = (arrived(lit, cells) - expected) ** 2 / np.maximum(expected, _LEAST_HITS)
+    return Hits(hits.round(4).tolist(), round(float(left.mean()), 5), round(cells, 1))
