@@ -5,17 +5,19 @@ counts: how many hits there are beyond those that the generated particles let ex
 that converts has about four more than one that does not, and it owns two clusters.  Lit cells
 ``n`` are ``S = -C log(1 - n / C)`` hits on ``C`` cells, which are taken as a sum over the sources,
 
-.. math:: S = \sum_i h(kind_i, k_i) + \epsilon, \qquad \epsilon \sim N(0, v \sum_i E[h]),
+.. math:: S = \sum_i h(kind_i, k_i) + \epsilon, \qquad \epsilon \sim N(0, v E[S]),
 
 with ``k`` the number of clusters, and the numbers are drawn given ``S`` by conditional simulation
 (Matheron's rule: A. G. Journel and C. J. Huijbregts, "Mining Geostatistics", Academic Press, 1978,
 ch. VII): numbers drawn by themselves and an epsilon make hits ``S'``; then the probabilities are
 tilted to those given one more source of the difference,
 
-.. math:: p(k) \to p(k) \exp\left(\frac{(S - S') (h(k) - E[h])}{Var[S]}\right),
+.. math:: p(k) \to p(k) \exp\left(\frac{(S - S') d(k) - d(k)^2}{Var[S]}\right), \qquad
+    d(k) = h(k) - E[h],
 
-and with the same uniform numbers the sources get their numbers.  A tilt by all of ``S - E[S]`` of
-every source by itself would give the same means, but forget that they share the hits.
+of which the last term leaves ``p`` as it is on average (``S - S'`` varies by twice ``Var[S]``), and
+with the same uniform numbers the sources get their numbers.  A tilt by all of ``S - E[S]`` of every
+source by itself would give the same means, but forget that they share the hits.
 """
 
 from __future__ import annotations
@@ -42,18 +44,22 @@ _LEAST_HITS = 10.0
 """Hits of which the variance is taken at the least, where there are fewer."""
 _PRIOR = 5.0
 """Hits by which numbers of a kind differ, before anything is known."""
+_ROUNDS = 3
+"""Fits, of which the weights come from the one before."""
 
 
 class Hits(NamedTuple):
     """SPD hits that sources let expect.
 
     Attributes:
-        table: hits of sources of each kind that own none, one, ... clusters, shape
+        expected: hits of sources of each kind, shape ``(SOURCE_KINDS,)``.
+        table: hits of those that own none, one, ... clusters, up to a constant of each kind; shape
             ``(SOURCE_KINDS, NUMBERS)``.
         spread: variance that is left, over the expected hits.
         cells: cells that they are spread over, see `arrived`.
     """
 
+    expected: Sequence[float]
     table: Sequence[Sequence[float]]
     spread: float
     cells: float
@@ -94,12 +100,15 @@ class Numbers:
         mean = np.cumsum(chances * hits, axis=1)[:, -1] / total
         beyond = hits - mean[:, None]
         variance = np.cumsum(chances * beyond**2, axis=1)[:, -1] / total
-        rest = self.hits.spread * np.maximum(np.bincount(event, mean, minlength=n), 1.0)
+        expected = np.bincount(event, np.asarray(self.hits.expected)[self.kinds], minlength=n)
+        rest = self.hits.spread * np.maximum(expected, 1.0)
         whole = rest + np.bincount(event, variance, minlength=n)
-        drawn = np.bincount(event, hits[np.arange(len(own)), own], minlength=n)
-        left = arrived(self.lit, self.hits.cells) - drawn - np.sqrt(rest) * self.normals
-        slope = np.clip(left / np.sqrt(whole), -_FARTHEST, _FARTHEST) / np.sqrt(whole)
-        return chosen(chances * np.exp(slope[event, None] * beyond), uniforms)
+        made = np.bincount(event, beyond[np.arange(len(own)), own], minlength=n)
+        found = arrived(self.lit, self.hits.cells) - expected
+        pull = (found - made - np.sqrt(rest) * self.normals) / np.sqrt(whole)
+        slope = np.clip(pull, -_FARTHEST, _FARTHEST) / np.sqrt(whole)
+        tilt = slope[event, None] * beyond - beyond**2 / whole[event, None]
+        return chosen(chances * np.exp(tilt), uniforms)
 
 
 def arrived(lit: Floats, cells: float) -> Floats:
@@ -110,8 +119,8 @@ def arrived(lit: Floats, cells: float) -> Floats:
 def hits_by_number(sources: Sources, names: Sequence[str], own: Ints, lit: Floats) -> Hits:
     """Expected SPD hits of sources that own so many clusters.
 
-    Least squares over events, weighted by the inverse of their hits; a number of a kind that is
-    rare keeps to the others of its kind.
+    Least squares over events, weighted by the inverse of the expected hits: first by kind, then
+    what is left by number.  A number of a kind that is rare keeps to the others of its kind.
 
     Args:
         sources: the sources of events.
@@ -124,24 +133,34 @@ def hits_by_number(sources: Sources, names: Sequence[str], own: Ints, lit: Float
     cell = source_kinds(sources, names) * NUMBERS + np.minimum(own, NUMBERS - 1)
     count = np.bincount(event * width + cell, minlength=n * width).reshape(n, width)
     of_kind = count.reshape(n, SOURCE_KINDS, NUMBERS).sum(axis=2)
-    scale = 1.0 / np.sqrt(np.maximum(lit, _LEAST_HITS))
+
+    def fitted(cells: float) -> tuple[Floats, Floats]:
+        """Hits of each kind, and those expected of each event."""
+        found = arrived(lit, cells)
+        expected = found
+        for _ in range(_ROUNDS):  # weights by what was found would favour what is by chance low
+            scale = 1.0 / np.sqrt(np.maximum(expected, _LEAST_HITS))
+            parts = np.linalg.lstsq(of_kind * scale[:, None], found * scale, rcond=None)[0]
+            expected = np.maximum(of_kind @ parts, 0.0)
+        return parts, expected
 
     def lack(log_cells: float) -> float:
-        # By the generated particles alone: what overlaps owns fewer clusters, with as many hits.
         cells = float(np.exp(log_cells))
-        wanted = arrived(lit, cells) * scale
-        parts = np.linalg.lstsq(of_kind * scale[:, None], wanted, rcond=None)[0]
-        expected = np.maximum(of_kind @ parts, 0.0)
+        _, expected = fitted(cells)
         # In cells: the fit must not change the scale of what is fitted.
-        return float((((lit + cells * np.expm1(-expected / cells)) * scale) ** 2).sum())
+        wanted = -cells * np.expm1(-expected / cells)
+        return float(np.mean((lit - wanted) ** 2 / np.maximum(wanted, _LEAST_HITS)))
 
     ends = np.log(max(2.0 * lit.max(), 100.0)), np.log(1e6)
     cells = float(np.exp(optimize.minimize_scalar(lack, bounds=ends, method="bounded").x))
-    table = np.hstack([of_kind, count]) * scale[:, None]
-    prior = np.hstack([np.zeros((width, SOURCE_KINDS)), np.eye(width) / _PRIOR])
-    wanted = np.concatenate([arrived(lit, cells) * scale, np.zeros(width)])
-    parts = np.linalg.lstsq(np.vstack([table, prior]), wanted, rcond=None)[0]
-    hits = parts[:SOURCE_KINDS, None] + parts[SOURCE_KINDS:].reshape(SOURCE_KINDS, NUMBERS)
-    expected = count @ hits.ravel()
-    left = (arrived(lit, cells) - expected) ** 2 / np.maximum(expected, _LEAST_HITS)
-    return Hits(hits.round(4).tolist(), round(float(left.mean()), 5), round(cells, 1))
+    parts, expected = fitted(cells)
+    usual = count.sum(axis=0).reshape(SOURCE_KINDS, NUMBERS)
+    usual = usual / np.maximum(usual.sum(axis=1, keepdims=True), 1)
+    beyond = count - (of_kind[:, :, None] * usual).reshape(n, width)
+    left = arrived(lit, cells) - expected
+    scale = 1.0 / np.sqrt(np.maximum(expected, _LEAST_HITS))
+    terms = np.vstack([beyond * scale[:, None], np.eye(width) / _PRIOR])
+    table = np.linalg.lstsq(terms, np.append(left * scale, np.zeros(width)), rcond=None)[0]
+    spread = float(np.mean(((left - beyond @ table) * scale) ** 2))
+    by_number = table.reshape(SOURCE_KINDS, NUMBERS).round(4).tolist()
+    return Hits(parts.round(4).tolist(), by_number, round(spread, 5), round(cells, 1))

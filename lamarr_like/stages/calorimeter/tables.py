@@ -89,6 +89,7 @@ _RULES = Record(
         "odds": Items(Items(Number(*ODDS), NUMBERS, NUMBERS), most=SOURCE_KINDS),
         "hits": Record(
             {
+                "expected": Items(_PART, SOURCE_KINDS, SOURCE_KINDS),
                 "table": Items(Items(_PART, NUMBERS, NUMBERS), SOURCE_KINDS, SOURCE_KINDS),
                 "spread": Number(0.0, 1e4),
                 "cells": Number(1.0, 1e9),

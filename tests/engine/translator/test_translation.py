@@ -19,7 +19,7 @@ from lamarr_like.engine.translator.sequences import (
     cut,
     padded_length,
 )
-from lamarr_like.engine.translator.translation import Translator, _absorbers
+from lamarr_like.engine.translator.translation import Translator, _absorbers, chosen
 from lamarr_like.errors import ArtefactError
 
 
@@ -187,31 +187,35 @@ def test_further_clusters_are_told_what_follows_from_the_first():
     assert half[1::2] == pytest.approx(0.5 * plain[1::2], abs=1e-3)
 
 
-def test_odds_change_how_many_clusters_are_owned():
+def test_how_many_clusters_are_owned_may_be_chosen():
     def encoder(features, place, mask):
         own = np.zeros((*mask.shape, 8), np.float32)
         own[..., :5] = 0.2
         return [own, np.zeros((mask.size, 2), np.float32)]
 
-    n = 4000
+    n = 400
     model = translator(1, lambda normals, **_: [normals])
     model._encoder = encoder
     sources = sources_at(*scattered(n, 2), np.ones(n))
     uniforms = np.random.default_rng(4).random((n, 2))
-    odds = np.ones((n, 4))
-    odds[::2] = [1.0, 2.0, 0.0, 0.5]
 
-    def counts(given):
+    def counts(choose):
         made = model.draw(
-            sources, uniforms, lambda owner, *_: np.full((len(owner), _[-1]), 0.5), odds=given
+            sources, uniforms, lambda owner, *_: np.full((len(owner), _[-1]), 0.5), choose=choose
         )
         return np.bincount(made.clusters.owner, minlength=n)
 
-    own = counts(odds)
-    assert np.array_equal(own[1::2], counts(None)[1::2])
-    found = np.bincount(own[::2], minlength=5) / (n / 2)
-    # The last factor is that of all further numbers.
-    assert found == pytest.approx(np.array([1.0, 2.0, 0.0, 0.5, 0.5]) / 4.0, abs=0.03)
+    asked = []
+
+    def fewer(chances, numbers):
+        asked.append((chances, numbers))
+        return np.minimum(chosen(chances, numbers), 2)
+
+    plain = counts(None)
+    assert np.array_equal(counts(fewer), np.minimum(plain, 2)) and plain.max() == 4
+    ((chances, numbers),) = asked
+    assert chances == pytest.approx(np.tile([0.2] * 5 + [0.0] * 3, (n, 1)))
+    assert np.array_equal(numbers, uniforms[:, 0])
 
 
 def drawn_in_units(widths=None, again=None, **options):

@@ -69,6 +69,10 @@ def test_rules_of_a_model_that_tells_none():
         ({"odds": [[1.0] * 3] * SOURCE_KINDS}, r"odds\[0\]"),
         ({"odds": [[1.0, 1.0, 1.0, 0.0]] * SOURCE_KINDS}, r"odds\[0\]\[3\]"),
         ({"merged_et": -1.0}, "merged_et"),
+        ({"hits": {"expected": [1.0] * SOURCE_KINDS}}, "hits: lacks cells, spread, table"),
+        ({"hits": {"expected": [1.0]}}, "hits.expected"),
+        ({"near_track": {"photon_id": "x"}}, "near_track.photon_id"),
+        ({"near_track": {"is_not_h": 1.0}}, "near_track"),
         ({"leak": [0.1, 0.2]}, "leak: 2 numbers, not"),
         ({"stray": ["x"] * (len(LEAK_EDGES) - 1)}, "stray"),
         ({"resolution": {"energy": [1.0, 2.0], "place": [[0.0, 1.0]] * 3}}, "energy"),
@@ -104,7 +108,7 @@ def test_far_clusters_stand_where_they_are_drawn():
     assert known["dx"] == pytest.approx([0.5, 400.0 / 60.6])
     assert known["log_energy"][1] == pytest.approx(np.log(made.energy[1] / 1e3))
     # A model of before has no far clusters of their own.
-    before = {name: drawn.values[name] for name in tables.EARLIER}
+    before = {name: drawn.values[name] for name in ("log_energy", "dx", "dy")}
     assert placing.placed(drawn._replace(values=before), Rules()).x[1] == 1600.0
 
 
