@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Ints
+from ..arrays import Floats, Ints
 from ..engine.artefact import Artefact, read_artefact
 from ..engine.load import build_model, load_model
 from ..engine.translator.cluster_layout import Layout, listed
@@ -23,7 +23,7 @@ from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.image import IMAGE
-from ..stages.calorimeter.numbers import NUMBERS, hits_by_number
+from ..stages.calorimeter.numbers import NUMBERS, Hits, arrived, hits_by_number
 from ..stages.calorimeter.placing import completed, placed
 from ..stages.calorimeter.sources import (
     COPIED,
@@ -46,9 +46,10 @@ from ..stages.stage import AbstractModelStage
 from ..statistics.two_sample import Auc, c2st
 from .request import Request
 
-_SPACED, _ROUNDS, _ENOUGH = 4000, 4, 30
+_SPACED, _ROUNDS, _ENOUGH, _STEP = 4000, 4, 30, (0.5, 2.0)
 """Events and rounds in which distances and numbers of drawn clusters are brought to those learnt,
-and sources of a kind below which their numbers are left as they are."""
+sources of a kind below which their numbers are left as they are, and by what factor a round may
+change what hits say of the numbers."""
 
 
 def ecal_sample(
@@ -240,14 +241,12 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
     sample = sample.events(np.arange(n) < _SPACED)
     translator = build_model(model.config, model.files, "trained model")
     assert isinstance(translator, Translator)
-    real = _counts(sample, sample.truth(), Rules())
     rng, sources = stream(seed, "spacing"), sample.sources
     log_hits = sources.features[sources.offsets[:-1], sample.conditions.index("log_n_spd_hits")]
     lit = np.expm1(log_hits.astype(np.float64))
-    rules = rules._replace(
-        odds=np.ones((SOURCE_KINDS, NUMBERS)).tolist(),
-        hits=hits_by_number(sources, sample.conditions, sample.own, lit)._asdict(),
-    )
+    hits = hits_by_number(sources, sample.conditions, sample.own, lit)
+    rules = rules._replace(odds=np.ones((SOURCE_KINDS, NUMBERS)).tolist(), hits=hits._asdict())
+    real = _counts(sample, sample.truth(), Rules(), lit, hits)
     for _ in range(_ROUNDS):
         drawn = translator.draw(
             sources,
@@ -258,13 +257,17 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
             rules.numbers(sources, sample.conditions, lit, rng.normal(size=len(lit))),
             completed,
         )
-        found = _counts(sample, drawn, rules)
+        found = _counts(sample, drawn, rules, lit, hits)
         ratio = (real.owned + 0.5) / (found.owned + 0.5)
         few = np.maximum(real.owned, found.owned) < _ENOUGH
         odds = np.array(rules.odds) * np.where(few, 1.0, ratio)
+        # The network knows a part of what the hits say of the numbers.
+        part = np.clip(real.with_hits / found.with_hits, *_STEP) if found.with_hits > 0.0 else 1.0
+        table = np.array(rules.hits["table"]) * part
         rules = rules._replace(
             spacing=corrected_factors(rules.spacing, real.pairs, found.pairs),
             odds=np.clip(odds, *ODDS).round(5).tolist(),
+            hits={**rules.hits, "table": table.round(4).tolist()},
         )
     return rules
 
@@ -276,23 +279,42 @@ class _Counts(NamedTuple):
         pairs: pairs by kind and distance (`counted_pairs`), shape ``(N_FACTORS,)``.
         owned: sources of each kind by the number of their clusters, shape
             ``(SOURCE_KINDS, NUMBERS)``.
+        with_hits: covariance of the number of clusters of an event with the SPD hits beyond what
+            the generated particles let expect.
     """
 
     pairs: Ints
     owned: Ints
+    with_hits: float
 
 
-def _counts(sample: TranslatorSample, drawn: Drawn, rules: Rules) -> _Counts:
-    """What is counted in drawn clusters of the sources of a sample."""
+def _counts(
+    sample: TranslatorSample, drawn: Drawn, rules: Rules, lit: Floats, hits: Hits
+) -> _Counts:
+    """What is counted in drawn clusters of the sources of a sample.
+
+    Args:
+        sample: the sample.
+        drawn: clusters of its sources.
+        rules: what holds for them.
+        lit: SPD hits of each event, shape ``(n_events,)``.
+        hits: what sources let expect.
+    """
     sources = sample.sources
     made = placed(drawn, rules)
     there = np.flatnonzero(made.root == np.arange(len(made.root)))
     order = there[np.argsort(made.event[there], kind="stable")]
     pairs = counted_pairs(made.x[order], made.y[order], made.event[order])
     owned = np.bincount(drawn.clusters.owner[there], minlength=len(sources.x))
-    cell = source_kinds(sources, sample.conditions) * NUMBERS + np.minimum(owned, NUMBERS - 1)
+    kinds = source_kinds(sources, sample.conditions)
+    cell = kinds * NUMBERS + np.minimum(owned, NUMBERS - 1)
     counts = np.bincount(cell, minlength=SOURCE_KINDS * NUMBERS).reshape(SOURCE_KINDS, NUMBERS)
-    return _Counts(pairs, counts)
+    event = np.repeat(np.arange(len(lit)), np.diff(sources.offsets))
+    beyond = arrived(lit, hits.cells) - np.bincount(event, np.array(hits.expected)[kinds])
+    number = np.bincount(event, owned)
+    # Of the mean number for so many expected hits, which large events would hide.
+    usual = np.polyval(np.polyfit(lit - beyond, number, 2), lit - beyond)
+    return _Counts(pairs, counts, float(np.mean((number - usual) * beyond)))
 
 
 def fit_ecal_stage(
