@@ -54,6 +54,35 @@ class Muon:
         """Take one step by the gradients of `kernels`, of the rate of Adam's steps beside it."""
         for kernel, momentum, gradient in zip(self.kernels, self.momenta, gradients, strict=True):
             momentum.assign(_MOMENTUM * momentum + gradient)
-            step = orthogonal(gradient + _MOMENTUM * momentum)
-            size = _STEP * float(max(kernel.shape[1:])) ** 0.5
-            kernel.assign(kernel * (1.0 - rate * self.decay) - rate * size * step)
+            step = self.step(gradient + _MOMENTUM * momentum)
+            kernel.assign(kernel * (1.0 - rate * self.decay) - rate * step)
+
+    @staticmethod
+    def step(direction: tf.Tensor) -> tf.Tensor:
+        """Orthogonal step of matrices, of the size of one of Adam of rate one."""
+        return _STEP * float(max(direction.shape[1:])) ** 0.5 * orthogonal(direction)
+
+
+class PackedMuon(Muon):
+    """The same of matrices that lie one after the other in one flat variable.
+
+    Args:
+        packed: the variable, shape ``(n,)``.
+        shapes: shapes ``(a, b)`` of the matrices.
+        decay: decoupled weight decay, in units of the rate.
+    """
+
+    def __init__(
+        self, packed: tf.Variable, shapes: Sequence[tuple[int, ...]], decay: float
+    ) -> None:
+        super().__init__([packed], decay)
+        self.shapes = list(shapes)
+
+    def step(self, direction: tf.Tensor) -> tf.Tensor:  # type: ignore[override]
+        """Orthogonal steps of all the matrices, flat."""
+        parts = tf.split(direction, [a * b for a, b in self.shapes])
+        steps = [
+            Muon.step(tf.reshape(part, (1, *shape)))
+            for part, shape in zip(parts, self.shapes, strict=True)
+        ]
+        return tf.concat([tf.reshape(step, [-1]) for step in steps], 0)

@@ -13,7 +13,7 @@ from lamarr_like.nets.sample import VectorRows, prepare_generator_sample
 tf = pytest.importorskip("tensorflow")
 
 from lamarr_like.nets.armdn import ArmdnTrainer  # noqa: E402
-from lamarr_like.nets.muon import Muon, orthogonal  # noqa: E402
+from lamarr_like.nets.muon import Muon, PackedMuon, orthogonal  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(3, 12, 30), (3, 30, 12), (2, 16, 16)])
@@ -56,6 +56,24 @@ def test_weights_decay_in_units_of_the_rate():
     kernel = tf.Variable(tf.ones((1, 6, 6)))
     Muon([kernel], decay=0.5).apply([tf.zeros((1, 6, 6))], tf.constant(0.1))
     np.testing.assert_allclose(kernel.numpy(), 0.95, rtol=1e-6)
+
+
+def test_packed_matrices_take_the_steps_that_they_would_take_alone():
+    rng = np.random.default_rng(6)
+    shapes = [(4, 9), (9, 9), (9, 2)]
+    start, gradient = (
+        [rng.normal(size=shape).astype(np.float32) for shape in shapes] for _ in range(2)
+    )
+    packed = tf.Variable(np.concatenate([m.ravel() for m in start]))
+    alone = [tf.Variable(m[None]) for m in start]
+    together, single = PackedMuon(packed, shapes, 0.1), Muon(alone, 0.1)
+    for _ in range(2):  # the second one has a momentum
+        flat = np.concatenate([g.ravel() for g in gradient])
+        together.apply([tf.constant(flat)], tf.constant(0.01))
+        single.apply([tf.constant(g[None]) for g in gradient], tf.constant(0.01))
+    expected = np.concatenate([v.numpy().ravel() for v in alone])
+    np.testing.assert_allclose(packed.numpy(), expected, atol=1e-6)
+    assert not np.array_equal(packed.numpy()[-18:], start[2].ravel())
 
 
 def test_the_trainer_moves_all_weights_and_learns():

@@ -34,7 +34,7 @@ EXPECTED = {
     "rich": ArmdnConfig(hidden=96, steps=48_000, weight_decay=0.02),
     "muon_id": BoosterConfig(trees=150, depth=5, learning_rate=0.15),
     "muon_likelihood": ArmdnConfig(components=16, steps=16_000, weight_decay=0.02),
-    "ecal": TranslatorConfig(),
+    "ecal": TranslatorConfig(orthogonal=True, learning_rate=8e-3),
     "calo_pid": ArmdnConfig(hidden=96, steps=46_000, weight_decay=0.02),
     "global_pid": ArmdnConfig(steps=46_000, weight_decay=0.02),
     "vertex_finding": BoosterConfig(trees=150, depth=4),

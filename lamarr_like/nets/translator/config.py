@@ -31,6 +31,8 @@ class TranslatorConfig(NetConfig):
         components: Gaussians of each output's mixture.
         longest: sources in a piece at the most.
         assignment: weight of the outcomes' cross entropy beside the clusters' likelihood.
+        orthogonal: whether steps of the matrices of the whole, but for last layers, are made
+            orthogonal (`lamarr_like.nets.muon`).
         head_steps: steps after those of the whole in which the head learns alone, which cost
             little.
         head_batch: clusters in each of them.
@@ -64,6 +66,7 @@ class TranslatorConfig(NetConfig):
     longest: int = 40
     assignment: float = 3.0
     steps: int = 10_000
+    orthogonal: bool = False
     head_steps: int = 20_000
     head_batch: int = 1024
     head_rate: float = 6e-3

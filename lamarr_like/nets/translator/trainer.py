@@ -15,6 +15,7 @@ from ..armdn import ArmdnTrainer
 from ..config import ArmdnConfig
 from ..layers import MovingAverage, adam, use_threads
 from ..loop import row_batches
+from ..muon import Muon, PackedMuon
 from ..onnx_graph import Graph
 from ..sample import GeneratorSample, stream
 from .batches import Prepared
@@ -22,6 +23,9 @@ from .config import TranslatorConfig
 from .net import PLACE, Network
 from .ops import OnnxOps, TensorFlowOps
 from .weights import initial_weights
+
+_LAST = ("own.kernel", "pointer.lost.kernel")
+"""Matrices of last layers, which stay with Adam."""
 
 
 class _Packed:
@@ -66,15 +70,19 @@ class TranslatorTrainer:
         sizes = (prepared.sources.features.shape[1], prepared.layout.features.shape[1])
         made = initial_weights(config, *sizes, stream(config.seed, "weights"))
         self.sizes = sizes
+        last = _LAST if config.orthogonal else ()
+        matrices = {k for k in made if k.endswith(".kernel") and k not in last}
         self.packed = {
-            kind: _Packed({k: v for k, v in made.items() if k.endswith(".kernel") == kind})
+            kind: _Packed({k: v for k, v in made.items() if (k in matrices) == kind})
             for kind in (True, False)
         }
         told = prepared.told.shape[1]
         given = np.zeros((0, config.head_state + sizes[1] + told), np.float32)
         self.head = ArmdnTrainer(_head_sample(prepared, given), _head_config(config, config.steps))
         own = [p.variable for p in self.packed.values()]
-        self.variables = [*own, *self.head.variables]
+        self.muons = self._muons() if config.orthogonal else []
+        taken = {id(kernel) for muon in self.muons for kernel in muon.kernels}
+        self.rest = [v for v in (*own, *self.head.variables) if id(v) not in taken]
         self.optimizer = adam(
             config.learning_rate,
             config.warm_up,
@@ -84,11 +92,19 @@ class TranslatorTrainer:
         )
         plain = [*self.head.law.net.biases, *self.head.atom_net.biases]
         self.optimizer.exclude_from_weight_decay([self.packed[False].variable, *plain])
-        self.optimizer.build(self.variables)
+        self.optimizer.build(self.rest)
         self.average = MovingAverage(own, config.ema)
         self.head.average.decay = config.ema
         # Not compiled by XLA: it takes longer for each length of pieces than it saves.
         self._graph = tf.function(self._step, autograph=False)
+
+    def _muons(self) -> list[Muon]:
+        """What takes orthogonal steps of the matrices of all three networks."""
+        packed, decay = self.packed[True], self.config.weight_decay
+        return [
+            PackedMuon(packed.variable, list(packed.shapes.values()), decay),
+            Muon(self.head.law.net.kernels[:-1], decay),
+        ]
 
     def step(self, batch: dict[str, np.ndarray]) -> tuple[float, float]:
         """One update; returns cross entropy of an outcome and likelihood loss of a cluster.
@@ -103,7 +119,12 @@ class TranslatorTrainer:
         with tf.GradientTape() as tape:
             entropy, nll = self._losses(batch)
             loss = self.config.assignment * entropy + nll
-        self.optimizer.apply(tape.gradient(loss, self.variables), self.variables)
+        matrices = [kernel for muon in self.muons for kernel in muon.kernels]
+        found = tape.gradient(loss, [*matrices, *self.rest])
+        for muon in self.muons:
+            mine, found = found[: len(muon.kernels)], found[len(muon.kernels) :]
+            muon.apply(mine, self.optimizer.learning_rate)
+        self.optimizer.apply(found, self.rest)
         self.average.update()
         self.head.average.update()
         return entropy, nll

@@ -34,7 +34,7 @@ class Ecal(AbstractModelStage):
     name = "ecal"
     table = "particle"
     kind = "translator"
-    recipes = (recipe("translator"),)
+    recipes = (recipe("translator", orthogonal=True, learning_rate=8e-3),)
     trained_by = "ecal"
     incomparable = "makes a table of its own, which `lamarr-like objects` compares"
     requires = ecal_sources.REQUIRED

@@ -121,6 +121,16 @@ def test_a_new_head_keeps_the_rest():
     assert again.files["head.onnx"] == whole.files["head.onnx"]
 
 
+def test_orthogonal_steps_learn_outcomes_faster():
+    sample = sequence_law()
+    losses = []
+    for config in (TINY, replace(TINY, orthogonal=True, learning_rate=8e-3)):
+        model = fit_translator(sample, config, progress=False)
+        losses.append((model.figures["outcome_cross_entropy"], model.figures["cluster_nll"]))
+        assert len(model.translator().outputs) == 2
+    assert losses[1][0] < losses[0][0] - 0.1 and np.isfinite(losses).all()
+
+
 def test_pointers_across_pieces_are_left_out():
     sample = sequence_law()
     adapted = sample.adapted(TINY)
