@@ -150,6 +150,8 @@ class GanConfig(GeneratorConfig):
         penalty_part: the penalties are taken on one part in so many of a batch.
         energy: weight of the energy score beside the adversarial loss.
         emphasis: weight of what is emphasised, where something is.
+        orthogonal: whether steps of the matrices of the mixture that residuals are taken of are
+            made orthogonal (`lamarr_like.nets.muon`).
     """
 
     family: ClassVar[str] = "gan"
@@ -165,6 +167,7 @@ class GanConfig(GeneratorConfig):
     penalty_part: int = 4
     energy: float = 0.5
     emphasis: float = 0.3
+    orthogonal: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from .emphasis import Penalty
 from .generator import fit_rows
 from .layers import Mlp, MovingAverage, adam, training_step, weight, zeros
 from .mixture_law import ATOM_WIDTHS, MixtureLaw, add_atom_choice
+from .muon import Muon
 from .onnx_graph import Graph
 from .sample import GeneratorSample, VectorRows, stream
 from .trained import TrainedModel
@@ -35,6 +36,8 @@ from .trained import TrainedModel
 _SLOPE = 0.2
 _LAW_WIDTHS, _COMPONENTS = (64, 64), 4
 """Hidden layers of each output's network in the law, and its Gaussians."""
+_LAW_RATES = {False: 2e-3, True: 8e-3}
+"""Peak learning rate of the law by Adam, and with orthogonal steps."""
 _FARTHEST = 8.0
 """Errors about a component, in units of its width, are cut there."""
 
@@ -109,7 +112,11 @@ class GanTrainer:
         chosen = self.atom_net.variables if self.n_atoms > 1 else []
         laws = [*self.law.net.variables, *chosen]
         self.groups = [self.net.variables, self.critic.variables, laws]
-        rates = (config.learning_rate, config.learning_rate, 2e-3)
+        rates = (config.learning_rate, config.learning_rate, _LAW_RATES[config.orthogonal])
+        matrices = self.law.net.kernels[:-1] if config.orthogonal else []
+        self.muon = Muon(matrices, 0.0)
+        # The kernels of the law come first in the group.
+        self.groups[2] = laws[len(matrices) :]
         self.optimizers = [
             adam(rate, config.warm_up, config.steps, beta_1=beta, beta_2=0.99)
             for rate, beta in zip(rates, (0.0, 0.0, 0.9), strict=True)
@@ -283,7 +290,10 @@ class GanTrainer:
             if self.n_atoms > 1:
                 entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(atom, self.atom_net(x))
                 loss += tf.reduce_mean(w * tf.minimum(entropy, 20.0))
-        self._apply(2, tape, loss)
+        gradients = tape.gradient(loss, [*self.muon.kernels, *self.groups[2]])
+        n = len(self.muon.kernels)
+        self.muon.apply(gradients[:n], self.optimizers[2].learning_rate)
+        self.optimizers[2].apply(gradients[n:], self.groups[2])
         # A component drawn from those that may have made the output (the largest of scores that
         # Gumbel numbers were added to), then the error about it.
         score = logit - log_sigma - 0.5 * tf.square(errors)

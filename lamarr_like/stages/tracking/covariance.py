@@ -70,12 +70,12 @@ class Covariance(AbstractGeneratorStage):
         recipe(
             "armdn",
             hidden=96,
-            steps=20_000,
+            steps=40_000,
             learning_rate=8e-3,
             weight_decay=0.02,
             orthogonal=True,
         ),
-        recipe("gan"),
+        recipe("gan", steps=9000, orthogonal=True),
     )
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:
