@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from family_toys import vector_law
@@ -19,11 +21,11 @@ from lamarr_like.nets.gan import GanTrainer, ResidualNet, energy_score  # noqa: 
 TINY = GanConfig(hidden=8, critic_hidden=8, depth=3, steps=20, warm_up=2)
 
 
-def trainer_of(*names):
+def trainer_of(*names, config=TINY):
     conditions, targets = vector_law(300, 1)
     rows = VectorRows(conditions, {k: targets[k] for k in names}, integers=frozenset({"count"}))
     sample = prepare_generator_sample(rows, knots=100, seed=1)
-    return GanTrainer(sample, TINY), sample
+    return GanTrainer(sample, config), sample
 
 
 def test_energy_score_is_least_for_the_true_law():
@@ -102,3 +104,16 @@ def test_one_step_moves_all_three_networks(eager):
     assert np.isfinite(float(loss)) and int(trainer.count) == 2
     for before, group in zip(groups, trainer.groups, strict=True):
         assert any(not np.array_equal(a, b.numpy()) for a, b in zip(before, group, strict=True))
+
+
+def test_matrices_of_the_law_take_orthogonal_steps():
+    trainer, sample = trainer_of("count", "d", config=replace(TINY, orthogonal=True))
+    kernels = trainer.law.net.kernels
+    assert len(trainer.muon.kernels) == len(kernels) - 1
+    assert not {id(k) for k in trainer.muon.kernels} & {id(v) for v in trainer.groups[2]}
+    before = [v.numpy() for v in trainer.law.net.variables]
+    for _ in range(4):  # the rate rises from nothing
+        trainer.step(sample.x, sample.atom, sample.y, sample.weights)
+    after = [v.numpy() for v in trainer.law.net.variables]
+    assert not any(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    assert Network(trainer.files()["model.onnx"]) is not None
