@@ -29,7 +29,7 @@ EXPECTED = {
     "efficiency": MlpConfig(hidden=64, depth=3, steps=16_000),
     "resolution": ArmdnConfig(steps=24_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True),
     "covariance": ArmdnConfig(
-        hidden=96, steps=40_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True
+        hidden=96, steps=20_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True
     ),
     "rich": ArmdnConfig(hidden=96, steps=48_000, weight_decay=0.02),
     "muon_id": BoosterConfig(trees=150, depth=5, learning_rate=0.15),

@@ -70,7 +70,7 @@ class Covariance(AbstractGeneratorStage):
         recipe(
             "armdn",
             hidden=96,
-            steps=40_000,
+            steps=20_000,
             learning_rate=8e-3,
             weight_decay=0.02,
             orthogonal=True,
