@@ -23,7 +23,7 @@ from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.image import IMAGE
-from ..stages.calorimeter.numbers import NUMBERS, Hits, arrived, hits_by_number
+from ..stages.calorimeter.numbers import NUMBERS, Hits, arrived
 from ..stages.calorimeter.placing import completed, placed
 from ..stages.calorimeter.sources import (
     COPIED,
@@ -41,7 +41,7 @@ from ..stages.calorimeter.tables import (
     Rules,
     cluster_tables,
 )
-from ..stages.calorimeter.truth import cluster_values, outcomes
+from ..stages.calorimeter.truth import cluster_values, hits_by_number, outcomes
 from ..stages.stage import AbstractModelStage
 from ..statistics.two_sample import Auc, c2st
 from .request import Request

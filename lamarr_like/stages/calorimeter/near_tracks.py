@@ -17,8 +17,6 @@ from scipy.special import expit, logit
 
 from ...arrays import Columns, Floats, Ints, Mask
 from ...engine.translator.sequences import Sources
-from ...events import Table
-from ..geometry import CELLS
 
 Slopes: TypeAlias = Mapping[str, float]
 """By how much the log-odds of a likeness grow with `log_chi2`."""
@@ -32,8 +30,8 @@ _TRACK_ERROR = 3.2
 """Error of a track at the ECAL [mm], about that of the reference for 10 GeV."""
 _MATCHED, _MOST = 25.0, 1e4
 """Chi2 up to which clusters are matched, and the largest that counts."""
-_LEAST, _CERTAIN = 1000, 1e-6
-"""Clusters that tell a slope, and distance of likenesses from 0 and 1 at the least."""
+_CERTAIN = 1e-6
+"""Distance of likenesses from 0 and 1 at the least."""
 
 
 def log_chi2(
@@ -66,28 +64,6 @@ def log_chi2(
     return np.log1p(found)
 
 
-def slopes(cluster: Table, distance: Floats) -> Slopes:
-    """Slope of the log-odds of each of `NEAR_TRACK` in `log_chi2`, of clusters without a track.
-
-    Least squares beside energy, preshower, width and region; empty where there are too few.
-
-    Args:
-        cluster: the cluster table, of ``m`` rows.
-        distance: `log_chi2` of each, shape ``(m,)``.
-    """
-    free = ~cluster["is_matched"].astype(bool)
-    if free.sum() < _LEAST or np.ptp(distance[free]) <= 0.0:
-        return {}
-    prs, region = cluster["prs_energy"][free].astype(np.float64), cluster["region"][free]
-    table = [distance[free], np.log(np.maximum(cluster["energy"][free], 1.0)), np.log1p(prs)]
-    table += [prs > 0.0, np.log1p(cluster["spread"][free])]
-    table += [region == k for k in range(len(CELLS))]
-    terms = np.stack(table, axis=1).astype(np.float64)
-    wanted = np.stack([log_odds(cluster[name][free]) for name in NEAR_TRACK], axis=1)
-    found = np.linalg.lstsq(terms, wanted, rcond=None)[0][0]
-    return {name: round(float(b), 5) for name, b in zip(NEAR_TRACK, found, strict=True)}
-
-
 def log_odds(likeness: np.ndarray) -> Floats:
     """Log-odds of likenesses between 0 and 1, the shape of `likeness`."""
     odds: Floats = logit(np.clip(likeness.astype(np.float64), _CERTAIN, 1.0 - _CERTAIN))
@@ -99,7 +75,7 @@ def without_track(cluster: Mapping[str, np.ndarray], given: Slopes, distance: Fl
 
     Args:
         cluster: the likenesses, shapes ``(m,)``.
-        given: `slopes`.
+        given: `truth.slopes`.
         distance: `log_chi2` of each, shape ``(m,)``.
     """
     return {
@@ -113,7 +89,7 @@ def with_track(values: Mapping[str, Floats], given: Slopes, distance: Floats | f
 
     Args:
         values: the log-odds, shapes ``(m,)``.
-        given: `slopes`.
+        given: `truth.slopes`.
         distance: `log_chi2` of each, shape ``(m,)``.
     """
     return {

@@ -27,12 +27,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
 
 from ...arrays import Floats, Ints
-from ...engine.translator.sequences import Sources
 from ...engine.translator.translation import chosen
-from .sources import SOURCE_KINDS, source_kinds
 
 NUMBERS = 4
 """Numbers of clusters of a source that have figures of their own: none, one, two, more."""
@@ -40,12 +37,6 @@ _FARTHEST = 4.0
 """Standard deviations of the hits that are made up for at the most."""
 _FULLEST = 0.95
 """Share of the cells that are lit at the most."""
-_LEAST_HITS = 10.0
-"""Hits of which the variance is taken at the least, where there are fewer."""
-_PRIOR = 5.0
-"""Hits by which numbers of a kind differ, before anything is known."""
-_ROUNDS = 3
-"""Fits, of which the weights come from the one before."""
 
 
 class Hits(NamedTuple):
@@ -114,53 +105,3 @@ class Numbers:
 def arrived(lit: Floats, cells: float) -> Floats:
     """Hits that light so many of some cells on average, the shape of `lit`."""
     return -cells * np.log1p(-np.minimum(lit / cells, _FULLEST))
-
-
-def hits_by_number(sources: Sources, names: Sequence[str], own: Ints, lit: Floats) -> Hits:
-    """Expected SPD hits of sources that own so many clusters.
-
-    Least squares over events, weighted by the inverse of the expected hits: first by kind, then
-    what is left by number.  A number of a kind that is rare keeps to the others of its kind.
-
-    Args:
-        sources: the sources of events.
-        names: their features, in order.
-        own: clusters of each, shape ``(n_sources,)``.
-        lit: SPD cells with a hit of each event, shape ``(n_events,)``.
-    """
-    n, width = len(lit), SOURCE_KINDS * NUMBERS
-    event = np.repeat(np.arange(n), np.diff(sources.offsets))
-    cell = source_kinds(sources, names) * NUMBERS + np.minimum(own, NUMBERS - 1)
-    count = np.bincount(event * width + cell, minlength=n * width).reshape(n, width)
-    of_kind = count.reshape(n, SOURCE_KINDS, NUMBERS).sum(axis=2)
-
-    def fitted(cells: float) -> tuple[Floats, Floats]:
-        """Hits of each kind, and those expected of each event."""
-        found = arrived(lit, cells)
-        expected = found
-        for _ in range(_ROUNDS):  # weights by what was found would favour what is by chance low
-            scale = 1.0 / np.sqrt(np.maximum(expected, _LEAST_HITS))
-            parts = np.linalg.lstsq(of_kind * scale[:, None], found * scale, rcond=None)[0]
-            expected = np.maximum(of_kind @ parts, 0.0)
-        return parts, expected
-
-    def lack(log_cells: float) -> float:
-        cells = float(np.exp(log_cells))
-        _, expected = fitted(cells)
-        # In cells: the fit must not change the scale of what is fitted.
-        wanted = -cells * np.expm1(-expected / cells)
-        return float(np.mean((lit - wanted) ** 2 / np.maximum(wanted, _LEAST_HITS)))
-
-    ends = np.log(max(2.0 * lit.max(), 100.0)), np.log(1e6)
-    cells = float(np.exp(optimize.minimize_scalar(lack, bounds=ends, method="bounded").x))
-    parts, expected = fitted(cells)
-    usual = count.sum(axis=0).reshape(SOURCE_KINDS, NUMBERS)
-    usual = usual / np.maximum(usual.sum(axis=1, keepdims=True), 1)
-    beyond = count - (of_kind[:, :, None] * usual).reshape(n, width)
-    left = arrived(lit, cells) - expected
-    scale = 1.0 / np.sqrt(np.maximum(expected, _LEAST_HITS))
-    terms = np.vstack([beyond * scale[:, None], np.eye(width) / _PRIOR])
-    table = np.linalg.lstsq(terms, np.append(left * scale, np.zeros(width)), rcond=None)[0]
-    spread = float(np.mean(((left - beyond @ table) * scale) ** 2))
-    by_number = table.reshape(SOURCE_KINDS, NUMBERS).round(4).tolist()
-    return Hits(parts.round(4).tolist(), by_number, round(spread, 5), round(cells, 1))

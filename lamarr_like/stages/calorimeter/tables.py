@@ -124,7 +124,7 @@ class Rules(NamedTuple):
         odds: factors of the probabilities that a source owns none, one, two, more clusters, for
             each kind of `sources.source_kinds`, with which as many are drawn as there are, those
             that fall onto others apart; none for 1.
-        near_track: `near_tracks.slopes`; of these likenesses the model draws log-odds without the
+        near_track: `truth.slopes`; of these likenesses the model draws log-odds without the
             term of the nearest track.
         hits: `numbers.Hits`, with which numbers of clusters fit to the SPD hits; none if they do
             not depend on them.

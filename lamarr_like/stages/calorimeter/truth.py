@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import optimize
 from scipy.spatial import cKDTree
 
 from ...arrays import Columns, Floats, Ints, Mask
@@ -12,11 +14,29 @@ from ...engine.translator.cluster_layout import MOST_CLUSTERS
 from ...engine.translator.sequences import Sources
 from ...errors import SchemaError
 from ...events import EventBatch, Table
-from ..geometry import CELL_Z, ECAL_Z
+from ..geometry import CELL_Z, CELLS, ECAL_Z
 from .links import lost_showers
-from .near_tracks import NEEDED, TRACKED, Slopes, log_chi2, slopes, tracked_sources, without_track
+from .near_tracks import (
+    NEAR_TRACK,
+    NEEDED,
+    TRACKED,
+    Slopes,
+    log_chi2,
+    log_odds,
+    tracked_sources,
+    without_track,
+)
+from .numbers import NUMBERS, Hits, arrived
 from .placing import sine_at
-from .sources import ZONES, make_sources, numbered, region_of, source_rows
+from .sources import (
+    SOURCE_KINDS,
+    ZONES,
+    make_sources,
+    numbered,
+    region_of,
+    source_kinds,
+    source_rows,
+)
 from .spacing import leaked_parts, mean_parts, near_pairs, nearest_cluster, pair_factors
 from .tables import OUTPUTS, PLAIN, REACH, RESOLUTION, Rules
 
@@ -30,6 +50,14 @@ MOST = MOST_CLUSTERS
 """Clusters of a source; the softest beyond are left out."""
 _LEAST_MERGED, _BELOW = 100, 2.0
 """Clusters with a mass of halves that tell its threshold, and how far below it one is imagined."""
+_LEAST_HITS = 10.0
+"""Hits of which the variance is taken at the least, where there are fewer."""
+_PRIOR = 5.0
+"""Hits by which numbers of a kind differ, before anything is known."""
+_ROUNDS = 3
+"""Fits, of which the weights come from the one before."""
+_LEAST_TOLD = 1000
+"""Clusters that tell slopes."""
 NEAREST_SHARE = 5e-4
 """Share of the clusters that have another nearer than the least distance."""
 
@@ -228,8 +256,30 @@ def cluster_values(batch: EventBatch, found: Outcomes, place: Floats) -> Columns
     return {name: out[name] for name in OUTPUTS}
 
 
+def slopes(cluster: Table, distance: Floats) -> Slopes:
+    """Slope of the log-odds of each of `NEAR_TRACK` in `log_chi2`, of clusters without a track.
+
+    Least squares beside energy, preshower, width and region; empty where there are too few.
+
+    Args:
+        cluster: the cluster table, of ``m`` rows.
+        distance: `log_chi2` of each, shape ``(m,)``.
+    """
+    free = ~cluster["is_matched"].astype(bool)
+    if free.sum() < _LEAST_TOLD or np.ptp(distance[free]) <= 0.0:
+        return {}
+    prs, region = cluster["prs_energy"][free].astype(np.float64), cluster["region"][free]
+    table = [distance[free], np.log(np.maximum(cluster["energy"][free], 1.0)), np.log1p(prs)]
+    table += [prs > 0.0, np.log1p(cluster["spread"][free])]
+    table += [region == k for k in range(len(CELLS))]
+    terms = np.stack(table, axis=1).astype(np.float64)
+    wanted = np.stack([log_odds(cluster[name][free]) for name in NEAR_TRACK], axis=1)
+    found = np.linalg.lstsq(terms, wanted, rcond=None)[0][0]
+    return {name: round(float(b), 5) for name, b in zip(NEAR_TRACK, found, strict=True)}
+
+
 def near_track(batch: EventBatch) -> tuple[Slopes, Floats]:
-    """`near_tracks.slopes` of a sample, and `near_tracks.log_chi2` of its clusters."""
+    """`slopes` of a sample, and `near_tracks.log_chi2` of its clusters, shape ``(m,)``."""
     cluster = batch["cluster"]
     if not set(cluster.columns) >= NEEDED:
         return {}, np.zeros(len(cluster))
@@ -377,3 +427,53 @@ def _nearest(x: Floats, y: Floats, event: Ints) -> Floats:
     nearest = np.full(len(x), 3.0)
     np.minimum.at(nearest, np.concatenate([a, b]), np.concatenate([distance, distance]))
     return nearest
+
+
+def hits_by_number(sources: Sources, names: Sequence[str], own: Ints, lit: Floats) -> Hits:
+    """Expected SPD hits of sources that own so many clusters.
+
+    Least squares over events, weighted by the inverse of the expected hits: first by kind, then
+    what is left by number.  A number of a kind that is rare keeps to the others of its kind.
+
+    Args:
+        sources: the sources of events.
+        names: their features, in order.
+        own: clusters of each, shape ``(n_sources,)``.
+        lit: SPD cells with a hit of each event, shape ``(n_events,)``.
+    """
+    n, width = len(lit), SOURCE_KINDS * NUMBERS
+    event = np.repeat(np.arange(n), np.diff(sources.offsets))
+    cell = source_kinds(sources, names) * NUMBERS + np.minimum(own, NUMBERS - 1)
+    count = np.bincount(event * width + cell, minlength=n * width).reshape(n, width)
+    of_kind = count.reshape(n, SOURCE_KINDS, NUMBERS).sum(axis=2)
+
+    def fitted(cells: float) -> tuple[Floats, Floats]:
+        """Hits of each kind, and those expected of each event."""
+        found = arrived(lit, cells)
+        expected = found
+        for _ in range(_ROUNDS):  # weights by what was found would favour what is by chance low
+            scale = 1.0 / np.sqrt(np.maximum(expected, _LEAST_HITS))
+            parts = np.linalg.lstsq(of_kind * scale[:, None], found * scale, rcond=None)[0]
+            expected = np.maximum(of_kind @ parts, 0.0)
+        return parts, expected
+
+    def lack(log_cells: float) -> float:
+        cells = float(np.exp(log_cells))
+        _, expected = fitted(cells)
+        # In cells: the fit must not change the scale of what is fitted.
+        wanted = -cells * np.expm1(-expected / cells)
+        return float(np.mean((lit - wanted) ** 2 / np.maximum(wanted, _LEAST_HITS)))
+
+    ends = np.log(max(2.0 * lit.max(), 100.0)), np.log(1e6)
+    cells = float(np.exp(optimize.minimize_scalar(lack, bounds=ends, method="bounded").x))
+    parts, expected = fitted(cells)
+    usual = count.sum(axis=0).reshape(SOURCE_KINDS, NUMBERS)
+    usual = usual / np.maximum(usual.sum(axis=1, keepdims=True), 1)
+    beyond = count - (of_kind[:, :, None] * usual).reshape(n, width)
+    left = arrived(lit, cells) - expected
+    scale = 1.0 / np.sqrt(np.maximum(expected, _LEAST_HITS))
+    terms = np.vstack([beyond * scale[:, None], np.eye(width) / _PRIOR])
+    table = np.linalg.lstsq(terms, np.append(left * scale, np.zeros(width)), rcond=None)[0]
+    spread = float(np.mean(((left - beyond @ table) * scale) ** 2))
+    by_number = table.reshape(SOURCE_KINDS, NUMBERS).round(4).tolist()
+    return Hits(parts.round(4).tolist(), by_number, round(spread, 5), round(cells, 1))

@@ -12,11 +12,11 @@ from lamarr_like.stages.calorimeter.near_tracks import (
     NEAR_TRACK,
     TRACKED,
     log_chi2,
-    slopes,
     tracked_sources,
     with_track,
     without_track,
 )
+from lamarr_like.stages.calorimeter.truth import slopes
 
 
 def sources_at(x, y, counts):

@@ -12,9 +12,9 @@ from lamarr_like.stages.calorimeter.numbers import (
     Hits,
     Numbers,
     arrived,
-    hits_by_number,
 )
 from lamarr_like.stages.calorimeter.sources import SOURCE_KINDS
+from lamarr_like.stages.calorimeter.truth import hits_by_number
 
 PHOTON, OTHER = 0, 3
 EXPECTED = [2.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
