@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 
 from ...arrays import Columns, Floats, Ints, Mask
@@ -30,6 +29,8 @@ _TRACK_ERROR = 3.2
 """Error of a track at the ECAL [mm], about that of the reference for 10 GeV."""
 _MATCHED, _MOST = 25.0, 1e4
 """Chi2 up to which clusters are matched, and the largest that counts."""
+_PAIRS = 1_000_000
+"""Pairs of clusters and tracks that are looked at together, about."""
 _CERTAIN = 1e-6
 """Distance of likenesses from 0 and 1 at the least."""
 
@@ -51,15 +52,20 @@ def log_chi2(
         matched: those that are matched with a track, shape ``(m,)``.
     """
     x, y, event = where
-    chi2 = np.full(len(x), _MOST)
     rows = np.flatnonzero(tracked)
-    if len(rows) and len(x):
-        of = np.searchsorted(sources.offsets, rows, "right") - 1
-        # Events stand so far apart that none is near to another.
-        apart = 1e6
-        tree = cKDTree(np.stack([sources.x[rows], sources.y[rows], apart * of], axis=1))
-        distance = tree.query(np.stack([x, y, apart * event], axis=1))[0]
-        chi2 = np.minimum(distance**2 / (sigma**2 + _TRACK_ERROR**2), _MOST)
+    offsets = np.searchsorted(rows, sources.offsets)
+    first, count = offsets[event], np.diff(offsets)[event]
+    nearest = np.full(len(x), np.inf)
+    # All pairs of an event, so many at a time: there are some ten tracks.
+    ends = np.cumsum(count)
+    for k in range(0, int(ends[-1]) if len(ends) else 0, _PAIRS):
+        mine = np.flatnonzero((ends > k) & (ends <= k + _PAIRS) & (count > 0))
+        starts = np.concatenate([[0], np.cumsum(count[mine])])
+        cluster = np.repeat(mine, count[mine])
+        track = rows[np.arange(starts[-1]) + np.repeat(first[mine] - starts[:-1], count[mine])]
+        square = (x[cluster] - sources.x[track]) ** 2 + (y[cluster] - sources.y[track]) ** 2
+        nearest[mine] = np.minimum.reduceat(square, starts[:-1]) if len(mine) else nearest[mine]
+    chi2 = np.minimum(nearest / (sigma**2 + _TRACK_ERROR**2), _MOST)
     found: Floats = np.where(matched, np.minimum(chi2, _MATCHED), np.maximum(chi2, _MATCHED))
     return np.log1p(found)
 

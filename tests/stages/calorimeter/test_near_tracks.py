@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from lamarr_like.engine.translator.sequences import Sources
 from lamarr_like.events import Table
+from lamarr_like.stages.calorimeter import near_tracks
 from lamarr_like.stages.calorimeter.near_tracks import (
     NEAR_TRACK,
     TRACKED,
@@ -37,6 +38,24 @@ def test_the_nearest_track_of_the_event_counts():
     assert found == pytest.approx([900.0 / (16.0 + 3.2**2), 25.0, 1e4])
     matched = np.expm1(log_chi2(sources, tracked, (x, 0.0 * x, event), sigma, ~free))
     assert matched == pytest.approx([25.0, 0.0, 25.0])
+
+
+@pytest.mark.parametrize("pairs", [7, 1_000_000])
+def test_the_nearest_of_many_is_found_however_many_at_a_time(pairs, monkeypatch):
+    monkeypatch.setattr(near_tracks, "_PAIRS", pairs)
+    rng = np.random.default_rng(4)
+    counts = rng.integers(0, 30, 40)
+    n, m = counts.sum(), 500
+    sources = sources_at(*rng.normal(0.0, 1000.0, (2, n)), counts)
+    tracked, event = rng.random(n) < 0.4, rng.integers(0, 40, m)
+    x, y = rng.normal(0.0, 1000.0, (2, m))
+    sigma, none = rng.uniform(1.0, 20.0, m), np.zeros(m, bool)
+    found = log_chi2(sources, tracked, (x, y, event), sigma, none)
+    of = np.repeat(np.arange(40), counts)
+    square = (x[:, None] - sources.x) ** 2 + (y[:, None] - sources.y) ** 2
+    square[(of != event[:, None]) | ~tracked] = np.inf
+    chi2 = square.min(axis=1) / (sigma**2 + 3.2**2)
+    assert found == pytest.approx(np.log1p(np.clip(chi2, 25.0, 1e4)))
 
 
 def test_no_track_and_no_cluster():
