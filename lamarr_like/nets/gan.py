@@ -111,12 +111,11 @@ class GanTrainer:
         self.atom_net = Mlp(rng, [self.n_conditions, *ATOM_WIDTHS, self.n_atoms], out_scale=0.1)
         chosen = self.atom_net.variables if self.n_atoms > 1 else []
         laws = [*self.law.net.variables, *chosen]
-        self.groups = [self.net.variables, self.critic.variables, laws]
-        rates = (config.learning_rate, config.learning_rate, _LAW_RATES[config.orthogonal])
         matrices = self.law.net.kernels[:-1] if config.orthogonal else []
         self.muon = Muon(matrices, 0.0)
-        # The kernels of the law come first in the group.
-        self.groups[2] = laws[len(matrices) :]
+        # The kernels of the law come first.
+        self.groups = [self.net.variables, self.critic.variables, laws[len(matrices) :]]
+        rates = (config.learning_rate, config.learning_rate, _LAW_RATES[config.orthogonal])
         self.optimizers = [
             adam(rate, config.warm_up, config.steps, beta_1=beta, beta_2=0.99)
             for rate, beta in zip(rates, (0.0, 0.0, 0.9), strict=True)

@@ -237,8 +237,9 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
         rules: the rules without.
         seed: seed of the training.
     """
-    n = len(sample.sources.offsets) - 1
-    sample = sample.events(np.arange(n) < _SPACED)
+    counts = np.diff(sample.sources.offsets)
+    # Without background zones there may be events without any source.
+    sample = sample.events((np.arange(len(counts)) < _SPACED) & (counts > 0))
     translator = build_model(model.config, model.files, "trained model")
     assert isinstance(translator, Translator)
     rng, sources = stream(seed, "spacing"), sample.sources
