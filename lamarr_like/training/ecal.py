@@ -311,10 +311,10 @@ def _counts(
     cell = kinds * NUMBERS + np.minimum(owned, NUMBERS - 1)
     counts = np.bincount(cell, minlength=SOURCE_KINDS * NUMBERS).reshape(SOURCE_KINDS, NUMBERS)
     event = np.repeat(np.arange(len(lit)), np.diff(sources.offsets))
-    beyond = arrived(lit, hits.cells) - np.bincount(event, np.array(hits.expected)[kinds])
-    number = np.bincount(event, owned)
-    # Of the mean number for so many expected hits, which large events would hide.
-    usual = np.polyval(np.polyfit(lit - beyond, number, 2), lit - beyond)
+    expected = np.bincount(event, np.array(hits.expected)[kinds])
+    number, beyond = np.bincount(event, owned), arrived(lit, hits.cells) - expected
+    # Beyond the mean number for so many expected hits, in which large events would be hidden.
+    usual = np.polyval(np.polyfit(expected, number, 2), expected)
     return _Counts(pairs, counts, float(np.mean((number - usual) * beyond)))
 
 
