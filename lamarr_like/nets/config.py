@@ -150,8 +150,10 @@ class GanConfig(GeneratorConfig):
         penalty_part: the penalties are taken on one part in so many of a batch.
         energy: weight of the energy score beside the adversarial loss.
         emphasis: weight of what is emphasised, where something is.
-        orthogonal: whether steps of the matrices of the mixture that residuals are taken of are
-            made orthogonal (`lamarr_like.nets.muon`).
+        law_hidden: width of the two hidden layers of each output's network in the mixture law that
+            residuals are taken of.
+        law_components: Gaussians of each output's mixture in it.
+        law_share: part of the steps, at their start, in which that law learns alone.
     """
 
     family: ClassVar[str] = "gan"
@@ -167,7 +169,9 @@ class GanConfig(GeneratorConfig):
     penalty_part: int = 4
     energy: float = 0.5
     emphasis: float = 0.3
-    orthogonal: bool = False
+    law_hidden: int = 96
+    law_components: int = 8
+    law_share: float = 0.7
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ tricks that older losses need.  The energy score (Gneiting and Raftery 2007) of 
 same conditions keeps the generator from collapsing.  Atoms are drawn as a class first, exactly as
 in `mixture_law`.
 
-Generator and critic work on residuals of a small autoregressive law of few Gaussians, fitted by
-likelihood beside them.  A slope-penalised critic cannot follow widths and correlations that change
-by orders of magnitude with the conditions, nor ridges much narrower than the whole (a covariance
-has them: one for each set of hits).  A real vector's error is that about a component drawn from
-those that may have made it, so where the law holds the errors are normal and independent; what
-does not hold, and all that components cannot tell, is left to the adversaries.
+Generator and critic work on residuals of an autoregressive law of few Gaussians, fitted by
+likelihood: at first alone, then beside them.  A slope-penalised critic cannot follow widths and
+correlations that change by orders of magnitude with the conditions, nor ridges much narrower than
+the whole (a covariance has them: one for each set of hits).  A real vector's error is that about a
+component drawn from those that may have made it, so where the law holds the errors are normal and
+independent; what does not hold, and all that components cannot tell, is left to the adversaries.
 """
 
 from __future__ import annotations
@@ -34,10 +34,8 @@ from .sample import GeneratorSample, VectorRows, stream
 from .trained import TrainedModel
 
 _SLOPE = 0.2
-_LAW_WIDTHS, _COMPONENTS = (64, 64), 4
-"""Hidden layers of each output's network in the law, and its Gaussians."""
-_LAW_RATES = {False: 2e-3, True: 8e-3}
-"""Peak learning rate of the law by Adam, and with orthogonal steps."""
+_LAW_RATE, _LAW_DECAY = 8e-3, 0.02
+"""Peak learning rate of the law, and decay of its matrices in units of it."""
 _FARTHEST = 8.0
 """Errors about a component, in units of its width, are cut there."""
 
@@ -51,14 +49,22 @@ class ResidualNet:
         hidden: width of the hidden layers.
         depth: number of hidden layers.
         n_out: width of the output.
+        out_scale: scale of the initial weights of the last layer.
     """
 
     def __init__(
-        self, rng: np.random.Generator, n_in: int, *, hidden: int, depth: int, n_out: int
+        self,
+        rng: np.random.Generator,
+        n_in: int,
+        *,
+        hidden: int,
+        depth: int,
+        n_out: int,
+        out_scale: float = 0.7,
     ) -> None:
         widths = [n_in, *[hidden] * depth, n_out]
         # Inner layers start small: the network is nearly linear at first.
-        scales = [1.4, *[0.7] * (depth - 1), 0.7]
+        scales = [1.4, *[0.7] * (depth - 1), out_scale]
         self.kernels = [
             weight(rng, a, b, scale=s) for (a, b), s in zip(pairwise(widths), scales, strict=True)
         ]
@@ -102,23 +108,32 @@ class GanTrainer:
         self.latent = max(config.latent or 2 * self.n_outputs, self.n_outputs)
         given = self.n_conditions + (self.n_atoms if self.n_atoms > 1 else 0)
         shape = {"hidden": config.hidden, "depth": config.depth}
-        self.net = ResidualNet(rng, given + self.latent, n_out=self.n_outputs, **shape)
+        # It starts as the law is.
+        self.net = ResidualNet(
+            rng, given + self.latent, n_out=self.n_outputs, out_scale=0.0, **shape
+        )
         shape["hidden"] = config.critic_hidden
         self.critic = ResidualNet(rng, given + self.n_outputs, n_out=1, **shape)
         self.law = MixtureLaw(
-            rng, given, self.n_outputs, hidden=_LAW_WIDTHS, components=_COMPONENTS
+            rng,
+            given,
+            self.n_outputs,
+            hidden=[config.law_hidden] * 2,
+            components=config.law_components,
         )
         self.atom_net = Mlp(rng, [self.n_conditions, *ATOM_WIDTHS, self.n_atoms], out_scale=0.1)
         chosen = self.atom_net.variables if self.n_atoms > 1 else []
         laws = [*self.law.net.variables, *chosen]
-        matrices = self.law.net.kernels[:-1] if config.orthogonal else []
-        self.muon = Muon(matrices, 0.0)
+        matrices = self.law.net.kernels[:-1]
+        self.muon = Muon(matrices, _LAW_DECAY)
         # The kernels of the law come first.
         self.groups = [self.net.variables, self.critic.variables, laws[len(matrices) :]]
-        rates = (config.learning_rate, config.learning_rate, _LAW_RATES[config.orthogonal])
+        self.alone = int(config.law_share * config.steps)
+        adversarial = (config.learning_rate, config.steps - self.alone, 0.0)
+        settings = (adversarial, adversarial, (_LAW_RATE, config.steps, 0.9))
         self.optimizers = [
-            adam(rate, config.warm_up, config.steps, beta_1=beta, beta_2=0.99)
-            for rate, beta in zip(rates, (0.0, 0.0, 0.9), strict=True)
+            adam(rate, config.warm_up, steps, beta_1=beta, beta_2=0.99)
+            for rate, steps, beta in settings
         ]
         for optimizer, group in zip(self.optimizers, self.groups, strict=True):
             optimizer.build(group)
@@ -126,7 +141,7 @@ class GanTrainer:
         self.count = tf.Variable(0, dtype=tf.int32)
         self.penalty: Penalty | None = None
         if sample.rows is not None and sample.rows.emphasis is not None:
-            numbers = (config.emphasis, config.seed, config.steps)
+            numbers = (config.emphasis, config.seed, config.steps - self.alone)
             self.penalty = Penalty(sample, sample.rows, sample.rows.emphasis, *numbers)
 
     @property
@@ -149,16 +164,30 @@ class GanTrainer:
         return 2 * total + self.law.flops
 
     def step(self, x: Any, atom: Any, y: Any, w: Any, *more: Any) -> tf.Tensor:
-        """One update of critic, generator and class network; returns the critic's loss.
+        """One update of law and class network, later of critic and generator as well.
 
         Args:
             x, atom, y, w: rows of the sample.
             more: what of them is in `further`.
+
+        Returns:
+            The law's loss as long as it learns alone, then the critic's.
         """
+        if int(self.count) < self.alone:
+            return self._alone(x, atom, y, w)
         if self.penalty is not None and self.penalty.net is not None:
             scores = self._sample(x, atom)
             self._learn(x, atom, y, scores, self.penalty.told(scores, atom, more), more[0])
         return self._step(x, atom, y, w, *more)
+
+    @training_step
+    def _alone(self, x: tf.Tensor, atom: tf.Tensor, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        """One update of law and class network."""
+        given, free = self._given(x, atom)
+        self.count.assign_add(1)
+        loss, _ = self._law_step(x, atom, given, y, free=free, w=w)
+        self.average.update()
+        return loss
 
     @training_step
     def _sample(self, x: tf.Tensor, atom: tf.Tensor) -> tf.Tensor:
@@ -204,7 +233,8 @@ class GanTrainer:
         self.count.assign_add(1)
         shape = (2, tf.shape(x)[0], self.latent)
         z = tf.random.stateless_normal(shape, seed=tf.stack([self.config.seed, self.count]))
-        real = self._law_step(x, atom, given, y, free=free, w=w)
+        _, parts = self._law_step(x, atom, given, y, free=free, w=w)
+        real = self._own_errors(*parts, free)
         loss = self._critic_step(given, real, self._residuals(given, free, z[0]), w)
         self._generator_step(
             given, real, free, z=z, w=w, emphasised=(atom, y, *more) if more else ()
@@ -280,8 +310,8 @@ class GanTrainer:
         *,
         free: tf.Tensor,
         w: tf.Tensor,
-    ) -> tf.Tensor:
-        """Update law and class network; returns the residuals, 0 where not free."""
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+        """Update law and class network; returns the loss and `MixtureLaw.parts` before."""
         with tf.GradientTape() as tape:
             logit, log_sigma, errors = self.law.parts(given, y)
             nll = -tf.transpose(self.law.log_density(logit, log_sigma, errors))
@@ -293,13 +323,19 @@ class GanTrainer:
         n = len(self.muon.kernels)
         self.muon.apply(gradients[:n], self.optimizers[2].learning_rate)
         self.optimizers[2].apply(gradients[n:], self.groups[2])
+        return loss, (logit, log_sigma, errors)
+
+    def _own_errors(
+        self, logit: tf.Tensor, log_sigma: tf.Tensor, errors: tf.Tensor, free: tf.Tensor
+    ) -> tf.Tensor:
+        """Errors of real outputs about a component each, 0 where not free, shape ``(rows, k)``."""
         # A component drawn from those that may have made the output (the largest of scores that
         # Gumbel numbers were added to), then the error about it.
         score = logit - log_sigma - 0.5 * tf.square(errors)
         seed = tf.stack([self.config.seed + 1, self.count])
         u = tf.random.stateless_uniform(tf.shape(score), seed=seed, minval=1e-6, maxval=1.0 - 1e-6)
         chosen = tf.argmax(score - tf.math.log(-tf.math.log(u)), axis=2)
-        own = tf.reduce_sum(errors * tf.one_hot(chosen, _COMPONENTS), axis=2)
+        own = tf.reduce_sum(errors * tf.one_hot(chosen, self.law.components), axis=2)
         return free * tf.clip_by_value(tf.transpose(own), -_FARTHEST, _FARTHEST)
 
     def files(self) -> dict[str, bytes]:

@@ -23,12 +23,15 @@ from ..nets.translator.config import TranslatorConfig
 from ..nets.translator.sample import TranslatorSample
 from ..stages.calorimeter.ecal import Ecal
 from ..stages.calorimeter.image import IMAGE
+from ..stages.calorimeter.links import ByNumber
 from ..stages.calorimeter.numbers import NUMBERS, Hits, arrived
 from ..stages.calorimeter.placing import completed, placed
 from ..stages.calorimeter.sources import (
     COPIED,
-    SOURCE_KINDS,
+    OWNER_KINDS,
     make_sources,
+    numbered,
+    owner_kinds,
     source_kinds,
     source_rows,
 )
@@ -46,7 +49,7 @@ from ..stages.stage import AbstractModelStage
 from ..statistics.two_sample import Auc, c2st
 from .request import Request
 
-_SPACED, _ROUNDS, _ENOUGH, _STEP = 4000, 4, 30, (0.5, 2.0)
+_SPACED, _ROUNDS, _ENOUGH, _STEP = 8000, 4, 30, (0.5, 2.0)
 """Events and rounds in which distances and numbers of drawn clusters are brought to those learnt,
 sources of a kind below which their numbers are left as they are, and by what factor a round may
 change what hits say of the numbers."""
@@ -223,12 +226,22 @@ def fit_ecal(
     kept = {"start": start.files} if start else {}
     model = find_family(config.family).fit(sample, config, **kept, progress=progress)
     if rules.spacing:
-        found = _calibrated(model, sample, rules, config.seed)
+        number = numbered(batch, source_rows(batch), config.zones)
+        led = ByNumber(sample.sources, number).led(batch["cluster"])
+        found = _calibrated(model, sample, rules, config.seed, number=number, led=led)
         extra |= {name: getattr(found, name) for name in ("spacing", "odds", "hits")}
     return replace(model, config={**model.config, **extra})
 
 
-def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, seed: int) -> Rules:
+def _calibrated(
+    model: TrainedModel,
+    sample: TranslatorSample,
+    rules: Rules,
+    seed: int,
+    *,
+    number: Ints,
+    led: Ints,
+) -> Rules:
     """Rules with which a model draws as many clusters as there are, and pairs by distance.
 
     Args:
@@ -236,18 +249,23 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
         sample: what it was trained on, of which the first events are drawn.
         rules: the rules without.
         seed: seed of the training.
+        number: number of each source in its event (`sources.numbered`), shape ``(n_sources,)``.
+        led: clusters of which each gave the largest share, shape ``(n_sources,)``.
     """
     counts = np.diff(sample.sources.offsets)
     # Without background zones there may be events without any source.
-    sample = sample.events((np.arange(len(counts)) < _SPACED) & (counts > 0))
+    chosen = (np.arange(len(counts)) < _SPACED) & (counts > 0)
+    of_chosen = np.repeat(chosen, counts)
+    sample, number, led = sample.events(chosen), number[of_chosen], led[of_chosen]
     translator = build_model(model.config, model.files, "trained model")
     assert isinstance(translator, Translator)
     rng, sources = stream(seed, "spacing"), sample.sources
     log_hits = sources.features[sources.offsets[:-1], sample.conditions.index("log_n_spd_hits")]
     lit = np.expm1(log_hits.astype(np.float64))
     hits = hits_by_number(sources, sample.conditions, sample.own, lit)
-    rules = rules._replace(odds=np.ones((SOURCE_KINDS, NUMBERS)).tolist(), hits=hits._asdict())
-    real = _counts(sample, sample.truth(), Rules(), lit, hits)
+    rules = rules._replace(odds=np.ones((OWNER_KINDS, NUMBERS)).tolist(), hits=hits._asdict())
+    real = _counts(sample, sample.truth(), Rules(), lit, hits, led)
+    of = ByNumber(sources, number)
     for _ in range(_ROUNDS):
         drawn = translator.draw(
             sources,
@@ -258,7 +276,8 @@ def _calibrated(model: TrainedModel, sample: TranslatorSample, rules: Rules, see
             rules.numbers(sources, sample.conditions, lit, rng.normal(size=len(lit))),
             completed,
         )
-        found = _counts(sample, drawn, rules, lit, hits)
+        made = cluster_tables(sources, drawn, number, rules, sample.conditions)
+        found = _counts(sample, drawn, rules, lit, hits, of.led(made["cluster"]))
         ratio = (real.owned + 0.5) / (found.owned + 0.5)
         few = np.maximum(real.owned, found.owned) < _ENOUGH
         odds = np.array(rules.odds) * np.where(few, 1.0, ratio)
@@ -278,8 +297,9 @@ class _Counts(NamedTuple):
 
     Attributes:
         pairs: pairs by kind and distance (`counted_pairs`), shape ``(N_FACTORS,)``.
-        owned: sources of each kind by the number of their clusters, shape
-            ``(SOURCE_KINDS, NUMBERS)``.
+        owned: sources of each kind by the number of clusters which they gave the largest share of,
+            as that is what is looked at; zones by that of their own; shape
+            ``(OWNER_KINDS, NUMBERS)``.
         with_hits: covariance of the number of clusters of an event with the SPD hits beyond what
             the generated particles let expect.
     """
@@ -290,7 +310,7 @@ class _Counts(NamedTuple):
 
 
 def _counts(
-    sample: TranslatorSample, drawn: Drawn, rules: Rules, lit: Floats, hits: Hits
+    sample: TranslatorSample, drawn: Drawn, rules: Rules, lit: Floats, hits: Hits, led: Ints
 ) -> _Counts:
     """What is counted in drawn clusters of the sources of a sample.
 
@@ -300,6 +320,7 @@ def _counts(
         rules: what holds for them.
         lit: SPD hits of each event, shape ``(n_events,)``.
         hits: what sources let expect.
+        led: clusters of which each source gave the largest share, shape ``(n_sources,)``.
     """
     sources = sample.sources
     made = placed(drawn, rules)
@@ -308,8 +329,9 @@ def _counts(
     pairs = counted_pairs(made.x[order], made.y[order], made.event[order])
     owned = np.bincount(drawn.clusters.owner[there], minlength=len(sources.x))
     kinds = source_kinds(sources, sample.conditions)
-    cell = kinds * NUMBERS + np.minimum(owned, NUMBERS - 1)
-    counts = np.bincount(cell, minlength=SOURCE_KINDS * NUMBERS).reshape(SOURCE_KINDS, NUMBERS)
+    seen = np.minimum(np.where(sources.zone, owned, led), NUMBERS - 1)
+    cell = owner_kinds(sources, sample.conditions) * NUMBERS + seen
+    counts = np.bincount(cell, minlength=OWNER_KINDS * NUMBERS).reshape(OWNER_KINDS, NUMBERS)
     event = np.repeat(np.arange(len(lit)), np.diff(sources.offsets))
     expected = np.bincount(event, np.array(hits.expected)[kinds])
     number, beyond = np.bincount(event, owned), arrived(lit, hits.cells) - expected

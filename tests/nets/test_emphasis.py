@@ -137,7 +137,14 @@ def test_a_gan_gets_it_right(differentiable):
     rows = rows_of(differentiable)
     sample = prepare_generator_sample(rows, knots=100, seed=1)
     config = GanConfig(
-        hidden=8, critic_hidden=8, depth=2, steps=10, warm_up=1, emphasis=5.0, latent=3
+        hidden=8,
+        critic_hidden=8,
+        depth=2,
+        steps=10,
+        warm_up=1,
+        emphasis=5.0,
+        latent=3,
+        law_share=0.0,
     )
     trainer = GanTrainer(sample, config)
     batch = [a[:256] for a in (sample.x, sample.atom, sample.y, sample.weights, *trainer.further)]

@@ -18,7 +18,9 @@ tf = pytest.importorskip("tensorflow")
 
 from lamarr_like.nets.gan import GanTrainer, ResidualNet, energy_score  # noqa: E402
 
-TINY = GanConfig(hidden=8, critic_hidden=8, depth=3, steps=20, warm_up=2)
+TINY = GanConfig(
+    hidden=8, critic_hidden=8, depth=3, steps=20, warm_up=2, law_hidden=16, law_share=0.0
+)
 
 
 def trainer_of(*names, config=TINY):
@@ -26,6 +28,15 @@ def trainer_of(*names, config=TINY):
     rows = VectorRows(conditions, {k: targets[k] for k in names}, integers=frozenset({"count"}))
     sample = prepare_generator_sample(rows, knots=100, seed=1)
     return GanTrainer(sample, config), sample
+
+
+def woken(trainer):
+    """The trainer with a generator that does not stay at the law, as after some steps."""
+    kernel = trainer.net.kernels[-1]
+    assert not kernel.numpy().any()  # it starts as the law is
+    kernel.assign(np.random.default_rng(3).normal(size=kernel.shape))
+    trainer.average.averages[len(trainer.net.kernels) - 1].assign(kernel)
+    return trainer
 
 
 def test_energy_score_is_least_for_the_true_law():
@@ -70,7 +81,7 @@ def test_slope_of_the_critic():
 
 @pytest.mark.parametrize("names", [("count", "a", "b", "d"), ("count",)])
 def test_costs_and_noise_are_those_of_the_graph(names):
-    trainer, _ = trainer_of(*names)
+    trainer = woken(trainer_of(*names)[0])
     model = trainer.files()["model.onnx"]
     assert (trainer.n_atoms > 1) == (len(names) > 1)
     assert trainer.flops == products(model)
@@ -81,6 +92,7 @@ def test_costs_and_noise_are_those_of_the_graph(names):
 def test_graph_scales_the_residuals_of_the_trained_network():
     trainer, sample = trainer_of("count")
     rng, n = np.random.default_rng(2), len(sample.x)
+    woken(trainer)
     u = rng.random((n, 1)).astype(np.float32)
     z = rng.normal(size=(n, trainer.latent)).astype(np.float32)
     model = Network(trainer.files()["model.onnx"])
@@ -93,7 +105,7 @@ def test_graph_scales_the_residuals_of_the_trained_network():
     graph.output("scores", trainer.law.outputs(graph, x, arrays=arrays, free="", **options), 1)
     (wanted,) = Network(graph.build())(conditions=sample.x, uniforms=u, normals=errors)
     assert found == pytest.approx(wanted, abs=1e-4)
-    assert np.abs(found - z[:, :1]).max() > 0.1
+    assert np.abs(errors - z[:, :1]).max() > 0.1
 
 
 def test_one_step_moves_all_three_networks(eager):
@@ -106,8 +118,28 @@ def test_one_step_moves_all_three_networks(eager):
         assert any(not np.array_equal(a, b.numpy()) for a, b in zip(before, group, strict=True))
 
 
+def test_the_law_learns_alone_at_first():
+    trainer, sample = trainer_of("count", "d", config=replace(TINY, law_share=0.5))
+    assert trainer.alone == 10
+    batch = (sample.x, sample.atom, sample.y, sample.weights)
+    still = [v.numpy() for v in (*trainer.net.variables, *trainer.critic.variables)]
+    law = [v.numpy() for v in trainer.law.net.variables]
+    first = float(trainer.step(*batch))
+    for _ in range(9):
+        last = float(trainer.step(*batch))
+    assert last < first and int(trainer.count) == 10
+    now = [*trainer.net.variables, *trainer.critic.variables]
+    assert all(np.array_equal(a, b.numpy()) for a, b in zip(still, now, strict=True))
+    assert not any(
+        np.array_equal(a, b.numpy()) for a, b in zip(law, trainer.law.net.variables, strict=True)
+    )
+    for _ in range(2):  # the rate rises from nothing
+        trainer.step(*batch)
+    assert any(not np.array_equal(a, b.numpy()) for a, b in zip(still, now, strict=True))
+
+
 def test_matrices_of_the_law_take_orthogonal_steps():
-    trainer, sample = trainer_of("count", "d", config=replace(TINY, orthogonal=True))
+    trainer, sample = trainer_of("count", "d")
     kernels = trainer.law.net.kernels
     assert len(trainer.muon.kernels) == len(kernels) - 1
     assert not {id(k) for k in trainer.muon.kernels} & {id(v) for v in trainer.groups[2]}

@@ -10,14 +10,15 @@ import numpy as np
 from ...arrays import Columns, Floats, Ints, Mask
 from ...engine.translator.sequences import Sources
 from ...engine.translator.translation import Drawn
+from ...events import Table
 from .sources import MIP
-from .spacing import LEAK_EDGES, near_pairs, nearest_cluster
+from .spacing import LEAK_EDGES, leak_bins, near_pairs, nearest_cluster
 
 _LEAST_SHARE = 1e-6
 """What gave no more of a cluster's energy has no link to it."""
 _LEAST_NEIGHBOUR = 0.01
 """Least share of a neighbour: the reference detector keeps no links below."""
-_MOST_LEAK = 6.0
+_MOST_LEAK = 8.0
 """Showers leak more than the mean of their distance, but not more than by about this factor."""
 
 
@@ -116,12 +117,59 @@ def lost_showers(sources: Sources, lost: Mask) -> Ints:
     Returns:
         Their rows, shape ``(k,)``.
     """
-    # What does not shower stands for `MIP` at the most.
-    rows: Ints = np.flatnonzero(lost & ~sources.zone & (sources.energy > MIP))
+    rows: Ints = np.flatnonzero(lost & showering(sources))
     return rows
 
 
-def with_neighbours(links: Links, placed: Placed, leak: Sequence[float], strays: Links) -> Links:
+def showering(sources: Sources) -> Mask:
+    """Which of the sources shower, shape ``(n_sources,)``."""
+    # What does not shower stands for `MIP` at the most.
+    mask: Mask = ~sources.zone & (sources.energy > MIP)
+    return mask
+
+
+class ByNumber:
+    """Finds sources by their numbers in their events.
+
+    Args:
+        sources: the sources.
+        number: `sources.numbered`, shape ``(n_sources,)``.
+    """
+
+    def __init__(self, sources: Sources, number: Ints) -> None:
+        self.sources = sources
+        known = np.flatnonzero(number >= 0)
+        self._base = int(number.max(initial=0)) + 1
+        event = np.searchsorted(sources.offsets, known, "right") - 1
+        keys = event * self._base + number[known]
+        order = np.argsort(keys, kind="stable")
+        self._keys, self._rows = keys[order], known[order]
+
+    def rows(self, event: Ints, particle: Ints) -> Ints:
+        """Row of each particle of an event among the sources, -1 for none; shapes ``(k,)``."""
+        found = np.full(len(event), -1)
+        able = np.flatnonzero((particle >= 0) & (particle < self._base))
+        if len(self._keys):
+            key = event[able] * self._base + particle[able]
+            at = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
+            found[able] = np.where(self._keys[at] == key, self._rows[at], -1)
+        return found
+
+    def showers(self, event: Ints, particle: Ints) -> Mask:
+        """Whether each particle of an event is a source that showers; shapes ``(k,)``."""
+        rows = self.rows(event, particle)
+        mask: Mask = (rows >= 0) & showering(self.sources)[np.maximum(rows, 0)]
+        return mask
+
+    def led(self, cluster: Table) -> Ints:
+        """Clusters of which each source gave the largest share, shape ``(n_sources,)``."""
+        rows = self.rows(cluster.event_index, cluster["mcparticle_id"].astype(np.int64))
+        return np.bincount(rows[rows >= 0], minlength=len(self.sources.x))
+
+
+def with_neighbours(
+    links: Links, placed: Placed, leak: Sequence[float], strays: Links, of: ByNumber
+) -> Links:
     """Links to the owners of neighbouring clusters as well, whose showers reach into the cluster.
 
     What the owner did not give is divided among the absorbed, the neighbours and showers without a
@@ -133,11 +181,12 @@ def with_neighbours(links: Links, placed: Placed, leak: Sequence[float], strays:
         placed: the clusters.
         leak: `spacing.leaked_parts`.
         strays: `stray_links`.
+        of: finds the sources.
     """
     n = len(placed.x)
     largest = largest_shares(links, n)
     owner = largest["mcparticle_id"]
-    more = _leaking(placed, owner, leak)
+    more = _leaking(placed, owner, leak, of.showers(placed.event, owner))
     known = owner[strays.cluster] >= 0
     more = Links._make(np.concatenate([a, b[known]]) for a, b in zip(more, strays, strict=True))
     rest = np.maximum(1.0 - largest["mc_share"], 0.0)
@@ -158,18 +207,20 @@ def with_neighbours(links: Links, placed: Placed, leak: Sequence[float], strays:
     )
 
 
-def _leaking(placed: Placed, owner: Ints, leak: Sequence[float]) -> Links:
+def _leaking(placed: Placed, owner: Ints, leak: Sequence[float], showers: Mask) -> Links:
     """What owners of neighbouring clusters are expected to give, in both directions of each pair.
 
     Args:
         placed: the clusters.
         owner: particle of the largest share of each, -1 for none, shape ``(n,)``.
         leak: `spacing.leaked_parts`.
+        showers: whether that is a shower, shape ``(n,)``.
     """
     a, b, distance = near_pairs(placed.x, placed.y, placed.event, LEAK_EDGES[-1])
     to, of = np.concatenate([a, b]), np.concatenate([b, a])
-    part = np.asarray(leak)[np.searchsorted(LEAK_EDGES, distance, "right") - 1]
-    share = np.concatenate([part, part]) * placed.energy[of] / placed.energy[to]
+    ratio = placed.energy[of] / placed.energy[to]
+    bins = leak_bins(np.concatenate([distance, distance]), ratio, showers[of])
+    share = np.asarray(leak)[bins] * ratio
     able = (owner[to] >= 0) & (owner[of] >= 0) & (owner[to] != owner[of])
     return Links(to[able], owner[of[able]], share[able])
 

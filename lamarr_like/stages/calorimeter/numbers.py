@@ -63,7 +63,7 @@ class Numbers:
     Args:
         offsets: sources of event ``i`` are ``offsets[i]:offsets[i + 1]``.
         kinds: kind of each source (`source_kinds`), shape ``(n_sources,)``.
-        odds: factors of the probabilities of each number, shape ``(SOURCE_KINDS, NUMBERS)``.
+        odds: factors of the probabilities of each number, shape ``(n_sources, NUMBERS)``.
         hits: SPD hits that sources let expect; None if the numbers do not depend on them.
         lit: SPD cells with a hit of each event, shape ``(n_events,)``.
         normals: a standard normal number for each event, shape ``(n_events,)``.
@@ -79,7 +79,7 @@ class Numbers:
     def __call__(self, chances: Floats, uniforms: Floats) -> Ints:
         """Number of clusters of each source, shape ``(n_sources,)``; see `translation.Choose`."""
         of = np.minimum(np.arange(chances.shape[1]), NUMBERS - 1)
-        chances = chances * self.odds[self.kinds][:, of]
+        chances = chances * self.odds[:, of]
         own = chosen(chances, uniforms)
         if self.hits is None or not len(own):
             return own

@@ -28,7 +28,11 @@ ZONE_ENERGY = 300.0
 """Energy [MeV] that stands for a cluster of no source."""
 
 SOURCE_KINDS = 9
-"""Kinds of sources of which it is known how often they own how many clusters (`source_kinds`)."""
+"""Kinds of sources of which it is known what SPD hits they let expect (`source_kinds`)."""
+PHOTON_ET = (100.0, 200.0, 400.0, 1600.0)
+"""Transverse energies [MeV] between which photons own clusters alike: none, one or several."""
+OWNER_KINDS = SOURCE_KINDS + len(CELLS) * len(PHOTON_ET)
+"""Kinds of sources of which it is known how often they own how many (`owner_kinds`)."""
 ZONES = 3
 """Background zones: one for each region, about the beam."""
 
@@ -230,6 +234,23 @@ def source_kinds(sources: Sources, names: Sequence[str]) -> Ints:
     photon = sources.features[:, names.index("is_photon")] > 0.5
     kind = np.where(sources.zone, 2, np.where(photon, 0, 1))
     return len(CELLS) * kind + region_of(sources.x, sources.y)
+
+
+def owner_kinds(sources: Sources, names: Sequence[str]) -> Ints:
+    """Kind of each source by which numbers of clusters are told apart, shape ``(n_sources,)``.
+
+    Args:
+        sources: the sources.
+        names: their features, in order.
+
+    Returns:
+        Those of `source_kinds`, each of photons divided by `PHOTON_ET`; in the same order.
+    """
+    kinds, n = source_kinds(sources, names), len(PHOTON_ET) + 1
+    log_et = sources.features[:, names.index("log_et")]
+    by_et = n * kinds + np.searchsorted(np.log1p(PHOTON_ET), log_et, "right")
+    divided: Ints = np.where(kinds < len(CELLS), by_et, kinds + len(CELLS) * (n - 1))
+    return divided
 
 
 def _tabulated(columns: Columns, names: tuple[str, ...]) -> tuple[Floats32, Floats]:

@@ -29,6 +29,13 @@ _TOUCH, _APART, _MIXED = 0, 1, 2
 LEAK_EDGES = (0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)
 """Distances, in the larger of the two cells, between which the leakage of a shower into its
 neighbour is constant; none beyond."""
+LEAK_RATIOS = (0.5, 1.0, 2.0, 4.0)
+"""Energies of a shower's own cluster over that of the neighbour between which it is constant."""
+N_LEAKS = 2 * (len(LEAK_RATIOS) + 1) * (len(LEAK_EDGES) - 1)
+"""Numbers that say how much leaks: of hadrons and muons, then of showers (`links.showering`), for
+each by ratio, and for each ratio by distance."""
+_USUAL = 30.0
+"""Pairs of any ratio and kind that count beside those of a bin."""
 _PLATEAU = 4.0
 """Up to this distance beyond the last edge pairs are as dense as they would be without the rule."""
 _ACROSS = 1.25
@@ -216,20 +223,41 @@ def hardest_near(x: Floats, y: Floats, energy: Floats, event: Ints, reach: float
     return np.argsort(rank)[best]
 
 
-def leaked_parts(
-    x: Floats, y: Floats, energy: Floats, event: Ints, owner: Ints, given: Mapping[str, Floats]
-) -> list[float]:
-    """Mean part of the energy of a cluster's owner that its neighbour holds, by their distance.
+def leak_bins(distance: Floats, ratio: Floats, showers: Mask) -> Ints:
+    """Which of `N_LEAKS` numbers holds for each pair, shape ``(k,)``.
 
     Args:
-        x, y, energy, event: the clusters, shapes ``(n,)``.
+        distance: in the larger of the two cells, up to the last of `LEAK_EDGES`; shape ``(k,)``.
+        ratio: energy of the cluster whose owner leaks over that of the other, shape ``(k,)``.
+        showers: whether that owner is a shower, shape ``(k,)``.
+    """
+    group = np.searchsorted(LEAK_RATIOS, ratio, "right") + (len(LEAK_RATIOS) + 1) * showers
+    by_distance = np.searchsorted(LEAK_EDGES, distance, "right") - 1
+    return (len(LEAK_EDGES) - 1) * group + by_distance
+
+
+def leaked_parts(
+    clusters: tuple[Floats, Floats, Floats, Ints],
+    owner: Ints,
+    showers: Mask,
+    given: Mapping[str, Floats],
+) -> list[float]:
+    """Mean part of the energy of a cluster's owner that its neighbour holds (`leak_bins`).
+
+    Where energies are divided between two maxima, what a hard shower leaves in a soft neighbour is
+    less of its own than what it gets from there; and a hadron leaks more than a photon.
+
+    Args:
+        clusters: x, y [mm], energy [MeV] and event of each, shapes ``(n,)``.
         owner: particle of the largest share of each, unique over all events; -1 for none.
+        showers: whether that is a shower, shape ``(n,)``.
         given: links: ``cluster`` (row), ``particle`` (as `owner`) and ``energy`` of the cluster
             that the particle gave; shapes ``(m,)``.
 
     Returns:
-        One number for each bin of `LEAK_EDGES`; none where there are too few pairs to tell.
+        `N_LEAKS` numbers; none where there are too few pairs to tell.
     """
+    x, y, energy, event = clusters
     a, b, distance = near_pairs(x, y, event, LEAK_EDGES[-1])
     known = (owner[a] >= 0) & (owner[b] >= 0) & (owner[a] != owner[b])
     a, b, distance = a[known], b[known], distance[known]
@@ -240,10 +268,16 @@ def leaked_parts(
     order = np.argsort(link, kind="stable")
     sorted_, energies = link[order], given["energy"][order]
     to, of = np.concatenate([a, b]), np.concatenate([b, a])
+    distance = np.concatenate([distance, distance])
     wanted = to * base + owner[of]
     at = np.minimum(np.searchsorted(sorted_, wanted), len(sorted_) - 1)
     part = np.where(sorted_[at] == wanted, energies[at], 0.0) / np.maximum(energy[of], 1.0)
-    return mean_parts(np.concatenate([distance, distance]), part)
+    part = np.clip(part, 0.0, 1.0)
+    bins = leak_bins(distance, energy[of] / np.maximum(energy[to], 1.0), showers[of])
+    usual = np.tile(mean_parts(distance, part), N_LEAKS // (len(LEAK_EDGES) - 1))
+    total = np.bincount(bins, part, minlength=N_LEAKS) + _USUAL * usual
+    found: list[float] = (total / (np.bincount(bins, minlength=N_LEAKS) + _USUAL)).round(5).tolist()
+    return found
 
 
 def nearest_cluster(

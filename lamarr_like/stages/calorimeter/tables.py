@@ -17,12 +17,28 @@ from ...events import Table
 from ...files.forms import Items, Number, Record, check
 from ..geometry import CELL_Z, CELLS, ECAL_Z
 from ..stage import typed
-from .links import Links, Placed, largest_shares, own_links, stray_links, sums, with_neighbours
+from .links import (
+    ByNumber,
+    Links,
+    Placed,
+    largest_shares,
+    own_links,
+    stray_links,
+    sums,
+    with_neighbours,
+)
 from .near_tracks import NEAR_TRACK, log_chi2, tracked_sources, with_track
 from .numbers import NUMBERS, Hits, Numbers
 from .placing import Made, away, by_itself, off_face, placed, sine_at
-from .sources import SOURCE_KINDS, region_of, source_kinds
-from .spacing import KINDS, LEAK_EDGES, N_FACTORS, crowded
+from .sources import (
+    OWNER_KINDS,
+    PHOTON_ET,
+    SOURCE_KINDS,
+    owner_kinds,
+    region_of,
+    source_kinds,
+)
+from .spacing import KINDS, LEAK_EDGES, N_FACTORS, N_LEAKS, crowded
 
 EARLIER = (
     *("log_energy", "owner_share", "is_matched", "prs_energy", "spread", "is_not_h"),
@@ -86,7 +102,7 @@ _RULES = Record(
         "least_distance": Number(0.0, 10.0),
         "far": Number(0.0, 1000.0),
         "merged_et": Number(0.0, 1e6),
-        "odds": Items(Items(Number(*ODDS), NUMBERS, NUMBERS), most=SOURCE_KINDS),
+        "odds": Items(Items(Number(*ODDS), NUMBERS, NUMBERS), most=OWNER_KINDS),
         "hits": Record(
             {
                 "expected": Items(_PART, SOURCE_KINDS, SOURCE_KINDS),
@@ -97,7 +113,7 @@ _RULES = Record(
         ),
         "near_track": Record({name: Number(-10.0, 10.0) for name in NEAR_TRACK}),
         "spacing": Items(_PART, most=N_FACTORS),
-        "leak": _PARTS,
+        "leak": Items(_PART, most=N_LEAKS),
         "stray": _PARTS,
     },
     open=True,
@@ -122,7 +138,7 @@ class Rules(NamedTuple):
         merged_et: transverse energy [MeV] above which clusters have a ``merged_mass``, if they are
             wide and not matched; 0 where the model draws that itself.
         odds: factors of the probabilities that a source owns none, one, two, more clusters, for
-            each kind of `sources.source_kinds`, with which as many are drawn as there are, those
+            each kind of `sources.owner_kinds`, with which as many are drawn as there are, those
             that fall onto others apart; none for 1.
         near_track: `truth.slopes`; of these likenesses the model draws log-odds without the
             term of the nearest track.
@@ -154,7 +170,13 @@ class Rules(NamedTuple):
         if len(spacing := found.get("spacing", ())) * KINDS == N_FACTORS:
             found = {**found, "spacing": KINDS * spacing}  # of earlier models, for all kinds
         bins = len(LEAK_EDGES) - 1
-        sizes = {"spacing": N_FACTORS, "leak": bins, "stray": bins, "odds": SOURCE_KINDS}
+        if len(leak := found.get("leak", ())) == bins:
+            found = {**found, "leak": N_LEAKS // bins * leak}  # of earlier models, for all kinds
+        if len(odds := found.get("odds", ())) == SOURCE_KINDS:  # of earlier models, for any ET
+            n = len(CELLS)
+            each = [row for row in odds[:n] for _ in range(len(PHOTON_ET) + 1)]
+            found = {**found, "odds": [*each, *odds[n:]]}
+        sizes = {"spacing": N_FACTORS, "leak": N_LEAKS, "stray": bins, "odds": OWNER_KINDS}
         for name, n in sizes.items():
             if len(found.get(name, ())) not in (0, n):
                 raise ArtefactError(f"{where}: {name}: {len(found[name])} numbers, not {n}")
@@ -184,7 +206,7 @@ class Rules(NamedTuple):
         return Numbers(
             offsets=sources.offsets,
             kinds=source_kinds(sources, names),
-            odds=np.array(self.odds),
+            odds=np.array(self.odds)[owner_kinds(sources, names)],
             hits=Hits(**self.hits) if self.hits and normals is not None else None,
             lit=lit,
             normals=np.zeros(len(lit)) if normals is None else normals,
@@ -316,7 +338,7 @@ def _links(
         return links
     where = Placed(made.x[order], made.y[order], made.energy[order], made.event[order])
     strays = stray_links(sources, drawn, number, where, rules.stray)
-    return with_neighbours(links, where, rules.leak, strays)
+    return with_neighbours(links, where, rules.leak, strays, ByNumber(sources, number))
 
 
 def _link_table(links: Links, counts: Ints) -> Table:

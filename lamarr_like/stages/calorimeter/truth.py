@@ -15,7 +15,7 @@ from ...engine.translator.sequences import Sources
 from ...errors import SchemaError
 from ...events import EventBatch, Table
 from ..geometry import CELL_Z, CELLS, ECAL_Z
-from .links import lost_showers
+from .links import ByNumber, lost_showers
 from .near_tracks import (
     NEAR_TRACK,
     NEEDED,
@@ -399,7 +399,9 @@ def _leak(batch: EventBatch, x: Floats, y: Floats) -> list[float]:
         "energy": link["weight"].astype(np.float64) * energy[rows],
     }
     owner = np.where(mine >= 0, first[event] + mine, -1)
-    return leaked_parts(x, y, energy, event, owner, given)
+    rows = source_rows(batch)
+    of = ByNumber(make_sources(batch, rows, ("x",), False), numbered(batch, rows, False))
+    return leaked_parts((x, y, energy, event), owner, of.showers(event, mine), given)
 
 
 def _stray(batch: EventBatch, x: Floats, y: Floats) -> list[float]:

@@ -70,7 +70,10 @@ class RichPid(AbstractGeneratorStage):
     outputs = ("rich_dll_bt", "rich_dll_k", "rich_dll_p", "rich_dll_mu", "rich_dll_e")
     rare_species = True
     equalities = True
-    recipes = (recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02), recipe("gan"))
+    recipes = (
+        recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02),
+        recipe("gan", steps=24_000),
+    )
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"law": LAWS}
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:

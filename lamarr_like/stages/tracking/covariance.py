@@ -75,7 +75,7 @@ class Covariance(AbstractGeneratorStage):
             weight_decay=0.02,
             orthogonal=True,
         ),
-        recipe("gan", steps=9000, orthogonal=True),
+        recipe("gan", steps=18_000),
     )
 
     def __init__(self, model: Model, config: Mapping[str, Any] | None = None) -> None:

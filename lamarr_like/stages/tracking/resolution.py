@@ -58,7 +58,7 @@ class Resolution(AbstractGeneratorStage):
     pulls = frozenset(PERIGEE)
     recipes = (
         recipe("armdn", steps=24_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True),
-        recipe("gan", orthogonal=True),
+        recipe("gan", steps=24_000),
     )
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"frame": tuple(FRAMES)}
 

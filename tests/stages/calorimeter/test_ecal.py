@@ -25,13 +25,14 @@ from lamarr_like.stages.calorimeter.sources import (
     CELLS,
     FACE,
     HOLE,
+    OWNER_KINDS,
     PIPE,
-    SOURCE_KINDS,
+    owner_kinds,
     region_of,
     source_kinds,
     source_rows,
 )
-from lamarr_like.stages.calorimeter.spacing import KINDS
+from lamarr_like.stages.calorimeter.spacing import KINDS, N_LEAKS
 from lamarr_like.stages.calorimeter.tables import (
     NUMBERS,
     OUTPUTS,
@@ -485,7 +486,7 @@ def test_showers_without_a_cluster_are_linked_to_the_nearest():
     values["owner_share"] = np.array([0.7])
     place, _ = describe(sources, clusters, [])
     drawn = Drawn(np.array([0, 1]), clusters, place, values, np.zeros(1))
-    leak = [0.05] * 11
+    leak = [0.05] * N_LEAKS
     made = cluster_tables(sources, drawn, np.arange(4), Rules(leak=leak, stray=[0.5] * 11))
     # The hard shower nearby gives a half of its energy; the softest and the far one are not seen.
     assert made["cluster_link"]["mcparticle_id"].tolist() == [0, 1]
@@ -502,12 +503,16 @@ def test_sources_have_kinds():
         *(np.array([0, 7]), features, x, np.zeros(7)), *(np.ones(7), np.full(7, 1e3), zone)
     )
     assert source_kinds(sources, ("a", "is_photon")).tolist() == [0, 1, 2, 3, 4, 6, 8]
+    et = np.array([50.0, 150.0, 2000.0, 50.0, 2000.0, 0.0, 0.0])
+    features = np.stack([np.log1p(et), photon], axis=1).astype(np.float32)
+    found = owner_kinds(sources._replace(features=features), ("log_et", "is_photon"))
+    assert found.tolist() == [0, 6, 14, 15, 16, 18, 20]
 
 
 def test_as_many_clusters_are_owned_as_were_learnt(trained, stage, fresh, drawn):
     """The odds that the training finds bring the numbers of each kind back."""
     odds = np.array(stage.rules.odds)
-    assert odds.shape == (SOURCE_KINDS, NUMBERS) and odds.min() > 0.3 and odds.max() < 3.0
+    assert odds.shape == (OWNER_KINDS, NUMBERS) and odds.min() > 0.3 and odds.max() < 3.0
     rows = source_rows(fresh)
     real, fake = (outcomes(batch, rows, zones=True).own for batch in (fresh, drawn))
     # Of two and more there are some hundred.

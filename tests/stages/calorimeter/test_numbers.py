@@ -48,7 +48,7 @@ def test_numbers_and_hits_have_the_law_of_both():
     kinds, chances, offsets, rng = events(4000, 40, 3)
     true = chosen(chances, rng.random(len(kinds)))
     lit = lit_by(kinds, true, offsets, rng)
-    choose = Numbers(offsets, kinds, np.ones((9, 4)), HITS, lit, rng.normal(size=4000))
+    choose = Numbers(offsets, kinds, np.ones((len(kinds), 4)), HITS, lit, rng.normal(size=4000))
     drawn = choose(chances, rng.random(len(kinds)))
     plain = chosen(chances, rng.random(len(kinds)))
     total = [np.add.reduceat(own, offsets[:-1]).astype(float) for own in (true, drawn, plain)]
@@ -81,12 +81,12 @@ def test_hits_are_learnt():
 
 def test_without_hits_only_the_odds_count():
     kinds, chances, offsets, rng = events(200, 10, 4)
-    u, odds = rng.random(len(kinds)), np.ones((9, 4))
+    u, odds = rng.random(len(kinds)), np.ones((len(kinds), 4))
     nothing = np.zeros(200)
     plain = Numbers(offsets, kinds, odds, None, nothing, nothing)
     assert np.array_equal(plain(chances, u), chosen(chances, u))
     single = odds.copy()
-    single[PHOTON] = [0.0, 1.0, 0.0, 0.0]
+    single[kinds == PHOTON] = [0.0, 1.0, 0.0, 0.0]
     one = Numbers(offsets, kinds, single, None, nothing, nothing)(chances, u)
     assert (one[kinds == PHOTON] == 1).all()
     assert np.array_equal(one[kinds == OTHER], chosen(chances, u)[kinds == OTHER])
@@ -101,7 +101,9 @@ def test_hits_far_from_what_is_expected_are_bounded():
     u, normals = rng.random(len(kinds)), np.zeros(300)
     means = []
     for lit in (0.0, 60.0, 1e3, 1e7):
-        own = Numbers(offsets, kinds, np.ones((9, 4)), HITS, np.full(300, lit), normals)(chances, u)
+        own = Numbers(offsets, kinds, np.ones((len(kinds), 4)), HITS, np.full(300, lit), normals)(
+            chances, u
+        )
         means.append(own.mean())
     assert means[0] < means[1] < means[2] == means[3] < 2.0
 
@@ -109,19 +111,19 @@ def test_hits_far_from_what_is_expected_are_bounded():
 def test_an_event_is_the_same_in_any_company():
     kinds, chances, offsets, rng = events(50, 30, 7)
     u, normals, lit = rng.random(len(kinds)), rng.normal(size=50), rng.integers(20, 90, 50)
-    whole = Numbers(offsets, kinds, np.ones((9, 4)), HITS, lit, normals)(chances, u)
+    whole = Numbers(offsets, kinds, np.ones((len(kinds), 4)), HITS, lit, normals)(chances, u)
     for k in (0, 17, 49):
         mine = slice(offsets[k], offsets[k + 1])
         alone = Numbers(
             np.array([0, 30]),
             kinds[mine],
-            np.ones((9, 4)),
+            np.ones((30, 4)),
             HITS,
             lit[k : k + 1],
             normals[k : k + 1],
         )
         assert np.array_equal(alone(chances[mine], u[mine]), whole[mine])
-    none = Numbers(np.zeros(3, int), kinds[:0], np.ones((9, 4)), HITS, lit[:2], normals[:2])
+    none = Numbers(np.zeros(3, int), kinds[:0], np.ones((0, 4)), HITS, lit[:2], normals[:2])
     assert len(none(chances[:0], u[:0])) == 0
 
 

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
+from lamarr_like.engine.translator.sequences import Sources
 from lamarr_like.stages import grid
 from lamarr_like.stages.calorimeter import spacing as ecal_spacing
-from lamarr_like.stages.calorimeter.links import Links, Placed, with_neighbours
+from lamarr_like.stages.calorimeter.links import ByNumber, Links, Placed, with_neighbours
 from lamarr_like.stages.calorimeter.sources import BORDERS, CELLS, region_of
 from lamarr_like.stages.calorimeter.spacing import (
     EDGES,
     KINDS,
     LEAK_EDGES,
+    LEAK_RATIOS,
     N_FACTORS,
     corrected_factors,
     counted_pairs,
@@ -147,25 +149,48 @@ def leaking(n=3000, part=0.05):
         "particle": np.concatenate([owner, other]),
         "energy": np.concatenate([energy, part * energy[other]]),
     }
-    return x, np.full(2 * n, 500.0), energy, event, owner, given
+    showers = owner % 2 == 0
+    return (x, np.full(2 * n, 500.0), energy, event), owner, showers, given
 
 
 def test_leakage_is_read_from_the_links():
-    found = np.array(leaked_parts(*leaking()))
+    found = np.array(leaked_parts(*leaking())).reshape(2, len(LEAK_RATIOS) + 1, -1)
     k = np.searchsorted(LEAK_EDGES, 2.1) - 1
-    assert found[k] == pytest.approx(0.05)
-    assert found.sum() == found[k]
+    assert found[..., k] == pytest.approx(0.05)
+    assert found.sum() == pytest.approx(found[..., k].sum())
     assert leaked_parts(*leaking(n=100)) == []
 
 
+def test_leakage_depends_on_energies_and_kinds():
+    (x, y, energy, event), owner, showers, given = leaking()
+    energy = np.where(owner % 4 < 2, energy, 10.0 * energy)  # of a pair both alike
+    other = owner ^ 1
+    hard = energy > energy[other]
+    part = np.where(hard, 0.02, 0.08) + np.where(showers, 0.0, 0.01)
+    given = {**given, "energy": np.concatenate([energy, part[other] * energy[other]])}
+    found = leaked_parts((x, y, energy, event), owner, showers, given)
+    found = np.array(found).reshape(2, len(LEAK_RATIOS) + 1, -1)
+    k = np.searchsorted(LEAK_EDGES, 2.1) - 1
+    # Numbers of rare bins are drawn to the mean of all.
+    for kind in range(2):
+        assert found[kind, [1, 2], k] == pytest.approx(
+            np.array([0.09, 0.03]) - 0.01 * kind, abs=3e-3
+        )
+
+
 def test_neighbours_get_what_the_owner_did_not_give():
-    x, y, energy, event, owner, _ = leaking()
+    (x, y, energy, event), owner, _, _ = leaking()
     alone = np.where(owner % 3 == 0, 1.0, 0.95)
     leak = leaked_parts(*leaking())
     links = Links(owner, owner % 2, alone)
     none = Links(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
     placed = Placed(x, y, energy, event)
-    cluster, particle, weight = with_neighbours(links, placed, leak, none)
+    n = len(x)
+    sources = Sources(
+        np.arange(0, n + 1, 2), np.zeros((n, 1), np.float32), x, y, 0.0 * x, energy, x < 0.0
+    )
+    of = ByNumber(sources, owner % 2)
+    cluster, particle, weight = with_neighbours(links, placed, leak, none, of)
     total = np.bincount(cluster, weight)
     assert total.max() <= 1.0 + 1e-12
     # A cluster that is wholly its owner's stays so.
@@ -173,8 +198,8 @@ def test_neighbours_get_what_the_owner_did_not_give():
     neighbour = particle != cluster % 2
     expected = 0.05 * energy[cluster ^ 1] / energy[cluster]
     assert neighbour.sum() > 0.9 * (alone < 1.0).sum()
-    assert (weight[neighbour] <= np.minimum(0.05, 6.0 * expected[neighbour]) + 1e-12).all()
-    far = with_neighbours(links, placed._replace(x=3.0 * x), leak, none)
+    assert (weight[neighbour] <= np.minimum(0.05, 8.0 * expected[neighbour]) + 1e-12).all()
+    far = with_neighbours(links, placed._replace(x=3.0 * x), leak, none, of)
     assert len(far[0]) == len(owner)
 
 

@@ -9,8 +9,8 @@ from lamarr_like.engine.translator.cluster_layout import listed
 from lamarr_like.engine.translator.translation import Drawn
 from lamarr_like.errors import ArtefactError
 from lamarr_like.stages.calorimeter import placing, tables
-from lamarr_like.stages.calorimeter.sources import SOURCE_KINDS
-from lamarr_like.stages.calorimeter.spacing import KINDS, LEAK_EDGES, N_FACTORS
+from lamarr_like.stages.calorimeter.sources import OWNER_KINDS, SOURCE_KINDS
+from lamarr_like.stages.calorimeter.spacing import KINDS, LEAK_EDGES, N_FACTORS, N_LEAKS
 from lamarr_like.stages.calorimeter.tables import RESOLUTION, Rules
 from lamarr_like.stages.geometry import CELL_Z, CELLS
 
@@ -51,12 +51,26 @@ def test_resolutions_follow_their_law():
 
 def test_rules_of_a_model_that_tells_none():
     assert Rules.of({}) == Rules() and Rules.of({"least_et": 75.0}).least_et == 75.0
-    full = {"spacing": [0.1] * N_FACTORS, "leak": [0.0] * (len(LEAK_EDGES) - 1)}
+    full = {"spacing": [0.1] * N_FACTORS, "leak": [0.0] * N_LEAKS}
     assert Rules.of({**full, "family": "translator"}).spacing == full["spacing"]
     # Earlier models had one law for all pairs.
     assert Rules.of({"spacing": [0.1] * 6 + [0.9]}).spacing == ([0.1] * 6 + [0.9]) * KINDS
-    odds = [[1.0, 0.9, 1.1, 2.0]] * SOURCE_KINDS
+    odds = [[1.0, 0.9, 1.1, 2.0]] * OWNER_KINDS
     assert Rules.of({"odds": odds}).odds == odds
+    # They had one leakage for all energies and particles, and odds for photons of any energy.
+    leak = [0.01 * k for k in range(len(LEAK_EDGES) - 1)]
+    assert np.array_equal(np.reshape(Rules.of({"leak": leak}).leak, (-1, len(leak)))[7], leak)
+    odds = [[1.0 + k, 1.0, 1.0, 1.0] for k in range(SOURCE_KINDS)]
+    found = np.array(Rules.of({"odds": odds}).odds)
+    assert found.shape == (OWNER_KINDS, 4)
+    assert found[:, 0].tolist() == [1.0] * 5 + [2.0] * 5 + [3.0] * 5 + [
+        4.0,
+        5.0,
+        6.0,
+        7.0,
+        8.0,
+        9.0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +79,7 @@ def test_rules_of_a_model_that_tells_none():
         ({"least_et": -1.0}, "least_et"),
         ({"least_distance": 99.0}, "least_distance"),
         ({"spacing": [0.1]}, "spacing: 1 numbers, not"),
-        ({"odds": [[1.0] * 4] * 3}, "odds: 3 numbers, not 9"),
+        ({"odds": [[1.0] * 4] * 3}, "odds: 3 numbers, not 21"),
         ({"odds": [[1.0] * 3] * SOURCE_KINDS}, r"odds\[0\]"),
         ({"odds": [[1.0, 1.0, 1.0, 0.0]] * SOURCE_KINDS}, r"odds\[0\]\[3\]"),
         ({"merged_et": -1.0}, "merged_et"),
