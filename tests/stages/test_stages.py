@@ -32,6 +32,7 @@ from lamarr_like.stages.identification.rich import cherenkov, saturation
 from lamarr_like.stages.stage import draw_classes, typed
 from lamarr_like.stages.tracking.propagation import FAR, KICK
 from lamarr_like.stages.training_range import outside, training_range
+from lamarr_like.training.sample import read_sample
 
 
 def restricted(batch, columns):
@@ -138,6 +139,18 @@ def test_tracks_outside_the_training_sample_are_flagged(simulated):
     stage = Resolution(FakeGenerator(Resolution), {"training_range": training_range(conditions)})
     assert not stage(simulated, 1).track["out_of_range"].any()
     assert Resolution(FakeGenerator(Resolution))(simulated, 1).track["out_of_range"].all()
+
+
+def test_resolution_is_told_how_many_measurements_there_may_be(minbias):
+    """Openings about the beam change their number by steps, which a network has to be told of."""
+    batch = read_sample([minbias])
+    rows = Resolution.rows(batch)
+    conditions = Resolution.conditions(batch, rows)
+    measured = batch.track["n_dof"][rows] + 5.0
+    assert set(np.unique(conditions["tt_layers"])) == {0.0, 1.0, 2.0, 3.0, 4.0}
+    # Some are lost, and a stray one may take their place.
+    assert (measured <= conditions["expected_hits"] + 2.0).mean() > 0.95
+    assert np.corrcoef(measured, conditions["expected_hits"])[0, 1] > 0.95
 
 
 def test_prompt_is_prompt(simulated):
