@@ -266,7 +266,8 @@ def _conditions(batch: EventBatch, rows: Mask, scales: Scales, mirrors: Mirrors)
     out |= {"lever_rad": scales.lever_rad, "lever_tan": scales.lever_tan}
     out |= features.decay_length(out)  # what decays on its way is measured too slow
     out |= features.track_flags(batch.track["track_type"][rows])
-    # How many measurements there are changes by steps at the openings about the beam.
+    # How many measurements there are changes by steps at the openings about the beam; models learn
+    # silicon as if it had none.
     out |= features.expected_hits(out) | features.silicon_stations(out)
     out |= features.occupancy(batch, "track", rows)
     return mirrors.image(out) | mirrors.flags()
