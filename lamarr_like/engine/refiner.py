@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from ..arrays import Floats, Floats32, Ints
 from ..errors import ArtefactError, SchemaError
-from ..files.forms import Form, Place
+from ..files.forms import Flag, Form, Place
 from .atoms import Atoms
 from .kinds import AbstractSpec, condition_columns
 from .model_config import ATOMS, FLAGS, NAMES, check_atoms_fit, check_length
@@ -44,9 +44,11 @@ class Refiner:
         transform: conditions to network input.
         scores: outputs to normal scores and back.
         atoms: exact equalities of the sample refined to.
+        identity: leave every row as it is, also what the sample refined to never has.
         where: name for messages.
 
     Attributes:
+        identity: see above.
         ranges: smallest and largest value of each output, by name.
         n_uniforms: uniform numbers that a row needs.
     """
@@ -60,8 +62,10 @@ class Refiner:
         transform: ConditionTransform,
         scores: NormalScores,
         atoms: Atoms,
+        identity: bool = False,
         where: str,
     ) -> None:
+        self.identity = identity
         self.conditions = conditions
         self.outputs = outputs
         self.n_uniforms = N_CHOICES + len(outputs)
@@ -98,6 +102,8 @@ class Refiner:
                 f"{self._where}: {n} rows of conditions, values of {drawn.shape[1]} and uniforms "
                 f"of shape {np.shape(uniforms)}; needed is {(n, self.n_uniforms)}"
             )
+        if self.identity:
+            return dict(zip(self.outputs, drawn.copy(), strict=True))
         scores, atom = prepared(drawn.T, self._scores, self._atoms)
         feed = {
             "conditions": self._transform(columns),
@@ -157,6 +163,7 @@ class RefinerSpec(AbstractSpec):
         conditions, outputs: names, in the model's order.
         condition_flags: which conditions are flags.
         atoms: `lamarr_like.engine.atoms.Atoms` as JSON.
+        identity: see `Refiner`.
     """
 
     kind: ClassVar[str] = "refiner"
@@ -165,12 +172,15 @@ class RefinerSpec(AbstractSpec):
         "outputs": NAMES,
         "atoms": ATOMS,
         "condition_flags": FLAGS,
+        "identity": Flag(),
     }
+    optional: ClassVar[frozenset[str]] = frozenset({"identity"})
 
     conditions: tuple[str, ...]
     outputs: tuple[str, ...]
     condition_flags: tuple[bool, ...]
     atoms: Mapping[str, Any]
+    identity: bool = False
 
     def check(self, at: Place) -> None:
         """Each condition has its flag, each pattern of atoms its outputs."""
@@ -191,5 +201,6 @@ class RefinerSpec(AbstractSpec):
             transform=read_transform(arrays, self.condition_flags, where),
             scores=read_scores(arrays, "outputs", len(self.outputs), where),
             atoms=Atoms.from_json(self.atoms),
+            identity=self.identity,
             where=where,
         )

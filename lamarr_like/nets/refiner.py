@@ -71,6 +71,7 @@ def fit_refiner(rows: PairedRows, config: RefinerConfig, *, progress: bool = Tru
     files = trainer.files()
     history = run(trainer, sample.batches(config), config, judge, progress=progress)
     moves = judge.figure < before.value - before.error
+    spec["identity"] = not moves
     if moves:
         files = judge.kept
     spec |= training_record(

@@ -31,8 +31,9 @@ PREFIX = "refine_"
 
 
 class Refiner(Model, Protocol):
-    """A trained model that moves vectors, given conditions."""
+    """A trained model that moves vectors, given conditions; an identity leaves them all."""
 
+    identity: bool
     outputs: tuple[str, ...]
     n_uniforms: int
 
@@ -89,7 +90,7 @@ class AbstractRefinement(AbstractModelStage):
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Replace what the stage refined has drawn, and sums of likelihoods that follow."""
         rows = self.rows(batch)
-        if not rows.any():
+        if self.model.identity or not rows.any():
             return batch
         drawn = self.refines.learnt(batch, rows, **self._form)
         uniforms = self._uniforms(batch, rows, "mcparticle_id", seed, self.model.n_uniforms)

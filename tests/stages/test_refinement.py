@@ -20,6 +20,8 @@ REFINABLE = ("rich", "muon_likelihood", "calo_pid", "global_pid")
 class FakeRefiner:
     """Adds what it is told and a little noise to all that is not exactly zero."""
 
+    identity = False
+
     def __init__(self, stage, outputs, added=1.0):
         self.conditions, self.outputs, self.added = stage.condition_names(), outputs, added
         self.n_uniforms = len(outputs)
@@ -69,6 +71,13 @@ def test_only_what_was_drawn_changes(batch):
         assert np.array_equal(moved.track[name], values) and name in COMBINED
     for table in set(batch.tables) - {"track"}:
         assert moved[table] is batch[table]
+
+
+@pytest.mark.parametrize("name", REFINABLE)
+def test_an_identity_changes_nothing(name, batch):
+    stage = fake(name)
+    stage.model.identity = True
+    assert stage(batch, seed=1) is batch
 
 
 @pytest.mark.parametrize("name", REFINABLE)

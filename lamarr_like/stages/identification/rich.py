@@ -17,7 +17,7 @@ from ..kept import Kept
 from ..recipe import recipe
 from ..stage import AbstractGeneratorStage, Model, keys, typed
 from . import rich_photons
-from .rich_photons import MASSES, saturation
+from .rich_photons import MASSES, saturation, true_mass
 
 
 class Radiator(NamedTuple):
@@ -44,8 +44,8 @@ RADIATORS = {
     "cf4": Radiator(1.0005, 16.0, 0.68e-3, 0.015, (0.120, 0.100)),
 }
 
-# Edges of the acceptance, over its published limits.  They are not those of the detailed
-# simulation (`Parameters.rich_theta_whole`, ``rich_outer_end``), and models were trained with them.
+# Rough edges of the acceptance, over its published limits, which earlier models were trained with.
+# They are not those of the detailed simulation, which `rich_photons` has.
 _INNER_START, _INNER_WIDTH = 0.7, 0.6
 _OUTER_END, _OUTER_WIDTH = 1.05, 0.12
 
@@ -71,7 +71,7 @@ class RichPid(AbstractGeneratorStage):
     rare_species = True
     equalities = True
     recipes = (
-        recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02),
+        recipe("armdn", hidden=96, steps=60_000, weight_decay=0.02),
         recipe("gan", steps=24_000),
     )
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"law": LAWS}
@@ -85,6 +85,7 @@ class RichPid(AbstractGeneratorStage):
                 f"known are {', '.join(LAWS)}"
             )
         super().__init__(model, config)
+        self.exact = {"seen_c4f10", "seen_cf4"} <= set(model.conditions)
 
     def _check_outputs(self, wanted: tuple[str, ...]) -> None:
         super()._check_outputs(rich_photons.OUTPUTS if self.law == "gains" else wanted)
@@ -97,6 +98,14 @@ class RichPid(AbstractGeneratorStage):
     @classmethod
     def conditions(cls, batch: EventBatch, rows: Mask) -> Columns:
         """Reconstructed track, true species, occupancy, and what Cherenkov's law expects."""
+        return cls._conditions(batch, rows, exact=True)
+
+    @classmethod
+    def _conditions(cls, batch: EventBatch, rows: Mask, exact: bool) -> Columns:
+        """See `conditions`; `exact` has the edges of the detailed simulation.
+
+        Models that do not ask for what is seen of a ring learnt from edges that are rough.
+        """
         track = batch.track
         linked = features.linked_truth(batch, rows)
         p = track["p"][rows]
@@ -111,12 +120,10 @@ class RichPid(AbstractGeneratorStage):
         out |= {c: track[c][rows].astype(np.float64) for c in ("chi2_per_dof", "ghost_prob")}
         out |= features.track_flags(track["track_type"][rows])
         out |= features.occupancy(batch, "track", rows)
-        shares = {
-            "c4f10": (1.0 - out["is_downstream"]) * _share("c4f10", out["tx"], out["ty"]),
-            "cf4": (1.0 - out["is_upstream"]) * _share("cf4", out["tx_after"], out["ty"]),
-        }
-        out |= cherenkov(p, 10.0 ** linked["log_p"], _true_mass(out), shares)
-        return out | _expected(batch, rows, linked).conditions
+        expected = _expected(batch, rows, linked)
+        shares = expected.seen if exact else _rough_shares(out)
+        out |= cherenkov(p, 10.0 ** linked["log_p"], true_mass(out), shares)
+        return out | expected.conditions
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:
@@ -147,7 +154,7 @@ class RichPid(AbstractGeneratorStage):
 
     def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
         """The draws; see `AbstractModelStage.answers`."""
-        drawn = self.model.draw(self.conditions(batch, rows), uniforms)
+        drawn = self.model.draw(self._conditions(batch, rows, self.exact), uniforms)
         return self.restored(batch, rows, drawn, law=self.law)
 
     @classmethod
@@ -162,7 +169,8 @@ class RichPid(AbstractGeneratorStage):
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the five differences."""
         rows = self.rows(batch)
-        drawn = self._draw(batch, rows, "mcparticle_id", seed)
+        conditions = self._conditions(batch, rows, self.exact)
+        drawn = self._draw(batch, rows, "mcparticle_id", seed, conditions)
         found = self.restored(batch, rows, drawn, law=self.law)
         return batch.with_columns("track", **typed("track", found))
 
@@ -182,11 +190,12 @@ def _expected(batch: EventBatch, rows: Mask, truth: Columns | None = None) -> ri
     return _kept.put(batch.track, columns, (rows, found))[1]
 
 
-def _true_mass(flags: Columns) -> Floats:
-    mass = np.zeros(len(flags["is_pi"]))
-    for name, value in MASSES.items():
-        mass = mass + flags[f"is_{name}"] * value
-    return mass
+def _rough_shares(track: Columns) -> Columns:
+    """What is seen of a ring, by radiator, as models of before were told."""
+    return {
+        "c4f10": (1.0 - track["is_downstream"]) * _share("c4f10", track["tx"], track["ty"]),
+        "cf4": (1.0 - track["is_upstream"]) * _share("cf4", track["tx_after"], track["ty"]),
+    }
 
 
 def _share(radiator: str, tx: Floats, ty: Floats) -> Floats:

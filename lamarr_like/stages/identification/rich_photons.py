@@ -78,16 +78,22 @@ class Expected(NamedTuple):
     Attributes:
         photons: that a hypothesis expects in both radiators together.
         overlap: of the ring of a hypothesis with that of `NEXT`, 0 to 1.
+        seen: share of a ring that is seen, by radiator.
+        light: photons that the true particle is expected to leave, by radiator.
     """
 
     photons: Columns
     overlap: Columns
+    seen: Columns
+    light: Columns
 
     @property
     def conditions(self) -> Columns:
         """As conditions of a model: the error of a count is about constant for its root."""
         roots = {f"photons_{name}": np.sqrt(n) for name, n in self.photons.items()}
-        return roots | {f"overlap_{name}": share for name, share in self.overlap.items()}
+        roots |= {f"light_{radiator}": np.sqrt(n) for radiator, n in self.light.items()}
+        seen = {f"seen_{radiator}": share for radiator, share in self.seen.items()}
+        return roots | seen | {f"overlap_{name}": share for name, share in self.overlap.items()}
 
 
 def expected(batch: EventBatch, rows: Mask, truth: Columns) -> Expected:
@@ -106,19 +112,33 @@ def expected(batch: EventBatch, rows: Mask, truth: Columns) -> Expected:
     # Of each radiator and hypothesis: share of the light of a saturated track, and photons seen.
     yields: dict[tuple[str, str], Floats] = {}
     counts: dict[tuple[str, str], Floats] = {}
+    seen: Columns = {}
+    photons: Columns = {}
+    mass_of = true_mass(truth)
     for radiator, light in LIGHT.items():
         y = vy + truth["ty"] * (light.z - truth["vz"])
         x = vx + truth["tx"] * (light.z - truth["vz"])
         if light.z > T3_Z:
             x = truth["t3_x"] + truth["tx_after"] * (light.z - T3_Z)
-        seen = _seen(light, x / light.z, y / light.z) * (1.0 - flags[f"is_{light.blind}"])
+        share = _seen(light, x / light.z, y / light.z) * (1.0 - flags[f"is_{light.blind}"])
         for name, mass in MASSES.items():
             yields[radiator, name] = saturation(p, mass, light.n)
-            counts[radiator, name] = light.photons * seen * yields[radiator, name]
+            counts[radiator, name] = light.photons * share * yields[radiator, name]
+        seen[radiator] = share
+        true = saturation(10.0 ** truth["log_p"], mass_of, light.n)
+        photons[radiator] = light.photons * share * true
     total = {name: counts["c4f10", name] + counts["cf4", name] for name in MASSES}
     rings = {key: np.sqrt(share) for key, share in yields.items()}
     shared = {name: _overlap(name, other, rings, counts) for name, other in NEXT.items()}
-    return Expected(total, shared)
+    return Expected(total, shared, seen, photons)
+
+
+def true_mass(flags: Columns) -> Floats:
+    """Mass [MeV] by the flags of species, ``is_pi`` and so on; 0 for others; shapes ``(n,)``."""
+    mass = np.zeros(len(flags["is_pi"]))
+    for name, value in MASSES.items():
+        mass = mass + flags[f"is_{name}"] * value
+    return mass
 
 
 def saturation(p: Floats, mass: Floats | float, index: float) -> Floats:

@@ -34,6 +34,13 @@ _T_QOP, _U_QOP, _ACROSS = (
         ("t_rad_t_tan", "t_tan_u_rad", "t_rad_u_tan", "u_rad_u_tan"),
     )
 )
+_RADIAL = (*_SIGMAS, *_PARTIALS)
+_BENT = {
+    ("z_t_rad_qop", "z_t_tan_qop"): ("z_tx_qop", "z_ty_qop"),
+    ("z_qop_u_rad", "z_qop_u_tan"): ("z_qop_x", "z_qop_y"),
+}
+"""Partial correlations with q/p along and across the azimuth, and what is drawn of them."""
+_DRAWN = {k: v for pair in _BENT.items() for k, v in zip(*pair, strict=True)}
 _MOST_Z = 7.0
 """Largest atanh of a partial correlation that is drawn: real fits reach about 6."""
 _MOST_DEPTH = 24.0
@@ -51,8 +58,10 @@ class Covariance(AbstractGeneratorStage):
     It is rotated about the z axis into the azimuth of the reconstructed track, where VELO strips
     and scattering make it nearly diagonal, and written as in `vine`, relative to that of an ideal
     Kalman filter (`expected`): the model learns how a real fit differs from it, of the images of
-    all tracks in one quadrant (`mirrors`).  Earlier models, which do not ask for the flags of the
-    mirrors, see tracks where they are.
+    all tracks in one quadrant (`mirrors`).  Only correlations with q/p are drawn along x and y: the
+    field bends in x, so that near the beam those with y and its slope are a third of the others,
+    which is lost where a draw of both is rotated.  Earlier models draw these, too, along and across
+    the azimuth; those that do not ask for the flags of the mirrors see tracks where they are.
     """
 
     name = "covariance"
@@ -65,7 +74,7 @@ class Covariance(AbstractGeneratorStage):
     )
     provides = keys("track", *schema.COVARIANCE_NAMES)
     target_columns = provides
-    outputs = (*_SIGMAS, *_PARTIALS)
+    outputs = tuple(_DRAWN.get(name, name) for name in _RADIAL)
     recipes = (
         recipe(
             "armdn",
@@ -82,6 +91,10 @@ class Covariance(AbstractGeneratorStage):
         super().__init__(model, config)
         self.detector = checked(config or {}, self.name)
         self.mirrored = set(FLAGS) <= set(model.conditions)
+
+    def _check_outputs(self, wanted: tuple[str, ...]) -> None:
+        if set(getattr(self.model, "outputs", ())) != set(_RADIAL):
+            super()._check_outputs(wanted)
 
     @classmethod
     def rows(cls, batch: EventBatch) -> Mask:
@@ -105,7 +118,7 @@ class Covariance(AbstractGeneratorStage):
         out = features.direction(*momentum_components(reco.p, reco.tx, reco.ty))
         out |= {"charge": reco.charge, **linked}
         kf = np.hstack([ideal.log_sigma, ideal.z])
-        out |= {f"kf_{k}": v for k, v in zip(cls.outputs, kf.T, strict=True)}
+        out |= {f"kf_{k}": v for k, v in zip(_RADIAL, kf.T, strict=True)}
         out |= features.track_flags(track["track_type"][rows])
         for name in ("n_dof", "chi2_per_dof", "ghost_prob"):
             out[name] = track[name][rows].astype(np.float64)
@@ -129,8 +142,10 @@ class Covariance(AbstractGeneratorStage):
         log_sigma, z = to_vine(_rotate(matrix, reco, 1.0))
         ideal = _ideal(batch, rows, reco)
         log_sigma, z = log_sigma - ideal.log_sigma, (z - ideal.z) / ideal.scale
-        found = dict(zip(cls.outputs, [*log_sigma.T, *z.T], strict=True))
-        return Mirrors.of(reco).image(found)
+        found = dict(zip(_RADIAL, [*log_sigma.T, *z.T], strict=True))
+        mirrors = Mirrors.of(reco)
+        found = _along(mirrors.image(found), reco, mirrors)
+        return {name: found[name] for name in cls.outputs}
 
     def answers(self, batch: EventBatch, rows: Mask, uniforms: Floats) -> Columns:
         """The draws as `targets` are, whether the model learnt images or not."""
@@ -138,8 +153,10 @@ class Covariance(AbstractGeneratorStage):
         mirrors = Mirrors.of(reco, self.mirrored)
         conditions = self._conditions(batch, rows, _ideal(batch, rows, reco), mirrors)
         drawn = self.model.draw(conditions, uniforms)
-        found = {name: np.asarray(drawn[name]) for name in self.outputs}
-        return found if self.mirrored else Mirrors.of(reco).image(found)
+        found = _radial(drawn, reco, mirrors)
+        taken = Mirrors.of(reco)
+        found = _along(found if self.mirrored else taken.image(found), reco, taken)
+        return {name: found[name] for name in self.outputs}
 
     def __call__(self, batch: EventBatch, seed: int, is_gun: bool = False) -> EventBatch:
         """Add the 15 elements."""
@@ -151,8 +168,8 @@ class Covariance(AbstractGeneratorStage):
         matrix = np.empty((len(kind), 5, 5))
 
         def inside(drawn: Columns, at: Rows) -> Mask:
-            image = mirrors.some(at).image(drawn)
-            matrix[at] = _matrix(image, ideal.some(at), reco.some(at))
+            image = _radial(drawn, reco.some(at), mirrors.some(at))
+            matrix[at] = _matrix(mirrors.some(at).image(image), ideal.some(at), reco.some(at))
             figures = _figures(truth.some(at), reco.some(at), _sigmas(matrix[at]))
             return within(figures, self.detector, kind[at], _always(ideal.some(at), reco.p[at]))
 
@@ -232,6 +249,34 @@ def _matrix(drawn: Mapping[str, np.ndarray], ideal: _Ideal, reco: TrackState) ->
     log_sigma = ideal.log_sigma + _stack(drawn, _SIGMAS)
     z = np.clip(ideal.z + ideal.scale * _stack(drawn, _PARTIALS), -_MOST_Z, _MOST_Z)
     return _rotate(from_vine(log_sigma, _bounded(z)), reco, -1.0)
+
+
+def _along(radial: Columns, reco: TrackState, mirrors: Mirrors) -> Columns:
+    """Numbers of images, with the correlations with q/p along x and y; shapes ``(n,)``."""
+    cos, sin = _azimuth(reco, mirrors)
+    found = dict(radial)
+    for (rad, tan), (x, y) in _BENT.items():
+        one, two = found.pop(rad), found.pop(tan)
+        found |= {x: cos * one - sin * two, y: sin * one + cos * two}
+    return found
+
+
+def _radial(drawn: Mapping[str, np.ndarray], reco: TrackState, mirrors: Mirrors) -> Columns:
+    """Inverse of `_along`; what is along the azimuth already stays so."""
+    found = {name: np.asarray(values) for name, values in drawn.items()}
+    if set(_RADIAL) <= set(found):
+        return found
+    cos, sin = _azimuth(reco, mirrors)
+    for (rad, tan), (x, y) in _BENT.items():
+        one, two = found.pop(x), found.pop(y)
+        found |= {rad: cos * one + sin * two, tan: cos * two - sin * one}
+    return found
+
+
+def _azimuth(reco: TrackState, mirrors: Mirrors) -> tuple[Floats, Floats]:
+    """Cosine and sine of the azimuth of images."""
+    phi = np.arctan2(mirrors.y * reco.ty, mirrors.x * reco.tx)
+    return np.cos(phi), np.sin(phi)
 
 
 def _bounded(z: Floats) -> Floats:

@@ -48,6 +48,9 @@ def fidelity(
     whole: Annotated[
         bool, typer.Option("--whole", help="Test whole chains alone; needs --again.")
     ] = False,
+    draws: Annotated[
+        int, typer.Option(min=1, help="Draws of the whole chain; its figures are means of them.")
+    ] = 1,
     seed: Seed = 1,
     models: Models = None,
     force: Force = False,
@@ -67,7 +70,9 @@ def fidelity(
         ]
         check_report(output, "fidelity.json", ["fidelity.md"], read, force=force)
     second = tuple(again or ())
-    sample = tests.SampleConfig(data, columns, part, long_only, seed, again=second, whole=whole)
+    sample = tests.SampleConfig(
+        data, columns, part, long_only, seed, again=second, whole=whole, draws=draws
+    )
     if metric is not None:
         for name, found in tests.of_metric(sample, metric, model or [], models):
             typer.echo(f"{name}: {metric}\n\n{found.markdown}\n")

@@ -25,7 +25,7 @@ from ...training.pairs import check_same_events, common_rows
 from ...training.sample import read_sample, row_weights, sample_rows
 from .calibration import calibration, can_be_binned
 from .emphasised import Cells, metric_cells
-from .results import BinFidelity, FidelityReport, StageFidelity
+from .results import BinFidelity, FidelityReport, StageFidelity, mean_of_draws
 from .whole_track import long_tracks, paired_tests
 
 TESTS = {"plain": False, "equality flags and differences": True}
@@ -46,6 +46,7 @@ class SampleConfig:
         again: second draws of the samples, one for each, made where they are not there; the floor
             is between both draws.  Without them it is between halves of the samples.
         whole: test whole chains alone, no single stages; needs second draws.
+        draws: of whole chains, with the seed and those that follow; figures are means of them.
     """
 
     data: Sequence[Path]
@@ -56,6 +57,7 @@ class SampleConfig:
     max_rows: int = 120_000
     again: Sequence[Path] = ()
     whole: bool = False
+    draws: int = 1
 
 
 def run(
@@ -112,10 +114,15 @@ def run(
         gun = all(of_gun(path) for path in sample.data)
         for name in pipelines:
             chain = Pipeline.load(name, models)
-            fast = long_tracks(run_fast(chain, truth, sample.seed, gun, say))
-            stages[name] += paired_tests(
-                name, detailed, fast, second, rows=sample.max_rows, seed=sample.seed
-            )
+            found = []
+            for draw in range(sample.draws):
+                fast = long_tracks(run_fast(chain, truth, sample.seed + draw, gun, say))
+                tests = paired_tests(
+                    *(name, detailed, fast, second, sample.max_rows, sample.seed),
+                    floors=draw == 0,  # they are the same for all
+                )
+                found.append(list(tests))
+            stages[name] += mean_of_draws(found)
     names = [tuple(p.name for p in paths) for paths in (sample.data, sample.again)]
     return FidelityReport(names[0], len(batch), stages, bins, names[1], digests)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from ...files.numbers import write_tables
 from ...files.tables import table_of
@@ -39,6 +42,24 @@ class StageFidelity:
     test: str
     auc: Auc
     floor: Auc
+
+
+def mean_of_draws(draws: Sequence[Sequence[StageFidelity]]) -> list[StageFidelity]:
+    """Mean figures of several draws of a chain, with the floors of the first.
+
+    Args:
+        draws: the same tests of each.  The error is that of the mean by their scatter, at least
+            that of independent draws by their own errors.
+    """
+    means = []
+    for tests in zip(*draws, strict=True):
+        values = np.array([one.auc.value for one in tests])
+        error = float(np.mean([one.auc.error for one in tests]))
+        scatter = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        error = max(error, scatter) / len(values) ** 0.5
+        auc = Auc(float(values.mean()), error, min(one.auc.rows for one in tests))
+        means.append(replace(tests[0], auc=auc))
+    return means
 
 
 @dataclass(frozen=True)

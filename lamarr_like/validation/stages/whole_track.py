@@ -56,7 +56,14 @@ def long_tracks(batch: EventBatch) -> Columns:
 
 
 def paired_tests(
-    name: str, detailed: Columns, fast: Columns, again: Columns | None, rows: int, seed: int
+    name: str,
+    detailed: Columns,
+    fast: Columns,
+    again: Columns | None,
+    rows: int,
+    seed: int,
+    *,
+    floors: bool = True,
 ) -> Iterator[StageFidelity]:
     """Tests of a fast sample beside the detailed one, each beside the floor.
 
@@ -66,13 +73,14 @@ def paired_tests(
         again: of a second detailed draw; without it there is no floor.
         rows: pairs at the most.
         seed: seed of the choice of pairs and of the folds.
+        floors: measure the floors.
     """
     sides = [_pairs(detailed, other, rows, seed) for other in (fast, again) if other is not None]
     for test, (variables, extra) in TESTS.items():
         known = [v for v in variables if all(v in side for pair in sides for side in pair)]
         if not known:
             continue
-        found = [_told(*pair, known, extra, seed) for pair in sides]
+        found = [_told(*pair, known, extra, seed) for pair in sides[: 1 + floors]]
         nothing = Auc(float("nan"), float("nan"), 0)
         yield StageFidelity(name, WHOLE_CHAIN, test, found[0], (*found, nothing)[1])
 

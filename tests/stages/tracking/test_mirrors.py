@@ -9,7 +9,7 @@ from chain_fakes import FakeGenerator, fake_stages, truth_events
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.schema import COVARIANCE_NAMES
 from lamarr_like.stages import Covariance, Resolution
-from lamarr_like.stages.tracking.covariance import _rotate
+from lamarr_like.stages.tracking.covariance import _PARTIALS, _along, _azimuth, _radial, _rotate
 from lamarr_like.stages.tracking.covariance_numbers import to_vine
 from lamarr_like.stages.tracking.ideal_fit import expected_covariance
 from lamarr_like.stages.tracking.mirrors import FLAGS, Mirrors
@@ -34,7 +34,7 @@ def partials(state, rest):
     track = {"log_p": np.log10(state.p), "tx": state.tx, "ty": state.ty, "ctb_z": state.z}
     kind = np.full(len(state.p), 3)
     matrix = expected_covariance(track | rest | {"vz": state.z, "track_type": kind})
-    return dict(zip(Covariance.outputs[5:], to_vine(_rotate(matrix, state, 1.0))[1].T, strict=True))
+    return dict(zip(_PARTIALS, to_vine(_rotate(matrix, state, 1.0))[1].T, strict=True))
 
 
 def test_an_image_has_positive_slopes_and_is_its_own_inverse():
@@ -46,9 +46,10 @@ def test_an_image_has_positive_slopes_and_is_its_own_inverse():
     for name, values in mirrors.image(image).items():
         np.testing.assert_array_equal(values, columns[name])
     flags = mirrors.flags()
-    assert tuple(flags) == FLAGS
+    assert tuple(flags) == (*FLAGS, "is_crossed")
     np.testing.assert_array_equal(flags["is_left"], state.tx < 0.0)
     np.testing.assert_array_equal(flags["is_below"], state.ty < 0.0)
+    np.testing.assert_array_equal(flags["is_crossed"], state.tx * state.ty < 0.0)
     none = Mirrors.of(state, taken=False)
     assert not any(np.any(v) for v in none.flags().values())
     assert all(none.image(columns)[k] is not None for k in columns)
@@ -107,8 +108,11 @@ def test_tracks_come_back_where_they_were(stage, mirrored, drawn):
     model = Given(stage, targets, mirrored)
     made = stage(model, {"frame": "carried"})
     if not mirrored:
-        back = Mirrors.of(_state(stage, drawn, rows)).image(targets)
-        model.values = back
+        state = _state(stage, drawn, rows)
+        image = Mirrors.of(state)
+        if stage is Covariance:  # models that see tracks where they are draw along the azimuth
+            targets = _radial(targets, state, image)
+        model.values = image.image(targets)
     names = COVARIANCE_NAMES if stage is Covariance else ("x", "y", "z", "tx", "ty", "p", "charge")
     again = made(drawn, 5)
     for name in names:
@@ -121,6 +125,27 @@ def test_tracks_come_back_where_they_were(stage, mirrored, drawn):
         np.testing.assert_allclose(
             values, stage.compared(drawn, rows)[name], rtol=1e-3, atol=1e-3, err_msg=name
         )
+
+
+def test_correlations_with_the_curvature_are_drawn_along_x_and_y(drawn):
+    """Of an image at some azimuth; a model of before, which draws them along it, is still one."""
+    rows = Covariance.rows(drawn)
+    state = _state(Covariance, drawn, rows)
+    targets = Covariance.targets(drawn, rows)
+    mirrors = Mirrors.of(state)
+    cos, sin = _azimuth(state, mirrors)
+    assert (cos >= 0.0).all() and (sin >= 0.0).all() and set(targets) == set(Covariance.outputs)
+    radial = _radial(targets, state, mirrors)
+    assert list(radial) != list(targets) and set(_PARTIALS) < set(radial)
+    np.testing.assert_allclose(
+        radial["z_t_tan_qop"], cos * targets["z_ty_qop"] - sin * targets["z_tx_qop"]
+    )
+    for name, values in _along(radial, state, mirrors).items():
+        np.testing.assert_allclose(values, targets[name], atol=1e-12, err_msg=name)
+    old = Covariance(Given(Covariance, radial, True), {})(drawn, 5).track
+    new = Covariance(Given(Covariance, targets, True), {})(drawn, 5).track
+    for name in COVARIANCE_NAMES:
+        np.testing.assert_allclose(old[name], new[name], rtol=1e-5, err_msg=name)
 
 
 def _state(stage, batch, rows):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from chain_fakes import CHAIN, CONFIG, FakeClassifier, fake_stage, fake_stages, truth_events
@@ -21,10 +23,11 @@ from lamarr_like.stages import (
 )
 from lamarr_like.stages.identification.prob_nn import PROB_NN
 from lamarr_like.stages.tracking.residual_frames import CARTESIAN
+from lamarr_like.statistics.two_sample import Auc
 from lamarr_like.validation.stages import fidelity, whole_track
 from lamarr_like.validation.stages.calibration import calibration, can_be_binned
 from lamarr_like.validation.stages.fidelity import _at_most, _uniforms
-from lamarr_like.validation.stages.results import WHOLE_CHAIN
+from lamarr_like.validation.stages.results import WHOLE_CHAIN, mean_of_draws
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,27 @@ def test_the_whole_chain_alone(minbias, whole_chain, monkeypatch):
     assert state.floor.rows > state.auc.rows > 100
     assert state.auc.value > 0.9 and state.floor.value == pytest.approx(0.5, abs=1e-9)
     assert "whole chain" in report.markdown
+
+
+def test_figures_of_several_draws_are_their_means(minbias, whole_chain):
+    chain = str(whole_chain / "tiny.yaml")
+    config = {"part": (0.0, 0.3), "again": [minbias], "whole": True}
+
+    def found(**more):
+        sample = fidelity.SampleConfig([minbias], **config, **more)
+        return next(iter(fidelity.run(sample, [chain], models=whole_chain).stages.values()))
+
+    first, both = found(seed=3), found(seed=3, draws=2)
+    assert [one.test for one in both] == [one.test for one in first]
+    for one, mean in zip(first, both, strict=True):
+        assert mean.floor == one.floor  # measured once
+        assert 0.0 < mean.auc.error < one.auc.error or mean.auc.value != one.auc.value
+    assert any(one.auc.value != mean.auc.value for one, mean in zip(first, both, strict=True))
+    by_hand = mean_of_draws(
+        [[replace(first[0], auc=Auc(value, 0.01, rows))] for value, rows in ((0.52, 9), (0.56, 8))]
+    )
+    assert by_hand[0].auc == Auc(pytest.approx(0.54), pytest.approx(0.02), 8)
+    assert by_hand[0].floor == first[0].floor
 
 
 @pytest.mark.parametrize(
