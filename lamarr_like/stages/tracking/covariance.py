@@ -129,7 +129,7 @@ class Covariance(AbstractGeneratorStage):
         pulls = residuals("perigee", true_state(batch, rows), reco, ideal.scales)
         out |= {f"abs_{name}": np.abs(values) for name, values in pulls.items()}
         out |= features.occupancy(batch, "track", rows)
-        return mirrors.image(out) | mirrors.flags()
+        return mirrors.image(out) | mirrors.flags() | {"is_crossed": mirrors.one}
 
     @classmethod
     def targets(cls, batch: EventBatch, rows: Mask) -> Columns:

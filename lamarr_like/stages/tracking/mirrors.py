@@ -66,13 +66,18 @@ class Mirrors(NamedTuple):
         }
 
     def flags(self) -> Columns:
-        """Which mirrors were taken: `FLAGS`, and whether one alone was, ``is_crossed``; 0 or 1.
+        """Which mirrors were taken: `FLAGS`, 0 or 1."""
+        return dict(zip(FLAGS, ((side < 0.0) * 1.0 for side in self), strict=True))
 
-        Turned about the beam the stereo layers are themselves: what they make of a track depends on
-        whether one mirror was taken, not on which, and networks are slow to find that in both.
+    @property
+    def one(self) -> Floats:
+        """Whether one mirror alone was taken, 0 or 1.
+
+        Turned about the beam stereo layers are themselves, so that what they make of a track goes
+        by this; networks are slow to find it in both flags.
         """
-        found = dict(zip(FLAGS, ((side < 0.0) * 1.0 for side in self), strict=True))
-        return found | {"is_crossed": (self.x * self.y < 0.0) * 1.0}
+        found: Floats = (self.x * self.y < 0.0).astype(np.float64)
+        return found
 
 
 @cache

@@ -46,10 +46,10 @@ def test_an_image_has_positive_slopes_and_is_its_own_inverse():
     for name, values in mirrors.image(image).items():
         np.testing.assert_array_equal(values, columns[name])
     flags = mirrors.flags()
-    assert tuple(flags) == (*FLAGS, "is_crossed")
+    assert tuple(flags) == FLAGS
     np.testing.assert_array_equal(flags["is_left"], state.tx < 0.0)
     np.testing.assert_array_equal(flags["is_below"], state.ty < 0.0)
-    np.testing.assert_array_equal(flags["is_crossed"], state.tx * state.ty < 0.0)
+    np.testing.assert_array_equal(mirrors.one, state.tx * state.ty < 0.0)
     none = Mirrors.of(state, taken=False)
     assert not any(np.any(v) for v in none.flags().values())
     assert all(none.image(columns)[k] is not None for k in columns)
