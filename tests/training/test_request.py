@@ -31,7 +31,7 @@ EXPECTED = {
     "covariance": ArmdnConfig(
         hidden=96, steps=20_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True
     ),
-    "rich": ArmdnConfig(hidden=96, steps=60_000, weight_decay=0.02),
+    "rich": ArmdnConfig(hidden=96, steps=48_000, weight_decay=0.02),
     "muon_id": BoosterConfig(trees=150, depth=5, learning_rate=0.15),
     "muon_likelihood": ArmdnConfig(components=16, steps=16_000, weight_decay=0.02),
     "ecal": TranslatorConfig(orthogonal=True, learning_rate=8e-3),

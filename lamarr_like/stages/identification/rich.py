@@ -71,7 +71,7 @@ class RichPid(AbstractGeneratorStage):
     rare_species = True
     equalities = True
     recipes = (
-        recipe("armdn", hidden=96, steps=60_000, weight_decay=0.02),
+        recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02),
         recipe("gan", steps=24_000),
     )
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"law": LAWS}

@@ -10,6 +10,9 @@ So the gains g follow from the differences and N, and they are what has a simple
 a photon, exactly nothing below threshold, nearly those of another hypothesis where its ring lies on
 the same photons.  A model draws, in the chain of hypotheses whose rings are next to each other,
 what the gain of each has over the share of the other's that the overlap of the rings lets it have.
+
+Where all differences are exactly none, the track was in no radiator, though photons may have been
+expected of it: it ended before the second, and has no ring in the first.  `ABSENT` stands for that.
 """
 
 from __future__ import annotations
@@ -70,6 +73,10 @@ LEAST_OVERLAP = 0.05
 """Overlap of two rings below which they share nothing."""
 NOTHING = 2e-3
 """A gain below this is none: differences are stored as float32, and places of tracks are known."""
+
+ABSENT = -1.0
+"""Gain of each hypothesis of a track that is in no radiator; other gains are none or positive, but
+for what overlaps take away, and never all of them this."""
 
 
 class Expected(NamedTuple):
@@ -198,7 +205,9 @@ def gains(differences: Columns, known: Expected) -> Columns:
     for name, column in _DLL.items():
         gain[name] = _or_nothing(differences[column] - below + known.photons[name])
     own = {n: gain[n] - known.overlap[n] * gain[other] for n, other in NEXT.items()}
-    return {f"gain_{name}": values for name, values in ({"pi": gain["pi"]} | own).items()}
+    absent = np.all([differences[c] == 0.0 for c in ("rich_dll_bt", *_DLL.values())], axis=0)
+    learnt = {"pi": gain["pi"]} | own
+    return {f"gain_{name}": np.where(absent, ABSENT, values) for name, values in learnt.items()}
 
 
 def _or_nothing(gain: Floats) -> Floats:
@@ -214,4 +223,5 @@ def differences(drawn: Columns, known: Expected) -> Columns:
     found = {"rich_dll_bt": below}
     for name, column in _DLL.items():
         found[column] = (gain[name] - known.photons[name]) + below
-    return found
+    absent = np.all([drawn[name] == ABSENT for name in OUTPUTS], axis=0)
+    return {column: np.where(absent, 0.0, values) for column, values in found.items()}

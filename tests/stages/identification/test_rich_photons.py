@@ -47,6 +47,23 @@ def test_there_and_back(simulated):
     assert np.median(np.abs(back["rich_dll_e"] - found["rich_dll_e"])) < 1e-12
 
 
+def test_tracks_in_no_radiator_are_a_class_of_their_own(detailed):
+    """Some of which photons are expected end before the second radiator."""
+    _, _, found, known = detailed
+    nothing = np.all([values == 0.0 for values in found.values()], axis=0)
+    assert 0 < nothing.sum() < 0.2 * len(nothing)
+    gain = rich_photons.gains(found, known)
+    for name in OUTPUTS:
+        assert (gain[name][nothing] == rich_photons.ABSENT).all()
+    assert (np.stack([gain[n] for n in OUTPUTS])[:, ~nothing] != rich_photons.ABSENT).any(0).all()
+    for values in rich_photons.differences(gain, known).values():
+        assert (values[nothing] == 0.0).all()
+    # They are fixed by the class alone, whatever photons are expected.
+    absent = {name: np.full(len(nothing), rich_photons.ABSENT) for name in OUTPUTS}
+    assert all((v == 0.0).all() for v in rich_photons.differences(absent, known).values())
+    assert (known.photons["pi"] > 0.0).any()
+
+
 def test_what_is_below_threshold_is_exactly_equal(simulated):
     rows = RichPid.rows(simulated)
     known = known_of(simulated, rows)
