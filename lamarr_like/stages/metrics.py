@@ -18,6 +18,7 @@ from .. import plugins
 from ..arrays import Floats, Ints, ReadColumns
 from ..errors import TrainingError
 from ..statistics.binned import bins_of
+from .identification.rich_photons import ABSENT
 
 Value = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 """Outputs of the stage as they are learnt, and conditions, to one number a row."""
@@ -81,9 +82,12 @@ def _pid_k(outputs: Mapping[str, Any], conditions: Mapping[str, Any]) -> Any:
     photons = {name: conditions[f"photons_{name}"] for name in ("pi", "k")}
     gain = outputs["gain_k"] + conditions["overlap_k"] * outputs["gain_pi"]
     below = photons["pi"] * photons["pi"] - outputs["gain_pi"]
-    return gain - photons["k"] * photons["k"] + below
+    # 0 for tracks in no radiator, which have no difference, and 1 for all others.
+    apart = (outputs["gain_pi"] - ABSENT) * (outputs["gain_pi"] - ABSENT)
+    return apart / (apart + _HARDLY) * (gain - photons["k"] * photons["k"] + below)
 
 
+_HARDLY = 1e-10
 _EDGES = tuple(float(np.log10(1000.0 * p)) for p in (3, 6, 10, 15, 20, 30, 45, 70, 100))
 _PID_K: dict[str, Any] = {
     "stage": "rich",

@@ -10,6 +10,7 @@ from plugin_fakes import install
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import TrainingError
 from lamarr_like.stages import MODEL_STAGES
+from lamarr_like.stages.identification.rich_photons import ABSENT
 from lamarr_like.stages.metrics import METRICS, Metric, find_metric
 from lamarr_like.training.request import Request, expanded
 
@@ -32,6 +33,8 @@ def test_pidk_is_the_same_in_both_forms():
     ]
     np.testing.assert_allclose(*values, atol=5e-3)
     assert set(metric.numbers(stage.targets(batch, rows), conditions)) <= {0.0, 1.0}
+    absent = dict.fromkeys(stage.learnt(batch, rows, law="gains"), np.full(rows.sum(), ABSENT))
+    assert (metric.value(absent, conditions) == 0.0).all()  # though photons are expected
     cells = metric.cells(conditions)
     n_bins = len(metric.edges) - 1
     assert metric.n_cells == 3 * n_bins and cells.max() < metric.n_cells

@@ -75,8 +75,7 @@ NOTHING = 2e-3
 """A gain below this is none: differences are stored as float32, and places of tracks are known."""
 
 ABSENT = -1.0
-"""Gain of each hypothesis of a track that is in no radiator; other gains are none or positive, but
-for what overlaps take away, and never all of them this."""
+"""Gain of each hypothesis of a track that is in no radiator; others have exactly this of none."""
 
 
 class Expected(NamedTuple):
