@@ -86,7 +86,6 @@ def fit_refiner(rows: PairedRows, config: RefinerConfig, *, progress: bool = Tru
         "held_out_rows": int(sample.held.sum()),
         "held_out_quick_c2st": judge.figure if moves else before.value,
         "unrefined_quick_c2st": before.value,
-        "identity": not moves,
     }
     return TrainedModel(spec, {**files, "transforms.npz": tables})
 

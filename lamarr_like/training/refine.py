@@ -121,7 +121,7 @@ def refine(
     figures = model.figures
     before, after = figures["unrefined_quick_c2st"], figures["held_out_quick_c2st"]
     say(f"rows held out, each with its own conditions: AUC {before:.4f} before, {after:.4f} after")
-    if figures["identity"]:
+    if model.config["identity"]:
         say("no state was better than the sample as it is: the model is the identity")
     told: list[str] = []
     for pair in tests:
@@ -172,7 +172,7 @@ def _card(
     before, after = figures["unrefined_quick_c2st"], figures["held_out_quick_c2st"]
     fast, detailed = provenance["data"]
     same = "\nNo state was better than the sample as it is: the model is the identity."
-    same = same if figures["identity"] else ""
+    same = same if model.config["identity"] else ""
     tested = "\n".join(f"- {line}" for line in told) or "Not judged on other events."
     return f"""# {PREFIX}{request.stage}, sample {request.sample}
 

@@ -78,7 +78,7 @@ def test_it_stays_the_identity_where_nothing_is_gained():
     config = replace(TINY, learning_rate=0.3, holdout=0.3)  # which spoils what it moves
     model = fit_refiner(PairedRows(conditions, again, conditions, real), config, progress=False)
     figures = model.figures
-    assert figures["identity"]
+    assert model.config["identity"]
     assert figures["held_out_quick_c2st"] == figures["unrefined_quick_c2st"]
     found = model.model().refine(conditions, again, np.random.default_rng(1).random((3000, 4)))
     for name, values in again.items():  # also those that the detailed sample never has
@@ -86,7 +86,7 @@ def test_it_stays_the_identity_where_nothing_is_gained():
     assert (again["a"] > real["a"].max()).any() or (again["a"] < real["a"].min()).any()
     wrong = PairToy().sample(3000)
     moved = fit_refiner(wrong, replace(TINY, steps=150), progress=False)
-    assert not moved.figures["identity"]
+    assert not moved.config["identity"]
     assert moved.figures["held_out_quick_c2st"] < moved.figures["unrefined_quick_c2st"]
 
 
