@@ -14,11 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import plugins
 from ..arrays import Floats, Ints, ReadColumns
-from ..errors import TrainingError
 from ..statistics.binned import bins_of
-from .identification.rich_photons import ABSENT
 
 Value = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 """Outputs of the stage as they are learnt, and conditions, to one number a row."""
@@ -73,61 +70,3 @@ class Metric:
         flags = np.stack([np.asarray(conditions[name]) > 0.5 for name in self.species])
         inside = flags.any(axis=0) & (place >= 0)
         return np.where(inside, flags.argmax(axis=0) * (len(self.edges) - 1) + place, -1)
-
-
-def _pid_k(outputs: Mapping[str, Any], conditions: Mapping[str, Any]) -> Any:
-    """RichDLLk; see `rich_photons.differences`."""
-    if "rich_dll_k" in outputs:
-        return outputs["rich_dll_k"]
-    photons = {name: conditions[f"photons_{name}"] for name in ("pi", "k")}
-    gain = outputs["gain_k"] + conditions["overlap_k"] * outputs["gain_pi"]
-    below = photons["pi"] * photons["pi"] - outputs["gain_pi"]
-    # 0 for tracks in no radiator, which have no difference, and 1 for all others.
-    apart = (outputs["gain_pi"] - ABSENT) * (outputs["gain_pi"] - ABSENT)
-    return apart / (apart + _HARDLY) * (gain - photons["k"] * photons["k"] + below)
-
-
-_HARDLY = 1e-10
-_EDGES = tuple(float(np.log10(1000.0 * p)) for p in (3, 6, 10, 15, 20, 30, 45, 70, 100))
-_PID_K: dict[str, Any] = {
-    "stage": "rich",
-    "value": _pid_k,
-    "conditions": ("photons_pi", "photons_k", "overlap_k"),
-    "cut": 5.0,
-    "edges": _EDGES,
-    "species": ("is_pi", "is_k", "is_p"),
-}
-
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric(
-            "pidk", meaning="share of pions, kaons, protons with PIDK > 5 in bins of p", **_PID_K
-        ),
-        Metric(
-            "pidk-learnt",
-            meaning="the same, by a network that has to find out what it is",
-            differentiable=False,
-            **_PID_K,
-        ),
-    )
-}
-"""Our metrics by name."""
-
-
-def find_metric(name: str, stage: str) -> Metric:
-    """A metric of a stage: ours, or that of a plug-in.
-
-    Raises:
-        TrainingError: if there is none of that name for the stage.
-    """
-    found = METRICS.get(name) or plugins.load(plugins.METRIC_GROUP, name, TrainingError)
-    if found is not None and not (isinstance(found, Metric) and found.name == name):
-        raise TrainingError(f"plug-in {name!r} is {found!r}, no Metric of that name")
-    if found is None or found.stage != stage:
-        known = [one.name for one in METRICS.values() if one.stage == stage]
-        known += plugins.installed(plugins.METRIC_GROUP)
-        raise TrainingError(
-            f"no metric {name!r} of stage {stage!r}; there are {', '.join(known) or 'none'}"
-        )
-    return found

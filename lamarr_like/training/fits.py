@@ -28,8 +28,8 @@ from ..stages import (
     AbstractModelStage,
     ExtraTracks,
 )
-from ..stages.metrics import find_metric
 from .ecal import fit_ecal_stage
+from .metrics import find_metric
 from .request import Request
 from .sample import row_weights, sample_rows
 from .weights import balanced, species_factors, thinned

@@ -11,7 +11,7 @@ from ..errors import TrainingError
 from ..nets.config import AbstractConfig
 from ..nets.families import Family, find_family
 from ..stages import MODEL_STAGES, AbstractModelStage
-from ..stages.metrics import find_metric
+from .metrics import find_metric
 from .sample import stage_class
 
 ALL = "all"

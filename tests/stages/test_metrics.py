@@ -11,7 +11,8 @@ from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import TrainingError
 from lamarr_like.stages import MODEL_STAGES
 from lamarr_like.stages.identification.rich_photons import ABSENT
-from lamarr_like.stages.metrics import METRICS, Metric, find_metric
+from lamarr_like.stages.metrics import Metric
+from lamarr_like.training.metrics import METRICS, find_metric
 from lamarr_like.training.request import Request, expanded
 
 CODE = """

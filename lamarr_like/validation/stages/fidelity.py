@@ -17,10 +17,10 @@ from ...events import EventBatch
 from ...io.ntuple_reader import of_gun
 from ...runs.redraw import Say, run_fast, second_draws, truth_of
 from ...stages import AbstractClassifierStage, AbstractModelStage
-from ...stages.metrics import find_metric
 from ...statistics.distances import floor
 from ...statistics.matching import where
 from ...statistics.two_sample import Auc, c2st
+from ...training.metrics import find_metric
 from ...training.pairs import check_same_events, common_rows
 from ...training.sample import read_sample, row_weights, sample_rows
 from .calibration import calibration, can_be_binned

@@ -8,7 +8,8 @@ from chain_fakes import fake_stage, fake_stages, truth_events
 
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import TrainingError
-from lamarr_like.stages.metrics import METRICS, Metric
+from lamarr_like.stages.metrics import Metric
+from lamarr_like.training.metrics import METRICS
 from lamarr_like.validation.stages import fidelity
 from lamarr_like.validation.stages.emphasised import metric_cells, names
 
