@@ -10,6 +10,7 @@ from plugin_fakes import install
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import TrainingError
 from lamarr_like.stages import MODEL_STAGES
+from lamarr_like.stages.identification import rich_metrics
 from lamarr_like.stages.identification.rich_photons import ABSENT
 from lamarr_like.stages.metrics import Metric
 from lamarr_like.training.metrics import METRICS, find_metric
@@ -54,7 +55,7 @@ def test_values_without_a_cut_and_without_species():
 
 
 def test_who_declares_metrics(monkeypatch, tmp_path):
-    assert find_metric("pidk", "rich") is METRICS["pidk"]
+    assert find_metric("pidk", "rich") is METRICS["pidk"] is rich_metrics.METRICS[0]
     for name, stage in (("pidk", "ecal"), ("nothing", "rich")):
         with pytest.raises(TrainingError, match=f"no metric '{name}' of stage '{stage}'"):
             find_metric(name, stage)
