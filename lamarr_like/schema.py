@@ -139,6 +139,7 @@ track eta - float32 eta | pseudorapidity of the reconstructed momentum
 track chi2_per_dof - float32 chi2PerDoF | chi2 per degree of freedom of the track fit
 track n_dof - int32 nDoF | degrees of freedom of the track fit
 track ghost_prob - float32 ghostProb | probability that the track is a ghost
+track decay_z mm float32 genDecayZ | z of its particle's decay before the calorimeters, 0 for none
 track out_of_range - bool outOfRange | true particle outside the training sample (fast chain only)
 track rich_dll_e - float32 RichDLLe | RICH log-likelihood difference, electron minus pion
 track rich_dll_mu - float32 RichDLLmu | RICH log-likelihood difference, muon minus pion

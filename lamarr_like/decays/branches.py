@@ -80,6 +80,7 @@ track chi2_per_dof - float32 TRACK_CHI2NDOF | chi2 per degree of freedom of the 
 track n_dof - int32 TRACK_NDOF | degrees of freedom of the track fit
 track ghost_prob - float32 TRACK_GhostProb | probability that the track is a ghost
 track charge - int32 TRACK_Charge | charge
+track decay_z mm float32 TRUEDECAY_Z | generated decay in flight, z; 0 for none
 track out_of_range - bool TRACK_outOfRange | particle outside the training sample (fast only)
 photon cluster_x mm float64 CaloHypo_X | x of the shower
 photon cluster_y mm float64 CaloHypo_Y | y of the shower

@@ -204,6 +204,7 @@ def track_table(
         "chi2_per_dof": fit.chi2[:, 0] / fit.n_dof,
         "n_dof": fit.n_dof,
         "ghost_prob": ghost_probability(fit, tracks.track_type),
+        "decay_z": np.where(primary, sim.decay_z[tracks.velo_row], 0.0),
     }
     for j in range(5):
         for i in range(j + 1):

@@ -51,6 +51,7 @@ class Simulated(NamedTuple):
         spd: x, y [mm], tx, ty, p [MeV] at the SPD, NaN where it never came, shape ``(n, 5)``.
         spd_species: species there.
         end_z: z where it decayed, interacted or left [mm].
+        decay_z: z where it decayed [mm], 0 if it did not before the SPD.
     """
 
     row: Ints
@@ -68,6 +69,7 @@ class Simulated(NamedTuple):
     spd: Floats
     spd_species: Ints
     end_z: Floats
+    decay_z: Floats
 
     def hits(self, rows: Ints) -> Hits:
         """Copies of the measurements of some entries, shapes ``(len(rows), N_MEASUREMENTS)``."""
@@ -124,7 +126,7 @@ def _fly(k, stack, depth, spectrometer, out, state):  # type: ignore[no-untyped-
         if decay_z < z_plane:
             x, y, tx, ty = propagate(x, y, tx, ty, charge / p, z, decay_z, magnet)
             z, decay_z = decay_z, NEVER
-            out.end_z[k] = z
+            out.end_z[k] = out.decay_z[k] = z
             species, tx, ty, p = decayed(tx, ty, p, species, state)
         if p >= MIN_P and not outside_foil and z_plane < _FOIL_END:
             dz = _to_foil(x, y, tx, ty, z_plane - z, det.foil_radius)
@@ -240,4 +242,5 @@ def _empty(n: int) -> Simulated:
         spd=np.full((n, 5), np.nan),
         spd_species=np.zeros(n, integer),
         end_z=np.full(n, NEVER),
+        decay_z=np.zeros(n),
     )

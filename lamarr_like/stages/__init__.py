@@ -23,6 +23,7 @@ from .stage import (
 )
 from .tracking.acceptance import Acceptance
 from .tracking.covariance import Covariance
+from .tracking.decay_in_flight import DecayInFlight
 from .tracking.efficiency import Efficiency
 from .tracking.extra_tracks import ExtraTracks
 from .tracking.propagation import Propagation
@@ -36,6 +37,7 @@ STAGES: dict[str, type[AbstractStage]] = {
         Occupancy,
         Acceptance,
         Efficiency,
+        DecayInFlight,
         Resolution,
         Covariance,
         RichPid,
@@ -126,6 +128,7 @@ __all__ = [
     "Acceptance",
     "CaloPid",
     "Covariance",
+    "DecayInFlight",
     "Ecal",
     "Efficiency",
     "ExtraTracks",

@@ -22,6 +22,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("brem_energy", "prs_energy", "hcal_energy", "merged_mass"), _ENERGY),
     "chi2_per_dof": (0.0, 1e6),
     "spread": (0.0, 1e5),
+    "decay_z": (-2e3, 2e4),
     "ecal_height": (-10.0, 50.0),
     "log_energy": _LOG,
     **dict.fromkeys((f"log_sigma_{k}" for k in "xyz"), _LOG),

@@ -255,6 +255,28 @@ def decay_length(track: Columns) -> Columns:
     return {"decay_length": out}
 
 
+DECAYS = dict.fromkeys(("decayed", "decay_z"), ("track", "decay_z"))
+"""Conditions of `decay_in_flight`, and the column that tells them."""
+_BEHIND = 12_500.0
+"""Where a particle decays that does not decay before the calorimeters [mm]."""
+
+
+def decay_in_flight(batch: EventBatch, rows: Mask) -> Columns:
+    """Whether the particles of some tracks decayed before the calorimeters, and where.
+
+    Args:
+        batch: events with tracks.
+        rows: tracks of generated particles, a mask of shape ``(n_tracks,)``.
+
+    Returns:
+        `DECAYS`, shapes ``(rows.sum(),)``; nothing where the events do not tell it.
+    """
+    if "decay_z" not in batch.track:
+        return {}
+    z = batch.track["decay_z"][rows].astype(np.float64)
+    return {"decayed": (z != 0.0) * 1.0, "decay_z": np.where(z != 0.0, z, _BEHIND)}
+
+
 def occupancy(batch: EventBatch, table: str, rows: Mask) -> Columns:
     """Occupancy for rows of a table: ``n_spd_hits``, ``n_tracks``, shapes ``(rows.sum(),)``."""
     return {

@@ -153,6 +153,7 @@ def refinement(stage: type[AbstractStage]) -> type[AbstractRefinement]:
             "requires": stage.requires | stage.target_columns,
             "provides": stage.provides,
             "target_columns": stage.target_columns,
+            "told_by": stage.told_by,
         },
     )
     return cast("type[AbstractRefinement]", found)

@@ -104,7 +104,7 @@ class AbstractStage(ABC):
     """
 
     name: ClassVar[str]
-    requires: ClassVar[ColumnKeys]
+    requires: ColumnKeys
     provides: ColumnKeys
     at_times: ClassVar[ColumnKeys] = frozenset()
     options: ClassVar[Mapping[str, Any]] = {}
@@ -134,6 +134,8 @@ class AbstractModelStage(AbstractStage):
         trained_by: name of what trains it (`lamarr_like.training.fits.FITS`, or an entry point).
         training_options: options that a training may set, each with the values that it may have,
             the default first.
+        told_by: conditions that a sample need not tell, and the column that each is made of; only
+            models that ask for one require its column.
         incomparable: why `fidelity` cannot test it; empty if it can, by `compared` and `answers`.
         equalities: whether `fidelity` also tests it with equality flags and differences.
         told: what the card of its model says beyond what all cards say.
@@ -153,6 +155,7 @@ class AbstractModelStage(AbstractStage):
     recipes: ClassVar[tuple[Recipe, ...]] = ()
     trained_by: ClassVar[str]
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    told_by: ClassVar[Mapping[str, tuple[str, str]]] = {}
     incomparable: ClassVar[str] = "does not say what is to be compared"
     equalities: ClassVar[bool] = False
     told: ClassVar[str] = ""
@@ -166,6 +169,8 @@ class AbstractModelStage(AbstractStage):
                 "which the stage does not make; the model belongs to another stage or version"
             )
         check_bounds(self.name, model)
+        asked = {self.told_by[name] for name in model.conditions if name in self.told_by}
+        self.requires = self.requires | asked
 
     @classmethod
     @abstractmethod
@@ -217,7 +222,8 @@ class AbstractModelStage(AbstractStage):
     @classmethod
     def condition_names(cls) -> tuple[str, ...]:
         """Names of the conditions in their order."""
-        return tuple(cls.conditions(empty_batch(cls.requires), np.zeros(0, dtype=bool)))
+        told = empty_batch(cls.requires | set(cls.told_by.values()))
+        return tuple(cls.conditions(told, np.zeros(0, dtype=bool)))
 
     def _uniforms(
         self, batch: EventBatch, rows: Rows, index: str, seed: int, size: int, attempt: int = 0

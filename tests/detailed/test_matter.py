@@ -246,6 +246,7 @@ def test_decay_length(species, mass, c_tau):
     assert decayed.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / N))
     law = stats.truncexpon(12_300.0 / length, scale=length)
     assert stats.kstest(sim.end_z[decayed], law.cdf).pvalue > 0.01
+    np.testing.assert_array_equal(sim.decay_z, np.where(decayed, sim.end_z, 0.0))
 
 
 def _decays(species, p, n=4000):

@@ -72,7 +72,8 @@ def test_stage_takes_empty_batches(name, simulated):
 @pytest.mark.parametrize("name", [n for n in CHAIN if n in MODEL_STAGES])
 def test_training_reads_the_columns_it_declares(name, simulated):
     stage = MODEL_STAGES[name]
-    batch = restricted(simulated, stage.requires | stage.target_columns)
+    told = set(stage.told_by.values())
+    batch = restricted(simulated, stage.requires | stage.target_columns | told)
     rows = stage.rows(batch)
     conditions, targets = stage.conditions(batch, rows), stage.targets(batch, rows)
     assert tuple(conditions) == stage.condition_names()

@@ -27,6 +27,7 @@ EXPECTED = {
     "occupancy": ArmdnConfig(hidden=48, depth=2, steps=12_000, weight_decay=0.1),
     "acceptance": BoosterConfig(trees=300, depth=6, learning_rate=0.15),
     "efficiency": MlpConfig(hidden=64, depth=3, steps=16_000),
+    "decay_in_flight": ArmdnConfig(hidden=32, depth=2, steps=16_000, weight_decay=0.02),
     "resolution": ArmdnConfig(steps=24_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True),
     "covariance": ArmdnConfig(
         hidden=96, steps=20_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True

@@ -125,6 +125,7 @@ class CaloPid(AbstractGeneratorStage):
     outputs = ("in_ecal", *_DLLS, "brem_energy")
     rare_species = True
     equalities = True
+    told_by = features.DECAYS
     recipes = (recipe("armdn", hidden=96, depth=3, steps=46_000, weight_decay=0.02),)
     training_options: ClassVar[Mapping[str, tuple[Any, ...]]] = {"calo_law": LAWS}
 

@@ -25,8 +25,8 @@ _TRUE = ("vz", "log_vr", "t3_x", "t3_y", "tx_after")
 def track_and_truth(batch: EventBatch, rows: Mask) -> Columns:
     """Reconstructed track, true species and origin, fit quality, RICH, occupancy.
 
-    What the RICH saw matters to the others: the truth does not tell whether a pion decayed in
-    flight, and one that did is a muon to the RICH and to the muon stations.
+    What the RICH saw matters to the others: a pion that decayed in flight is a muon to the RICH and
+    to the muon stations, whether or not the sample tells that it did.
 
     Args:
         batch: events with tracks.
@@ -35,8 +35,8 @@ def track_and_truth(batch: EventBatch, rows: Mask) -> Columns:
     Returns:
         Direction and momentum as reconstructed (`features.direction`), reconstructed charge,
         species flags, true over reconstructed momentum, production vertex, place at the last T
-        layer and slope behind the magnet, decay length in flight, type of track, quality of the
-        fit, differences of the RICH, occupancy; shapes ``(rows.sum(),)``.
+        layer and slope behind the magnet, decay length and decay in flight, type of track, quality
+        of the fit, differences of the RICH, occupancy; shapes ``(rows.sum(),)``.
     """
     track = batch.track
     true = features.linked_truth(batch, rows)
@@ -46,7 +46,7 @@ def track_and_truth(batch: EventBatch, rows: Mask) -> Columns:
     out |= {name: values for name, values in true.items() if name.startswith("is_")}
     out |= {name: true[name] for name in _TRUE}
     out["log_p_ratio"] = true["log_p"] - out["log_p"]
-    out |= features.decay_length(true)
+    out |= features.decay_length(true) | features.decay_in_flight(batch, rows)
     out |= features.track_flags(track["track_type"][rows])
     seen = ("chi2_per_dof", "ghost_prob", *schema.RICH_DLL_NAMES)
     out |= {c: track[c][rows].astype(np.float64) for c in seen}

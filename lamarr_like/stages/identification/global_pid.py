@@ -46,6 +46,7 @@ class GlobalPid(AbstractGeneratorStage):
     outputs = tuple(_LOGITS)
     rare_species = True
     equalities = True
+    told_by = features.DECAYS
     recipes = (recipe("armdn", hidden=64, depth=3, steps=46_000, weight_decay=0.02),)
 
     @classmethod

@@ -83,6 +83,7 @@ class MuonId(AbstractClassifierStage):
     requires = _REQUIRES
     provides = keys("track", "in_muon", "is_muon")
     target_columns = provides
+    told_by = features.DECAYS
     target = "muon_class"
     classes = ("outside", "inside", "is_muon")
     recipes = (recipe("booster", trees=150, depth=5, learning_rate=0.15),)
@@ -124,6 +125,7 @@ class MuonLikelihood(AbstractGeneratorStage):
     requires = _REQUIRES | keys("track", "is_muon")
     provides = keys("track", "muon_mu_ll", "muon_bg_ll")
     target_columns = provides
+    told_by = features.DECAYS
     outputs = ("muon_mu_ll", "muon_bg_ll")
     # Numbers of hits enter the likelihoods: many narrow ridges, one or two to a component.
     recipes = (recipe("armdn", components=16, steps=16_000, weight_decay=0.02),)

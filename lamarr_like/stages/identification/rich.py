@@ -70,6 +70,7 @@ class RichPid(AbstractGeneratorStage):
     outputs = ("rich_dll_bt", "rich_dll_k", "rich_dll_p", "rich_dll_mu", "rich_dll_e")
     rare_species = True
     equalities = True
+    told_by = features.DECAYS
     recipes = (
         recipe("armdn", hidden=96, steps=48_000, weight_decay=0.02),
         recipe("gan", steps=24_000),
@@ -116,7 +117,7 @@ class RichPid(AbstractGeneratorStage):
         out["tx_after"] = linked["tx_after"]
         out["log_p_ratio"] = linked["log_p"] - out["log_p"]
         # A kaon or pion that decays on its way shows the ring of its muon.
-        out |= features.decay_length(linked)
+        out |= features.decay_length(linked) | features.decay_in_flight(batch, rows)
         out |= {c: track[c][rows].astype(np.float64) for c in ("chi2_per_dof", "ghost_prob")}
         out |= features.track_flags(track["track_type"][rows])
         out |= features.occupancy(batch, "track", rows)

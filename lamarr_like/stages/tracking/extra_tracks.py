@@ -342,7 +342,8 @@ def _appended(track: Table, columns: Columns, counts: Ints) -> Table:
     Raises:
         SchemaError: if it has a column that they lack.
     """
-    columns = {"out_of_range": np.zeros(len(columns["track_id"]), bool)} | columns
+    n = len(columns["track_id"])
+    columns = {"out_of_range": np.zeros(n, bool), "decay_z": np.zeros(n)} | columns
     if strange := sorted(set(track.columns) - set(columns)):
         raise SchemaError(
             f"stage 'extra_tracks' has no {', '.join(strange)} for the tracks that it adds; put "

@@ -56,6 +56,7 @@ class Resolution(AbstractGeneratorStage):
     outputs = (*_QUALITY[:2], *PERIGEE, _QUALITY[2])
     integers = frozenset({"n_dof"})
     pulls = frozenset(PERIGEE)
+    told_by = features.DECAYS
     recipes = (
         recipe("armdn", steps=24_000, learning_rate=8e-3, weight_decay=0.02, orthogonal=True),
         recipe("gan", steps=24_000),
@@ -264,7 +265,8 @@ def _conditions(batch: EventBatch, rows: Mask, scales: Scales, mirrors: Mirrors)
     out = features.linked_truth(batch, rows)
     out |= {f"log_{name}": np.log(getattr(scales, name)) for name in _IDEAL}
     out |= {"lever_rad": scales.lever_rad, "lever_tan": scales.lever_tan}
-    out |= features.decay_length(out)  # what decays on its way is measured too slow
+    # What decays on its way is measured too slow.
+    out |= features.decay_length(out) | features.decay_in_flight(batch, rows)
     out |= features.track_flags(batch.track["track_type"][rows])
     # How many measurements there are changes by steps at the openings about the beam; models learn
     # silicon as if it had none.
