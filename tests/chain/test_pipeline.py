@@ -167,7 +167,9 @@ def test_missing_columns_are_found_before_the_first_event():
     without = [s for s in fake_stages() if s.name != "efficiency"]
     with pytest.raises(PipelineError) as error:
         Pipeline(without, "short")
-    assert "pipeline 'short': stage 'resolution' misses track.mcparticle_id" in str(error.value)
+    assert "pipeline 'short': stage 'decay_in_flight' misses track.mcparticle_id" in str(
+        error.value
+    )
     assert "put stage efficiency before it" in str(error.value)
 
 

@@ -111,6 +111,7 @@ def simulated(n, seed=4):
         generation=np.zeros(n, np.int64),
         charge=rng.choice([-1, 1], n),
         start=start,
+        decay_z=np.arange(n) * 1000.0,
         hit=hit,
         hits=lambda rows: Hits._make(a[rows] for a in hits),
     )
@@ -182,6 +183,8 @@ def test_tracks_are_counted_and_linked(made):
     # A secondary and a ghost have no generated particle.
     assert table["mcparticle_id"].tolist() == [2, -1, -1, 1]
     assert table["origin"].tolist() == [0, 1, 2, 0]
+    # Nor a decay of it.
+    assert table["decay_z"].tolist() == [1000.0, 0.0, 0.0, 4000.0]
     assert table["track_type"].tolist() == [LONG, LONG, LONG, UPSTREAM]
     assert table["chi2_per_dof"] == pytest.approx([1.0, 1.0, 1.5, 2.0])
 
