@@ -10,7 +10,7 @@ from ..events import EventBatch
 from ..nets.sample import PairedRows
 from ..stages import AbstractGeneratorStage
 from ..stages.refinement import learnt_form
-from .pairs import check_same_events, common_rows
+from .pairs import check_same_events, common_rows, told_by_both
 from .sample import row_weights, sample_rows
 from .weights import MAX_ROWS
 
@@ -75,6 +75,5 @@ def _rows(
         values.append({k: v[order] for k, v in stage.learnt(batch, used, **form).items()})
         weights.append(row_weights(batch, stage.table, used)[order])
     weight = weights[1] if are_pairs and not (weights[1] == 1.0).all() else None
-    return PairedRows(
-        conditions[0], values[0], conditions[1], values[1], weight, are_pairs=are_pairs
-    )
+    told = told_by_both(*conditions)
+    return PairedRows(told[0], values[0], told[1], values[1], weight, are_pairs=are_pairs)

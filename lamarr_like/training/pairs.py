@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Ints, Mask
+from ..arrays import Columns, Ints, Mask
 from ..errors import SchemaError
 from ..events import EventBatch
 
@@ -50,6 +50,16 @@ def common_rows(
         keys.append(key[places[-1]])
     _, one, two = np.intersect1d(keys[0], keys[1], return_indices=True)
     return places[0][one], places[1][two]
+
+
+def told_by_both(one: Columns, two: Columns) -> tuple[Columns, Columns]:
+    """Conditions of two draws without those that only one of them tells, in the order of the first.
+
+    Args:
+        one, two: conditions by name, of any shape.
+    """
+    names = [name for name in one if name in two]
+    return {name: one[name] for name in names}, {name: two[name] for name in names}
 
 
 def check_same_events(one: EventBatch, two: EventBatch, name: str) -> None:

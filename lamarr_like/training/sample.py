@@ -102,12 +102,14 @@ def row_weights(batch: EventBatch, table: str, rows: Mask) -> Floats:
 
 
 def sample_rows(
-    stage: type[AbstractModelStage], batch: EventBatch, long_only: bool = False
+    stage: type[AbstractModelStage] | AbstractModelStage,
+    batch: EventBatch,
+    long_only: bool = False,
 ) -> Mask:
     """Mask of the rows that a stage learns from, checked to be there, shape ``(n,)``.
 
     Args:
-        stage: the stage.
+        stage: the stage; with a model, whose conditions have to be told, or without.
         batch: a sample.
         long_only: only long tracks (for samples that hold no others).
 
@@ -120,7 +122,7 @@ def sample_rows(
     missing = sorted(f"{t}.{c}" for t, c in needed if t not in batch.tables or c not in batch[t])
     if missing:
         raise TrainingError(
-            f"stage {stage.name!r} cannot be trained: the sample lacks {', '.join(missing)}"
+            f"stage {stage.name!r} cannot use it: the sample lacks {', '.join(missing)}"
         )
     rows = stage.rows(batch)
     if long_only and stage.table == "track":

@@ -134,3 +134,9 @@ def fake_stages():
 
 def numbered(batch):
     return batch.with_columns("event", mc_weight=batch.event["event_id"] * 2.0)
+
+
+def untold(batch):
+    """The same events, which do not say where particles decayed."""
+    columns = {k: v for k, v in batch.track.columns.items() if k != "decay_z"}
+    return batch.with_table("track", Table(columns, batch.track.offsets))

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from chain_fakes import fake_stages, truth_events
+from chain_fakes import fake_stages, truth_events, untold
 
 from lamarr_like import cli
 from lamarr_like.chain.pipeline import Pipeline, load_stage
@@ -14,6 +14,7 @@ from lamarr_like.engine.artefact import read_artefact
 from lamarr_like.errors import OutputError, SchemaError, TrainingError
 from lamarr_like.io.ntuple import EventWriter
 from lamarr_like.stages import MODEL_STAGES
+from lamarr_like.stages.features import DECAYS
 from lamarr_like.training.command import refine as verb
 from lamarr_like.training.paired_rows import paired_rows, unpaired_rows
 from lamarr_like.training.refine import RefineRequest, judged_on, refine
@@ -58,6 +59,15 @@ def test_pairs_are_of_one_particle(draws):
     assert len(free.fast["muon_bg_ll"]) == len(free.detailed["muon_bg_ll"]) > 200
     with pytest.raises(SchemaError, match="the fast sample: event .* is not the generated event"):
         paired_rows(stage, draws[0].events(0, 100), draws[1].events(100, 300))
+
+
+def test_pairs_know_what_both_samples_tell(draws):
+    """One may be of a simulation that does not say where particles decayed."""
+    fast, detailed = draws
+    for one, two in ((fast, untold(detailed)), (untold(fast), detailed)):
+        rows = paired_rows(MODEL_STAGES[STAGE], one, two)
+        assert tuple(rows.conditions) == tuple(rows.detailed_conditions)
+        assert not set(DECAYS) & set(rows.conditions)
 
 
 def test_the_verb_writes_a_model_that_runs(draws, files, monkeypatch, capsys):

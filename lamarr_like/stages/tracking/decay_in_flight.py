@@ -17,7 +17,7 @@ _DECAYING = tuple(particles.LIFETIME_LENGTH)
 class DecayInFlight(AbstractGeneratorStage):
     """Draws where pions and kaons that left a track decayed before the calorimeters.
 
-    Few do, but a quarter of the pions with isMuon: their muon was measured too slow, fits badly,
+    Few do, but nearly half of the pions with isMuon: their muon was measured too slow, fits badly,
     and makes the rings and the hits of a muon.  Those are effects of one cause, which is therefore
     drawn first.  The law is the exponential one times the chance that the track was still found,
     which goes by where the kink is.

@@ -36,7 +36,7 @@ def calibration(
         batch: detailed events (after the propagation stage).
         min_rows: bins with fewer rows are left out.
     """
-    rows = sample_rows(type(stage), batch)
+    rows = sample_rows(stage, batch)
     conditions = stage.conditions(batch, rows)
     truth = stage.targets(batch, rows)[stage.target]
     p = stage.model.predict(conditions)

@@ -21,7 +21,7 @@ from ...statistics.distances import floor
 from ...statistics.matching import where
 from ...statistics.two_sample import Auc, c2st
 from ...training.metrics import find_metric
-from ...training.pairs import check_same_events, common_rows
+from ...training.pairs import check_same_events, common_rows, told_by_both
 from ...training.sample import read_sample, row_weights, sample_rows
 from .calibration import calibration, can_be_binned
 from .emphasised import Cells, metric_cells
@@ -147,7 +147,7 @@ def of_metric(
     for name in single:
         stage, artefact = load_stage(name, models)
         one = find_metric(metric, stage.name)
-        rows = sample_rows(type(stage), batch, sample.long_only)
+        rows = sample_rows(stage, batch, sample.long_only)
         used = _at_most(rows, sample.max_rows, np.random.default_rng(sample.seed))
         uniforms = _uniforms(stage, batch, used, sample.seed)
         yield artefact.folder.name, metric_cells(stage, one, batch, used, uniforms)
@@ -235,7 +235,7 @@ def _drawn(
     stage: AbstractModelStage, batch: EventBatch, sample: SampleConfig
 ) -> tuple[Mask, Columns]:
     """Mask of the rows that a test takes, and what the stage draws for them."""
-    rows = sample_rows(type(stage), batch, sample.long_only)
+    rows = sample_rows(stage, batch, sample.long_only)
     used = _at_most(rows, sample.max_rows, np.random.default_rng(sample.seed))
     return used, stage.answers(batch, used, _uniforms(stage, batch, used, sample.seed))
 
@@ -250,7 +250,7 @@ def _between_draws(
 
     Compared are rows that both draws have.
     """
-    masks = tuple(sample_rows(type(stage), one, sample.long_only) for one in draws)
+    masks = tuple(sample_rows(stage, one, sample.long_only) for one in draws)
     places = common_rows(stage.table, draws, (masks[0], masks[1]))
     if (n := len(places[0])) > sample.max_rows:
         choice = np.random.default_rng(sample.seed).choice(n, sample.max_rows, replace=False)
@@ -265,7 +265,7 @@ def _between_draws(
         conditions.append(where(stage.conditions(one, used), order))
         weights.append(row_weights(one, stage.table, used)[order])
     return c2st(
-        *(*outputs, *conditions),
+        *(*outputs, *told_by_both(*conditions)),
         weights=weights[0],
         fake_weights=weights[1],
         groups=draws[0][stage.table].event_index[places[0]],

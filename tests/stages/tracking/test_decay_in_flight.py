@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chain_fakes import FakeGenerator, fake_stage, fake_stages, truth_events
+from chain_fakes import FakeGenerator, fake_stage, fake_stages, truth_events, untold
 
 from lamarr_like.chain.pipeline import Pipeline
 from lamarr_like.errors import PipelineError
-from lamarr_like.events import Table
 from lamarr_like.stages import MODEL_STAGES, Resolution, find_stage
 from lamarr_like.stages.features import DECAYS, decay_in_flight
 from lamarr_like.stages.tracking.decay_in_flight import DecayInFlight
@@ -20,12 +19,6 @@ TOLD = ("resolution", "rich", "muon_id", "muon_likelihood", "calo_pid", "global_
 @pytest.fixture(scope="module")
 def events():
     return Pipeline(fake_stages())(truth_events(40), seed=3)
-
-
-def untold(batch):
-    """The same events, which do not say where particles decayed."""
-    columns = {k: v for k, v in batch.track.columns.items() if k != "decay_z"}
-    return batch.with_table("track", Table(columns, batch.track.offsets))
 
 
 class Unasking(FakeGenerator):

@@ -6,10 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from chain_fakes import CHAIN, CONFIG, FakeClassifier, fake_stage, fake_stages, truth_events
+from chain_fakes import (
+    CHAIN,
+    CONFIG,
+    FakeClassifier,
+    fake_stage,
+    fake_stages,
+    truth_events,
+    untold,
+)
 
 from lamarr_like.chain.pipeline import Pipeline
-from lamarr_like.errors import PipelineError
+from lamarr_like.errors import PipelineError, TrainingError
 from lamarr_like.stages import (
     MODEL_STAGES,
     TRAINED_STAGES,
@@ -87,6 +95,16 @@ def test_calibration_needs_momentum_and_pseudorapidity(simulated):
     assert [b.outcome for b in found] == ["outside", "inside"]
     assert all(b.bins == found[0].bins > 0 and 0.0 <= b.good <= 1.0 for b in found)
     assert calibration("m", fake_stage("acceptance"), simulated, min_rows=10**6) == []
+
+
+@pytest.mark.parametrize("name", ["muon_id", "resolution"])
+def test_a_sample_has_to_tell_what_a_model_asks_for(name, simulated):
+    lacking = untold(simulated)
+    with pytest.raises(TrainingError, match=f"'{name}' cannot use it: .* lacks track.decay_z"):
+        fidelity.told_apart(fake_stage(name), lacking, fidelity.SampleConfig(()))
+    if name == "muon_id":
+        with pytest.raises(TrainingError, match=r"lacks track.decay_z"):
+            calibration("fake", fake_stage(name), lacking)
 
 
 def test_rows_are_chosen_at_random_up_to_a_number():
