@@ -10,12 +10,14 @@ from typing import Any
 
 from ..engine.artefact import SUMS, artefact_name
 from ..errors import OutputError
+from ..events import EventBatch
 from ..files.places import refuse_inputs
 from ..nets.trained import TrainedModel
+from ..stages import MODEL_STAGES
 from ..system.extras import need
 from .card import card
 from .fits import fit_stage
-from .request import Request, expanded
+from .request import ALL, Request, expanded
 from .sample import read_sample
 
 __all__ = ["Request", "card", "fit_stage", "train", "write_model"]
@@ -38,7 +40,8 @@ def train(
 
     Args:
         stage: name of the stage, or ``"all"`` for every stage of the chain and the further families
-            of their recipes.  ``prob_nn`` is trained by its own name only: a sample holds ProbNN of
+            of their recipes, but for what the sample need not tell and does not (`told`).
+            ``prob_nn`` is trained by its own name only: a sample holds ProbNN of
             the classifier that it was made with, and `global_pid` learns those; another classifier
             beside it would define variables that nobody has.  So: simulate, train ``prob_nn`` on
             that sample, simulate with it, and train all the rest.
@@ -75,10 +78,25 @@ def train(
     }
     if search:
         provenance["search"] = list(search)
-    for one in wanted:
+    for one in wanted if stage != ALL else told(wanted, batch):
         model = fit_stage(batch, one, progress=progress)
         model = replace(model, files={**model.files, **(further or {})})
         yield write_model(model, one, provenance, output, force=force)
+
+
+def told(wanted: Iterable[Request], batch: EventBatch) -> list[Request]:
+    """Requests without those for what a sample need not tell, where it does not.
+
+    Args:
+        wanted: what is to be trained.
+        batch: the sample.
+
+    Returns:
+        All but stages that draw nothing but conditions of others (`told_by`), absent here.
+    """
+    free = {column for stage in MODEL_STAGES.values() for column in stage.told_by.values()}
+    absent = {(table, name) for table, name in free if name not in batch[table]}
+    return [one for one in wanted if not one.stage_class.target_columns & absent]
 
 
 def write_model(

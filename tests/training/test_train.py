@@ -4,9 +4,10 @@ import sys
 
 import numpy as np
 import pytest
+from chain_fakes import fake_stages, truth_events, untold
 from eager import eagerly
 
-from lamarr_like.chain.pipeline import load_stage
+from lamarr_like.chain.pipeline import Pipeline, load_stage
 from lamarr_like.engine.artefact import read_artefact
 from lamarr_like.errors import TrainingError
 from lamarr_like.events import EventBatch, Table
@@ -14,7 +15,7 @@ from lamarr_like.io.ntuple import EventWriter, read_events
 from lamarr_like.stages import MODEL_STAGES
 from lamarr_like.training.request import Request, expanded
 from lamarr_like.training.sample import read_sample, row_weights
-from lamarr_like.training.train import train
+from lamarr_like.training.train import told, train
 from lamarr_like.validation.stages.fidelity import FidelityReport, SampleConfig, run
 
 
@@ -44,6 +45,13 @@ def test_all_means_every_stage_and_the_gans():
     assert wanted == [(s, None) for s in MODEL_STAGES] + further
     with pytest.raises(TrainingError, match="name the stage to choose a family"):
         expanded(Request("all", family="gan"))
+
+
+def test_all_leaves_out_what_a_sample_need_not_tell_and_does_not():
+    wanted, tracks = expanded(Request("all")), Pipeline(fake_stages())(truth_events(2))
+    assert told(wanted, tracks) == wanted
+    left = {one.stage for one in wanted} - {one.stage for one in told(wanted, untold(tracks))}
+    assert left == {"decay_in_flight"}
 
 
 def test_unknown_stage_and_family(sample, tmp_path):
