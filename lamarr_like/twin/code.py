@@ -34,15 +34,8 @@ DECAYS = ("decays/*", "decays/models/*")
 TRAIN = (*_READ, *_RUN, "nets/*", "stages/*", "statistics/two_sample.py", "training/*")
 """A training, beside the part of the stages that the stage is in (`of_stage`)."""
 FIDELITY = (
-    *(
-        *_READ,
-        *_RUN,
-        "chain/*",
-        "stages/*",
-        "statistics/*",
-        "training/metrics.py",
-        "training/sample.py",
-    ),
+    *(*_READ, *_RUN, "chain/*", "stages/*", "statistics/*"),
+    *("training/metrics.py", "training/pairs.py", "training/sample.py"),
     *("files/numbers.py", "files/tables.py", "validation/*", "validation/stages/*"),
 )
 """Tests of a stage alone, beside the part of the stages that it is in."""
