@@ -69,7 +69,7 @@ def test_who_is_told():
     assert set(DECAYS) < set(find_stage("refine_rich").condition_names())
 
 
-def test_pions_that_decayed_are_most_of_those_with_ismuon(minbias):
+def test_pions_that_decayed_pass_ismuon_far_more_often(minbias):
     """And are measured too slow if they did before the magnet."""
     batch = read_sample([minbias])
     track = batch.track
